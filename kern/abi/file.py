@@ -1,0 +1,98 @@
+# SPDX-License-Identifier: GPL-2.0-or-later
+"""Files as system calls show them: open flags, stat, directory entries."""
+
+from enum import IntEnum, IntFlag
+
+from lang import Array, array, i32, struct, u8, u32, u64
+
+PATH_MAX: u64 = 1024
+NAME_MAX: u64 = 255
+MAX_FDS: u32 = 64
+AT_FDCWD: i32 = -100                        # "relative to the working directory"
+
+
+class OpenMode(u32, IntFlag):
+    READ = 1
+    WRITE = 2
+    CREATE = 4                              # make the file if it is missing
+    EXCL = 8                                # with CREATE: fail if it exists
+    TRUNC = 16
+    APPEND = 32
+    CLOEXEC = 64                            # not passed on by proc_create
+    NONBLOCK = 128                          # EAGAIN rather than wait
+    DIRECTORY = 256                         # fail unless it is a directory
+
+
+class FileKind(u32, IntEnum):
+    FILE = 1
+    DIR = 2
+    CHAR = 3
+    PIPE = 4
+
+
+class Whence(u32, IntEnum):
+    SET = 0
+    CUR = 1
+    END = 2
+
+
+@struct(size=64)
+class Stat:
+    dev: u64                                # which device's file it is
+    ino: u64                                # unique and stable within the device
+    size: u64
+    mtime_ns: u64                           # since 1970
+    kind: u32                               # FileKind
+    mode: u32                               # permission bits, 0o777
+    nlink: u32
+    unused: u32
+    spare: Array[u64] = array(2)
+
+
+@struct(size=288)
+class DirEntry:
+    """Reading a directory gives whole ones of these, never `.` or `..`."""
+    ino: u64
+    size: u64
+    mtime_ns: u64
+    kind: u32                               # FileKind
+    name_len: u32
+    name: Array[u8] = array(256)            # NUL-terminated
+
+
+@struct(size=8)
+class FdPair:
+    """Of sys_pipe: the two ends. Of the descriptor maps: first = the caller's, second = the child's."""
+    first: i32                              # read end
+    second: i32                             # write end
+
+
+class SpawnFlag(u32, IntFlag):
+    DUP_FDS = 1                             # the child gets all the caller's descriptors, except CLOEXEC ones
+
+
+@struct(size=48)
+class SpawnArgs:
+    """For sys_proc_create. `strings` is argc + envc NUL-terminated strings, one after the other."""
+    argc: u32
+    envc: u32
+    strings: u64                            # user address
+    strings_len: u64
+    fds: u64                                # user address of FdPair elements: what the child gets, besides DUP_FDS
+    nfds: u32
+    flags: u32                              # SpawnFlag
+    unused: u64
+
+
+ARGS_MAX: u64 = 64 * 1024                   # most bytes of argument and environment strings
+
+
+@struct(size=16)
+class WaitStatus:
+    status: u32                             # exit code in bits 8-15
+    pid: i32
+    unused: u64
+
+
+class WaitFlag(u32, IntFlag):
+    NOHANG = 1                              # return 0 rather than wait

@@ -1,0 +1,36 @@
+# SPDX-License-Identifier: GPL-2.0-or-later
+"""The structure of a system call: what user land fills in and the kernel completes. Asynchronous by design.
+
+Life: the user zeroes and fills one, and traps with its address. The kernel runs the call; when it finishes, maybe long
+after the trap returned, it stores `err`, `errstr` and `retval`, then sets DONE and K_LOCK in one atomic operation, sends
+EV_SYSCALL (arg3 = address of this structure) to `ev_q` if UEVENT was set by then, and clears K_LOCK.
+The structure may be reused or go out of scope only when DONE is set and K_LOCK is clear.
+To be told: store `ev_q`, fence, then compare-and-swap UEVENT into `flags` while neither DONE nor K_LOCK is set.
+"""
+
+from enum import IntFlag
+
+from lang import Array, Atomic, Uaddr, array, i64, struct, u8, u32, u64
+
+ERRSTR_LEN: u64 = 128
+
+
+class SyscallFlag(u32, IntFlag):
+    DONE = 1                                # finished: err, errstr and retval are valid
+    PROGRESS = 2                            # reserved; treat it like DONE when deciding whether to look again
+    UEVENT = 4                              # set by the user: send an event when done
+    K_LOCK = 8                              # the kernel is still using the structure
+    ABORT = 16                              # set by the kernel: somebody asked for the call to give up
+
+
+@struct(size=216)
+class Syscall:
+    num: u32                                # offset 0
+    err: u32                                # 4: an Errno, 0 when the call succeeded
+    retval: i64                             # 8: -1 when it failed
+    flags: Atomic[u32]                      # 16: SyscallFlag
+    unused: u32                             # 20
+    ev_q: Uaddr                             # 24: an EventQueue, or 0
+    u_data: u64                             # 32: the user's own; the kernel never looks at it
+    args: Array[u64] = array(6)             # 40
+    errstr: Array[u8] = array(128)          # 88: NUL-terminated sentence when err is not 0

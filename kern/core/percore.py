@@ -1,0 +1,48 @@
+# SPDX-License-Identifier: GPL-2.0-or-later
+"""What every core knows about itself: the process that it runs and owes itself to, its thread, its queues.
+
+`core.mine` is this core's record, `core[n]` core n's.
+`cur_proc`, `owning_proc`, `owning_vcoreid` and `cur_ctx` change only on their own core and only with interrupts off.
+`cur_proc` (whose page tables are loaded) and `owning_proc` (who runs here when the kernel has nothing else to do)
+are independent, and each holds one counted reference. `cur_ctx` never points at a kernel context.
+The architecture sets the per-core base register before any of this is used.
+"""
+
+from lang import Atomic, PerCore, Ref, struct, u32, u64
+from arch.abi import UserContext
+from kern.core.kmsg import KmsgQueue
+from kern.proc.proc import Proc
+from kern.sync.kthread import Kthread
+from kern.time.alarm import TimerChain
+
+MAX_CORES: u32 = 64
+NO_VCORE: u32 = 0xffff_ffff                 # poison of owning_vcoreid when the core embodies no vcore
+
+
+@struct(align=64)
+class CoreInfo:
+    core_id: u32                            # 0 is the management core
+    online: Atomic[bool]                    # the core has reached its idle loop
+    owning_vcoreid: u32 = NO_VCORE          # which vcore of owning_proc this core embodies
+    irq_depth: u32                          # nesting of interrupt handlers and immediate messages
+    lock_depth: u32                         # spinlocks held by the code that runs here
+    cur_proc: Ref[Proc] | None              # whose page tables are loaded
+    owning_proc: Ref[Proc] | None           # who runs here when the kernel has nothing else to do
+    cur_ctx: Ref[UserContext] | None        # what to resume; usually actual_ctx, or the process' scp_ctx
+    cur_kthread: Ref[Kthread] | None        # the thread whose stack is in use
+    spare: Ref[Kthread] | None              # a thread with a stack, ready for the next block
+    idle_since_ns: u64                      # 0 while the core does something
+    idle_ns: u64                            # time spent halted since boot
+    immediate: KmsgQueue
+    routine: KmsgQueue
+    alarms: TimerChain
+    actual_ctx: UserContext                 # storage of the user context copied out of the trap frame
+
+
+core = PerCore[CoreInfo]()
+
+
+def owner_is(p: Proc) -> bool:
+    """Whether this core belongs to `p`. Meaningful only with interrupts off, or on p's own core in a call."""
+    owner = core.mine.owning_proc
+    return owner is not None and owner is p

@@ -1,0 +1,265 @@
+# SPDX-License-Identifier: GPL-2.0-or-later
+"""Kernel threads: a stack that can be left in the middle of a call, and resumed later, on any core.
+
+A core always has a current thread, whose stack is the one that traps from user space start on; user contexts are never
+on it. Blocking leaves the stack, makes the core's spare thread current and goes to the idle loop: the *core* goes on,
+with the process that owns it. Waking sends the thread, as a routine message, to a core that resumes it.
+There is no kernel preemption.
+
+How to block, in an object with a lock of its own (see semaphore.py):
+    kthread = prepare_to_block()            # checks that blocking is allowed, makes sure of a spare; may raise ENOMEM
+    with self.lock.irqs_off() as held:
+        if not ready:
+            self.waiters.push(kthread)
+            park(kthread, releasing=held)   # the lock is held again when it returns
+Code after a block may run on another core: take `core.mine` anew.
+Locks: `all_lock` (list and pool of threads) is a leaf. park() is entered with exactly one lock held.
+"""
+
+from enum import IntFlag
+from typing import Callable, Literal, NoReturn
+
+from lang import Error, ErrorSlot, Ref, Uaddr, addr_of, at, free, hook, new, panic, struct, u32, u64
+from arch import context, cpu, mmu
+from arch.context import KthreadContext
+from kern.core import idle
+from kern.core.kmsg import Kind, Kmsg, post_kmsg, send_kmsg
+from kern.core.percore import core
+from kern.lib.list import IntrusiveList, ListLink
+from kern.lib.queue import Queue
+from kern.mm.kmap import STACK_SIZE, alloc_stack, free_stack
+from kern.proc.proc import Proc, proc_get, proc_put
+from kern.sync.spinlock import IrqsOffLock, SpinLock
+
+CANARY: u64 = 0x5afe_57ac_c0de_d00d         # at the low end of every stack
+KTASK_CORE: u32 = 0                         # where ktasks wake
+POOL_LIMIT: u64 = 128                       # idle stacks that are kept; more go back to memory
+
+
+class KthreadFlag(IntFlag):
+    KTASK = 1                               # works for the kernel, not for a process: wakes on core 0
+    BLOCKED = 2                             # has left its stack
+
+
+@struct
+class Canary:
+    value: u64
+
+
+@struct
+class Kthread:
+    next: Ref["Kthread"] | None             # in the queue of what it waits for, or in the pool
+    everyone: ListLink["Kthread"]           # in the list of all threads
+    context: KthreadContext                 # registers, while it is blocked
+    stack_top: u64
+    proc: Ref[Proc] | None                  # address space to come back into, with a counted reference, while blocked
+    sysc: Uaddr                             # the user's Syscall that it works on; 0 for none
+    errors: ErrorSlot                       # where `raise` keeps errno and message
+    flags: KthreadFlag
+    borrowing: u32                          # depth of switch_to(): a ktask inside comes back into that address space
+    name: str = "kthread"
+    launch: Kmsg                            # so that waking needs no memory
+
+    @property
+    def is_ktask(self) -> bool:
+        return KthreadFlag.KTASK in self.flags
+
+    def become_plain(self) -> None:
+        """Forget what the last user of this stack was: it is about to do something new."""
+        self.flags = KthreadFlag(0)
+        self.sysc = Uaddr(0)
+        self.borrowing = 0
+        self.name = "kthread"
+
+    def become_ktask(self, name: str) -> None:
+        self.flags = KthreadFlag.KTASK
+        self.name = name
+
+    def check_canary(self) -> None:
+        if at(Canary, self.stack_top - STACK_SIZE).value != CANARY:
+            panic(f"kernel stack of {self.name} overflowed")
+
+
+@struct
+class KtaskStart:
+    fn: Callable[[u64], None]
+    arg: u64
+    name: str
+
+
+all_lock = SpinLock()
+all_kthreads = IntrusiveList[Kthread, Literal["everyone"]]()
+pool = Queue[Kthread]()                     # threads with stacks that no core needs now
+pool_count: u64 = 0
+boot_errors = ErrorSlot()                   # before a core has its first thread
+
+
+@hook
+def error_slot() -> ErrorSlot:
+    """Where `raise` leaves errno and message: the current thread's own, since a thread may block while it handles one."""
+    kthread = core.mine.cur_kthread
+    return boot_errors if kthread is None else kthread.errors
+
+
+def current_kthread() -> Kthread:
+    """The thread whose stack this code runs on."""
+    kthread = core.mine.cur_kthread
+    assert kthread is not None, "no kernel thread yet"
+    return kthread
+
+
+def prepare_to_block() -> Kthread:
+    """Check that this code may block, and make sure of a spare thread for the core. May raise ENOMEM.
+
+    Returns the current thread, to be queued and parked.
+    """
+    mine = core.mine
+    if mine.irq_depth > 0 or mine.lock_depth > 0:
+        panic(f"blocking with {mine.lock_depth} spinlocks held, interrupt depth {mine.irq_depth}")
+    if mine.spare is None:
+        mine.spare = new_kthread()
+    kthread = current_kthread()
+    kthread.check_canary()
+    return kthread
+
+
+def park(kthread: Kthread, releasing: IrqsOffLock) -> None:
+    """Leave this stack until someone calls `wake(kthread)`. Comes back with `releasing` held again, interrupts off.
+
+    Caller holds: `releasing`, taken with interrupts off, and no other; it has queued `kthread`.
+    """
+    mine = core.mine
+    fresh = mine.spare
+    assert fresh is not None, "park without prepare_to_block"
+    assert mine.lock_depth == 1, "park with another spinlock held"
+    if not kthread.is_ktask or kthread.borrowing > 0:
+        keep_address_space(kthread)
+    kthread.flags = kthread.flags | KthreadFlag.BLOCKED
+    saved = releasing.saved
+    mine.spare = None
+    mine.cur_kthread = fresh
+    cpu.set_kernel_stack(fresh.stack_top)
+    # The lock is dropped on the new stack: a waker on another core may run this thread the instant it can
+    # see it queued, and two cores must never share a stack.
+    context.save_and_switch(kthread.context, fresh.stack_top, finish_park, addr_of(releasing))
+    releasing.lock()
+    releasing.saved = saved
+
+
+def finish_park(lock: u64) -> NoReturn:
+    at(SpinLock, lock).unlock()
+    idle.idle_loop(0)
+
+
+def keep_address_space(kthread: Kthread) -> None:
+    p = core.mine.cur_proc
+    if p is not None:
+        proc_get(p)
+    kthread.proc = p
+
+
+def wake(kthread: Kthread) -> None:
+    """Make a parked thread run again: on this core, or on core 0 for a ktask. Callable from interrupt handlers.
+
+    The caller has taken it from where it was queued, holding that lock, and holds it no longer; it must not touch
+    the object afterwards, which may stand on the stack of the woken thread.
+    """
+    target = KTASK_CORE if kthread.is_ktask else core.mine.core_id
+    wake_on(target, kthread)
+
+
+def wake_on(target: u32, kthread: Kthread) -> None:
+    kthread.launch.handler = launch_kthread
+    kthread.launch.a0 = addr_of(kthread)
+    post_kmsg(target, kthread.launch, Kind.ROUTINE)
+
+
+def launch_kthread(address: u64, unused1: u64, unused2: u64) -> None:
+    """Routine message: resume the thread here. Never returns; whoever owns the core goes on from the idle loop later."""
+    kthread = at(Kthread, address)
+    mine = core.mine
+    old_spare = mine.spare
+    # We stand on the current thread's stack until the switch: it can be the spare, but not be freed.
+    mine.spare = mine.cur_kthread
+    if old_spare is not None:
+        give_back(old_spare)
+    p = kthread.proc
+    if p is not None:
+        kthread.proc = None
+        take_over_address_space(p)
+    kthread.flags = kthread.flags & ~KthreadFlag.BLOCKED
+    core.mine.cur_kthread = kthread
+    cpu.set_kernel_stack(kthread.stack_top)
+    context.resume(kthread.context)
+
+
+def take_over_address_space(p: Proc) -> None:
+    """Make p current, with the reference that the caller has. Interrupts are off."""
+    old = core.mine.cur_proc
+    if old is None or old is not p:
+        core.mine.cur_proc = p              # first: a shootdown that does not see us here precedes the load
+        mmu.load(p.vm.tables)               # before the old one can go
+    if old is not None:
+        proc_put(old)                       # the old process', or one too many of the same
+
+
+def new_kthread() -> Kthread:
+    """A thread with a guarded stack, from the pool or fresh. May raise ENOMEM."""
+    global pool_count
+    with all_lock.irqs_off():
+        pooled = pool.pop()
+        if pooled is not None:
+            pool_count -= 1
+    if pooled is not None:
+        return pooled
+    top = alloc_stack()
+    try:
+        kthread = new(Kthread, stack_top=top)
+    except Error:
+        free_stack(top)
+        raise
+    at(Canary, top - STACK_SIZE).value = CANARY
+    with all_lock.irqs_off():
+        all_kthreads.push_back(kthread)
+    return kthread
+
+
+def give_back(kthread: Kthread) -> None:
+    """Done with a thread that nobody stands on: keep it for later, or free it if enough are kept."""
+    global pool_count
+    kthread.check_canary()
+    kthread.become_plain()
+    with all_lock.irqs_off():
+        keep = pool_count < POOL_LIMIT
+        if keep:
+            pool.push(kthread)
+            pool_count += 1
+        else:
+            all_kthreads.remove(kthread)
+    if not keep:
+        free_stack(kthread.stack_top)
+        free(kthread)
+
+
+def spawn_ktask(name: str, fn: Callable[[u64], None], arg: u64) -> None:
+    """Run `fn(arg)` as a kernel task on core 0: without a process, allowed to block. May raise ENOMEM."""
+    start = new(KtaskStart, fn=fn, arg=arg, name=name)
+    send_kmsg(KTASK_CORE, run_ktask, addr_of(start), 0, 0, Kind.ROUTINE)
+
+
+def run_ktask(address: u64, unused1: u64, unused2: u64) -> None:
+    start = at(KtaskStart, address)
+    fn = start.fn
+    arg = start.arg
+    current_kthread().become_ktask(start.name)
+    free(start)
+    cpu.irqs_on()
+    fn(arg)
+    cpu.irqs_off()
+
+
+def adopt_boot_stack() -> None:
+    """Give this core its first thread, with a fresh stack; the caller then leaves the boot stack for good."""
+    kthread = new_kthread()
+    core.mine.cur_kthread = kthread
+    cpu.set_kernel_stack(kthread.stack_top)

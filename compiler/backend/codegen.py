@@ -1,0 +1,167 @@
+# SPDX-License-Identifier: GPL-2.0-or-later
+"""IR text to object files, in worker processes.
+
+LLVM answers what it cannot do by aborting the process, and keeps the interpreter lock while it works: so each module is
+compiled in a child, and a child that dies costs one module with an error that names it. The parent never loads LLVM.
+"""
+
+from __future__ import annotations
+
+import multiprocessing
+import os
+import tempfile
+import time
+from collections.abc import Callable, Iterable
+from dataclasses import dataclass
+from multiprocessing.connection import Connection, wait
+from pathlib import Path
+
+from compiler.backend.cache import Cache, digest
+from compiler.backend.target import Target
+
+CODEGEN_EDITION = "1"           # part of every key: raise it when this file changes what it emits
+
+
+@dataclass(frozen=True)
+class Job:
+    """One module: `ir` is a file, since texts of megabytes are not worth piping."""
+
+    module: str
+    ir: Path
+    key: str
+    target: Target
+    level: int
+
+
+@dataclass(frozen=True)
+class Outcome:
+    job: Job
+    error: str = ""
+    seconds: float = 0.0
+
+
+def object_key(ir: str, target: Target, level: int, llvm_version: str) -> str:
+    return digest(ir, target.key(), str(level), llvm_version, CODEGEN_EDITION)
+
+
+def emit(ir: str, target: Target, level: int) -> bytes:
+    """Verify, optimise and emit one module. Raises RuntimeError for what LLVM refuses politely."""
+    import llvmlite.binding as llvm
+
+    from compiler.backend.sections import separate
+    from compiler.backend.target import create_machine
+
+    machine = create_machine(target, level)
+    module = llvm.parse_assembly(separate(ir))
+    module.triple = target.triple
+    module.data_layout = str(machine.target_data)
+    module.verify()
+    if level:
+        builder = llvm.create_pass_builder(machine, llvm.create_pipeline_tuning_options(speed_level=level))
+        builder.getModulePassManager().run(module, builder)
+    return machine.emit_object(module)
+
+
+def _serve(pipe: Connection, cache_root: Path, errors: str) -> None:
+    """A worker's life: jobs in, (key, error text, seconds) out; LLVM's last words go to the file `errors`."""
+    fd = os.open(errors, os.O_WRONLY | os.O_CREAT | os.O_TRUNC, 0o644)
+    os.dup2(fd, 2)
+    cache = Cache(cache_root)
+    while True:
+        try:
+            job: Job = pipe.recv()
+        except (EOFError, KeyboardInterrupt):
+            return
+        start, error = time.monotonic(), ""
+        try:
+            cache.put(job.key, emit(job.ir.read_text(), job.target, job.level))
+        except Exception as problem:  # reported by the parent, as one sentence
+            error = str(problem).strip() or type(problem).__name__
+        pipe.send((error, time.monotonic() - start))
+
+
+class _Worker:
+    def __init__(self, context, cache: Cache, folder: str, number: int) -> None:
+        self.errors = os.path.join(folder, f"worker{number}")
+        self.pipe, other = context.Pipe()
+        self.process = context.Process(target=_serve, args=(other, cache.root, self.errors), daemon=True)
+        self.process.start()
+        other.close()
+        self.job: Job | None = None
+
+    def give(self, job: Job) -> None:
+        self.job = job
+        try:
+            self.pipe.send(job)
+        except OSError:
+            pass                # it died between two jobs: `take` finds out
+
+    def take(self) -> Outcome:
+        job, self.job = self.job, None
+        assert job is not None
+        try:
+            error, seconds = self.pipe.recv()
+        except (EOFError, OSError):
+            self.process.join()
+            return Outcome(job, f"LLVM gave up on it ({self._last_words()})")
+        return Outcome(job, error, seconds)
+
+    def _last_words(self) -> str:
+        try:
+            lines = [s.strip() for s in Path(self.errors).read_text(errors="replace").splitlines() if s.strip()]
+        except OSError:
+            lines = []
+        said = next((s for s in lines if "ERROR" in s or "error" in s or "Assertion" in s), lines[0] if lines else "")
+        return said[:300] or f"exit status {self.process.exitcode}"
+
+    def close(self) -> None:
+        self.pipe.close()
+        self.process.join(timeout=5)
+        if self.process.is_alive():
+            self.process.terminate()
+
+
+class CodegenPool:
+    """A few workers that compile jobs as they come; use as a context manager."""
+
+    def __init__(self, cache: Cache, workers: int | None = None) -> None:
+        self.cache = cache
+        self.limit = workers or min(os.cpu_count() or 2, 8)
+        self.context = multiprocessing.get_context("spawn")
+        self.workers: list[_Worker] = []
+        self.folder = tempfile.TemporaryDirectory(prefix="pykaros-codegen-")
+        self.started = 0
+
+    def __enter__(self) -> CodegenPool:
+        return self
+
+    def __exit__(self, *_: object) -> None:
+        for worker in self.workers:
+            worker.close()
+        self.folder.cleanup()
+
+    def _start(self) -> _Worker:
+        worker = _Worker(self.context, self.cache, self.folder.name, self.started)
+        self.started += 1
+        self.workers.append(worker)
+        return worker
+
+    def run(self, jobs: Iterable[Job], done: Callable[[Outcome], None] = lambda _: None) -> list[Outcome]:
+        """Compile all jobs, largest first; `done` hears of each. A failed job has its `error` set."""
+        waiting = sorted(jobs, key=lambda j: j.ir.stat().st_size)
+        outcomes: list[Outcome] = []
+        idle = [w for w in self.workers if w.job is None]
+        while waiting or any(w.job for w in self.workers):
+            while waiting and (idle or len(self.workers) < self.limit):
+                worker = idle.pop() if idle else self._start()
+                worker.give(waiting.pop())
+            ready = wait([w.pipe for w in self.workers if w.job])
+            for worker in [w for w in self.workers if w.pipe in ready]:
+                outcome = worker.take()
+                outcomes.append(outcome)
+                done(outcome)
+                if worker.process.is_alive():
+                    idle.append(worker)
+                else:
+                    self.workers.remove(worker)
+        return outcomes

@@ -15,7 +15,6 @@ from kern.proc.proc import Proc
 from kern.sync.kthread import Kthread
 from kern.time.alarm import TimerChain
 
-MAX_CORES: u32 = 64
 NO_VCORE: u32 = 0xffff_ffff                 # poison of owning_vcoreid when the core embodies no vcore
 
 

@@ -1,0 +1,67 @@
+# SPDX-License-Identifier: GPL-2.0-or-later
+"""The kernel's command line: words separated by blanks, `name` or `name=value`; double quotes keep blanks in a value.
+
+When an option stands there twice, the last one counts. A quote that never closes runs to the end.
+"""
+
+from lang import u64
+
+command_line: str = ""
+
+
+def set_command_line(line: str) -> None:
+    """Remember the line. The storage stays the caller's, and must stay."""
+    global command_line
+    command_line = line
+
+
+def option(name: str) -> str | None:
+    """The value of the last `name=value`; "" for a bare `name`; None if it is not there."""
+    return option_in(command_line, name)
+
+
+def has_option(name: str) -> bool:
+    return option(name) is not None
+
+
+def option_in(line: str, name: str) -> str | None:
+    found: str | None = None
+    rest = line
+    while True:
+        rest = rest.lstrip()
+        if not rest:
+            return found
+        size = word_size(rest)
+        value = value_of(rest[:size], name)
+        if value is not None:
+            found = value
+        rest = rest[size:]
+
+
+def word_size(line: str) -> u64:
+    """How long the first word of `line` is, quoted blanks included."""
+    quoted = False
+    for i in range(len(line)):
+        if line[i] == ord('"'):
+            quoted = not quoted
+        elif line[i] == ord(" ") and not quoted:
+            return i
+    return len(line)
+
+
+def value_of(word: str, name: str) -> str | None:
+    if not word.startswith(name):
+        return None
+    rest = word[len(name):]
+    if not rest:
+        return ""
+    if not rest.startswith("="):
+        return None
+    return unquote(rest[1:])
+
+
+def unquote(value: str) -> str:
+    if not value.startswith('"'):
+        return value
+    inner = value[1:]
+    return inner[:len(inner) - 1] if inner.endswith('"') else inner

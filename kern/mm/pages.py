@@ -1,0 +1,97 @@
+# SPDX-License-Identifier: GPL-2.0-or-later
+"""Physical pages: who has each, and the allocator that hands them out in power-of-two blocks.
+
+`alloc_pages(order)` gives 2**order contiguous pages, aligned to their size, contents undefined, one reference each on
+the first. All usable memory of the boot map is covered, except the kernel image, the boot information, modules, and
+the first MiB (the trampoline of the other cores lives there).
+Every page has a Page record, found by its number. Locks: `lock` is a leaf, taken with interrupts off.
+"""
+
+from lang import Error, Paddr, Ptr, Span, memset, panic, sizeof, u8, u32, u64
+from arch import mmu
+from kern.abi.errno import Errno
+from kern.mm.buddy import MAX_ORDER, Buddy, Page
+from kern.sync.spinlock import SpinLock
+
+PAGE_SHIFT: u64 = 12
+PAGE_SIZE: u64 = 4096
+PAGE_MASK: u64 = 4095
+LOW_LIMIT: u64 = 0x10_0000                  # below: firmware and the trampoline
+DIRECT_MAP_LIMIT: u64 = 0x40_0000_0000      # 256 GiB: what the page records may cover
+
+lock = SpinLock()
+buddy = Buddy()
+
+
+def alloc_pages(order: u32) -> Paddr:
+    """2**order pages; raises ENOMEM. Callable with interrupts off."""
+    page = try_alloc_pages(order)
+    if page is None:
+        raise Error(Errno.ENOMEM, f"no {PAGE_SIZE << order} bytes of contiguous memory are free")
+    return page
+
+
+def try_alloc_pages(order: u32) -> Paddr | None:
+    with lock.irqs_off():
+        pfn = buddy.alloc(order)
+    if pfn is None:
+        return None
+    return Paddr(pfn << PAGE_SHIFT)
+
+
+def alloc_zeroed(order: u32) -> Paddr:
+    """2**order pages of zeros; raises ENOMEM."""
+    paddr = alloc_pages(order)
+    memset(bytes_at(paddr, PAGE_SIZE << order), 0)
+    return paddr
+
+
+def free_pages(paddr: Paddr, order: u32) -> None:
+    """Give back what alloc_pages(order) gave, whatever its reference count."""
+    with lock.irqs_off():
+        buddy.give_back(u64(paddr) >> PAGE_SHIFT, order)
+
+
+def page_at(paddr: Paddr) -> Page:
+    """The record of a page of memory."""
+    return buddy.page(u64(paddr) >> PAGE_SHIFT)
+
+
+def page_get(paddr: Paddr) -> None:
+    """One more reference on a single page (order 0)."""
+    old = page_at(paddr).refs.add(1)
+    assert old > 0, "reference on a free page"
+
+
+def page_put(paddr: Paddr) -> None:
+    """One reference less; frees the page with the last."""
+    old = page_at(paddr).refs.sub(1)
+    assert old > 0, "page given back twice"
+    if old == 1:
+        free_pages(paddr, 0)
+
+
+def is_ram(paddr: Paddr) -> bool:
+    """Whether the address is of memory that the allocator governs."""
+    return buddy.covers(u64(paddr) >> PAGE_SHIFT)
+
+
+def bytes_at(paddr: Paddr, length: u64) -> Span[u8]:
+    """Physical memory as the kernel sees it."""
+    return Span[u8](u64(mmu.phys_to_virt(paddr)), length)
+
+
+def order_for(size: u64) -> u32:
+    """The smallest order whose block holds `size` bytes."""
+    order: u32 = 0
+    while PAGE_SIZE << order < size:
+        order += 1
+    return order
+
+
+def free_bytes() -> u64:
+    return buddy.free_count * PAGE_SIZE
+
+
+def total_bytes() -> u64:
+    return buddy.total_count * PAGE_SIZE

@@ -1,0 +1,112 @@
+# SPDX-License-Identifier: GPL-2.0-or-later
+"""Abortable sleeps: a system call that waits for another party can be told to give up, and gives up when its process dies.
+
+    with AbortableSleep(cv=self.cv) as sleep:
+        with self.cv.lock.irqs_off() as held:
+            while not ready:
+                sleep.check()               # raises EINTR, with the lock held as any raise inside `with`
+                self.cv.wait(held)
+Only waits on condition variables under the variable's own lock can be aborted: never locks or semaphores.
+Ktasks are never aborted. The sleep's storage is on the sleeper's stack; leaving waits for an abort in progress.
+Locks: a bucket's lock is a leaf; the variable's lock is taken without it.
+"""
+
+from typing import Literal
+
+from lang import Atomic, Error, Ref, Uaddr, array, struct, u32, u64
+from kern.abi.errno import Errno
+from kern.core.percore import core
+from kern.lib.list import IntrusiveList, ListLink
+from kern.mm.shootdown import relax
+from kern.proc.proc import Proc
+from kern.sync.condvar import CondVar
+from kern.sync.kthread import current_kthread
+from kern.sync.spinlock import SpinLock
+from kern.syscall.dispatch import is_abort_requested
+
+BUCKETS: u64 = 64
+
+
+@struct
+class AbortableSleep:
+    cv: Ref[CondVar]
+    link: ListLink["AbortableSleep"]
+    proc: Ref[Proc] | None                  # not counted: the sleeping thread holds one
+    sysc: Uaddr
+    aborted: Atomic[bool]
+    in_progress: Atomic[u32]                # aborters that still use this
+
+    def __enter__(self) -> "AbortableSleep":
+        kthread = current_kthread()
+        self.proc = None if kthread.is_ktask else core.mine.cur_proc
+        self.sysc = kthread.sysc
+        bucket = bucket_of(self.proc)
+        with bucket.lock.irqs_off():
+            bucket.sleeps.push_back(self)
+        # Registered first, then looked: an abort that came before is seen here, a later one finds us.
+        p = self.proc
+        if p is not None and (p.is_dying_abort() or is_abort_requested(self.sysc)):
+            self.aborted.store(True)
+        return self
+
+    def check(self) -> None:
+        """Raise EINTR if this call is to give up."""
+        if self.aborted.load():
+            raise Error(Errno.EINTR, "the call was aborted")
+
+    def __exit__(self) -> None:
+        bucket = bucket_of(self.proc)
+        with bucket.lock.irqs_off():
+            bucket.sleeps.remove(self)
+        while self.in_progress.load() != 0:
+            relax()
+
+
+@struct(align=64)
+class Bucket:
+    lock: SpinLock
+    sleeps: IntrusiveList[AbortableSleep, Literal["link"]]
+
+
+buckets = array(BUCKETS, Bucket)
+
+
+def bucket_of(p: Proc | None) -> Bucket:
+    if p is None:
+        return buckets[0]
+    return buckets[u64(p.pid) % BUCKETS]
+
+
+def abort_call(p: Proc, sysc: Uaddr) -> bool:
+    """Make p's call with the structure at `sysc` give up, if it sleeps abortably. Returns whether one did."""
+    sleep = claim(p, sysc, False)
+    if sleep is None:
+        return False
+    finish_abort(sleep)
+    return True
+
+
+def abort_all_calls(p: Proc) -> None:
+    """Make all of p's abortable sleeps give up. The process is in DYING_ABORT, so no new one begins."""
+    while (sleep := claim(p, Uaddr(0), True)) is not None:
+        finish_abort(sleep)
+
+
+def claim(p: Proc, sysc: Uaddr, any_call: bool) -> AbortableSleep | None:
+    """Find a sleep that is not aborted yet, and keep it from going away."""
+    bucket = bucket_of(p)
+    with bucket.lock.irqs_off():
+        sleep = bucket.sleeps.first()
+        while sleep is not None:
+            if sleep.proc is p and (any_call or sleep.sysc == sysc) and not sleep.aborted.load():
+                sleep.aborted.store(True)
+                sleep.in_progress.add(1)
+                return sleep
+            sleep = bucket.sleeps.after(sleep)
+    return None
+
+
+def finish_abort(sleep: AbortableSleep) -> None:
+    # Under the variable's lock: between the sleeper's check and its wait it would miss the broadcast.
+    sleep.cv.lock_and_broadcast()
+    sleep.in_progress.sub(1)

@@ -1,0 +1,162 @@
+# SPDX-License-Identifier: GPL-2.0-or-later
+"""Alarms: call a function at a time. Each core has a chain of them, sorted by time, behind its own one-shot timer.
+
+A handler runs on the chain's core as a routine message, not in the interrupt: it may block. It gets the alarm, which
+is no longer set, so that it may set it again; it must not free it. No timer runs on a core without alarms.
+`unset_alarm` returns when the handler neither runs nor will: never call it holding what the handler waits for.
+The storage is the caller's, who unsets the alarm before it goes; set and unset of one alarm are the caller's to order.
+Locks: a chain's lock is a leaf, taken with interrupts off. Handlers run without it.
+"""
+
+from typing import Callable, Literal
+
+from lang import Error, struct, u32, u64
+from arch import timer
+from kern.core.kmsg import Kind, Kmsg, post_kmsg, send_kmsg
+from kern.core.percore import core
+from kern.lib.list import IntrusiveList, ListLink
+from kern.mm.shootdown import relax
+from kern.sync.condvar import CondVar
+from kern.sync.spinlock import IrqsOffLock, SpinLock
+
+NO_CHAIN: u32 = 0xffff_ffff
+
+
+@struct
+class Alarm:
+    handler: Callable[["Alarm"], None]
+    arg: u64                                # the caller's own
+    when_ns: u64
+    link: ListLink["Alarm"]
+    running: bool                           # its handler runs now
+    chain: u32 = NO_CHAIN                   # the core whose chain it is in, or was last
+
+    @property
+    def is_set(self) -> bool:
+        return self.link.linked
+
+
+@struct
+class TimerChain:
+    lock: SpinLock
+    alarms: IntrusiveList[Alarm, Literal["link"]]
+    finished: CondVar                       # under `lock`: a handler has returned
+    kick: Kmsg                              # runs the chain
+    kicked: bool                            # `kick` is queued, or runs
+
+
+def set_alarm(alarm: Alarm, when_ns: u64) -> None:
+    """Have `alarm.handler` called on this core at `when_ns` (since boot), at once if that is past."""
+    set_alarm_on(core.mine.core_id, alarm, when_ns)
+
+
+def set_alarm_on(target: u32, alarm: Alarm, when_ns: u64) -> None:
+    """The same, on another core's chain. Never fails."""
+    chain = core[target].alarms
+    with chain.lock.irqs_off():
+        insert(chain, alarm, target, when_ns)
+        is_first = chain.alarms.first() is alarm
+    if not is_first:
+        return
+    if target == core.mine.core_id:
+        program_timer(0, 0, 0)
+    else:
+        send_kmsg(target, program_timer, 0, 0, 0, Kind.IMMEDIATE)
+
+
+def insert(chain: TimerChain, alarm: Alarm, target: u32, when_ns: u64) -> None:
+    assert not alarm.link.linked, "the alarm is set already"
+    alarm.when_ns = when_ns
+    alarm.chain = target
+    place = chain.alarms.first()
+    while place is not None and place.when_ns <= when_ns:
+        place = chain.alarms.after(place)
+    if place is None:
+        chain.alarms.push_back(alarm)
+    else:
+        chain.alarms.insert_before(place, alarm)
+
+
+def unset_alarm(alarm: Alarm) -> bool:
+    """Make sure that the handler neither runs nor will. Returns whether it was set. May block, if the handler runs now.
+
+    Not for the handler itself: its alarm is no longer set, and it would wait for itself.
+    """
+    if alarm.chain == NO_CHAIN:
+        return False
+    chain = core[alarm.chain].alarms
+    was_set = False
+    with chain.lock.irqs_off() as held:
+        # In a loop: a running handler may set it again.
+        while alarm.link.linked or alarm.running:
+            if alarm.link.linked:
+                chain.alarms.remove(alarm)
+                was_set = True
+            else:
+                await_handler(chain, held)
+    return was_set
+
+
+def await_handler(chain: TimerChain, held: IrqsOffLock) -> None:
+    try:
+        chain.finished.wait(held)
+    except Error:
+        # No memory to sleep with: spin instead. The handler is on another core, or has what it needs to go on.
+        held.drop()
+        relax()
+        held.retake()
+
+
+def reset_alarm(alarm: Alarm, when_ns: u64) -> bool:
+    """Move the alarm to another time, on this core, set or not. Returns whether it was still set before."""
+    was_set = unset_alarm(alarm)
+    set_alarm(alarm, when_ns)
+    return was_set
+
+
+def timer_interrupt() -> None:
+    """The core's timer went off. The architecture calls it from the handler, interrupts off."""
+    chain = core.mine.alarms
+    with chain.lock.irqs_off():
+        kick = not chain.kicked
+        chain.kicked = True
+    if kick:
+        chain.kick.handler = run_chain
+        post_kmsg(core.mine.core_id, chain.kick, Kind.ROUTINE)
+
+
+def program_timer(a0: u64, a1: u64, a2: u64) -> None:
+    """Set this core's timer for the earliest alarm, if any. Also an immediate message."""
+    chain = core.mine.alarms
+    with chain.lock.irqs_off():
+        first = chain.alarms.first()
+        if first is not None:
+            timer.set_core_timer(first.when_ns)
+
+
+def run_chain(a0: u64, a1: u64, a2: u64) -> None:
+    """Routine message: run what is due on this core."""
+    chain = core.mine.alarms
+    with chain.lock.irqs_off():
+        chain.kicked = False
+    while (alarm := take_due(chain)) is not None:
+        # The timer is set anew first: should this handler block, the rest of the chain goes on without it.
+        program_timer(0, 0, 0)
+        alarm.handler(alarm)
+        with chain.lock.irqs_off():
+            alarm.running = False
+            chain.finished.broadcast()
+        if core.mine.alarms is not chain:
+            return                          # the handler blocked, and came back on another core
+    program_timer(0, 0, 0)
+
+
+def take_due(chain: TimerChain) -> Alarm | None:
+    now = timer.now_ns()
+    with chain.lock.irqs_off():
+        alarm = chain.alarms.first()
+        if alarm is None or alarm.when_ns > now:
+            return None
+        chain.alarms.remove(alarm)
+        alarm.running = True
+        return alarm

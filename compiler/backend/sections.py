@@ -18,6 +18,8 @@ _GLOBAL = re.compile(
     r"^" + _NAME + r"\s*=\s*(?!.*\bprivate\b)((?:[a-z_]+(?:\([^)]*\))?\s+)*?)(global|constant)\s(.*)$")
 _GLOBAL_TAIL = re.compile(r"((?:, (?:comdat(?:\([^)]*\))?|align \d+|![\w.]+ !\d+|code_model .*?))*)\s*$")
 
+_ZERO = re.compile(r"(?:\szeroinitializer|\snull|\sfalse|\si\d+ 0)$")
+
 
 def separate(ir: str) -> str:
     """The same module with a section for each definition."""
@@ -33,7 +35,7 @@ def separate(ir: str) -> str:
 
 def _function(line: str) -> str:
     head, tail = _DEFINE.match(line), _TAIL.search(line)
-    if head is None or tail is None:
+    if head is None or tail is None or line.rstrip().endswith("}"):
         return line
     name = head.group(1) or head.group(2)
     return f'{line[:tail.start()]} section ".text.{name}"{tail.group(1)}'
@@ -46,7 +48,7 @@ def _variable(line: str) -> str:
     name = head.group(1) or head.group(2)
     if name.startswith("llvm."):
         return line
-    zero = re.search(r"\bzeroinitializer$", line[: _GLOBAL_TAIL.search(line).start()]) is not None
+    zero = _ZERO.search(line[: _GLOBAL_TAIL.search(line).start()]) is not None
     if "thread_local" in head.group(3):
         kind = ".tbss" if zero else ".tdata"
     elif head.group(4) == "constant":

@@ -1,0 +1,80 @@
+# SPDX-License-Identifier: GPL-2.0-or-later
+"""The registers of a user thread, as kernel and user land hand them to each other.
+
+A HARDWARE context holds everything: it was interrupted anywhere. A SOFTWARE context was left at a call (a system call or
+a switch between threads): only what the calling convention preserves means something, which is the first part of the structure.
+Extended registers (x87, SSE, AVX) are never in here: they stay in the core until someone saves them to an FpState.
+arch/x86_64/user_context.S, trap.S and context.S know these offsets (ctx.inc); `size=` keeps them honest.
+"""
+
+from enum import IntEnum
+
+from lang import Array, array, struct, u8, u32, u64
+
+
+class ContextKind(u32, IntEnum):
+    NONE = 0
+    HARDWARE = 1
+    SOFTWARE = 2
+
+
+class ContextFlag:
+    """Bits of UserContext.flags."""
+    FAULTED = 1                             # left by a fault that the 2LS shall look at: trap_number and error_code tell which
+
+
+@struct(size=208)
+class UserContext:
+    kind: ContextKind                       # offset 0
+    flags: u32                              # 4
+    fs_base: u64                            # 8: the thread pointer
+    gs_base: u64                            # 16
+    rbx: u64                                # 24
+    rbp: u64                                # 32
+    r12: u64                                # 40
+    r13: u64                                # 48
+    r14: u64                                # 56
+    r15: u64                                # 64
+    rip: u64                                # 72
+    rsp: u64                                # 80
+    rflags: u64                             # 88
+    mxcsr: u32                              # 96: software contexts of user land; the kernel leaves it alone
+    fpucw: u32                              # 100: likewise
+    rax: u64                                # 104: from here on only of hardware contexts
+    rcx: u64                                # 112
+    rdx: u64                                # 120
+    rsi: u64                                # 128
+    rdi: u64                                # 136
+    r8: u64                                 # 144
+    r9: u64                                 # 152
+    r10: u64                                # 160
+    r11: u64                                # 168
+    trap_number: u64                        # 176: vector that saved it
+    error_code: u64                         # 184
+    fault_address: u64                      # 192: CR2 of a page fault
+    unused: u64                             # 200
+
+    @property
+    def pc(self) -> u64:
+        return self.rip
+
+    @property
+    def sp(self) -> u64:
+        return self.rsp
+
+    @property
+    def frame_pointer(self) -> u64:
+        return self.rbp
+
+    @property
+    def thread_pointer(self) -> u64:
+        return self.fs_base
+
+
+FP_STATE_SIZE: u64 = 1088                   # xsave area: 512 legacy + 64 header + 256 AVX upper halves, rounded up
+
+
+@struct(align=64, size=1088)
+class FpState:
+    """Extended registers, in the format of XSAVE (or FXSAVE, its first 512 bytes, on processors without it)."""
+    area: Array[u8] = array(1088)

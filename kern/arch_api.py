@@ -1,0 +1,383 @@
+# SPDX-License-Identifier: GPL-2.0-or-later
+"""What each architecture gives the kernel, module by module, and what it calls in return.
+
+`arch/<arch>/cpu.py` has the functions of `Cpu` at module level (without `self`), `mmu.py` those of `Mmu`, and so on; a test
+compares names and signatures. The shared types at the top are the only ones that cross the border besides `arch.abi`.
+
+What the architecture calls in the kernel:
+    kern.boot.main.kernel_start(info: u64, kind: u64) -> NoReturn       exported; on the boot stack, first code in the language
+    kern.core.smp.ap_main(core_id: u32) -> NoReturn                     exported; on the core's own stack, interrupts off, core set up
+    kern.syscall.dispatch.handle_syscall(ctx: UserContext, calls: u64, count: u64) -> None     interrupts on; may not return; when
+                                                                        it returns, `leave_kernel` follows
+    kern.core.idle.leave_kernel() -> NoReturn                           the end of every entry from user space
+    kern.core.kmsg.handle_ipi() -> None                                 from the IPI handler
+    kern.time.alarm.timer_interrupt() -> None                           from the timer interrupt
+    kern.mm.fault.handle_page_fault(address: Uaddr, access: PageFlag) -> bool      of the current process; may block; True = retry
+    kern.proc.fault.handle_user_trap(ctx: UserContext, kind: TrapKind) -> None     a fault of user code that stays one;
+                                                                        cur_ctx is set; `leave_kernel` follows if it returns
+    kern.debug.panic.handle_nmi(pc: u64, frame: u64) -> None            a non-maskable interrupt that nobody here asked for; pc and
+                                                                        frame pointer of what was interrupted
+    kern.debug.log                                                      messages
+"""
+
+from abc import abstractmethod
+from enum import IntEnum, IntFlag
+from typing import Callable, NoReturn, Protocol
+
+from lang import Array, Kaddr, Paddr, Ptr, Text, Uaddr, array, i64, struct, text, u8, u32, u64
+from arch.abi import FpState, UserContext
+from arch.context import KthreadContext
+from arch.mmu import AddressSpace
+
+
+class PageFlag(u32, IntFlag):
+    """What a mapping allows, or what an access wanted."""
+    READ = 1
+    WRITE = 2
+    EXEC = 4
+    USER = 8                                # user mode may; user pages are never executable nor (with SMAP) readable by the kernel
+    UNCACHED = 16                           # device registers
+    PRESENT = 32                            # faults only: there was a mapping, but not with these rights
+
+
+class TrapKind(u32, IntEnum):
+    """Why user code cannot go on."""
+    DIVIDE = 0
+    BREAKPOINT = 1
+    OVERFLOW = 2
+    ILLEGAL_INSTRUCTION = 3
+    PROTECTION = 4                          # privileged instruction, non-canonical address, bad segment
+    PAGE_FAULT = 5                          # ctx.fault_address
+    FLOATING_POINT = 6
+    ALIGNMENT = 7
+    DEBUG = 8
+    OTHER = 9                               # ctx.trap_number
+
+
+@struct
+class MemRange:
+    """Physical memory [start, end), page-aligned."""
+    start: u64
+    end: u64
+
+
+@struct
+class BootInfo:
+    """What the boot loader told, in no loader's format. `usable` excludes the first MiB, the kernel image and the modules."""
+    usable: Array[MemRange] = array(64)     # sorted, disjoint
+    usable_count: u32
+    cmdline: Text = text(1024)
+    rsdp: u64                               # physical address of ACPI's root pointer, 0 if the loader did not say
+    memory_top: u64                         # end of the highest RAM
+    modules: Array[MemRange] = array(8)     # files that were loaded beside the kernel
+    module_count: u32
+
+
+class Boot(Protocol):
+    """boot.py: the loader's information; run once, first of all."""
+
+    @abstractmethod
+    def init_early(self, info: u64, kind: u64) -> BootInfo:
+        """On the boot core: traps that panic readably, the debug console, BootInfo, final page tables (W^X), per-core data.
+        Takes page-table memory out of `usable`. The page allocator may be set up when it returns."""
+
+    @abstractmethod
+    def init_devices(self) -> None:
+        """With page allocator, heap and kernel map ready: ACPI, interrupt controllers, timer, serial port."""
+
+    @abstractmethod
+    def early_alloc(self, size: u64) -> Paddr:
+        """Physical memory below 4 GiB, page-aligned and zeroed, taken out of `usable` for good. Only before the page allocator runs."""
+
+
+class Cpu(Protocol):
+    """cpu.py: the core that this runs on."""
+
+    @abstractmethod
+    def irqs_save(self) -> u64:
+        """Turn interrupts off; returns what `irqs_restore` wants."""
+
+    @abstractmethod
+    def irqs_restore(self, saved: u64) -> None: ...
+
+    @abstractmethod
+    def irqs_on(self) -> None: ...
+
+    @abstractmethod
+    def irqs_off(self) -> None: ...
+
+    @abstractmethod
+    def irqs_are_on(self) -> bool: ...
+
+    @abstractmethod
+    def halt_with_irqs_on(self) -> None:
+        """Turn interrupts on and halt until one comes, with none lost in between; interrupts are on when it returns."""
+
+    @abstractmethod
+    def halt_forever(self) -> NoReturn:
+        """Interrupts off, for good."""
+
+    @abstractmethod
+    def core_id(self) -> u32:
+        """Contiguous from 0, the boot core."""
+
+    @abstractmethod
+    def set_kernel_stack(self, top: u64) -> None:
+        """Where traps and system calls from user space on this core start from now on."""
+
+    @abstractmethod
+    def describe(self, into: Text) -> None:
+        """One line: vendor, model, features in use."""
+
+
+class Mmu(Protocol):
+    """mmu.py: page tables. None of it flushes other cores; kern/mm/shootdown.py does."""
+
+    @abstractmethod
+    def phys_to_virt(self, address: Paddr) -> Kaddr:
+        """Through the direct map of all RAM."""
+
+    @abstractmethod
+    def virt_to_phys(self, address: Kaddr) -> Paddr:
+        """Of the direct map or the kernel image only."""
+
+    @abstractmethod
+    def new_space(self, space: AddressSpace) -> None:
+        """Give `space` an empty user half. May raise ENOMEM."""
+
+    @abstractmethod
+    def destroy_space(self, space: AddressSpace) -> None:
+        """Free the page tables (not the pages mapped, which must be unmapped by now). No core has it loaded."""
+
+    @abstractmethod
+    def map_page(self, space: AddressSpace, address: Uaddr, page: Paddr, flags: PageFlag) -> None:
+        """Enter a 4 KiB user page, over whatever was there. May raise ENOMEM for a page table."""
+
+    @abstractmethod
+    def unmap_page(self, space: AddressSpace, address: Uaddr) -> Paddr | None:
+        """Take a user page out; returns it, or None if there was none."""
+
+    @abstractmethod
+    def protect_page(self, space: AddressSpace, address: Uaddr, flags: PageFlag) -> bool:
+        """Change the rights of a page that is mapped; False if it is not."""
+
+    @abstractmethod
+    def lookup(self, space: AddressSpace, address: Uaddr) -> Paddr | None:
+        """The page mapped there."""
+
+    @abstractmethod
+    def lookup_flags(self, space: AddressSpace, address: Uaddr) -> PageFlag:
+        """The rights of the page mapped there, none if there is none."""
+
+    @abstractmethod
+    def load(self, space: AddressSpace) -> None:
+        """Make it this core's address space."""
+
+    @abstractmethod
+    def load_kernel(self) -> None:
+        """Leave any user address space."""
+
+    @abstractmethod
+    def flush_local_page(self, address: u64) -> None: ...
+
+    @abstractmethod
+    def flush_local_all(self) -> None:
+        """This core forgets all translations that may ever change."""
+
+    @abstractmethod
+    def map_kernel_page(self, address: Kaddr, page: Paddr, flags: PageFlag) -> None:
+        """Enter a page into the kernel map, [KMAP_BASE, KMAP_END), which all address spaces share. May raise ENOMEM.
+        The caller holds the kernel map's lock."""
+
+    @abstractmethod
+    def unmap_kernel_page(self, address: Kaddr) -> Paddr | None: ...
+
+
+class Context(Protocol):
+    """context.py: user contexts and kernel stacks."""
+
+    @abstractmethod
+    def init_vcore_context(self, ctx: UserContext, entry: Uaddr, stack: Uaddr, thread_pointer: Uaddr, vcoreid: u32) -> None:
+        """Make `ctx` a fresh hardware context that calls entry(vcoreid) on `stack`; sane whatever the arguments are."""
+
+    @abstractmethod
+    def init_process_context(self, ctx: UserContext, entry: Uaddr, stack: Uaddr) -> None:
+        """Make `ctx` the first context of a program: `stack` points at argc, the thread pointer is 0."""
+
+    @abstractmethod
+    def sanitise(self, ctx: UserContext) -> None:
+        """Make a context that a process could have written safe to pop: nothing that user mode may not have."""
+
+    @abstractmethod
+    def copy_sanitised(self, into: UserContext, source: UserContext) -> None:
+        """Copy a context out of process memory, then sanitise the copy."""
+
+    @abstractmethod
+    def save_fp(self, into: FpState) -> None: ...
+
+    @abstractmethod
+    def restore_fp(self, state: FpState) -> None:
+        """Load extended registers; a state that the processor would refuse loads a fresh one instead."""
+
+    @abstractmethod
+    def init_fp(self) -> None: ...
+
+    @abstractmethod
+    def switch_stack_and_call(self, top: u64, fn: Callable[[u64], NoReturn], arg: u64) -> NoReturn:
+        """Call fn(arg) on an empty stack."""
+
+    @abstractmethod
+    def save_and_switch(self, into: KthreadContext, top: u64, fn: Callable[[u64], NoReturn], arg: u64) -> None:
+        """Save this call into `into`, then call fn(arg) on the empty stack `top`. Returns when someone resumes `into`."""
+
+    @abstractmethod
+    def resume(self, context: KthreadContext) -> NoReturn:
+        """Go on where `save_and_switch` left, on whatever core this is, with interrupts as they are now."""
+
+
+class Trap(Protocol):
+    """trap.py: interrupts, and the way back to user space."""
+
+    @abstractmethod
+    def pop_user(self, ctx: UserContext) -> NoReturn:
+        """Resume user code. Interrupts are off. `ctx` is sane; its address space is loaded."""
+
+    @abstractmethod
+    def register_irq(self, irq: u32, handler: Callable[[u64], None], arg: u64, target: u32) -> None:
+        """Call handler(arg) with interrupts off for interrupts of line `irq`, on core `target`; lines may be shared. May raise."""
+
+
+class Smp(Protocol):
+    """smp.py: the other cores."""
+
+    @abstractmethod
+    def core_count(self) -> u32:
+        """Cores that run; the boot core alone before `start_cores`."""
+
+    @abstractmethod
+    def start_cores(self, limit: u32) -> None:
+        """Start up to `limit` cores in all. Each runs `ap_main`. Returns when all have reached it, or after a deadline without them."""
+
+    @abstractmethod
+    def send_ipi(self, target: u32) -> None:
+        """Have core `target` (this one too) run `handle_ipi`."""
+
+    @abstractmethod
+    def send_nmi(self, target: u32) -> None: ...
+
+    @abstractmethod
+    def stop_others(self) -> None:
+        """Halt every other core for good, whatever it does. For panic and reboot."""
+
+
+class Timer(Protocol):
+    """timer.py: time and the core's one-shot timer."""
+
+    @abstractmethod
+    def now_ns(self) -> u64:
+        """Since boot, the same on all cores."""
+
+    @abstractmethod
+    def tsc_freq(self) -> u64:
+        """Cycles of the counter a second."""
+
+    @abstractmethod
+    def cycles_to_ns(self, cycles: u64) -> u64: ...
+
+    @abstractmethod
+    def set_core_timer(self, when_ns: u64) -> None:
+        """One interrupt at `when_ns` (now if that is past) on this core; replaces an earlier one. 0: none."""
+
+    @abstractmethod
+    def wall_clock_ns(self) -> u64:
+        """Nanoseconds since 1970 by the board's clock, to the second. Slow."""
+
+
+class Serial(Protocol):
+    """serial.py: the console's port."""
+
+    @abstractmethod
+    def put_early(self, data: str) -> None:
+        """Write and wait: from the first instruction on, and in a panic. No locks."""
+
+    @abstractmethod
+    def put_debug(self, data: str) -> None:
+        """To the emulator's debug console only."""
+
+    @abstractmethod
+    def put(self, data: str) -> None:
+        """Queue for sending; waits for room by polling when the queue is full. Callable from anywhere."""
+
+    @abstractmethod
+    def on_input(self, handler: Callable[[u8], None]) -> None:
+        """`handler(byte)` runs for every byte received, in interrupt context."""
+
+
+class Power(Protocol):
+    """power.py"""
+
+    @abstractmethod
+    def reboot(self) -> NoReturn: ...
+
+    @abstractmethod
+    def power_off(self, status: u32) -> NoReturn:
+        """Through the emulator's exit port if there is one, which hands `status` to the host, else ACPI."""
+
+    @abstractmethod
+    def panic_exit(self) -> NoReturn:
+        """End the machine in a way that the host can tell from success: exit port value 0x7f; halts where there is none."""
+
+    @abstractmethod
+    def on_power_button(self, handler: Callable[[], None]) -> None:
+        """`handler` runs in interrupt context when the power button is pressed."""
+
+
+class Usercopy(Protocol):
+    """usercopy.py: the only code that touches user memory, always of the process whose address space is loaded.
+
+    The caller has checked that addresses lie below USER_TOP (and that words are aligned). A page that is not there is
+    faulted in as for user code, which may block; what cannot be is answered, not survived by luck.
+    """
+
+    @abstractmethod
+    def copy_user(self, into: u64, source: u64, size: u64) -> u64:
+        """memcpy with one side in user memory; returns how many bytes were *not* copied."""
+
+    @abstractmethod
+    def zero_user(self, into: u64, size: u64) -> u64:
+        """Clear user memory; returns how many bytes were not cleared."""
+
+    @abstractmethod
+    def copy_user_string(self, into: u64, source: u64, room: u64) -> i64:
+        """Copy up to and with the NUL; returns its length without NUL, `room` if no NUL came, -1 on a fault."""
+
+    @abstractmethod
+    def load_user_u32(self, address: u64, fault: Ptr[u32]) -> u32:
+        """One word, atomically; on a fault stores 1 to `fault` and returns 0. So do all of the following, which return the old value."""
+
+    @abstractmethod
+    def load_user_u64(self, address: u64, fault: Ptr[u32]) -> u64: ...
+
+    @abstractmethod
+    def store_user_u32(self, address: u64, value: u32, fault: Ptr[u32]) -> None: ...
+
+    @abstractmethod
+    def store_user_u64(self, address: u64, value: u64, fault: Ptr[u32]) -> None: ...
+
+    @abstractmethod
+    def swap_user_u64(self, address: u64, value: u64, fault: Ptr[u32]) -> u64: ...
+
+    @abstractmethod
+    def cas_user_u32(self, address: u64, expected: u32, new: u32, fault: Ptr[u32]) -> u32: ...
+
+    @abstractmethod
+    def cas_user_u64(self, address: u64, expected: u64, new: u64, fault: Ptr[u32]) -> u64: ...
+
+    @abstractmethod
+    def or_user_u32(self, address: u64, bits: u32, fault: Ptr[u32]) -> u32: ...
+
+    @abstractmethod
+    def and_user_u32(self, address: u64, bits: u32, fault: Ptr[u32]) -> u32: ...
+
+    @abstractmethod
+    def add_user_u64(self, address: u64, amount: u64, fault: Ptr[u32]) -> u64: ...

@@ -1,0 +1,72 @@
+# SPDX-License-Identifier: GPL-2.0-or-later
+# Builds, runs and tests Pykaros. Every target makes what it needs on first use; `make help` lists them.
+
+ARCH    = x86_64
+SMP     = 4
+MEM     = 1G
+CHECKED = 1
+APPEND  =
+GDB     = 0
+ACCEL   = auto
+DEADLINE = 120
+CMD     = help
+PROGRAMS =
+TESTS   = tests
+JOBS    = 2
+
+PYTHON  = .venv/bin/python
+VENV    = .venv/.ready
+# The values as they were typed: a shell's $? or $HOME in them is the guest's, not make's.
+export GUEST_COMMAND := $(value CMD)
+export GUEST_APPEND  := $(value APPEND)
+MACHINE = --arch $(ARCH) --smp $(SMP) --mem $(MEM) --checked $(CHECKED) --accel $(ACCEL) --append "$$GUEST_APPEND"
+
+.PHONY: help qemu run debug build test check features clean emulator
+.SILENT:
+
+help:
+	echo "make qemu      boot, with the console on this terminal (Ctrl-A x quits)"
+	echo "make run       boot, run CMD=\"threads 100 10; ps\" in the shell, print what it printed, exit with its status"
+	echo "make debug     boot under gdb, which knows the Python lines; PROGRAMS=\"hello sh\" adds programs' symbols"
+	echo "make build     compile the kernel and all programs, nothing else"
+	echo "make test      all tests: compiler, kernel units, machines in QEMU; TESTS=tests/compiler for a part"
+	echo "make check     compiler diagnostics for all sources, ruff, mypy"
+	echo "make features  which rows of docs/features.md the last tests showed"
+	echo "make clean     remove build/"
+	echo "Variables: ARCH=$(ARCH) SMP=$(SMP) MEM=$(MEM) CHECKED=$(CHECKED) ACCEL=$(ACCEL) GDB=$(GDB) DEADLINE=$(DEADLINE) APPEND= (boot options)"
+
+qemu: build emulator
+	$(PYTHON) -m scripts qemu $(MACHINE) --gdb $(GDB)
+
+run: build emulator
+	$(PYTHON) -m scripts run $(MACHINE) --deadline $(DEADLINE) -- "$$GUEST_COMMAND"
+
+debug: build emulator
+	scripts/setup.sh gdb
+	$(PYTHON) -m scripts debug $(MACHINE) $(PROGRAMS)
+
+# What a build says goes to standard error: standard output belongs to the command of `make run`.
+build: $(VENV)
+	$(PYTHON) -m compiler build --arch $(ARCH) --checked $(CHECKED) >&2
+
+test: build emulator
+	$(PYTHON) -m pytest -n $(JOBS) --dist loadgroup $(TESTS)
+
+check: $(VENV)
+	$(PYTHON) -m compiler check --world kernel
+	$(PYTHON) -m compiler check --world user
+	$(PYTHON) -m ruff check .
+	$(PYTHON) -m mypy
+
+features: $(VENV)
+	$(PYTHON) -m scripts features
+
+clean:
+	rm -rf build
+
+$(VENV): pyproject.toml scripts/setup.sh
+	scripts/setup.sh venv
+	touch $@
+
+emulator:
+	scripts/setup.sh qemu qemu-system-$(ARCH)

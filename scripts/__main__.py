@@ -1,0 +1,72 @@
+# SPDX-License-Identifier: GPL-2.0-or-later
+"""The command line of the host programs: `python -m scripts qemu|run|debug|features`."""
+
+from __future__ import annotations
+
+import sys
+from collections.abc import Callable
+from typing import Any
+
+import click
+
+from scripts import features as features_report
+from scripts import interactive
+from scripts import run as run_command
+from scripts.qemu import Settings
+
+
+@click.group(help="Runs Pykaros in QEMU, and reports on it. The Makefile's targets are the short way.")
+def cli() -> None:
+    pass
+
+
+def machine_options(function: Callable[..., Any]) -> Callable[..., Any]:
+    """The options that describe a machine; each has the name of the Makefile's variable."""
+    options = [
+        click.option("--arch", default="x86_64", show_default=True),
+        click.option("--smp", default=4, show_default=True, help="cores"),
+        click.option("--mem", default="1G", show_default=True),
+        click.option("--checked", default=1, type=click.IntRange(0, 1), show_default=True, help="1: the build with run-time checks"),
+        click.option("--append", default="", help="more for the boot command line"),
+        click.option("--accel", default="auto", show_default=True, help="auto, tcg, kvm, or QEMU's words"),
+    ]
+    for option in reversed(options):
+        function = option(function)
+    return function
+
+
+def settings_of(options: dict[str, Any]) -> Settings:
+    return Settings(**{**options, "checked": bool(options["checked"])})
+
+
+@cli.command(help="A machine with its console on this terminal.")
+@machine_options
+@click.option("--gdb", default=0, type=click.IntRange(0, 1), help="1: wait for a debugger")
+def qemu(gdb: int, **options: Any) -> None:
+    settings = Settings(**{**vars(settings_of(options)), "reboots": True})
+    sys.exit(interactive.interactive(settings, bool(gdb)))
+
+
+@cli.command(help="Boots, runs COMMAND in the guest's shell, exits with its status.")
+@machine_options
+@click.option("--deadline", default=120.0, show_default=True, help="seconds until a machine counts as hung")
+@click.argument("command")
+def run(command: str, deadline: float, **options: Any) -> None:
+    sys.exit(run_command.run(settings_of(options), command, deadline))
+
+
+@cli.command(help="gdb on a machine that waits at its first instruction; PROGRAMS' symbols are loaded too.")
+@machine_options
+@click.argument("programs", nargs=-1)
+def debug(programs: tuple[str, ...], **options: Any) -> None:
+    sys.exit(interactive.debug(settings_of(options), list(programs)))
+
+
+@cli.command(help="Per area: how many rows of docs/features.md the last tests showed.")
+@click.option("--missing/--no-missing", default=True, show_default=True, help="name the rows that no passing test shows")
+def features(missing: bool) -> None:
+    sys.exit(features_report.report(missing))
+
+
+if __name__ == "__main__":
+    cli(prog_name="python -m scripts")

@@ -1,0 +1,114 @@
+# SPDX-License-Identifier: GPL-2.0-or-later
+"""The QEMU command line, in one place, and what QEMU's exit status means.
+
+Everybody who starts a machine (make qemu, make run, make debug, the tests) describes it as a `Settings` and gets the words
+from `command`. The machine is a q35 with a serial console, a debug console for the kernel's log, and an exit port.
+"""
+
+from __future__ import annotations
+
+import enum
+import os
+from dataclasses import dataclass
+from pathlib import Path
+
+ROOT = Path(__file__).resolve().parent.parent
+BUILD = ROOT / "build"
+
+EXIT_PORT = 0xF4                    # isa-debug-exit: QEMU exits with (value << 1) | 1
+LOG_PORT = 0xE9                     # debug console: the kernel's log, byte by byte
+STATUS_BASE = 0x10                  # the guest writes STATUS_BASE + status ...
+STATUS_MAX = 109
+PANIC_VALUE = 0x7F                  # ... or this when it panicked
+
+
+@dataclass(frozen=True)
+class Settings:
+    """One machine: its size, what it boots, and how QEMU runs it."""
+
+    arch: str = "x86_64"
+    smp: int = 4
+    mem: str = "1G"
+    checked: bool = True
+    append: str = ""
+    accel: str = "auto"
+    exit_port: bool = True          # without it the kernel can leave by ACPI alone
+    reboots: bool = False           # False: a reset ends QEMU, so that a triple fault is seen
+    cdrom: Path | None = None       # boot this disc's loader in place of QEMU's own
+    cpu: str = "max"
+
+    @property
+    def kernel(self) -> Path:
+        return image_folder(self.arch, self.checked) / "kernel.elf"
+
+
+def image_folder(arch: str, checked: bool) -> Path:
+    """Where the compiler puts the kernel image and the programs' files."""
+    return BUILD / arch / ("checked" if checked else "fast")
+
+
+def command(settings: Settings, console: list[str], log: Path, qmp_fd: int | None = None) -> list[str]:
+    """The words that start `settings`. `console` are the words that define a character device `console`."""
+    words = [
+        f"qemu-system-{settings.arch}",
+        "-no-user-config", "-nodefaults",
+        "-machine", "q35", "-accel", accelerator(settings.accel), "-cpu", settings.cpu,
+        "-smp", str(settings.smp), "-m", settings.mem,
+        "-display", "none", "-vga", "std",
+        *console, "-serial", "chardev:console",
+        "-chardev", f"file,id=log,path={escape(log)}", "-device", f"isa-debugcon,iobase={LOG_PORT:#x},chardev=log",
+    ]
+    if settings.exit_port:
+        words += ["-device", f"isa-debug-exit,iobase={EXIT_PORT:#x},iosize=0x01"]
+    if not settings.reboots:
+        words += ["-no-reboot"]
+    if qmp_fd is not None:
+        words += ["-chardev", f"socket,id=qmp,fd={qmp_fd}", "-mon", "chardev=qmp,mode=control"]
+    if settings.cdrom is not None:
+        return words + ["-cdrom", str(settings.cdrom), "-boot", "d"]
+    return words + ["-kernel", str(settings.kernel), *(["-append", settings.append] if settings.append else [])]
+
+
+def escape(path: Path) -> str:
+    """A path as the value of a QEMU option, where a comma ends the value unless doubled."""
+    return str(path).replace(",", ",,")
+
+
+def accelerator(wish: str) -> str:
+    """KVM only where a guest really runs on it: a host may offer the device without the processor's support."""
+    tcg = "tcg,thread=multi"
+    if wish == "auto":
+        return "kvm" if kvm_works() else tcg
+    return tcg if wish == "tcg" else wish
+
+
+def kvm_works() -> bool:
+    try:
+        flags = Path("/proc/cpuinfo").read_text(encoding="utf-8").split()
+        os.close(os.open("/dev/kvm", os.O_RDWR | os.O_CLOEXEC))
+    except OSError:
+        return False
+    return "vmx" in flags or "svm" in flags
+
+
+class Ending(enum.Enum):
+    """How a machine came to its end."""
+
+    STATUS = "the guest left with a status"
+    PANIC = "the kernel panicked"
+    POWER_OFF = "the guest powered off or was reset, without a status"
+    FAILED = "QEMU failed"
+
+
+def ending(returncode: int) -> tuple[Ending, int]:
+    """Reads QEMU's exit status: how it ended, and the guest's status where there is one."""
+    if returncode == 0:
+        return Ending.POWER_OFF, 0
+    value = returncode >> 1
+    if returncode < 0 or returncode % 2 == 0:
+        return Ending.FAILED, returncode
+    if value == PANIC_VALUE:
+        return Ending.PANIC, 0
+    if STATUS_BASE <= value <= STATUS_BASE + STATUS_MAX:
+        return Ending.STATUS, value - STATUS_BASE
+    return Ending.FAILED, returncode

@@ -1,0 +1,93 @@
+# SPDX-License-Identifier: GPL-2.0-or-later
+"""make run: boots, runs one command in the guest's shell, and is over with the command's status.
+
+Standard output is what the command printed on the console, and nothing else; whatever goes wrong is told on standard error:
+a panic with its text, a hang with what every core was doing, a guest that left without a status. `TROUBLE` is the exit status then.
+"""
+
+from __future__ import annotations
+
+import subprocess
+import sys
+import tempfile
+import time
+from pathlib import Path
+
+from scripts.machine import Machine, MachineError
+from scripts.qemu import BUILD, Ending, Settings
+
+TROUBLE = 125                       # the machine, not the command, failed
+BACKTRACE_S = 5                     # how long a hung kernel gets to tell what it is doing
+
+
+def run(settings: Settings, line: str, deadline_s: float) -> int:
+    """Returns the status to exit with."""
+    append = f'quiet panic=exit run="{quote(line)}"'
+    settings = Settings(**{**vars(settings), "append": f"{settings.append} {append}".strip()})
+    runs = BUILD / "runs"
+    runs.mkdir(parents=True, exist_ok=True)
+    folder = Path(tempfile.mkdtemp(prefix="run-", dir=runs))
+    newlines = Newlines()
+    try:
+        machine = Machine(settings, folder, newlines.write)
+    except MachineError as error:
+        return trouble(str(error))
+    try:
+        how, status = machine.wait(deadline_s)
+    except MachineError:
+        return trouble(f"no answer within {deadline_s:g} s\n{hang_report(machine)}")
+    finally:
+        machine.close()
+        newlines.finish()
+    if how is Ending.STATUS:
+        return status
+    if how is Ending.PANIC:
+        return trouble(f"the kernel panicked\n{machine.panic_text() or machine.report()}")
+    return trouble(f"{how.value}\n{machine.last_lines('qemu.log')}\n{machine.report()}")
+
+
+def quote(line: str) -> str:
+    """The command as a quoted value of the boot command line, where a backslash takes the next character as it is."""
+    return line.replace("\\", "\\\\").replace('"', '\\"')
+
+
+def hang_report(machine: Machine) -> str:
+    """Asks all cores for a backtrace by NMI, waits for it to have been told, and returns the log's end."""
+    known = len(machine.log())
+    machine.command("inject-nmi")
+    end = time.monotonic() + BACKTRACE_S
+    quiet_since = time.monotonic()
+    while time.monotonic() < end and time.monotonic() - quiet_since < 1:
+        try:
+            machine.process.wait(0.2)
+            break
+        except subprocess.TimeoutExpired:
+            grown = len(machine.log())
+            if grown != known:
+                known, quiet_since = grown, time.monotonic()
+    return machine.report()
+
+
+def trouble(text: str) -> int:
+    sys.stdout.flush()
+    print(f"run: {text}", file=sys.stderr)
+    return TROUBLE
+
+
+class Newlines:
+    """The console ends lines as terminals want it, with CR LF; files and pipes want LF."""
+
+    def __init__(self) -> None:
+        self.held = b""             # a CR whose LF may come with the next piece
+
+    def write(self, data: bytes) -> None:
+        data = self.held + data
+        self.held = b"\r" if data.endswith(b"\r") else b""
+        data = data[:len(data) - len(self.held)]
+        sys.stdout.buffer.write(data.replace(b"\r\n", b"\n"))
+        sys.stdout.buffer.flush()
+
+    def finish(self) -> None:
+        sys.stdout.buffer.write(self.held)
+        sys.stdout.buffer.flush()
+        self.held = b""

@@ -1,0 +1,52 @@
+#!/bin/sh
+# SPDX-License-Identifier: GPL-2.0-or-later
+# What the Makefile's targets need, made on first use: `setup.sh venv` the Python environment of pyproject.toml, `setup.sh qemu
+# COMMAND` the emulator, `setup.sh gdb` the debugger. Nothing is done that is done already. Debian's packages are installed
+# when this runs as root; otherwise the message says which to install.
+set -eu
+cd "$(dirname "$0")/.."
+
+say() { echo "setup: $*" >&2; }
+
+# need_packages REASON PACKAGE...: installs them, or says how to and gives up.
+need_packages() {
+    reason=$1
+    shift
+    if command -v apt-get >/dev/null && [ "$(id -u)" = 0 ]; then
+        say "$reason: installing $*"
+        apt-get update -qq >&2
+        DEBIAN_FRONTEND=noninteractive apt-get install -y -qq --no-install-recommends "$@" >&2
+    else
+        say "$reason. Install it first; on Debian, as root: apt-get install $*"
+        exit 1
+    fi
+}
+
+venv() {
+    python3 -c 'import venv, ensurepip' 2>/dev/null || need_packages "Python 3 with its venv module is missing" python3 python3-venv
+    python3 -c 'import sys; sys.exit(sys.version_info < (3, 11))' || {
+        say "Python 3.11 or later is needed, here is $(python3 --version)"
+        exit 1
+    }
+    if ! .venv/bin/python -c 'import pip' 2>/dev/null; then
+        say "creating .venv"
+        python3 -m venv .venv
+    fi
+    say "installing the packages that pyproject.toml names into .venv"
+    .venv/bin/pip install --quiet --disable-pip-version-check --editable . >&2
+    say ".venv is ready"
+}
+
+qemu() {
+    case $1 in
+        qemu-system-x86_64) package=qemu-system-x86 ;;
+        *) package=qemu-system-misc ;;
+    esac
+    command -v "$1" >/dev/null || need_packages "$1 is missing" "$package"
+}
+
+gdb() {
+    command -v gdb >/dev/null || need_packages "gdb is missing" gdb
+}
+
+"$@"

@@ -11,8 +11,8 @@ from pathlib import Path
 _DIRECTORY, _FILE = 0o040755, 0o100000
 
 
-def archive(root: Path, files: dict[str, Path]) -> bytes:
-    """An archive of `files` (name in the archive -> file below or outside `root`) with the folders that they need.
+def archive(files: dict[str, Path]) -> bytes:
+    """An archive of `files` (name in the archive -> file) with the folders that they need.
 
     A file is executable in the archive if it is on disk.
     """

@@ -21,7 +21,7 @@ COMMON = ("--nostdlib", "-static", "--gc-sections", "--build-id=none", "-z", "ma
 
 def link_kernel(out: Path, script: Path, target: Target, roots: Iterable[Path], library: Iterable[Path]) -> None:
     """Raises ToolError with the linker's words: undefined symbols with the place that needs them, overlaps."""
-    _link(out, target, ["-T", str(script)], roots, library)
+    _link(out, target, ["-T", str(script), "--undefined=symbol_table"], roots, library)
 
 
 def link_user(out: Path, module: str, target: Target, roots: Iterable[Path], library: Iterable[Path], strip: bool = False) -> None:

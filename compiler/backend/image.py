@@ -1,0 +1,172 @@
+# SPDX-License-Identifier: GPL-2.0-or-later
+"""From objects to the bootable image: user programs, the staged root file system, the archive, the two kernel links.
+
+Whatever would come out as before is not made again: each link remembers the hash of its inputs beside its output.
+"""
+
+from __future__ import annotations
+
+import re
+import shutil
+from collections.abc import Callable
+from concurrent.futures import ThreadPoolExecutor
+from dataclasses import dataclass
+from pathlib import Path
+
+from compiler.backend import cpio, symbols, tools
+from compiler.backend.assemble import assemble
+from compiler.backend.cache import Cache, digest, write_if_changed
+from compiler.backend.elf import Elf
+from compiler.backend.link import USER_SCRIPT, link_kernel, link_user
+from compiler.backend.target import Target, target_for
+
+PROGRAM_FOLDERS = ("apps", "bench", "utest")
+LINK_EDITION = "1"
+_MAIN = re.compile(r"^def main\(", re.MULTILINE)
+
+
+@dataclass
+class Place:
+    """Where one build works: the repository, the architecture and its output folder."""
+
+    repo: Path
+    arch: str
+    checked: bool
+    out: Path
+    cache: Cache
+
+    @property
+    def root(self) -> Path:
+        return self.out / "root"
+
+    @property
+    def kernel(self) -> Path:
+        return self.out / "kernel.elf"
+
+    def defines(self) -> dict[str, str]:
+        return {"CHECKED": "1" if self.checked else "0"}
+
+
+def assembly_files(place: Place, world: str) -> list[Path]:
+    """`user_*.S` belongs to programs, `mem.S` to both, the rest to the kernel."""
+    folder = place.repo / "arch" / place.arch
+    files = sorted(folder.glob("*.S"))
+    if world == "user":
+        return [f for f in files if f.name.startswith("user_") or f.name == "mem.S"]
+    return [f for f in files if not f.name.startswith("user_")]
+
+
+def assemble_world(place: Place, world: str) -> list[Path]:
+    target = target_for(place.arch, world)
+    return [assemble(f, target, place.cache, place.repo, place.defines()) for f in assembly_files(place, world)]
+
+
+def programs(repo: Path) -> dict[str, str]:
+    """Program name -> module, for each file of the program folders that has a `main`."""
+    found: dict[str, str] = {}
+    for folder in PROGRAM_FOLDERS:
+        for path in sorted((repo / "user" / folder).glob("*.py")):
+            if not path.stem.startswith("_") and _MAIN.search(path.read_text(encoding="utf-8")):
+                found.setdefault(path.stem, f"{folder}.{path.stem}")
+    return found
+
+
+def build_programs(place: Place, assembly: list[Path], objects: list[Path], told: Callable[[str], None]) -> dict[str, Path]:
+    """Link every program twice: as staged (without debug information) and, beside, in full for gdb."""
+    target = target_for(place.arch, "user")
+    inputs = digest(LINK_EDITION, tools.version(), USER_SCRIPT.read_bytes(), *map(str, assembly), *map(str, objects))
+    wanted = programs(place.repo)
+
+    def one(item: tuple[str, str]) -> tuple[str, Path]:
+        name, module = item
+        return name, _link_program(place, name, module, target, assembly, objects, digest(inputs, module), told)
+
+    with ThreadPoolExecutor(max_workers=2) as pool:         # the linker is a process of its own: threads only wait
+        made = dict(pool.map(one, wanted.items()))
+    _drop_others(place.root / "bin", set(made))
+    return made
+
+
+def _link_program(place: Place, name: str, module: str, target: Target, assembly: list[Path], objects: list[Path],
+                  key: str, told: Callable[[str], None]) -> Path:
+    staged, full, mark = place.root / "bin" / name, place.out / "programs" / f"{name}.elf", place.out / "programs" / f"{name}.key"
+    if staged.is_file() and full.is_file() and mark.is_file() and mark.read_text() == key:
+        return staged
+    told(name)
+    mark.unlink(missing_ok=True)
+    link_user(full, module, target, assembly, objects)
+    link_user(staged, module, target, assembly, objects, strip=True)
+    mark.write_text(key)
+    return staged
+
+
+def _drop_others(folder: Path, keep: set[str]) -> None:
+    for path in folder.glob("*") if folder.is_dir() else []:
+        if path.name not in keep:
+            path.unlink()
+
+
+def stage(place: Place, made: dict[str, Path]) -> dict[str, Path]:
+    """The files of the archive: programs in bin/, and all of user/root as it stands there."""
+    files = {f"bin/{name}": path for name, path in made.items()}
+    given = place.repo / "user" / "root"
+    for path in sorted(given.rglob("*")) if given.is_dir() else []:
+        if path.is_file():
+            name = str(path.relative_to(given))
+            copy = place.root / name
+            copy.parent.mkdir(parents=True, exist_ok=True)
+            if write_if_changed(copy, path.read_bytes()):
+                shutil.copymode(path, copy)
+            files[name] = copy
+    for path in sorted(place.root.rglob("*")):
+        if path.is_file() and str(path.relative_to(place.root)) not in files:
+            path.unlink()               # of an earlier build
+    return files
+
+
+def _data_object(place: Place, name: str, lines: list[str], file: Path) -> Path:
+    """An object that carries a file's bytes. Not cached: copying it is all the work there is."""
+    source, out = place.out / f"{name}.S", place.out / f"{name}.o"
+    target = target_for(place.arch, "kernel")
+    source.write_text("\n".join(line.replace("FILE", f'"{file}"') for line in lines) + "\n")
+    tools.run("clang", [f"--target={target.triple}", *target.assembler, "-c", str(source), "-o", str(out)])
+    return out
+
+
+def archive_object(place: Place, files: dict[str, Path]) -> tuple[Path, int]:
+    """The archive as an object with the symbols initrd_start and initrd_end; and its size."""
+    path = place.out / "initrd.cpio"
+    data = cpio.archive(files)
+    changed = write_if_changed(path, data)
+    out = place.out / "initrd.o"
+    if changed or not out.is_file():
+        out = _data_object(place, "initrd", [
+            '.section .rodata.initrd,"a"', ".balign 4096", ".globl initrd_start, initrd_end", "initrd_start: .incbin FILE", "initrd_end:"], path)
+    return out, len(data)
+
+
+def _symbols_object(place: Place, table: bytes) -> Path:
+    path = place.out / "symbols.bin"
+    path.write_bytes(table)
+    return _data_object(place, "symbols", [
+        '.section .symbols,"a"', ".balign 16", ".globl symbol_table", "symbol_table: .incbin FILE"], path)
+
+
+def build_kernel(place: Place, assembly: list[Path], objects: list[Path], archive: Path) -> None:
+    """Link, read functions and lines, link again with the table; the second link must not move anything."""
+    target = target_for(place.arch, "kernel")
+    script = place.repo / "arch" / place.arch / "link.ld"
+    if not script.is_file():
+        raise tools.ToolError(f"there is no linker script {script.relative_to(place.repo)}")
+    first = place.out / "kernel.first"
+    roots = [*assembly, archive]
+    link_kernel(first, script, target, [*roots, _symbols_object(place, symbols.build_table([]))], objects)
+    elf = Elf(first.read_bytes())
+    table = symbols.build_table(symbols.read_functions(elf))
+    second = place.out / "kernel.second"
+    link_kernel(second, script, target, [*roots, _symbols_object(place, table)], objects)
+    moved = symbols.check_unmoved(elf, Elf(second.read_bytes()))
+    if moved:
+        raise tools.ToolError(f"the symbol table moved code ({moved[0]} and {len(moved) - 1} more): .symbols must be the last section of {script.name}")
+    first.unlink()
+    second.replace(place.kernel)

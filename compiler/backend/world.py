@@ -1,0 +1,172 @@
+# SPDX-License-Identifier: GPL-2.0-or-later
+"""One world from source to IR, in a process of its own: the front end holds no lock that two worlds could share.
+
+A world whose inputs have not changed is not even parsed: its last result stands in a manifest, with the hash of every
+file that it read. The IR of modules whose object is missing is left in the cache for the code generator.
+"""
+
+from __future__ import annotations
+
+import hashlib
+import json
+import multiprocessing
+import time
+import traceback
+from dataclasses import asdict, dataclass, field
+from multiprocessing.connection import Connection
+from pathlib import Path
+
+from compiler.backend.cache import Cache, digest
+from compiler.backend.codegen import Job, object_key
+from compiler.backend.target import target_for
+
+MANIFEST_EDITION = "1"
+
+
+@dataclass
+class WorldResult:
+    kind: str
+    errors: list[str] = field(default_factory=list)     # rendered diagnostics
+    crash: str = ""                                     # a traceback of the front end, for the log
+    objects: list[tuple[str, str]] = field(default_factory=list)    # (module, object key), in link order
+    seconds: dict[str, float] = field(default_factory=dict)
+
+
+class WorldProcess:
+    """A front end at work on one world. `pipe` becomes readable when `result` will not block."""
+
+    def __init__(self, kind: str, arch: str, checked: bool, level: int, repo: Path, cache: Cache) -> None:
+        context = multiprocessing.get_context("spawn")
+        self.kind = kind
+        self.pipe, other = context.Pipe(duplex=False)
+        self.process = context.Process(target=_serve, args=(other, kind, arch, checked, level, repo, cache.root))
+        self.process.start()
+        other.close()
+
+    def result(self) -> WorldResult:
+        try:
+            found = self.pipe.recv()
+        except (EOFError, OSError):
+            self.process.join()
+            found = WorldResult(self.kind, crash=f"the front end's process ended with status {self.process.exitcode}\n")
+        self.process.join()
+        return found
+
+    def stop(self) -> None:
+        if self.process.is_alive():
+            self.process.terminate()
+        self.process.join()
+
+
+def jobs_of(result: WorldResult, arch: str, level: int, cache: Cache) -> list[Job]:
+    """What is left for the code generator: the objects that the cache does not hold."""
+    target = target_for(arch, result.kind)
+    missing = {key: module for module, key in result.objects if cache.find(key) is None}
+    return [Job(module, cache.path(key, ".ll"), key, target, level) for key, module in missing.items()]
+
+
+def _serve(pipe: Connection, kind: str, arch: str, checked: bool, level: int, repo: Path, cache_root: Path) -> None:
+    try:
+        found = compile_world(kind, arch, checked, level, repo, Cache(cache_root))
+    except KeyboardInterrupt:
+        return
+    except BaseException:
+        found = WorldResult(kind, crash=traceback.format_exc())
+    pipe.send(found)
+
+
+def compile_world(kind: str, arch: str, checked: bool, level: int, repo: Path, cache: Cache) -> WorldResult:
+    """Analyse and lower a world, or find that nothing changed since it was done last."""
+    from compiler.syntax.loader import World
+
+    start = time.monotonic()
+    world = World(kind=kind, arch=arch, checked=checked, repo=repo)
+    identity = digest(MANIFEST_EDITION, kind, arch, str(checked), str(level), str(repo), _compiler_state(repo), _llvm_version())
+    manifest = cache.root / f"manifest-{kind}-{arch}-{'checked' if checked else 'release'}.json"
+    reused = _reuse(manifest, identity, world, arch, level, cache)
+    if reused is not None:
+        reused.seconds["checking"] = time.monotonic() - start
+        return reused
+    return _compile(world, identity, manifest, level, cache)
+
+
+def _compile(world, identity: str, manifest: Path, level: int, cache: Cache) -> WorldResult:
+    from compiler.frontend import analyse, lower
+
+    start = time.monotonic()
+    program = analyse(world)
+    result = WorldResult(world.kind, [e.render() for e in program.errors])
+    result.seconds["analysis"] = time.monotonic() - start
+    if result.errors:
+        return result
+    start = time.monotonic()
+    modules = lower(program)
+    result.seconds["lowering"] = time.monotonic() - start
+    target = target_for(world.arch, world.kind)
+    version = _llvm_version()
+    for name in sorted(modules):
+        key = object_key(modules[name], target, level, version)
+        result.objects.append((name, key))
+        if cache.find(key) is None:
+            cache.put(key, modules[name].encode(), ".ll")
+    files = {str(p): _hash(p) for p in _files_read(program)}
+    record = {"identity": identity, "inputs": _inputs(world, program.loader), "files": files, "result": asdict(result)}
+    manifest.write_text(json.dumps(record))
+    return result
+
+
+def _reuse(manifest: Path, identity: str, world, arch: str, level: int, cache: Cache) -> WorldResult | None:
+    """The last result, if the compiler, the set of files and every file's content are the same and its objects exist."""
+    try:
+        record = json.loads(manifest.read_text())
+    except (OSError, ValueError):
+        return None
+    if record["identity"] != identity:
+        return None
+    try:
+        if any(_hash(Path(name)) != known for name, known in record["files"].items()):
+            return None
+    except OSError:
+        return None
+    if record["inputs"] != _inputs(world, _fresh_loader(world)):
+        return None
+    result = WorldResult(world.kind, objects=[(m, k) for m, k in record["result"]["objects"]])
+    jobs = jobs_of(result, arch, level, cache)
+    return result if all(job.ir.is_file() for job in jobs) else None
+
+
+def _fresh_loader(world):
+    from compiler.diagnostics import Reporter
+    from compiler.syntax.loader import Loader
+
+    return Loader(world, Reporter())
+
+
+def _inputs(world, loader) -> str:
+    """What a world is made of besides the files' contents: which files there are, and the declared system calls."""
+    from compiler.syntax.syscalls import syscall_module
+
+    stubs = syscall_module(loader) if world.kind in ("kernel", "user") else ""
+    return digest(stubs, *map(str, loader.root_files()))
+
+
+def _files_read(program) -> list[Path]:
+    """The sources of the world's modules. (Kernel files that only declare system calls count by their stubs.)"""
+    return sorted({m.source.path for m in program.modules.values() if m.source.path.is_file()})
+
+
+def _hash(path: Path) -> str:
+    return hashlib.sha256(path.read_bytes()).hexdigest()
+
+
+def _compiler_state(repo: Path) -> str:
+    """A hash of the compiler itself: whatever it was compiled by before is then compiled again."""
+    home = Path(__file__).resolve().parents[1]
+    parts = [p for p in sorted(home.rglob("*.py")) if p.parts[len(home.parts)] != "host"]
+    return digest(*(p.read_bytes() for p in parts))
+
+
+def _llvm_version() -> str:
+    from importlib.metadata import version
+
+    return "llvmlite " + version("llvmlite")

@@ -48,7 +48,7 @@ class Measure(Sink):
 class Limit(Sink):
     """Passes on the first `left` characters."""
 
-    target: Sink
+    target: Ref[Sink]
     left: u64
 
     def __init__(self, target: Sink, left: u64) -> None:

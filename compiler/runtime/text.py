@@ -1,13 +1,13 @@
 # SPDX-License-Identifier: GPL-2.0-or-later
 """`Text`: text built in storage of a fixed size, and `Format`: an f-string on its way to a sink.
 
-`text(80)` makes a `Text` whose `ptr` points at 80 bytes right behind it; the compiler fills in `ptr` and `room`. A text that
+`text(80)` makes a `Text` with 80 bytes of room right behind it (so it survives being copied whole); the compiler fills in `room`. A text that
 is full drops what does not fit and says so in `truncated`; it never ends in half a character. No locks: the owner's.
 """
 
 from typing import Callable
 
-from lang import Ptr, Sink, Span, memcpy, span_of, struct, u8, u64
+from lang import Ptr, Sink, addr_of, memcpy, sizeof, span_of, struct, u8, u64
 
 
 @struct
@@ -22,10 +22,13 @@ class Format:
 
 
 class Text(Sink):
-    ptr: Ptr[u8]
     room: u64
     used: u64
     truncated: bool
+
+    @property
+    def ptr(self) -> Ptr[u8]:
+        return Ptr[u8](addr_of(self) + sizeof(Text))
 
     @property
     def view(self) -> str:

@@ -1,10 +1,11 @@
 # SPDX-License-Identifier: GPL-2.0-or-later
 """The kernel's command line: words separated by blanks, `name` or `name=value`; double quotes keep blanks in a value.
 
-When an option stands there twice, the last one counts. A quote that never closes runs to the end.
+When an option stands there twice, the last one counts. A quote that never closes runs to the end. A backslash takes the next
+character as it is; `option` leaves it in the value, and `unescape` writes the value without.
 """
 
-from lang import u64
+from lang import Text, u64
 
 command_line: str = ""
 
@@ -41,8 +42,13 @@ def option_in(line: str, name: str) -> str | None:
 def word_size(line: str) -> u64:
     """How long the first word of `line` is, quoted blanks included."""
     quoted = False
+    escaped = False
     for i in range(len(line)):
-        if line[i] == ord('"'):
+        if escaped:
+            escaped = False
+        elif line[i] == ord("\\"):
+            escaped = True
+        elif line[i] == ord('"'):
             quoted = not quoted
         elif line[i] == ord(" ") and not quoted:
             return i
@@ -65,3 +71,14 @@ def unquote(value: str) -> str:
         return value
     inner = value[1:]
     return inner[:len(inner) - 1] if inner.endswith('"') else inner
+
+
+def unescape(value: str, into: Text) -> None:
+    """Append `value` without the backslashes that protect a character."""
+    escaped = False
+    for i in range(len(value)):
+        if value[i] == ord("\\") and not escaped:
+            escaped = True
+        else:
+            into.append(value[i:i + 1])
+            escaped = False

@@ -1,0 +1,207 @@
+# SPDX-License-Identifier: GPL-2.0-or-later
+"""Who has which core, and who is to have it: allocation and provisioning.
+
+Provisioning is a guarantee, allocation is use: provisioning a core moves nobody; its owner takes it back from a squatter when it
+next asks. Policy: the first of one's own provisioned cores, else the core that has been idle longest.
+Core 0 runs the single-core processes and is neither provisioned nor allocated, except on a machine that has no other
+(docs/decisions/one-core.md).
+Locks: `lock` guards this module and kern/core/sched.py. It is never held together with a process' lock.
+References to processes here are not counted: `forget` clears them while the scheduler still has its own.
+"""
+
+from typing import Literal
+
+from lang import Array, Error, Ref, Span, array, struct, u32, u64
+from arch import smp
+from kern.abi.errno import Errno
+from kern.abi.proc import MAX_CORES, MAX_VCORES
+from kern.lib.list import IntrusiveList, ListLink
+from kern.mm.shootdown import relax
+from kern.proc.preempt import preempt_core
+from kern.proc.proc import Proc, proc_get, proc_put
+from kern.proc.run import give_and_run
+from kern.sync.spinlock import SpinLock
+
+
+@struct
+class CoreSlot:
+    id: u32
+    known: bool
+    alloc: Ref[Proc] | None                 # who uses it
+    prov: Ref[Proc] | None                  # who is guaranteed it
+    idle_link: ListLink["CoreSlot"]
+    prov_link: ListLink["CoreSlot"]
+
+
+@struct
+class Provision:
+    """A process' own cores: those that it uses, and those that somebody else, or nobody, uses."""
+    used: IntrusiveList[CoreSlot, Literal["prov_link"]]
+    unused: IntrusiveList[CoreSlot, Literal["prov_link"]]
+
+
+lock = SpinLock()
+slots = array(MAX_CORES, CoreSlot)
+idle = IntrusiveList[CoreSlot, Literal["idle_link"]]()
+
+
+def is_single_core() -> bool:
+    return smp.core_count() == 1
+
+
+def max_vcores() -> u32:
+    """How many vcores a process may get: every core but core 0, or core 0 if it is alone."""
+    return 1 if is_single_core() else min(smp.core_count() - 1, MAX_VCORES)
+
+
+def init_alloc() -> None:
+    """Once, when all cores are up."""
+    first: u32 = 0 if is_single_core() else 1
+    with lock:
+        for id in range(smp.core_count()):
+            slot = slots[id]
+            slot.id = id
+            slot.known = True
+            if id >= first:
+                idle.push_back(slot)
+
+
+def provision(p: Proc | None, pcore: u32) -> None:
+    """Guarantee the core to `p` from now on, or to nobody. The last call wins. Raises ENXIO, EBUSY."""
+    if pcore >= smp.core_count():
+        raise Error(Errno.ENXIO, f"there is no core {pcore}")
+    if pcore == 0:
+        raise Error(Errno.EBUSY, "core 0 runs the single-core processes")
+    with lock:
+        slot = slots[pcore]
+        unprovision(slot)
+        if p is None or p.sched.forgotten:
+            return
+        slot.prov = p
+        if slot.alloc is p:
+            p.prov.used.push_back(slot)
+        else:
+            p.prov.unused.push_back(slot)
+
+
+def unprovision(slot: CoreSlot) -> None:
+    """Caller holds: `lock`."""
+    old = slot.prov
+    if old is None:
+        return
+    if slot.alloc is old:
+        old.prov.used.remove(slot)
+    else:
+        old.prov.unused.remove(slot)
+    slot.prov = None
+
+
+def track_alloc(p: Proc, slot: CoreSlot) -> None:
+    """Caller holds: `lock`."""
+    slot.alloc = p
+    if slot.idle_link.linked:
+        idle.remove(slot)
+    if slot.prov is p:
+        p.prov.unused.remove(slot)
+        p.prov.used.push_back(slot)
+
+
+def track_dealloc(p: Proc, slot: CoreSlot) -> None:
+    """Caller holds: `lock`."""
+    assert slot.alloc is p, "a core was given back by somebody who did not have it"
+    slot.alloc = None
+    if slot.prov is p:
+        p.prov.used.remove(slot)
+        p.prov.unused.push_front(slot)      # free, so it is the first that its owner takes
+    idle.push_back(slot)
+
+
+def find_best(p: Proc) -> CoreSlot | None:
+    """Caller holds: `lock`."""
+    own = p.prov.unused.first()
+    if own is not None:
+        return own
+    return idle.first()
+
+
+def request(p: Proc, wanted: u64) -> None:
+    """Find up to `wanted` cores for `p` and start it on them. The caller has a reference and holds no lock."""
+    got = array(MAX_CORES, u32)
+    count: u64 = 0
+    lock.lock()
+    while count < wanted and not p.sched.forgotten:
+        slot = find_best(p)
+        if slot is None:
+            break
+        squatter = slot.alloc
+        if squatter is not None:
+            evict(squatter, slot)
+            # The lock was dropped: the core may have gone elsewhere, or be provisioned to another.
+            if slot.alloc is not None or slot.prov is not p:
+                continue
+        track_alloc(p, slot)
+        got[count] = slot.id
+        count += 1
+    lock.unlock()
+    if count > 0 and not give_and_run(p, got[0:count]):
+        with lock:
+            for id in got[0:count]:
+                if slots[id].alloc is p:
+                    track_dealloc(p, slots[id])
+
+
+def evict(squatter: Proc, slot: CoreSlot) -> None:
+    """Take the core from who uses it. Caller holds `lock`, which is dropped meanwhile."""
+    proc_get(squatter)
+    lock.unlock()
+    taken = preempt_core(squatter, slot.id, 0)
+    lock.lock()
+    if taken:
+        track_dealloc(squatter, slot)
+    else:
+        # It is giving the core up on its own: wait until it has said so.
+        while slot.alloc is squatter:
+            lock.unlock()
+            relax()
+            lock.lock()
+    lock.unlock()
+    proc_put(squatter)
+    lock.lock()
+
+
+def put_idle(p: Proc, pcore: u32) -> None:
+    """`p` has given the core up."""
+    with lock:
+        if slots[pcore].alloc is p:
+            track_dealloc(p, slots[pcore])
+
+
+def forget_cores(p: Proc, pcores: Span[u32]) -> None:
+    """`p` is dead: its cores are free, and none is guaranteed to it. Caller holds: `lock`."""
+    for id in pcores:
+        if slots[id].alloc is p:
+            track_dealloc(p, slots[id])
+    while (slot := p.prov.used.first()) is not None:
+        unprovision(slot)
+    while (slot := p.prov.unused.first()) is not None:
+        unprovision(slot)
+
+
+def idle_count() -> u64:
+    return idle.count
+
+
+@struct
+class CoreView:
+    """Of one core, for diagnosis: pids, 0 for nobody."""
+    alloc_pid: u32
+    prov_pid: u32
+
+
+def view_core(pcore: u32, view: CoreView) -> None:
+    with lock:
+        slot = slots[pcore]
+        user = slot.alloc
+        owner = slot.prov
+        view.alloc_pid = 0 if user is None else u32(user.pid)
+        view.prov_pid = 0 if owner is None else u32(owner.pid)

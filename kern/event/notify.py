@@ -1,0 +1,47 @@
+# SPDX-License-Identifier: GPL-2.0-or-later
+"""Notifying a vcore: it wants attention, and if it allows interruption it is put into vcore context.
+
+notif_pending is what makes it correct; the message to the core only makes it soon. A message that reaches a core whose owner
+has changed is dropped: the vcore sees the flag when it starts again.
+No locks.
+"""
+
+from lang import SEQ_CST, addr_of, assign, fence, u32, u64
+from kern.abi.proc import NO_CORE
+from kern.core.kmsg import Kind, send_kmsg
+from kern.core.percore import core
+from kern.proc.proc import Proc
+from kern.proc.run import fill_vcore_context
+
+
+def notify(p: Proc, vcoreid: u32) -> None:
+    """Tell a vcore to look at its messages. Callable with `p.lock` held or not."""
+    if vcoreid >= p.max_vcores:
+        return
+    vcpd = p.vcpd(vcoreid)
+    vcpd.notif_pending.store(1)
+    fence(SEQ_CST)
+    if vcpd.notif_disabled.load() != 0:
+        return
+    # Unlocked reads: a stale core gets a message that it drops.
+    entry = p.info.vcoremap[vcoreid]
+    if entry.valid != 0:
+        send_kmsg(entry.pcoreid, notify_here, addr_of(p), 0, 0, Kind.ROUTINE)
+
+
+def notify_here(address: u64, a1: u64, a2: u64) -> None:
+    """Routine message: put the process that owns this core into vcore context, if it is still that one and lets us."""
+    p = core.mine.owning_proc
+    ctx = core.mine.cur_ctx
+    # The address is only compared: the process may be gone.
+    if p is None or addr_of(p) != address or ctx is None:
+        return
+    vcoreid = core.mine.owning_vcoreid
+    vcpd = p.vcpd(vcoreid)
+    if not p.is_vcore_ready() or vcpd.notif_disabled.load() != 0:
+        return
+    vcpd.notif_disabled.store(1)
+    assign(vcpd.uthread_ctx, ctx)
+    fresh = core.mine.actual_ctx
+    fill_vcore_context(p, vcoreid, fresh)
+    core.mine.cur_ctx = fresh

@@ -1,0 +1,69 @@
+# SPDX-License-Identifier: GPL-2.0-or-later
+"""Producing into a process' unbounded message queues (kern/abi/event.py, Ucq).
+
+The structure is the process' memory and may change under us: every address is checked at every step, no loop waits for the user,
+and whoever gets the lock gets a slot. Never compare-and-swap here: the process could make us fail for ever.
+Locks: the process' `ucq_lock`, a sleeping lock, only to change pages; growing takes the address space's lock inside it.
+"""
+
+from lang import Uaddr, offsetof, sizeof, u32, u64
+from kern.abi.event import UCQ_PAGE_SIZE, UCQ_SLOTS, EventMsg, Ucq, UcqPage, UcqSlot
+from kern.debug import log
+from kern.event.user_words import add_u64, load_u32, store_u32, store_u64, swap_u64
+from kern.mm.umem import copy_struct_out
+from kern.mm.vmr import map_anonymous
+from kern.proc.proc import Proc
+
+SLOT_MASK: u64 = 4095
+SLOTS_AT: u64 = 16
+EXTRA_PAGES_WARNING: u64 = 1000
+
+
+def post_ucq(p: Proc, ucq: Uaddr, msg: EventMsg) -> None:
+    """Append `msg`. Raises EFAULT if the queue's memory is bad, ENOMEM if it cannot grow. Dropped if it is not ready yet.
+
+    p's address space is loaded. May block.
+    """
+    if load_u32(ucq + offsetof(Ucq, "ready")) == 0:
+        return
+    index: u64 = 0
+    if load_u32(ucq + offsetof(Ucq, "prod_overflow")) == 0:
+        index = add_u64(ucq + offsetof(Ucq, "prod_idx"), 1)
+    if not is_good(index):
+        index = take_slot_locked(p, ucq)
+    slot = Uaddr(index & ~SLOT_MASK) + SLOTS_AT + (index & SLOT_MASK) * sizeof(UcqSlot)
+    copy_struct_out(slot, msg)
+    store_u32(slot + offsetof(UcqSlot, "ready"), 1)
+
+
+def is_good(index: u64) -> bool:
+    return (index & ~SLOT_MASK) != 0 and (index & SLOT_MASK) < UCQ_SLOTS
+
+
+def take_slot_locked(p: Proc, ucq: Uaddr) -> u64:
+    """A slot for sure, on a new page if nobody has put one in place meanwhile."""
+    store_u32(ucq + offsetof(Ucq, "prod_overflow"), 1)
+    with p.ucq_lock:
+        index = add_u64(ucq + offsetof(Ucq, "prod_idx"), 1)
+        if is_good(index):
+            return index
+        page = swap_u64(ucq + offsetof(Ucq, "spare_page"), 0)
+        if page == 0:
+            page = grow(p, ucq)
+        store_u64(Uaddr(page) + offsetof(UcqPage, "next"), 0)
+        store_u64(Uaddr(page) + offsetof(UcqPage, "consumed"), 0)
+        old = index & ~SLOT_MASK
+        if old != 0:
+            store_u64(Uaddr(old) + offsetof(UcqPage, "next"), page)
+        # Slot 0 of the new page is ours.
+        store_u64(ucq + offsetof(Ucq, "prod_idx"), page | 1)
+        store_u32(ucq + offsetof(Ucq, "prod_overflow"), 0)
+        return page
+
+
+def grow(p: Proc, ucq: Uaddr) -> u64:
+    """Another page in the process' memory, present and zeroed."""
+    extra = add_u64(ucq + offsetof(Ucq, "extra_pages"), 1)
+    if extra == EXTRA_PAGES_WARNING:
+        log.warn(f"process {p.pid}: over {EXTRA_PAGES_WARNING} extra pages of unread events")
+    return u64(map_anonymous(p, UCQ_PAGE_SIZE))

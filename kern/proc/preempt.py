@@ -1,0 +1,122 @@
+# SPDX-License-Identifier: GPL-2.0-or-later
+"""Taking cores from many-core processes: with a warning event, and at once.
+
+The sender changes the maps under `p.lock` right away and counts `nr_preempts_sent`; the message saves the vcore's state where
+others recover it, and counts `nr_preempts_done`. While they differ the vcore's fate is sealed: yield and change_vcore see it.
+The core counts as free once the message is sent: a new owner's startcore queues behind it.
+Locks: `p.lock`. The public functions take it and are called without the scheduler's lock.
+"""
+
+from lang import Span, addr_of, assign, at, cycle_counter, fence, u32, u64, SEQ_CST
+from kern.abi.event import EventMsg, EventType
+from kern.abi.proc import ProcState, VcoreFlag
+from kern.core.current import clear_owning_proc
+from kern.core.kmsg import Kind, send_kmsg
+from kern.core.percore import core
+from kern.event.send import send_kernel_event
+from kern.proc.proc import Proc, Vcore, begin_map_change, end_map_change, unmap_vcore
+from kern.proc.run import account_offline, count_changed, save_vcore_fp
+
+
+def preempt_core(p: Proc, pcoreid: u32, grace_usec: u64) -> bool:
+    """Warn, and take the core at once. False if `p` does not have it any more. The caller marks the core free."""
+    p.lock.lock()
+    back = p.info.pcoremap[pcoreid]
+    if not p.is_in(ProcState.RUNNING_M) or back.valid == 0:
+        p.lock.unlock()
+        return False
+    vcoreid = back.vcoreid
+    if p.info.vcoremap[vcoreid].valid == 0 or p.info.vcoremap[vcoreid].pcoreid != pcoreid:
+        p.lock.unlock()
+        return False
+    set_deadline(p, vcoreid, grace_usec)
+    take_vcore(p, p.vcores[vcoreid], False)
+    if p.num_vcores == 0:
+        p.set_state(ProcState.RUNNABLE_M)
+        p.lock.unlock()
+    else:
+        p.lock.unlock()
+        tell_preempted(p, vcoreid)
+    return True
+
+
+def preempt_all(p: Proc, pcores: Span[u32]) -> u64:
+    """Take all of p's cores; writes their numbers into `pcores` and returns how many. The caller marks them free."""
+    with p.lock:
+        if not p.is_in(ProcState.RUNNING_M):
+            return 0
+        count: u64 = 0
+        while (vc := p.online.first()) is not None:
+            pcores[count] = p.info.vcoremap[vc.id].pcoreid
+            count += 1
+            take_vcore(p, vc, True)
+        p.set_state(ProcState.RUNNABLE_M)
+        return count
+
+
+def warn(p: Proc, vcoreid: u32, grace_usec: u64) -> bool:
+    """Announce that the vcore will be taken. False if it is not running."""
+    with p.lock:
+        if not p.is_in(ProcState.RUNNING_M) or not p.is_mapped(vcoreid):
+            return False
+        set_deadline(p, vcoreid, grace_usec)
+    msg = EventMsg(ev_type=EventType.PREEMPT_PENDING, arg2=vcoreid)
+    send_kernel_event(p, msg, vcoreid)
+    return True
+
+
+def set_deadline(p: Proc, vcoreid: u32, grace_usec: u64) -> None:
+    deadline = cycle_counter() + grace_usec * (p.info.tsc_freq // 1_000_000)
+    p.info.vcoremap[vcoreid].preempt_pending.store(deadline)
+
+
+def take_vcore(p: Proc, vc: Vcore, bulk: bool) -> None:
+    """Send the message and unmap. Caller holds: `p.lock`; the vcore is online."""
+    entry = p.info.vcoremap[vc.id]
+    entry.nr_preempts_sent.add(1)
+    p.vcpd(vc.id).flags.or_(u32(VcoreFlag.K_LOCK))
+    send_kmsg(entry.pcoreid, preempt_here, addr_of(p), u64(vc.id), 0, Kind.ROUTINE)
+    begin_map_change(p)
+    unmap_vcore(p, vc.id)
+    end_map_change(p)
+    p.online.remove(vc)
+    if bulk:
+        p.bulk_preempted.push_back(vc)
+    else:
+        p.inactive.push_front(vc)
+    p.num_vcores -= 1
+    count_changed(p)
+
+
+def tell_preempted(p: Proc, vcoreid: u32) -> None:
+    """Ask the vcores that still run to recover the one that was taken. Not under `p.lock`: posting may fault pages in."""
+    msg = EventMsg(ev_type=EventType.VCORE_PREEMPT, arg2=vcoreid)
+    send_kernel_event(p, msg, vcoreid)
+
+
+def preempt_here(address: u64, vcoreid: u64, unused: u64) -> None:
+    """Routine message: save this vcore for others to recover, and give the core up. The core still belongs to `p`."""
+    p = at(Proc, address)
+    owner = core.mine.owning_proc
+    assert owner is not None and owner is p, "preempt message on a core of somebody else"
+    v = core.mine.owning_vcoreid
+    assert v == u32(vcoreid), "preempt message for another vcore"
+    vcpd = p.vcpd(v)
+    ctx = core.mine.cur_ctx
+    if ctx is not None:
+        if vcpd.notif_disabled.load() != 0:
+            assign(vcpd.vcore_ctx, ctx)
+        else:
+            assign(vcpd.uthread_ctx, ctx)
+    # While somebody steals the thread he copies preempt_anc, which already holds this state.
+    if (vcpd.flags.load() & u32(VcoreFlag.UTHREAD_STEALING)) == 0:
+        save_vcore_fp(vcpd)
+    vcpd.flags.or_(u32(VcoreFlag.PREEMPTED))
+    vcpd.flags.and_(u32(0xffff_ffff) ^ u32(VcoreFlag.K_LOCK))
+    entry = p.info.vcoremap[v]
+    entry.preempt_pending.store(0)
+    account_offline(p, v)
+    fence(SEQ_CST)
+    entry.nr_preempts_done.add(1)
+    # The reference goes last: `p` may go with it.
+    clear_owning_proc()

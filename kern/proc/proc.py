@@ -1,0 +1,261 @@
+# SPDX-License-Identifier: GPL-2.0-or-later
+"""The process: its structure, its states, its references, and the table of pids.
+
+States change only under `lock` and only along the transitions of `allowed_from`; anything else panics. Reading the state
+without the lock is allowed and may be stale.
+References: the scheduler (existence), the parent's list of children, each core's `owning_proc` and `cur_proc`, every blocked
+kernel thread. The pid table holds none. The last one to go frees memory, page tables and the pid.
+Kernel and process share `info` and `data` (kern/abi/proc.py); the kernel reaches them through the direct map and never faults.
+Locks: `lock` (a plain spinlock, never taken in interrupt handlers) comes after the scheduler's and before the event code's;
+`table_lock` is a leaf. `children_lock` of the parent before nothing.
+"""
+
+from typing import Literal
+
+from lang import Atomic, Error, Paddr, Ref, Span, Text, array, free, i32, panic, struct, text, u32, u64
+from arch.abi import FpState, UserContext
+from arch import mmu
+from kern.abi.errno import Errno
+from kern.abi.proc import FIRST_PID, MAX_PID, ProcData, ProcInfo, ProcState, VcoreFlag, VcorePreemptData
+from kern.core.alloc import Provision
+from kern.core.sched import SchedEntry
+from kern.lib.list import IntrusiveList, ListLink
+from kern.mm.pages import free_pages
+from kern.mm.vmr import VmSpace, destroy_vm
+from kern.ns.fd import FdTable
+from kern.sync.condvar import CondVar
+from kern.sync.kref import Kref
+from kern.sync.qlock import QLock
+from kern.sync.spinlock import SpinLock
+
+DYING_STATES: u32 = 48                      # DYING and DYING_ABORT
+NAME_LEN: u64 = 32
+CWD_LEN: u64 = 1024
+
+
+@struct
+class Vcore:
+    """The kernel's own record of a vcore: on exactly one of online, bulk_preempted and inactive."""
+    id: u32
+    link: ListLink["Vcore"]
+
+
+@struct
+class Proc:
+    pid: i32
+    state_bits: Atomic[u32]
+    refs: Kref
+    lock: SpinLock
+    name: Text = text(32)
+    space: mmu.AddressSpace
+    vm: VmSpace
+    info: Ref[ProcInfo]
+    data: Ref[ProcData]
+    shared_pages: Paddr                     # physical home of info, then data
+    shared_order: u32
+    is_mcp: bool
+    kills_machine: bool                     # the first process: when it ends the machine powers off
+    exit_code: i32
+    start_ns: u64
+    ticks: u64                              # cycles it ran as a single-core process
+
+    # An SCP's context while it has no core
+    scp_ctx: UserContext
+    scp_fp: FpState
+
+    # vcores, under `lock`
+    max_vcores: u32
+    num_vcores: u32
+    vcores: Span[Vcore]
+    online: IntrusiveList[Vcore, Literal["link"]]
+    bulk_preempted: IntrusiveList[Vcore, Literal["link"]]
+    inactive: IntrusiveList[Vcore, Literal["link"]]
+
+    # family: `parent` and `children` under the parent's `child_cv.lock`
+    parent: Ref["Proc"] | None
+    ppid: i32
+    sibling: ListLink["Proc"]
+    children: IntrusiveList["Proc", Literal["sibling"]]
+    child_cv: CondVar
+
+    sched: SchedEntry                       # under the scheduler's lock, with these two
+    runnable_link: ListLink["Proc"]
+    mcp_link: ListLink["Proc"]
+    prov: Provision
+    ucq_lock: QLock                         # for growing message queues
+    fds: FdTable
+    cwd: Text = text(1024)
+
+    @property
+    def state(self) -> ProcState:
+        return ProcState(self.state_bits.load())
+
+    def is_in(self, state: ProcState) -> bool:
+        return self.state_bits.load() == u32(state)
+
+    def is_dying(self) -> bool:
+        return (self.state_bits.load() & DYING_STATES) != 0
+
+    def is_dying_abort(self) -> bool:
+        return self.is_in(ProcState.DYING_ABORT)
+
+    def set_state(self, new: ProcState) -> None:
+        """Caller holds: `lock` (or nobody knows the process yet)."""
+        old = self.state_bits.load()
+        if (old & allowed_from(new)) == 0:
+            panic(f"process {self.pid}: state {ProcState(old)} -> {new}")
+        self.state_bits.store(u32(new))
+
+    def vcpd(self, vcoreid: u32) -> VcorePreemptData:
+        assert vcoreid < self.max_vcores, "vcore id out of range"
+        return self.data.vcores[vcoreid]
+
+    def is_vcore_ready(self) -> bool:
+        """Whether vcore 0 can be entered in vcore context. An MCP has promised it."""
+        return (self.data.vcores[0].flags.load() & u32(VcoreFlag.SCP_NOVCCTX)) == 0
+
+    def is_mapped(self, vcoreid: u32) -> bool:
+        return self.info.vcoremap[vcoreid].valid != 0
+
+    def has_preempt_in_flight(self, vcoreid: u32) -> bool:
+        """A preempt message for the vcore has been sent and not acted upon. Meaningful under `lock`."""
+        entry = self.info.vcoremap[vcoreid]
+        return entry.nr_preempts_sent.load() != entry.nr_preempts_done.load()
+
+
+def allowed_from(new: ProcState) -> u32:
+    """From which states a process may go to `new`."""
+    match new:
+        case ProcState.CREATED:
+            return 0
+        case ProcState.RUNNABLE_S:
+            return u32(ProcState.CREATED) | u32(ProcState.RUNNING_S) | u32(ProcState.WAITING)
+        case ProcState.RUNNING_S:
+            return u32(ProcState.RUNNABLE_S) | u32(ProcState.WAITING)
+        case ProcState.WAITING:
+            return u32(ProcState.RUNNING_S) | u32(ProcState.RUNNING_M)
+        case ProcState.RUNNABLE_M:
+            return u32(ProcState.RUNNING_S) | u32(ProcState.WAITING) | u32(ProcState.RUNNING_M)
+        case ProcState.RUNNING_M:
+            return u32(ProcState.RUNNABLE_M)
+        case ProcState.DYING:
+            return 0xffff_ffff ^ DYING_STATES
+        case ProcState.DYING_ABORT:
+            return u32(ProcState.DYING)
+
+
+# References
+
+def proc_get(p: Proc) -> None:
+    """One more reference, from one that the caller has."""
+    p.refs.get()
+
+
+def proc_put(p: Proc) -> None:
+    """Give a reference back. The last one frees the process: no spinlock may be held."""
+    if p.refs.put():
+        release(p)
+
+
+def release(p: Proc) -> None:
+    """Nobody knows the process any more: its memory, and then its pid, are free."""
+    destroy_vm(p)
+    mmu.destroy_space(p.space)
+    forget_pid(p)
+    if u64(p.shared_pages) != 0:
+        free_pages(p.shared_pages, p.shared_order)
+    if len(p.vcores) > 0:
+        free(p.vcores)
+    free(p)
+
+
+# Pids
+
+@struct
+class PidSlot:
+    proc: Ref[Proc] | None
+
+
+table = array(32768, PidSlot)
+table_lock = SpinLock()
+next_pid: i32 = FIRST_PID
+
+
+def assign_pid(p: Proc) -> None:
+    """Give `p` the next free pid, going round. Raises EAGAIN when all are taken. The process is found from now on."""
+    global next_pid
+    with table_lock.irqs_off():
+        for _ in range(MAX_PID):
+            pid = next_pid
+            next_pid = FIRST_PID if pid == MAX_PID else pid + 1
+            slot = table[pid]
+            if slot.proc is None:
+                slot.proc = p
+                p.pid = pid
+                return
+    raise Error(Errno.EAGAIN, "no free process id")
+
+
+def forget_pid(p: Proc) -> None:
+    with table_lock.irqs_off():
+        if p.pid != 0:
+            table[p.pid].proc = None
+
+
+def find_proc(pid: i32) -> Proc | None:
+    """The process with that pid, with a reference for the caller; None if there is none, or it is being freed."""
+    if pid < FIRST_PID or pid > MAX_PID:
+        return None
+    with table_lock.irqs_off():
+        p = table[pid].proc
+        if p is not None and p.refs.get_not_zero():
+            return p
+    return None
+
+
+def get_proc(pid: i32) -> Proc:
+    """The same, raising ESRCH."""
+    p = find_proc(pid)
+    if p is None:
+        raise Error(Errno.ESRCH, f"no process {pid}")
+    return p
+
+
+def next_proc(after: i32) -> Proc | None:
+    """The process with the lowest pid above `after`, with a reference: to walk all of them."""
+    for pid in range(after + 1, MAX_PID + 1):
+        if table[pid].proc is not None:
+            p = find_proc(pid)
+            if p is not None:
+                return p
+    return None
+
+
+# Maps of cores
+
+def begin_map_change(p: Proc) -> None:
+    """Caller holds: `lock`."""
+    p.info.coremap_seqctr.add(1)
+
+
+def end_map_change(p: Proc) -> None:
+    p.info.coremap_seqctr.add(1)
+
+
+def map_vcore(p: Proc, vcoreid: u32, pcoreid: u32) -> None:
+    """Tell both ways that the vcore has the core. Caller holds: `lock`, inside a map change."""
+    entry = p.info.vcoremap[vcoreid]
+    assert entry.valid == 0, "vcore is mapped already"
+    entry.pcoreid = pcoreid
+    entry.valid = 1
+    back = p.info.pcoremap[pcoreid]
+    back.vcoreid = vcoreid
+    back.valid = 1
+
+
+def unmap_vcore(p: Proc, vcoreid: u32) -> None:
+    """Caller holds: `lock`, inside a map change."""
+    entry = p.info.vcoremap[vcoreid]
+    assert entry.valid != 0, "vcore is not mapped"
+    entry.valid = 0
+    p.info.pcoremap[entry.pcoreid].valid = 0

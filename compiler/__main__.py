@@ -1,0 +1,127 @@
+# SPDX-License-Identifier: GPL-2.0-or-later
+"""The command line: `python -m compiler build|check|run|dump|version`.
+
+Exit status: 0 done, 1 errors in the sources (all of them printed, then their number), 2 wrong usage, 3 the compiler itself
+failed (one sentence; the details are in build/compiler-crash.log). `run` answers with the program's own status.
+"""
+
+from __future__ import annotations
+
+import sys
+import traceback
+from pathlib import Path
+from typing import Any
+
+import click
+
+from compiler.driver import REPO, BuildFailed, CompilerCrash, Options
+from compiler.driver import build as build_image
+from compiler.report import count, make_report
+
+ARCHITECTURES = ("x86_64", "riscv64")
+SOURCE = click.Path(exists=True, dir_okay=False, path_type=Path)
+
+
+class Shielded(click.Group):
+    """Turns whatever goes wrong inside into one sentence and a status."""
+
+    def main(self, *args: Any, **kwargs: Any) -> Any:
+        try:
+            return super().main(*args, **kwargs)
+        except BuildFailed as failed:
+            print(count(failed.errors, "error"), file=sys.stderr)
+            sys.exit(1)
+        except CompilerCrash as crash:
+            sys.exit(_crashed(str(crash), crash.log))
+        except Exception as problem:
+            sys.exit(_crashed(f"the compiler failed ({type(problem).__name__})", traceback.format_exc()))
+
+
+def _crashed(message: str, log: str) -> int:
+    path = REPO / "build" / "compiler-crash.log"
+    path.parent.mkdir(parents=True, exist_ok=True)
+    path.write_text(f"{' '.join(sys.argv)}\n\n{log}")
+    print(f"internal error: {message}. This is a fault of the compiler, not of your source; details are in {path}", file=sys.stderr)
+    return 3
+
+
+@click.group(cls=Shielded, context_settings={"help_option_names": ["-h", "--help"], "max_content_width": 110})
+def cli() -> None:
+    """Compiles the kernel and the programs of Pykaros, which are written in a statically typed subset of Python."""
+
+
+@cli.command()
+@click.option("--arch", type=click.Choice(ARCHITECTURES), default="x86_64", show_default=True, help="Processor to build for.")
+@click.option("--checked/--release", default=True, show_default=True, help="With run-time checks and assertions, or optimised without.")
+@click.option("--output", "-o", type=click.Path(dir_okay=False, path_type=Path), help="Also copy the image to this file.")
+@click.option("--quiet", "-q", is_flag=True, help="Print errors only.")
+def build(arch: str, checked: bool, output: Path | None, quiet: bool) -> None:
+    """Build the bootable image build/ARCH/MODE/kernel.elf, with all programs in it.
+
+    Only what changed is compiled again. Programs with their debug information are in build/ARCH/MODE/programs/.
+    """
+    report = make_report(quiet)
+    try:
+        build_image(Options(arch=arch, checked=checked, output=output), report)
+    finally:
+        report.close()
+
+
+@cli.command()
+@click.argument("files", nargs=-1, type=SOURCE)
+@click.option("--world", type=click.Choice(["kernel", "user"]), help="Check all of the kernel, or all programs and user libraries.")
+@click.option("--arch", type=click.Choice(ARCHITECTURES), default="x86_64", show_default=True)
+@click.option("--checked/--release", default=True, show_default=True)
+def check(files: tuple[Path, ...], world: str | None, arch: str, checked: bool) -> None:
+    """Check FILES, or a whole world, and print every error. Nothing is written.
+
+    A file below kern/, arch/ or user/ is checked together with the rest of its world, and only its own errors are shown.
+    Any other file is checked as a program of its own.
+    """
+    from compiler import checking
+
+    if not files and not world:
+        raise click.UsageError("name the files to check, or a --world")
+    errors = checking.check_files(list(files), world, arch, checked)
+    for text in errors:
+        print(text + "\n", file=sys.stderr)
+    if errors:
+        raise BuildFailed(len(errors))
+    print("no errors")
+
+
+@cli.command(context_settings={"ignore_unknown_options": True, "allow_interspersed_args": False})
+@click.argument("file", type=SOURCE)
+@click.argument("arguments", nargs=-1, type=click.UNPROCESSED)
+@click.option("--checked/--release", default=True, show_default=True)
+def run(file: Path, arguments: tuple[str, ...], checked: bool) -> None:
+    """Compile FILE and run its `main() -> i32` here, on the host; the exit status is what main returns."""
+    from compiler.host import runner
+
+    sys.exit(runner.run_file(file, list(arguments), checked))
+
+
+@cli.command()
+@click.argument("file", type=SOURCE)
+@click.option("--stage", type=click.Choice(["ir", "optimised", "assembly"]), default="ir", show_default=True, help="What to print.")
+@click.option("--arch", type=click.Choice(ARCHITECTURES), default="x86_64", show_default=True)
+@click.option("--checked/--release", default=True, show_default=True)
+def dump(file: Path, stage: str, arch: str, checked: bool) -> None:
+    """Print what the compiler makes of the module in FILE: LLVM IR before or after optimisation, or assembly."""
+    from compiler import checking
+
+    print(checking.dump(file, stage, arch, checked))
+
+
+@cli.command()
+def version() -> None:
+    """Print the versions of the compiler and of what it is built on."""
+    from importlib.metadata import version as installed
+
+    from compiler import VERSION
+
+    print(f"pykaros compiler {VERSION}, Python {sys.version.split()[0]}, llvmlite {installed('llvmlite')}, ziglang {installed('ziglang')}")
+
+
+if __name__ == "__main__":
+    cli(prog_name="python -m compiler")

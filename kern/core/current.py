@@ -6,7 +6,7 @@ with interrupts off while they differ. A process' last reference may drop here, 
 No locks.
 """
 
-from lang import Ref, u32
+from lang import u32
 from arch import cpu, mmu
 from kern.core.percore import NO_VCORE, core
 from kern.proc.proc import Proc, proc_get, proc_put
@@ -27,7 +27,7 @@ def enter_address_space(p: Proc) -> None:
         return
     proc_get(p)
     core.mine.cur_proc = p                  # first: a shootdown that does not see us here precedes the load
-    mmu.load(p.vm.tables)
+    mmu.load(p.space)
     cpu.irqs_restore(saved)
     if old is not None:
         proc_put(old)

@@ -12,8 +12,8 @@ Locks: a queue's lock and the pool's are leaves, taken with interrupts off; the 
 from enum import Enum, auto
 from typing import Callable
 
-from lang import Ref, cast, struct, u8, u32, u64, at, sizeof, panic
-from arch import cpu, mmu, smp
+from lang import Ref, struct, u8, u32, u64, at, sizeof, panic
+from arch import mmu, smp
 from kern.core.percore import core
 from kern.lib.queue import Queue
 from kern.mm.pages import PAGE_SIZE, try_alloc_pages

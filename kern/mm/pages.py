@@ -7,17 +7,17 @@ the first MiB (the trampoline of the other cores lives there).
 Every page has a Page record, found by its number. Locks: `lock` is a leaf, taken with interrupts off.
 """
 
-from lang import Error, Paddr, Ptr, Span, memset, panic, sizeof, u8, u32, u64
-from arch import mmu
+from lang import Error, Paddr, Span, memset, sizeof, u8, u32, u64
+from arch import boot, mmu
+from kern.arch_api import BootInfo
 from kern.abi.errno import Errno
-from kern.mm.buddy import MAX_ORDER, Buddy, Page
+from kern.mm.buddy import Buddy, Page
 from kern.sync.spinlock import SpinLock
 
 PAGE_SHIFT: u64 = 12
 PAGE_SIZE: u64 = 4096
 PAGE_MASK: u64 = 4095
 LOW_LIMIT: u64 = 0x10_0000                  # below: firmware and the trampoline
-DIRECT_MAP_LIMIT: u64 = 0x40_0000_0000      # 256 GiB: what the page records may cover
 
 lock = SpinLock()
 buddy = Buddy()
@@ -95,3 +95,16 @@ def free_bytes() -> u64:
 
 def total_bytes() -> u64:
     return buddy.total_count * PAGE_SIZE
+
+
+def init_pages(info: BootInfo) -> None:
+    """Set the page records up and take over all usable memory. Once, on the boot core; ends `boot.early_alloc`."""
+    count = info.memory_top >> PAGE_SHIFT
+    records = boot.early_alloc(count * sizeof(Page))
+    buddy.pages = Span[Page](u64(mmu.phys_to_virt(records)), count)
+    for i in range(info.usable_count):
+        extent = info.usable[i]
+        first = (max(extent.start, LOW_LIMIT) + PAGE_MASK) >> PAGE_SHIFT
+        end = min(extent.end >> PAGE_SHIFT, count)
+        if first < end:
+            buddy.add_range(first, end)

@@ -8,7 +8,7 @@ wait for it while holding a spinlock. It takes no locks, and is served in any co
 """
 
 from lang import Atomic, PerCore, fence, pause, struct, u32, u64, SEQ_CST
-from arch import cpu, mmu, smp
+from arch import mmu, smp
 from kern.core.percore import core
 from kern.proc.proc import Proc
 
@@ -62,16 +62,3 @@ def await_core(target: u32) -> None:
     wanted = state.wanted.load()
     while state.served.load() < wanted:
         relax()
-
-
-def flush_kernel() -> None:
-    """Make every core forget translations of kernel addresses (of the kernel map), and wait until they have."""
-    me = core.mine.core_id
-    for target in range(u32(0), smp.core_count()):
-        if target != me and core[target].online.load():
-            flushes[target].wanted.add(1)
-            smp.send_ipi(target)
-    mmu.flush_local_all()
-    for target in range(u32(0), smp.core_count()):
-        if target != me:
-            await_core(target)

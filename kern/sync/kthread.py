@@ -198,7 +198,7 @@ def take_over_address_space(p: Proc) -> None:
     old = core.mine.cur_proc
     if old is None or old is not p:
         core.mine.cur_proc = p              # first: a shootdown that does not see us here precedes the load
-        mmu.load(p.vm.tables)               # before the old one can go
+        mmu.load(p.space)               # before the old one can go
     if old is not None:
         proc_put(old)                       # the old process', or one too many of the same
 

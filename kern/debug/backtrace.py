@@ -1,0 +1,84 @@
+# SPDX-License-Identifier: GPL-2.0-or-later
+"""Backtraces by frame pointers: of this code, of interrupted kernel code, of blocked threads, of user code.
+
+Every frame begins with the caller's frame pointer, followed by the return address, on both architectures' stacks as our
+compiler lays them out. A kernel frame is followed only while it stays in plausible kernel memory and moves up the stack,
+a user frame only as far as copies from user memory succeed.
+Prints through log.raw: no locks, any context; the user part only where user memory may be touched.
+"""
+
+from lang import Error, Uaddr, at, frame_address, struct, u64
+from arch import mmu
+from kern.abi.proc import USER_BASE, USER_TOP
+from kern.debug import log
+from kern.debug.symbols import Location, find
+from kern.mm import umem
+
+MAX_FRAMES: u64 = 40
+KERNEL_HALF: u64 = 0xffff_8000_0000_0000
+
+
+@struct
+class Frame:
+    caller: u64                             # frame pointer of the caller
+    return_address: u64
+
+
+def print_pc(pc: u64, is_return: bool) -> None:
+    where = Location(function="", file="")
+    if not find(pc - 1 if is_return else pc, where):
+        log.raw(f"  {pc:#018x}")
+    elif where.file:
+        log.raw(f"  {pc:#018x} {where.function}  {where.file}:{where.line}")
+    else:
+        log.raw(f"  {pc:#018x} {where.function}+{where.offset:#x}")
+
+
+def print_here() -> None:
+    """The callers of this code."""
+    print_frames(frame_address())
+
+
+def print_kernel(pc: u64, frame: u64) -> None:
+    """Interrupted kernel code: where it was, and its callers."""
+    print_pc(pc, False)
+    print_frames(frame)
+
+
+def print_frames(start: u64) -> None:
+    frame = start
+    for _ in range(MAX_FRAMES):
+        if not is_kernel_frame(frame):
+            return
+        current = at(Frame, frame)
+        if current.return_address == 0:
+            return
+        print_pc(current.return_address, True)
+        if current.caller <= frame:
+            return                          # stacks grow down: a caller's frame lies above
+        frame = current.caller
+
+
+def is_kernel_frame(frame: u64) -> bool:
+    """Whether reading a frame there cannot fault: aligned, and inside the stack of a thread or the boot stack."""
+    return frame >= KERNEL_HALF and frame % 8 == 0 and mmu.is_kernel_mapped(frame) and mmu.is_kernel_mapped(frame + 8)
+
+
+def print_user(pc: u64, frame_pointer: u64) -> None:
+    """User code of the address space that is loaded: addresses only, its symbols are in its program's file."""
+    log.raw(f"  user {pc:#014x}")
+    frame = frame_pointer
+    for _ in range(MAX_FRAMES):
+        if frame < USER_BASE or frame > USER_TOP - 16 or frame % 8 != 0:
+            return
+        try:
+            caller = umem.load_u64(Uaddr(frame))
+            back = umem.load_u64(Uaddr(frame + 8))
+        except Error:
+            return
+        if back == 0:
+            return
+        log.raw(f"  user {back:#014x}")
+        if caller <= frame:
+            return
+        frame = caller

@@ -1,0 +1,119 @@
+# SPDX-License-Identifier: GPL-2.0-or-later
+"""Panic: the kernel found itself wrong. Say so with a backtrace of every core, and end as the command line asks.
+
+`panic=stop` (the default) halts, `panic=reboot` restarts, `panic=exit` ends the emulator with a value that tells it
+from success. The first core to panic wins; the others answer its NMI with their own backtrace, and halt. Outside of
+panics an NMI prints the backtrace of the core that it hits, which goes on.
+Takes no locks but its own, and breaks the log's: whoever held that is halted.
+"""
+
+from typing import NoReturn
+
+from lang import Atomic, Format, hook, text, u32, u64
+from arch import cpu, power, smp
+from kern.boot.cmdline import option
+from kern.core.percore import core
+from kern.debug import log
+from kern.debug.backtrace import print_frames, print_kernel
+from kern.time.clock import spin_ns
+from lang import frame_address, pause
+
+NOBODY: u32 = 0xffff_ffff
+ANSWER_NS: u64 = 200_000_000                # how long the others have for their backtraces, each
+
+panicking = Atomic[u32](NOBODY)             # the core that panics
+turn = Atomic[u32](NOBODY)                  # the core whose backtrace is to be printed now
+
+
+@hook
+def panic_with(message: Format) -> NoReturn:
+    """`panic(f"…")` in any kernel source comes here."""
+    line = text(300)
+    line.write(message)
+    stop_machine(line.view, 0, frame_address())
+
+
+@hook
+def check_failed(what: str, file: str, line: u32) -> NoReturn:
+    """A run-time check of a checked build, or an assert, failed."""
+    message = text(300)
+    message.write(f"{what} at {file}:{line}")
+    stop_machine(message.view, 0, frame_address())
+
+
+def panic_at(message: str, pc: u64, frame: u64) -> NoReturn:
+    """A panic for what kernel code at `pc` did: a trap that cannot be."""
+    stop_machine(message, pc, frame)
+
+
+def stop_machine(message: str, pc: u64, frame: u64) -> NoReturn:
+    cpu.irqs_off()
+    me = cpu.core_id()
+    if not panicking.cas(NOBODY, me):
+        if panicking.load() == me:
+            # A panic while printing the first: say what, touch nothing else.
+            log.raw(f"panic inside panic: {message}")
+            end_machine()
+        cpu.halt_forever()
+    log.lock.force_unlock()
+    log.raw(f"\nkernel panic on core {me}: {message}")
+    if pc != 0:
+        print_kernel(pc, frame)
+    else:
+        print_frames(frame)
+    ask_others(me)
+    end_machine()
+
+
+def ask_others(me: u32) -> None:
+    """Have every other core print its backtrace, one after the other, and halt."""
+    for target in range(u32(0), smp.core_count()):
+        if target == me:
+            continue
+        turn.store(target)
+        smp.send_nmi(target)
+        waited: u64 = 0
+        while turn.load() == target and waited < ANSWER_NS:
+            spin_ns(10_000)
+            waited += 10_000
+    turn.store(NOBODY)
+    smp.stop_others()
+
+
+def handle_nmi(pc: u64, frame: u64) -> None:
+    """A non-maskable interrupt: somebody panics, or somebody wants to know what this core does."""
+    me = cpu.core_id()
+    if panicking.load() == NOBODY:
+        log.raw(f"NMI on core {me}:")
+        describe_core()
+        print_kernel(pc, frame)
+        return
+    if panicking.load() == me:
+        return
+    while turn.load() != me:
+        pause()
+    log.raw(f"core {me}:")
+    print_kernel(pc, frame)
+    turn.store(NOBODY)
+    cpu.halt_forever()
+
+
+def describe_core() -> None:
+    """One line about what the core is doing."""
+    mine = core.mine
+    owner = mine.owning_proc
+    current = mine.cur_proc
+    if owner is not None:
+        log.raw(f"  owned by process {owner.pid} as vcore {mine.owning_vcoreid}")
+    if current is not None:
+        log.raw(f"  in the address space of process {current.pid}")
+
+
+def end_machine() -> NoReturn:
+    policy = option("panic")
+    if policy is not None and policy == "reboot":
+        power.reboot()
+    if policy is not None and policy == "exit":
+        power.panic_exit()
+    log.raw("stopped")
+    cpu.halt_forever()

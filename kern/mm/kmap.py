@@ -1,0 +1,108 @@
+# SPDX-License-Identifier: GPL-2.0-or-later
+"""The kernel map: kernel virtual addresses outside the direct map, for stacks with guard pages and for device registers.
+
+Addresses are handed out upwards; device mappings stay for good, stacks go round with their pages left mapped.
+A stack is STACK_SIZE bytes with an unmapped page below: an overflow faults instead of corrupting its neighbour.
+So nothing is ever unmapped here, and no core needs a flush: a new mapping was not there before.
+Locks: `lock` guards the arena and the page tables of the kernel map; then the page allocator's. Taken with interrupts off.
+"""
+
+from lang import Error, Kaddr, Paddr, at, struct, u64
+from arch import mmu
+from arch.mmu import KMAP_BASE, KMAP_END
+from kern.abi.errno import Errno
+from kern.arch_api import PageFlag
+from kern.mm.pages import PAGE_MASK, PAGE_SIZE, alloc_pages, free_pages
+from kern.sync.spinlock import SpinLock
+
+STACK_SIZE: u64 = 32 * 1024
+GUARD_SIZE: u64 = PAGE_SIZE
+
+
+@struct
+class FreeStack:
+    """Lies at the low end of a stack that is free."""
+    next: u64                               # address of the next one's, 0 at the end
+
+
+lock = SpinLock()
+next_address: u64 = 0                       # 0: nothing was handed out yet
+free_stacks: u64 = 0                        # address of the first FreeStack
+
+
+def reserve(size: u64) -> u64:
+    """Take `size` bytes of addresses. Caller holds: lock. Raises ENOMEM."""
+    global next_address
+    if next_address == 0:
+        next_address = u64(KMAP_BASE)
+    if size > u64(KMAP_END) - next_address:
+        raise Error(Errno.ENOMEM, "the kernel map is full")
+    start = next_address
+    next_address += size
+    return start
+
+
+def alloc_stack() -> u64:
+    """A kernel stack; returns its top. Raises ENOMEM."""
+    with lock.irqs_off():
+        reused = take_free_stack()
+        base = reused if reused != 0 else map_stack()
+    return base + STACK_SIZE
+
+
+def free_stack(top: u64) -> None:
+    """Give a stack back that nobody stands on."""
+    global free_stacks
+    base = top - STACK_SIZE
+    with lock.irqs_off():
+        at(FreeStack, base).next = free_stacks
+        free_stacks = base
+
+
+def take_free_stack() -> u64:
+    """Lowest address of a free stack, or 0. Caller holds: lock."""
+    global free_stacks
+    base = free_stacks
+    if base != 0:
+        free_stacks = at(FreeStack, base).next
+    return base
+
+
+def map_stack() -> u64:
+    """A new stack above a guard page. Caller holds: lock. Raises ENOMEM."""
+    base = reserve(GUARD_SIZE + STACK_SIZE) + GUARD_SIZE
+    mapped: u64 = 0
+    try:
+        while mapped < STACK_SIZE:
+            map_fresh_page(base + mapped)
+            mapped += PAGE_SIZE
+    except Error:
+        # Never used, so no core has these translations; the addresses are lost, the pages are not.
+        while mapped > 0:
+            mapped -= PAGE_SIZE
+            page = mmu.unmap_kernel_page(Kaddr(base + mapped))
+            if page is not None:
+                free_pages(page, 0)
+        raise
+    return base
+
+
+def map_fresh_page(address: u64) -> None:
+    page = alloc_pages(0)
+    try:
+        mmu.map_kernel_page(Kaddr(address), page, PageFlag.READ | PageFlag.WRITE)
+    except Error:
+        free_pages(page, 0)
+        raise
+
+
+def map_mmio(address: Paddr, size: u64) -> Kaddr:
+    """Map device registers, uncached, for good. Any alignment. Raises ENOMEM."""
+    offset = u64(address) & PAGE_MASK
+    length = (offset + size + PAGE_MASK) & ~PAGE_MASK
+    with lock.irqs_off():
+        base = reserve(length)
+        for at_byte in range(u64(0), length, PAGE_SIZE):
+            page = Paddr(u64(address) - offset + at_byte)
+            mmu.map_kernel_page(Kaddr(base + at_byte), page, PageFlag.READ | PageFlag.WRITE | PageFlag.UNCACHED)
+    return Kaddr(base + offset)

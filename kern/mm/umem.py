@@ -1,0 +1,205 @@
+# SPDX-License-Identifier: GPL-2.0-or-later
+"""User memory from the kernel: the only way to it is to copy, and a bad address is EFAULT, never a kernel fault.
+
+All of it means the address space that is loaded: the caller's, or what switch_to() entered. Pages come by demand.
+What was read may have changed by the next read: decide on a copy.
+Locks: none held while copying but what fault handling takes (`vm.lock`); so call none of this while holding that.
+"""
+
+from typing import TypeVar
+
+from lang import Error, Ref, Span, Text, Uaddr, User, array, as_bytes, ptr_of, struct, u8, u32, u64
+from arch import usercopy
+from kern.abi.errno import Errno
+from kern.abi.proc import USER_BASE, USER_TOP
+
+T = TypeVar("T")
+
+
+@struct
+class FaultFlag:
+    hit: u32
+
+
+def check_range(address: Uaddr, size: u64) -> None:
+    """Raise EFAULT unless [address, address + size) lies in the user half."""
+    if u64(address) < USER_BASE or u64(address) > USER_TOP or size > USER_TOP - u64(address):
+        fail_at(address)
+
+
+def check_word(address: Uaddr, size: u64) -> None:
+    check_range(address, size)
+    if u64(address) % size != 0:
+        raise Error(Errno.EINVAL, f"{address:#x} is not aligned to {size} bytes")
+
+
+def fail_at(address: Uaddr) -> None:
+    raise Error(Errno.EFAULT, f"bad address {address:#x}")
+
+
+# Bytes and structures
+
+def read_bytes(into: Span[u8], source: Uaddr) -> None:
+    """Copy len(into) bytes in. Raises EFAULT."""
+    check_range(source, len(into))
+    if usercopy.copy_user(u64(into.ptr), u64(source), len(into)) != 0:
+        fail_at(source)
+
+
+def write_bytes(into: Uaddr, source: Span[u8]) -> None:
+    """Copy bytes out. Raises EFAULT, and may have written a part."""
+    check_range(into, len(source))
+    if usercopy.copy_user(u64(into), u64(source.ptr), len(source)) != 0:
+        fail_at(into)
+
+
+def zero_bytes(into: Uaddr, size: u64) -> None:
+    """Clear user memory. Raises EFAULT."""
+    check_range(into, size)
+    if usercopy.zero_user(u64(into), size) != 0:
+        fail_at(into)
+
+
+def copy_in(into: T, source: User[Ref[T]]) -> None:
+    """Copy a structure in. Raises EFAULT."""
+    read_bytes(as_bytes(into), source.address)
+
+
+def copy_out(into: User[Ref[T]], source: T) -> None:
+    """Copy a structure out. Raises EFAULT."""
+    write_bytes(into.address, as_bytes(source))
+
+
+def copy_in_bytes(into: Span[u8], source: User[Span[u8]]) -> u64:
+    """Copy in as much as fits of a user's buffer; returns how much."""
+    count = min(len(into), len(source))
+    read_bytes(into[:count], source.address)
+    return count
+
+
+def copy_out_bytes(into: User[Span[u8]], source: Span[u8]) -> u64:
+    """Copy out as much as fits into a user's buffer; returns how much."""
+    count = min(len(into), len(source))
+    write_bytes(into.address, source[:count])
+    return count
+
+
+def copy_string(into: Text, source: User[str]) -> None:
+    """Copy a string in. Raises EFAULT; ENAMETOOLONG if it does not fit; EINVAL if it holds a NUL."""
+    into.clear()
+    left = len(source)
+    address = source.address
+    chunk = array(256, u8)
+    while left > 0:
+        count = min(left, 256)
+        read_bytes(chunk[:count], address)
+        if 0 in chunk[:count]:
+            raise Error(Errno.EINVAL, "a string holds a NUL byte")
+        into.append(chunk[:count])
+        if into.truncated:
+            raise Error(Errno.ENAMETOOLONG, f"a string of {len(source)} bytes is too long")
+        address = address + count
+        left -= count
+
+
+def copy_cstring(into: Span[u8], source: Uaddr) -> u64:
+    """Copy a NUL-terminated string in, NUL included; returns its length. Raises EFAULT; ENAMETOOLONG if it does not fit."""
+    check_range(source, 1)
+    room = min(len(into), USER_TOP - u64(source))
+    length = usercopy.copy_user_string(u64(into.ptr), u64(source), room)
+    if length < 0:
+        fail_at(source)
+    if u64(length) >= room:
+        raise Error(Errno.ENAMETOOLONG, f"a string is longer than {room - 1} bytes")
+    return u64(length)
+
+
+# Words. Each is one atomic access to an aligned address; those that change memory return the old value.
+
+def load_u32(address: Uaddr) -> u32:
+    check_word(address, 4)
+    fault = FaultFlag()
+    value = usercopy.load_user_u32(u64(address), ptr_of(fault.hit))
+    if fault.hit != 0:
+        fail_at(address)
+    return value
+
+
+def load_u64(address: Uaddr) -> u64:
+    check_word(address, 8)
+    fault = FaultFlag()
+    value = usercopy.load_user_u64(u64(address), ptr_of(fault.hit))
+    if fault.hit != 0:
+        fail_at(address)
+    return value
+
+
+def store_u32(address: Uaddr, value: u32) -> None:
+    check_word(address, 4)
+    fault = FaultFlag()
+    usercopy.store_user_u32(u64(address), value, ptr_of(fault.hit))
+    if fault.hit != 0:
+        fail_at(address)
+
+
+def store_u64(address: Uaddr, value: u64) -> None:
+    check_word(address, 8)
+    fault = FaultFlag()
+    usercopy.store_user_u64(u64(address), value, ptr_of(fault.hit))
+    if fault.hit != 0:
+        fail_at(address)
+
+
+def swap_u64(address: Uaddr, value: u64) -> u64:
+    check_word(address, 8)
+    fault = FaultFlag()
+    old = usercopy.swap_user_u64(u64(address), value, ptr_of(fault.hit))
+    if fault.hit != 0:
+        fail_at(address)
+    return old
+
+
+def cas_u32(address: Uaddr, expected: u32, new: u32) -> u32:
+    """Store `new` if `expected` was there. It was stored if the result is `expected`."""
+    check_word(address, 4)
+    fault = FaultFlag()
+    old = usercopy.cas_user_u32(u64(address), expected, new, ptr_of(fault.hit))
+    if fault.hit != 0:
+        fail_at(address)
+    return old
+
+
+def cas_u64(address: Uaddr, expected: u64, new: u64) -> u64:
+    check_word(address, 8)
+    fault = FaultFlag()
+    old = usercopy.cas_user_u64(u64(address), expected, new, ptr_of(fault.hit))
+    if fault.hit != 0:
+        fail_at(address)
+    return old
+
+
+def or_u32(address: Uaddr, bits: u32) -> u32:
+    check_word(address, 4)
+    fault = FaultFlag()
+    old = usercopy.or_user_u32(u64(address), bits, ptr_of(fault.hit))
+    if fault.hit != 0:
+        fail_at(address)
+    return old
+
+
+def and_u32(address: Uaddr, bits: u32) -> u32:
+    check_word(address, 4)
+    fault = FaultFlag()
+    old = usercopy.and_user_u32(u64(address), bits, ptr_of(fault.hit))
+    if fault.hit != 0:
+        fail_at(address)
+    return old
+
+
+def add_u64(address: Uaddr, amount: u64) -> u64:
+    check_word(address, 8)
+    fault = FaultFlag()
+    old = usercopy.add_user_u64(u64(address), amount, ptr_of(fault.hit))
+    if fault.hit != 0:
+        fail_at(address)
+    return old

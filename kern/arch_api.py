@@ -192,6 +192,10 @@ class Mmu(Protocol):
     @abstractmethod
     def unmap_kernel_page(self, address: Kaddr) -> Paddr | None: ...
 
+    @abstractmethod
+    def is_kernel_mapped(self, address: u64) -> bool:
+        """Whether the kernel could read a byte there: a walk of the kernel's tables, without locks, for backtraces."""
+
 
 class Context(Protocol):
     """context.py: user contexts and kernel stacks."""

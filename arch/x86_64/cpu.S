@@ -1,0 +1,239 @@
+/* SPDX-License-Identifier: GPL-2.0-or-later
+   The processor's instructions that no language has, as functions; cpu.py declares and documents them. */
+
+#include "asm.inc"
+
+.data
+/* Set once by cpu.py, read by the entry paths. */
+    .globl cpu_has_fsgsbase
+cpu_has_fsgsbase:   .byte 0
+    .globl cpu_has_smap
+cpu_has_smap:       .byte 0
+    .globl cpu_has_xsave
+cpu_has_xsave:      .byte 0
+    .balign 4
+    .globl cpu_xsave_mask
+cpu_xsave_mask:     .long 0             /* XCR0's low word */
+
+.text
+FUNCTION asm_irqs_save
+    pushfq
+    popq %rax
+    cli
+    ret
+END asm_irqs_save
+
+FUNCTION asm_irqs_restore
+    testl $0x200, %edi
+    jz 1f
+    sti
+    ret
+1:  cli
+    ret
+END asm_irqs_restore
+
+FUNCTION asm_irqs_on
+    sti
+    ret
+END asm_irqs_on
+
+FUNCTION asm_irqs_off
+    cli
+    ret
+END asm_irqs_off
+
+FUNCTION asm_flags
+    pushfq
+    popq %rax
+    ret
+END asm_flags
+
+/* sti takes effect after the next instruction: no interrupt can come between the two. */
+FUNCTION asm_halt_with_irqs_on
+    pushq %rbp
+    movq %rsp, %rbp
+    sti
+    hlt
+    popq %rbp
+    ret
+END asm_halt_with_irqs_on
+
+FUNCTION asm_halt_forever
+    pushq %rbp
+    movq %rsp, %rbp
+1:  cli
+    hlt
+    jmp 1b
+END asm_halt_forever
+
+FUNCTION asm_rdmsr
+    movl %edi, %ecx
+    rdmsr
+    shlq $32, %rdx
+    orq %rdx, %rax
+    ret
+END asm_rdmsr
+
+FUNCTION asm_wrmsr
+    movl %edi, %ecx
+    movl %esi, %eax
+    movq %rsi, %rdx
+    shrq $32, %rdx
+    wrmsr
+    ret
+END asm_wrmsr
+
+/* asm_cpuid(leaf, subleaf, out): eax, ebx, ecx, edx into out[0..3]. */
+FUNCTION asm_cpuid
+    pushq %rbx
+    movq %rdx, %r8
+    movl %edi, %eax
+    movl %esi, %ecx
+    cpuid
+    movl %eax, 0(%r8)
+    movl %ebx, 4(%r8)
+    movl %ecx, 8(%r8)
+    movl %edx, 12(%r8)
+    popq %rbx
+    ret
+END asm_cpuid
+
+FUNCTION asm_read_cr0
+    movq %cr0, %rax
+    ret
+END asm_read_cr0
+
+FUNCTION asm_write_cr0
+    movq %rdi, %cr0
+    ret
+END asm_write_cr0
+
+FUNCTION asm_read_cr2
+    movq %cr2, %rax
+    ret
+END asm_read_cr2
+
+FUNCTION asm_read_cr3
+    movq %cr3, %rax
+    ret
+END asm_read_cr3
+
+FUNCTION asm_write_cr3
+    movq %rdi, %cr3
+    ret
+END asm_write_cr3
+
+FUNCTION asm_read_cr4
+    movq %cr4, %rax
+    ret
+END asm_read_cr4
+
+FUNCTION asm_write_cr4
+    movq %rdi, %cr4
+    ret
+END asm_write_cr4
+
+FUNCTION asm_write_xcr0
+    xorl %ecx, %ecx
+    movl %edi, %eax
+    xorl %edx, %edx
+    xsetbv
+    ret
+END asm_write_xcr0
+
+FUNCTION asm_invlpg
+    invlpg (%rdi)
+    ret
+END asm_invlpg
+
+/* asm_load_tables(gdtr, idtr, tss selector): the two point at (limit u16, base u64). Reloads the segments. */
+FUNCTION asm_load_tables
+    lgdt (%rdi)
+    lidt (%rsi)
+    ltr %dx
+    movl $KERNEL_SS, %eax
+    movw %ax, %ss
+    movw %ax, %ds
+    movw %ax, %es
+    pushq $KERNEL_CS
+    leaq 1f(%rip), %rax
+    pushq %rax
+    lretq
+1:  ret
+END asm_load_tables
+
+FUNCTION asm_load_idt
+    lidt (%rdi)
+    ret
+END asm_load_idt
+
+/* Where entries from user space start: the TSS for traps, a word of our own for `syscall`. */
+FUNCTION asm_set_kernel_stack
+    movq %rdi, %gs:core_kernel_stack
+    movq %rdi, %gs:core_tss + 4
+    ret
+END asm_set_kernel_stack
+
+FUNCTION asm_set_actual_ctx
+    movq %rdi, %gs:core_actual_ctx
+    ret
+END asm_set_actual_ctx
+
+FUNCTION asm_percore_delta
+    movq %gs:percore_delta, %rax
+    ret
+END asm_percore_delta
+
+FUNCTION asm_core_number
+    movl %gs:core_number, %eax
+    ret
+END asm_core_number
+
+FUNCTION asm_in8
+    movl %edi, %edx
+    xorl %eax, %eax
+    inb %dx, %al
+    ret
+END asm_in8
+
+FUNCTION asm_in16
+    movl %edi, %edx
+    xorl %eax, %eax
+    inw %dx, %ax
+    ret
+END asm_in16
+
+FUNCTION asm_in32
+    movl %edi, %edx
+    inl %dx, %eax
+    ret
+END asm_in32
+
+FUNCTION asm_out8
+    movl %edi, %edx
+    movl %esi, %eax
+    outb %al, %dx
+    ret
+END asm_out8
+
+FUNCTION asm_out16
+    movl %edi, %edx
+    movl %esi, %eax
+    outw %ax, %dx
+    ret
+END asm_out16
+
+FUNCTION asm_out32
+    movl %edi, %edx
+    movl %esi, %eax
+    outl %eax, %dx
+    ret
+END asm_out32
+
+/* An empty IDT and a trap: the processor shuts down, and the board resets. */
+FUNCTION asm_triple_fault
+    pushq $0
+    pushq $0
+    lidt (%rsp)
+    ud2
+END asm_triple_fault

@@ -1,0 +1,311 @@
+/* SPDX-License-Identifier: GPL-2.0-or-later
+   Every way into the kernel after boot, and the way back to user space.
+
+   From user space: the registers go straight into the core's UserContext (`core_actual_ctx`), the handler starts on an
+   empty kernel stack, and nobody ever returns here: the way out is `pop_user_context`.
+   From the kernel: a TrapFrame on the current stack, and back to the interrupted code.
+   NMI, double fault, machine check and debug may hit any instruction, with either GS base or stack: they have stacks of
+   their own (IST), whose top word says what this core's GS base must be, and put back what they found. */
+
+#include "asm.inc"
+
+/* trap.py's TrapFrame: these, then vector, error code and what the processor pushed. */
+.macro PUSH_REGISTERS
+    pushq %rax
+    pushq %rbx
+    pushq %rcx
+    pushq %rdx
+    pushq %rbp
+    pushq %rsi
+    pushq %rdi
+    pushq %r8
+    pushq %r9
+    pushq %r10
+    pushq %r11
+    pushq %r12
+    pushq %r13
+    pushq %r14
+    pushq %r15
+.endm
+
+.macro POP_REGISTERS
+    popq %r15
+    popq %r14
+    popq %r13
+    popq %r12
+    popq %r11
+    popq %r10
+    popq %r9
+    popq %r8
+    popq %rdi
+    popq %rsi
+    popq %rbp
+    popq %rdx
+    popq %rcx
+    popq %rbx
+    popq %rax
+.endm
+#define FRAME_RBP       80
+#define FRAME_RIP       136
+#define FRAME_IST_TOP   176             /* of a frame on an IST stack: the word above what the processor pushed */
+
+/* User code may have set AC, which would let the kernel touch user pages. */
+.macro FORBID_USER_ACCESS
+    cmpb $0, cpu_has_smap(%rip)
+    je .Lno_smap\@
+    clac
+.Lno_smap\@:
+.endm
+
+/* Puts MSR \msr into \offset(%rbx). Spoils rax, rcx, rdx. */
+.macro SAVE_MSR msr, offset
+    movl $\msr, %ecx
+    rdmsr
+    shlq $32, %rdx
+    orq %rdx, %rax
+    movq %rax, \offset(%rbx)
+.endm
+
+/* Loads MSR \msr from \offset(%rdi). Spoils rax, rcx, rdx. */
+.macro LOAD_MSR msr, offset
+    movl $\msr, %ecx
+    movl \offset(%rdi), %eax
+    movl \offset + 4(%rdi), %edx
+    wrmsr
+.endm
+
+.text
+/* One stub of 16 bytes for each vector; after it every trap has an error code and its vector on the stack. */
+    .balign 16
+    .globl trap_stubs
+trap_stubs:
+    vector = 0
+    .rept 256
+    .balign 16
+    .if (vector != 8) && (vector != 10) && (vector != 11) && (vector != 12) && (vector != 13) && (vector != 14) && (vector != 17) && (vector != 21) && (vector != 29) && (vector != 30)
+    pushq $0
+    .endif
+    pushq $vector
+    .if (vector == 1) || (vector == 2) || (vector == 8) || (vector == 18)
+    jmp trap_anywhere
+    .else
+    jmp trap_common
+    .endif
+    vector = vector + 1
+    .endr
+
+    .type trap_common, @function
+trap_common:
+    testb $3, 24(%rsp)                  /* privilege of the code segment that was interrupted */
+    jnz trap_user
+    PUSH_REGISTERS
+    cld
+    FORBID_USER_ACCESS
+    pushq FRAME_RIP(%rsp)               /* a stack frame as if the interrupted function had called us: backtraces go on */
+    pushq FRAME_RBP + 8(%rsp)
+    movq %rsp, %rbp
+    leaq 16(%rsp), %rdi
+    call trap_from_kernel
+    addq $16, %rsp
+    POP_REGISTERS
+    addq $16, %rsp
+    iretq
+    .size trap_common, . - trap_common
+
+    .type trap_user, @function
+trap_user:
+    pushq %rbx
+    pushq %rax
+    pushq %rcx
+    pushq %rdx
+    cld
+    FORBID_USER_ACCESS
+    cmpb $0, cpu_has_fsgsbase(%rip)
+    je 1f
+    rdgsbase %rax
+    rdfsbase %rcx
+    swapgs
+    movq %gs:core_actual_ctx, %rbx
+    movq %rax, CTX_GS(%rbx)
+    movq %rcx, CTX_FS(%rbx)
+    jmp 2f
+1:  swapgs
+    movq %gs:core_actual_ctx, %rbx
+    SAVE_MSR MSR_FS_BASE, CTX_FS
+    SAVE_MSR MSR_KERNEL_GS, CTX_GS
+2:  popq CTX_RDX(%rbx)
+    popq CTX_RCX(%rbx)
+    popq CTX_RAX(%rbx)
+    popq CTX_RBX(%rbx)
+    movq %rbp, CTX_RBP(%rbx)
+    movq %rsi, CTX_RSI(%rbx)
+    movq %rdi, CTX_RDI(%rbx)
+    movq %r8, CTX_R8(%rbx)
+    movq %r9, CTX_R9(%rbx)
+    movq %r10, CTX_R10(%rbx)
+    movq %r11, CTX_R11(%rbx)
+    movq %r12, CTX_R12(%rbx)
+    movq %r13, CTX_R13(%rbx)
+    movq %r14, CTX_R14(%rbx)
+    movq %r15, CTX_R15(%rbx)
+    popq CTX_TRAP(%rbx)
+    popq CTX_ERROR(%rbx)
+    popq CTX_RIP(%rbx)
+    addq $8, %rsp
+    popq CTX_RFLAGS(%rbx)
+    popq CTX_RSP(%rbx)
+    movq $CTX_HARDWARE, CTX_KIND(%rbx)  /* and no flags */
+    movq %rbx, %rdi
+    movq %gs:core_kernel_stack, %rsp
+    xorl %ebp, %ebp
+    call trap_from_user
+    ud2
+    .size trap_user, . - trap_user
+
+/* `syscall`: interrupts are masked, %rcx = user rip, %r11 = user rflags, the stack pointer is still the user's.
+   A call preserves what the C convention preserves, so that is all that is saved. */
+FUNCTION syscall_entry
+    cmpb $0, cpu_has_fsgsbase(%rip)
+    je 1f
+    rdgsbase %rax
+    rdfsbase %rdx
+    swapgs
+    movq %rsp, %gs:core_user_rsp
+    movq %gs:core_actual_ctx, %rsp
+    movq %rax, CTX_GS(%rsp)
+    movq %rdx, CTX_FS(%rsp)
+    movq %rbx, CTX_RBX(%rsp)
+    movq %rcx, CTX_RIP(%rsp)
+    jmp 2f
+1:  swapgs
+    movq %rsp, %gs:core_user_rsp
+    movq %gs:core_actual_ctx, %rsp
+    movq %rbx, CTX_RBX(%rsp)
+    movq %rcx, CTX_RIP(%rsp)
+    movq %rsp, %rbx
+    SAVE_MSR MSR_FS_BASE, CTX_FS
+    SAVE_MSR MSR_KERNEL_GS, CTX_GS
+2:  movq %rbp, CTX_RBP(%rsp)
+    movq %r12, CTX_R12(%rsp)
+    movq %r13, CTX_R13(%rsp)
+    movq %r14, CTX_R14(%rsp)
+    movq %r15, CTX_R15(%rsp)
+    movq %r11, CTX_RFLAGS(%rsp)
+    movq %gs:core_user_rsp, %rax
+    movq %rax, CTX_RSP(%rsp)
+    movq $CTX_SOFTWARE, CTX_KIND(%rsp)
+    movq %rsi, %rdx
+    movq %rdi, %rsi
+    movq %rsp, %rdi
+    movq %gs:core_kernel_stack, %rsp
+    xorl %ebp, %ebp
+    call syscall_from_user
+    ud2
+END syscall_entry
+
+/* pop_user_context(ctx): resume user code. Interrupts are off, ctx is sane: no instruction here may fault. */
+FUNCTION pop_user_context
+    cmpb $0, cpu_has_fsgsbase(%rip)
+    je 1f
+    movq CTX_FS(%rdi), %rax
+    movq CTX_GS(%rdi), %rcx
+    wrfsbase %rax
+    swapgs
+    wrgsbase %rcx
+    jmp 2f
+1:  LOAD_MSR MSR_FS_BASE, CTX_FS
+    LOAD_MSR MSR_KERNEL_GS, CTX_GS
+    swapgs
+2:  movq CTX_RBX(%rdi), %rbx
+    movq CTX_RBP(%rdi), %rbp
+    movq CTX_R12(%rdi), %r12
+    movq CTX_R13(%rdi), %r13
+    movq CTX_R14(%rdi), %r14
+    movq CTX_R15(%rdi), %r15
+    cmpl $CTX_SOFTWARE, CTX_KIND(%rdi)
+    jne 3f
+    movq CTX_RIP(%rdi), %rcx
+    movq CTX_RFLAGS(%rdi), %r11
+    movq CTX_RSP(%rdi), %rsp
+    xorl %eax, %eax                     /* nothing of the kernel's shows in what the call spoils */
+    xorl %edx, %edx
+    xorl %esi, %esi
+    xorl %edi, %edi
+    xorl %r8d, %r8d
+    xorl %r9d, %r9d
+    xorl %r10d, %r10d
+    sysretq
+3:  pushq $USER_SS
+    pushq CTX_RSP(%rdi)
+    pushq CTX_RFLAGS(%rdi)
+    pushq $USER_CS
+    pushq CTX_RIP(%rdi)
+    movq CTX_RAX(%rdi), %rax
+    movq CTX_RCX(%rdi), %rcx
+    movq CTX_RDX(%rdi), %rdx
+    movq CTX_RSI(%rdi), %rsi
+    movq CTX_R8(%rdi), %r8
+    movq CTX_R9(%rdi), %r9
+    movq CTX_R10(%rdi), %r10
+    movq CTX_R11(%rdi), %r11
+    movq CTX_RDI(%rdi), %rdi
+    iretq
+END pop_user_context
+
+/* On an IST stack. A debug trap of user code is an ordinary trap: it moves to the ordinary stack.
+   While a handler runs, the same IST entry starts 4 KiB lower: a fault in an NMI handler ends in iretq, which lets the
+   next NMI in, and that must not overwrite this frame. */
+    .type trap_anywhere, @function
+trap_anywhere:
+    PUSH_REGISTERS
+    cld
+    FORBID_USER_ACCESS
+    movl $MSR_GS_BASE, %ecx
+    rdmsr
+    movl %eax, %r12d
+    movl %edx, %r13d
+    movq FRAME_IST_TOP(%rsp), %rbx
+    movl %ebx, %eax
+    movq %rbx, %rdx
+    shrq $32, %rdx
+    wrmsr
+    cmpq $1, 120(%rsp)                  /* vector */
+    jne 1f
+    testb $3, FRAME_RIP + 8(%rsp)
+    jnz debug_from_user
+1:  movq 120(%rsp), %rax
+    movl $36, %ecx                      /* offsets of IST entries in the TSS, as cpu.py assigns them */
+    cmpl $2, %eax
+    je 2f
+    movl $44, %ecx
+    cmpl $8, %eax
+    je 2f
+    movl $52, %ecx
+    cmpl $18, %eax
+    je 2f
+    movl $60, %ecx
+2:  leaq core_tss(%rbx, %rcx), %r14
+    movq %rbx, FRAME_IST_TOP - 4096(%rsp)
+    subq $4096, (%r14)
+    pushq FRAME_RIP(%rsp)
+    pushq FRAME_RBP + 8(%rsp)
+    movq %rsp, %rbp
+    leaq 16(%rsp), %rdi
+    call trap_on_ist
+    addq $16, %rsp
+    addq $4096, (%r14)
+    movl $MSR_GS_BASE, %ecx
+    movl %r12d, %eax
+    movl %r13d, %edx
+    wrmsr
+    POP_REGISTERS
+    addq $16, %rsp
+    iretq
+debug_from_user:
+    movl $MSR_GS_BASE, %ecx             /* the user's again, and then the entry from user space */
+    movl %r12d, %eax
+    movl %r13d, %edx
+    wrmsr
+    POP_REGISTERS
+    jmp trap_user
+    .size trap_anywhere, . - trap_anywhere

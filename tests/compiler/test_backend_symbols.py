@@ -122,8 +122,8 @@ def test_archive_is_read_by_cpio_and_repeatable(tmp_path: Path) -> None:
     (tmp_path / "motd").write_text("hello\n")
     files = {"bin/sh": tmp_path / "bin" / "sh", "etc/motd": tmp_path / "motd", "empty": tmp_path / "none"}
     (tmp_path / "none").touch()
-    data = cpio.archive(tmp_path, files)
-    assert data == cpio.archive(tmp_path, dict(reversed(files.items()))) and len(data) % 512 == 0
+    data = cpio.archive(files)
+    assert data == cpio.archive(dict(reversed(files.items()))) and len(data) % 512 == 0
     entries = list(read_newc(data))
     assert [e[0] for e in entries] == ["bin", "bin/sh", "empty", "etc", "etc/motd"]
     assert [oct(e[1]) for e in entries] == ["0o40755", "0o100755", "0o100644", "0o40755", "0o100644"]

@@ -68,4 +68,5 @@ def gdb_words(settings: Settings, stub: Path, programs: list[str]) -> list[str]:
 
 
 def program_file(settings: Settings, name: str) -> Path:
-    return image_folder(settings.arch, settings.checked) / "root" / "bin" / name
+    """The program with its debug information; the one in the guest's archive has none."""
+    return image_folder(settings.arch, settings.checked) / "programs" / f"{name}.elf"

@@ -1,0 +1,104 @@
+# SPDX-License-Identifier: GPL-2.0-or-later
+"""Machines for tests: booted on first use, kept while tests ask the same one, at most one alive in each test process.
+
+Tests of one configuration stand in one group (`xdist_group`), so that with two test processes there are at most two machines.
+Logs stay in build/test-logs/<machine>/ and are named, with their ends, by what a failing test prints.
+"""
+
+from __future__ import annotations
+
+import re
+from collections.abc import Callable, Iterator
+from pathlib import Path
+
+import pytest
+
+from scripts.machine import Machine
+from scripts.qemu import BUILD, Settings
+from tests.boot.guest import Guest
+
+LOGS = BUILD / "test-logs"
+TEST_OPTIONS = "quiet panic=exit"
+
+
+class Pool:
+    """Holds the one machine of this process."""
+
+    def __init__(self) -> None:
+        self.current: Machine | None = None
+        self.name = ""
+
+    def guest(self, name: str, settings: Settings, deadline_s: float = 60) -> Guest:
+        """The running machine of that name, or a fresh one with a prompt."""
+        if isinstance(self.current, Guest) and self.name == name and self.current.running:
+            return self.current
+        self.release()
+        guest = Guest(settings, log_folder(name), deadline_s)
+        self.current, self.name = guest, name
+        return guest
+
+    def machine(self, name: str, settings: Settings) -> Machine:
+        """A fresh machine of which nothing is expected yet."""
+        self.release()
+        self.current, self.name = Machine(settings, log_folder(name)), name
+        return self.current
+
+    def release(self) -> None:
+        if self.current is not None:
+            self.current.close()
+            self.current = None
+
+
+def log_folder(name: str) -> Path:
+    return LOGS / re.sub(r"[^A-Za-z0-9_.-]+", "-", name)
+
+
+@pytest.fixture(scope="session")
+def pool() -> Iterator[Pool]:
+    machines = Pool()
+    yield machines
+    machines.release()
+
+
+@pytest.fixture
+def boot(pool: Pool) -> Callable[[int], Guest]:
+    """The machine with so many cores, at its prompt."""
+    def booted(smp: int) -> Guest:
+        return pool.guest(f"smp{smp}", Settings(smp=smp, mem="2G" if smp > 8 else "1G", append=TEST_OPTIONS), 60 + 3 * smp)
+    return booted
+
+
+@pytest.fixture
+def guest(boot: Callable[[int], Guest]) -> Guest:
+    """The usual machine: 4 cores, shared by all tests that leave it as it was."""
+    return boot(4)
+
+
+@pytest.fixture
+def fresh(pool: Pool, request: pytest.FixtureRequest) -> Iterator[Callable[..., Guest]]:
+    """Machines of a test's own, for tests that bring them down. The argument: boot options beyond the usual ones."""
+    def booted(settings: Settings) -> Guest:
+        return pool.guest(f"{request.node.name} alone", settings)
+    yield booted
+    pool.release()
+
+
+@pytest.hookimpl(hookwrapper=True)
+def pytest_runtest_makereport(item: pytest.Item) -> Iterator[None]:
+    """A failing test of a machine shows where its logs are, how they end, and what the screen shows."""
+    outcome = yield
+    report = outcome.get_result()           # type: ignore[attr-defined]
+    machines = getattr(item, "funcargs", {}).get("pool")
+    if report.failed and machines is not None and machines.current is not None:
+        machine = machines.current
+        report.sections.append(("machine", machine.report() + screenshot(machine)))
+        if not machine.running:
+            machines.release()
+
+
+def screenshot(machine: Machine) -> str:
+    if not machine.running:
+        return ""
+    path = machine.folder / "screen.ppm"
+    machine.command("screendump", {"filename": str(path)})
+    return f"\nscreen: {path}"

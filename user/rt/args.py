@@ -1,0 +1,65 @@
+# SPDX-License-Identifier: LGPL-2.1-or-later
+"""Program arguments and environment, as they lie on the first stack: argc, argv pointers, 0, envp pointers, 0, (type, value) pairs.
+
+Strings are views into that stack and live as long as the process.
+"""
+
+from lang import Ptr, Span, array, span_of, u8, u64
+from kern.abi.proc import AuxType
+
+MAX_ARGS = 256
+
+argument_table = array(MAX_ARGS, str)
+argument_count: u64 = 0
+environment_table = array(MAX_ARGS, str)
+environment_count: u64 = 0
+aux_vector: u64 = 0
+
+
+def string_at(address: u64) -> str:
+    """The NUL-terminated string at an address."""
+    text = Ptr[u8](address)
+    length: u64 = 0
+    while text[length] != 0:
+        length += 1
+    return span_of(text, length)
+
+
+def take_arguments(stack: u64) -> None:
+    """Called once, by rt_start, with the address of argc."""
+    global argument_count, environment_count, aux_vector
+    words = Ptr[u64](stack)
+    argc = words[0]
+    argument_count = min(argc, u64(MAX_ARGS))
+    for i in range(argument_count):
+        argument_table[i] = string_at(words[1 + i])
+    place = argc + 2
+    count: u64 = 0
+    while words[place] != 0:
+        if count < MAX_ARGS:
+            environment_table[count] = string_at(words[place])
+            count += 1
+        place += 1
+    environment_count = count
+    aux_vector = stack + (place + 1) * 8
+
+
+def args() -> Span[str]:
+    """All arguments; the first is the program's name."""
+    return argument_table[:argument_count]
+
+
+def environment() -> Span[str]:
+    """All variables, each as `NAME=value`."""
+    return environment_table[:environment_count]
+
+
+def aux_value(kind: AuxType) -> u64:
+    """A value that the kernel gave at program start, or 0."""
+    pairs = Ptr[u64](aux_vector)
+    i: u64 = 0
+    while pairs[i] != 0:
+        if pairs[i] == u64(kind):
+            return pairs[i + 1]
+        i += 2
+    return 0

@@ -1,0 +1,62 @@
+# SPDX-License-Identifier: LGPL-2.1-or-later
+"""What the language calls when something goes wrong, and where a thread keeps its error.
+
+A panic or failed check prints what happened and the call chain as code addresses (the kernel's symbol tool and `addr2line`
+resolve them), and ends the process. Works in vcore context too.
+"""
+
+from typing import NoReturn
+
+from lang import ErrorSlot, Format, Ptr, ThreadLocal, frame_address, hook, i32, u32, u64
+from parlib.current import current_vcoreid, in_vcore_context
+from rt.exit import exit_now
+from rt.io import STDERR, flush_stdout, print_to
+
+PANIC_STATUS: i32 = 134
+MAX_FRAMES = 24
+LOWEST_STACK: u64 = 0x10000
+
+slot = ThreadLocal[ErrorSlot]()
+panicking: u32 = 0
+
+
+@hook
+def error_slot() -> ErrorSlot:
+    return slot.mine
+
+
+@hook
+def panic_with(message: Format) -> NoReturn:
+    end_with_trace(f"panic: {message}", frame_address())
+
+
+@hook
+def check_failed(what: str, file: str, line: u32) -> NoReturn:
+    end_with_trace(f"{file}:{line}: {what}", frame_address())
+
+
+def end_with_trace(message: Format, frame: u64) -> NoReturn:
+    global panicking
+    if panicking == 0:
+        panicking = 1
+        if not in_vcore_context():
+            flush_stdout()
+        where = " in vcore context" if in_vcore_context() else ""
+        print_to(STDERR, f"{message} (vcore {current_vcoreid()}{where})\n")
+        print_trace(frame)
+    exit_now(PANIC_STATUS)
+
+
+def print_trace(frame: u64) -> None:
+    """Return addresses along the chain of frame pointers: each points at the one before, then the return address."""
+    at = frame
+    for depth in range(MAX_FRAMES):
+        if at < LOWEST_STACK or at % 8 != 0:
+            return
+        words = Ptr[u64](at)
+        if words[1] == 0:
+            return
+        print_to(STDERR, f"  #{depth:<2} {words[1]:#x}\n")
+        if words[0] <= at:
+            return                          # a chain that does not climb is broken, or on another stack
+        at = words[0]

@@ -1,0 +1,157 @@
+# SPDX-License-Identifier: LGPL-2.1-or-later
+"""The program's allocator: behind `new` and `free`.
+
+Small blocks come in size classes from 64 KiB chunks of larger mapped regions; what is larger than the largest class is mapped by
+itself. A block is preceded by a 16-byte header that says which class it is of (or how large its mapping), so `free` needs only
+the address. Memory is zeroed.
+Lock: `lock`, preemption-safe (see parlib.pdr), a leaf, and never held across a system call. Never called in vcore context: a thread
+that holds the lock may be the one that was interrupted to get there.
+"""
+
+from lang import Errno, Error, Ptr, Span, Uaddr, array, hook, memset, struct, u64
+from kern.abi.mman import MapFlags, Prot
+from parlib.current import in_vcore_context
+from parlib.pdr import PdrLock
+from syscalls import sys_mmap, sys_munmap
+
+PAGE_SIZE: u64 = 4096
+HEADER: u64 = 16
+SMALLEST: u64 = 32                          # of class 0, header included; each class twice the one before
+NR_CLASSES: u64 = 12                        # up to 64 KiB
+CHUNK: u64 = 65536                          # what a class takes from the region at a time
+REGION: u64 = 1 << 20                       # what is mapped at a time
+LARGE_MARK: u64 = 1 << 63                   # in the header: a mapping of its own, with the length in the other bits
+ALIGNED_MARK: u64 = 1 << 62                 # the block's true start is so many bytes before
+IN_USE: u64 = 0x5059_4b00                   # the header's second word while the block is given out
+
+
+@struct
+class Arena:
+    """`free_lists[c]`: address of the first free block of class c, each holds the next one's in its first word."""
+    lock: PdrLock
+    region: u64
+    region_end: u64
+    mapped: u64                             # bytes mapped in all, for statistics
+
+
+arena = Arena()
+free_lists = array(12, u64)
+
+
+def map_memory(size: u64) -> u64:
+    """Fresh zeroed pages from the kernel."""
+    return u64(sys_mmap(Uaddr(0), size, Prot.READ | Prot.WRITE, MapFlags.PRIVATE | MapFlags.ANONYMOUS, -1, 0))
+
+
+def class_of(size: u64) -> u64:
+    """The smallest class whose blocks have `size` bytes, header included."""
+    index: u64 = 0
+    room = SMALLEST
+    while room < size:
+        room += room
+        index += 1
+    return index
+
+
+def refill(index: u64) -> None:
+    """Cut another chunk into free blocks of a class. The system call is made without the lock."""
+    size = SMALLEST << index
+    chunk: u64 = 0
+    with arena.lock:
+        if arena.region_end - arena.region >= CHUNK:
+            chunk = arena.region
+            arena.region += CHUNK
+    if chunk == 0:
+        chunk = map_memory(REGION)
+        with arena.lock:
+            # If another thread has just mapped a region as well, the rest of the older one is lost to us: at most one per race.
+            arena.region = chunk + CHUNK
+            arena.region_end = chunk + REGION
+            arena.mapped += REGION
+    with arena.lock:
+        offset: u64 = 0
+        while offset < CHUNK:
+            Ptr[u64](chunk + offset)[0] = free_lists[index]
+            free_lists[index] = chunk + offset
+            offset += size
+
+
+def take_block(index: u64) -> u64:
+    """A block of a class, or 0 if its list is empty."""
+    with arena.lock:
+        block = free_lists[index]
+        if block != 0:
+            free_lists[index] = Ptr[u64](block)[0]
+        return block
+
+
+def allocate_plain(size: u64) -> u64:
+    """Zeroed memory, aligned to 16. Raises ENOMEM."""
+    if size > (SMALLEST << (NR_CLASSES - 1)) - HEADER:
+        return allocate_large(size)
+    index = class_of(size + HEADER)
+    block = take_block(index)
+    while block == 0:
+        refill(index)
+        block = take_block(index)
+    memset(Span[u64](block, (SMALLEST << index) // 8), 0)
+    header = Ptr[u64](block)
+    header[0] = index
+    header[1] = IN_USE
+    return block + HEADER
+
+
+def allocate_large(size: u64) -> u64:
+    if size > 1 << 40:
+        raise Error(Errno.ENOMEM, f"no memory for {size} bytes")
+    length = (size + HEADER + PAGE_SIZE - 1) // PAGE_SIZE * PAGE_SIZE
+    block = map_memory(length)
+    header = Ptr[u64](block)
+    header[0] = LARGE_MARK | length
+    header[1] = IN_USE
+    return block + HEADER
+
+
+@hook
+def allocate(size: u64, align: u64) -> u64:
+    """Zeroed memory. Raises ENOMEM."""
+    assert not in_vcore_context(), "allocation in vcore context"
+    if align <= HEADER:
+        return allocate_plain(size)
+    inner = allocate_plain(size + align)
+    address = (inner + align - 1) // align * align
+    if address != inner:
+        header = Ptr[u64](address - HEADER)
+        header[0] = ALIGNED_MARK | (address - inner)
+        header[1] = IN_USE
+    return address
+
+
+@hook
+def release(address: u64) -> None:
+    """Give a block back. Freeing twice, or what was never allocated, is caught."""
+    header = Ptr[u64](address - HEADER)
+    assert header[1] == IN_USE, "free of memory that is not allocated"
+    header[1] = 0
+    what = header[0]
+    if what & LARGE_MARK != 0:
+        unmap_quietly(address - HEADER, what ^ LARGE_MARK)
+        return
+    if what & ALIGNED_MARK != 0:
+        release(address - (what ^ ALIGNED_MARK))
+        return
+    with arena.lock:
+        header[0] = free_lists[what]
+        free_lists[what] = address - HEADER
+
+
+def unmap_quietly(address: u64, length: u64) -> None:
+    try:
+        sys_munmap(Uaddr(address), length)
+    except Error:
+        return
+
+
+def mapped_bytes() -> u64:
+    """How much the allocator has mapped for small blocks."""
+    return arena.mapped

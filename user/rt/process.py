@@ -1,0 +1,92 @@
+# SPDX-License-Identifier: LGPL-2.1-or-later
+"""Child processes: starting a program with arguments, environment and descriptors, waiting for it, killing it."""
+
+from lang import Span, addr_of, array, at, copy_bytes, free, i32, new, u8, u32, u64
+from kern.abi.file import FdPair, SpawnArgs, SpawnFlag, WaitFlag, WaitStatus
+from kern.abi.proc import PROCINFO_ADDR, ProcInfo
+from rt.args import environment
+from syscalls import sys_proc_create, sys_proc_destroy, sys_proc_run, sys_waitpid
+
+KILLED: i32 = -9
+
+
+def getpid() -> i32:
+    return at(ProcInfo, PROCINFO_ADDR).pid
+
+
+def getppid() -> i32:
+    return at(ProcInfo, PROCINFO_ADDR).ppid
+
+
+def packed_length(strings: Span[str]) -> u64:
+    total: u64 = 0
+    for s in strings:
+        total += len(s) + 1
+    return total
+
+
+def pack(into: Span[u8], start: u64, strings: Span[str]) -> u64:
+    """Put NUL-terminated copies one after the other from `start` (the memory is zeroed); where the next would go."""
+    place = start
+    for s in strings:
+        copy_bytes(into[place:place + len(s)], s)
+        place += len(s) + 1
+    return place
+
+
+def create(path: str, argv: Span[str], env: Span[str], fds: Span[FdPair], flags: SpawnFlag) -> i32:
+    """A child that has not started yet; `run` starts it. `fds` maps our descriptors (first) to the child's (second)."""
+    length = packed_length(argv) + packed_length(env)
+    strings = new(array(length + 1, u8))
+    try:
+        pack(strings, pack(strings, 0, argv), env)
+        args = SpawnArgs(argc=u32(len(argv)), envc=u32(len(env)), strings=addr_of(strings), strings_len=length,
+                         fds=addr_of(fds), nfds=u32(len(fds)), flags=u32(flags))
+        return sys_proc_create(path, args)
+    finally:
+        free(strings)
+
+
+def run(pid: i32) -> None:
+    """Start a created child."""
+    sys_proc_run(pid)
+
+
+def spawn(path: str, argv: Span[str], env: Span[str], fds: Span[FdPair]) -> i32:
+    """Create and start a child. With empty `fds` it gets all our descriptors, else just those."""
+    flags = SpawnFlag.DUP_FDS if len(fds) == 0 else SpawnFlag(0)
+    pid = create(path, argv, env, fds, flags)
+    run(pid)
+    return pid
+
+
+def wait(pid: i32) -> i32:
+    """Wait for a child (any one: -1) to end; its exit status. A killed one has KILLED_EXIT_CODE's low byte."""
+    status = WaitStatus()
+    sys_waitpid(pid, status, WaitFlag(0))
+    return exit_status(status)
+
+
+def try_wait(pid: i32) -> tuple[i32, i32]:
+    """(pid, exit status) of a child that has ended; pid 0 if none has."""
+    status = WaitStatus()
+    found = sys_waitpid(pid, status, WaitFlag.NOHANG)
+    if found == 0:
+        return 0, 0
+    return status.pid, exit_status(status)
+
+
+def exit_status(status: WaitStatus) -> i32:
+    return i32((status.status >> 8) & 0xff)
+
+
+def kill(pid: i32) -> None:
+    """End a process. Raises ESRCH, EPERM."""
+    sys_proc_destroy(pid, KILLED)
+
+
+def run_and_wait(path: str, argv: Span[str]) -> i32:
+    """Run a program with our environment and descriptors; its exit status."""
+    fds = array(1, FdPair)
+    return wait(spawn(path, argv, environment(), fds[:0]))
+

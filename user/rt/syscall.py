@@ -1,0 +1,74 @@
+# SPDX-License-Identifier: LGPL-2.1-or-later
+"""The user half of a system call: submit, wait, look at the result. The stubs in `syscalls` are written on these.
+
+A call is asynchronous by nature: `raw_submit` may return before it is done. `wait_for` blocks the calling thread, not its
+core, until it is; `result_of` then gives the value or raises `Error` with the kernel's number and sentence.
+Several at once: `submit_read(a, …)`, `submit_read(b, …)`, then `wait_for(a)`, `wait_for(b)`.
+A Syscall may be reused or go out of scope only after `wait_for` (or `is_done`) said so.
+"""
+
+from lang import ACQUIRE, Errno, Error, Span, addr_of, pause, u8, u32, u64, wrap
+from kern.abi.syscall import Syscall, SyscallFlag
+from parlib.blockon import block_on
+from parlib.machine import syscall_trap
+
+IN_KERNEL = 8                               # SyscallFlag.K_LOCK
+FINISHED = 1                                # SyscallFlag.DONE
+
+
+def raw_submit(call: Syscall) -> None:
+    """Trap with one filled-in call. It may or may not be done afterwards."""
+    syscall_trap(addr_of(call), 1)
+
+
+def is_done(call: Syscall) -> bool:
+    """Whether the call is over, so that the kernel does not touch the structure any more."""
+    return call.flags.load(order=ACQUIRE) & (FINISHED | IN_KERNEL) == FINISHED
+
+
+def wait_for(call: Syscall) -> None:
+    """Block the calling thread until the call is over. In vcore context it can only spin."""
+    while call.flags.load(order=ACQUIRE) & FINISHED == 0:
+        block_on(call)
+    # The kernel may still be on its way to tell somebody: the structure is its own until K_LOCK is clear.
+    while call.flags.load(order=ACQUIRE) & IN_KERNEL != 0:
+        pause()
+
+
+def finish(call: Syscall) -> None:
+    """What every stub does between its trap and its result."""
+    if not is_done(call):
+        wait_for(call)
+
+
+def errno(call: Syscall) -> Errno:
+    """The error number of a call that is over; OK if it succeeded."""
+    return Errno(call.err)
+
+
+def error_text(call: Syscall) -> str:
+    """The kernel's sentence about a failed call; lives in the structure."""
+    return c_string(call.errstr)
+
+
+def c_string(bytes: Span[u8]) -> str:
+    """The part before the first NUL."""
+    length: u64 = 0
+    while length < len(bytes) and bytes[length] != 0:
+        length += 1
+    return bytes[:length]
+
+
+def result_of(call: Syscall) -> u64:
+    """The value of a call that is over, as the raw word; raises what the kernel answered instead."""
+    if call.err != 0:
+        raise Error(errno(call), f"{error_text(call)}")
+    return wrap(u64, call.retval)
+
+
+def reset(call: Syscall) -> None:
+    """Make a finished call ready to be submitted again; arguments are kept."""
+    call.err = 0
+    call.retval = 0
+    call.ev_q = 0
+    call.flags.store(u32(0))

@@ -12,7 +12,7 @@ from arch import mmu
 from kern.abi.proc import USER_BASE, USER_TOP
 from kern.debug import log
 from kern.debug.symbols import Location, find
-from kern.mm import umem
+from kern.event.user_words import load_u64
 
 MAX_FRAMES: u64 = 40
 KERNEL_HALF: u64 = 0xffff_8000_0000_0000
@@ -72,8 +72,8 @@ def print_user(pc: u64, frame_pointer: u64) -> None:
         if frame < USER_BASE or frame > USER_TOP - 16 or frame % 8 != 0:
             return
         try:
-            caller = umem.load_u64(Uaddr(frame))
-            back = umem.load_u64(Uaddr(frame + 8))
+            caller = load_u64(Uaddr(frame))
+            back = load_u64(Uaddr(frame + 8))
         except Error:
             return
         if back == 0:

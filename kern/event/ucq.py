@@ -10,8 +10,8 @@ from lang import Uaddr, offsetof, sizeof, u32, u64
 from kern.abi.event import UCQ_PAGE_SIZE, UCQ_SLOTS, EventMsg, Ucq, UcqPage, UcqSlot
 from kern.debug import log
 from kern.event.user_words import add_u64, load_u32, store_u32, store_u64, swap_u64
+from kern.mm.mmap import map_anonymous
 from kern.mm.umem import copy_struct_out
-from kern.mm.vmr import map_anonymous
 from kern.proc.proc import Proc
 
 SLOT_MASK: u64 = 4095

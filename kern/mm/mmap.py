@@ -41,6 +41,11 @@ def mm_map(p: Proc, address: Uaddr, length: u64, prot: Prot, flags: MapFlags, fi
     return Uaddr(base)
 
 
+def map_anonymous(p: Proc, length: u64) -> Uaddr:
+    """Zeroed memory that is there at once, for the kernel's own use in the process. Raises ENOMEM."""
+    return mm_map(p, Uaddr(0), length, Prot.READ | Prot.WRITE, MapFlags.PRIVATE | MapFlags.ANONYMOUS | MapFlags.POPULATE, None, 0)
+
+
 def check_map(address: Uaddr, length: u64, prot: Prot, flags: MapFlags, file: Mappable | None, offset: u64) -> None:
     shared = MapFlags.SHARED in flags
     if shared == (MapFlags.PRIVATE in flags):

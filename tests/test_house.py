@@ -66,7 +66,9 @@ def is_user_half(path: Path) -> bool:
 
 def is_user_side(path: Path) -> bool:
     """Linked into programs only, whatever kind of source."""
-    return path.is_relative_to(ROOT / "user") or path.name == "user.ld" or (path.is_relative_to(ROOT / "arch") and path.name.startswith("user_"))
+    if path.is_relative_to(ROOT / "arch"):
+        return path.name.startswith("user_")
+    return path.is_relative_to(ROOT / "user") or path.name == "user.ld"
 
 
 def shown(found: list[str]) -> str:

@@ -23,6 +23,7 @@ ANSWER_NS: u64 = 200_000_000                # how long the others have for their
 
 panicking = Atomic[u32](NOBODY)             # the core that panics
 turn = Atomic[u32](NOBODY)                  # the core whose backtrace is to be printed now
+telling = Atomic[u32](NOBODY)               # the core that answers an NMI outside of panics: one at a time, so that lines stay whole
 
 
 @hook
@@ -84,9 +85,12 @@ def handle_nmi(pc: u64, frame: u64) -> None:
     """A non-maskable interrupt: somebody panics, or somebody wants to know what this core does."""
     me = cpu.core_id()
     if panicking.load() == NOBODY:
+        while not telling.cas(NOBODY, me) and panicking.load() == NOBODY:
+            pause()
         log.raw(f"NMI on core {me}:")
         describe_core()
         print_kernel(pc, frame)
+        telling.store(NOBODY)
         return
     if panicking.load() == me:
         return

@@ -163,8 +163,11 @@ trap_user:
     .size trap_user, . - trap_user
 
 /* `syscall`: interrupts are masked, %rcx = user rip, %r11 = user rflags, the stack pointer is still the user's.
-   A call preserves what the C convention preserves, so that is all that is saved. */
+   A call preserves what the C convention preserves, so that is all that is saved. A count of -1 is the fast call of
+   processors on which user code cannot set its FS base itself. */
 FUNCTION syscall_entry
+    cmpq $-1, %rsi
+    je set_fs_base
     cmpb $0, cpu_has_fsgsbase(%rip)
     je 1f
     rdgsbase %rax
@@ -193,6 +196,8 @@ FUNCTION syscall_entry
     movq %r11, CTX_RFLAGS(%rsp)
     movq %gs:core_user_rsp, %rax
     movq %rax, CTX_RSP(%rsp)
+    stmxcsr CTX_MXCSR(%rsp)
+    fnstcw CTX_FPUCW(%rsp)
     movq $CTX_SOFTWARE, CTX_KIND(%rsp)
     movq %rsi, %rdx
     movq %rdi, %rsi
@@ -201,6 +206,21 @@ FUNCTION syscall_entry
     xorl %ebp, %ebp
     call syscall_from_user
     ud2
+/* Runs on the user's stack pointer but never uses it. A thread pointer outside user space becomes 0. */
+set_fs_base:
+    movq %rcx, %rsi
+    movq %rdi, %rax
+    movq %rdi, %rdx
+    shrq $32, %rdx
+    cmpl $0x8000, %edx
+    jb 3f
+    xorl %eax, %eax
+    xorl %edx, %edx
+3:  movl $MSR_FS_BASE, %ecx
+    wrmsr
+    movq %rsi, %rcx
+    xorl %edx, %edx
+    sysretq
 END syscall_entry
 
 /* pop_user_context(ctx): resume user code. Interrupts are off, ctx is sane: no instruction here may fault. */

@@ -7,7 +7,7 @@ Each step needs those before it. Locks: none of its own.
 
 from typing import Callable, NoReturn
 
-from lang import Registry, addr_of, at, export, u32, u64
+from lang import Error, Registry, addr_of, at, export, panic, u32, u64
 from arch import boot, context, cpu, power, smp
 from kern.arch_api import BootInfo
 from kern.boot.cmdline import command_line, has_option, option, set_command_line
@@ -40,7 +40,10 @@ def kernel_start(info_address: u64, kind: u64) -> NoReturn:
     init_pages(info)
     init_heap()
     log.info(f"memory: {free_bytes() >> 20} MiB free")
-    adopt_boot_stack()
+    try:
+        adopt_boot_stack()
+    except Error as e:
+        panic(f"no stack for the boot core: {e.message}")
     context.switch_stack_and_call(current_kthread().stack_top, bring_up, addr_of(info))
 
 
@@ -54,16 +57,19 @@ def read_options(info: BootInfo) -> None:
 
 def bring_up(info_address: u64) -> NoReturn:
     """The rest, on a stack with a guard page."""
-    boot.init_devices()
-    log.use_console_queue()
-    init_clock()
-    random.stir(u64(at(BootInfo, info_address).memory_top))
-    cpu.irqs_on()
-    start_other_cores()
-    for init in inits:
-        init()
-    power.on_power_button(power_button)
-    spawn_ktask("init", start_first_process, 0)
+    try:
+        boot.init_devices()
+        log.use_console_queue()
+        init_clock()
+        random.stir(u64(at(BootInfo, info_address).memory_top))
+        cpu.irqs_on()
+        start_other_cores()
+        for init in inits:
+            init()
+        power.on_power_button(power_button)
+        spawn_ktask("init", start_first_process, 0)
+    except Error as e:
+        panic(f"boot: {e.message}")
     smp_idle()
 
 

@@ -6,7 +6,7 @@ No locks.
 
 from typing import Callable, NoReturn
 
-from lang import Atomic, addr_of, at, export, struct, u32, u64
+from lang import Atomic, Error, addr_of, at, export, panic, struct, u32, u64
 from arch import smp
 from kern.core.idle import smp_idle
 from kern.core.kmsg import Kind, send_kmsg
@@ -19,7 +19,10 @@ from kern.sync.kthread import adopt_boot_stack
 def ap_main(core_id: u32) -> NoReturn:
     """First code of a core that was started: on its boot stack, interrupts off."""
     core.mine.core_id = core_id
-    adopt_boot_stack()
+    try:
+        adopt_boot_stack()
+    except Error as e:
+        panic(f"no stack for core {core_id}: {e.message}")
     smp_idle()
 
 

@@ -16,7 +16,7 @@ MAX_ORDER: u32 = 10                         # 4 MiB
 ORDERS: u32 = 11
 
 
-class PageFlag(u8, IntFlag):
+class PageUse(u8, IntFlag):
     FREE = 1                                # first page of a free block
     SLAB = 2                                # cut up by a slab cache
     LARGE = 4                               # first page of a big heap block
@@ -29,7 +29,7 @@ class Page:
     refs: Atomic[i32]                       # references; 0 when free
     number: u32                             # its page frame number
     order: u8                               # of the block that it is first of
-    flags: PageFlag
+    flags: PageUse
     objects: u16                            # slab: objects in use
     owner: u64                              # slab: the cache; otherwise the user's own
     free_list: u64                          # slab: first free object
@@ -46,13 +46,13 @@ class Buddy:
         return self.pages[pfn]
 
     def covers(self, pfn: u64) -> bool:
-        return pfn < len(self.pages) and PageFlag.RAM in self.pages[pfn].flags
+        return pfn < len(self.pages) and PageUse.RAM in self.pages[pfn].flags
 
     def add_range(self, first: u64, end: u64) -> None:
         """Give the pages first..end-1 to the allocator, in the biggest aligned blocks. They were not in it before."""
         pfn = first
         while pfn < end:
-            self.pages[pfn].flags = PageFlag.RAM
+            self.pages[pfn].flags = PageUse.RAM
             self.pages[pfn].number = u32(pfn)
             pfn += 1
         self.total_count += end - first
@@ -73,7 +73,7 @@ class Buddy:
             return None
         page = self.free[have].pop_front()
         assert page is not None, "an empty list that was not"
-        page.flags = page.flags & ~PageFlag.FREE
+        page.flags = page.flags & ~PageUse.FREE
         # Split down: keep the lower half, free the upper.
         while have > order:
             have -= 1
@@ -86,8 +86,8 @@ class Buddy:
     def give_back(self, pfn: u64, order: u32) -> None:
         """Return a block that `alloc(order)` gave."""
         page = self.pages[pfn]
-        assert PageFlag.RAM in page.flags, "free of a page that is no memory"
-        assert PageFlag.FREE not in page.flags, "block freed twice"
+        assert PageUse.RAM in page.flags, "free of a page that is no memory"
+        assert PageUse.FREE not in page.flags, "block freed twice"
         assert u32(page.order) == order, "block freed with another order than it was taken with"
         self.release(pfn, order)
 
@@ -101,7 +101,7 @@ class Buddy:
                 break
             buddy = self.pages[other]
             self.free[size].remove(buddy)
-            buddy.flags = buddy.flags & ~PageFlag.FREE
+            buddy.flags = buddy.flags & ~PageUse.FREE
             first = min(first, other)
             size += 1
         self.insert(self.pages[first], size)
@@ -110,10 +110,10 @@ class Buddy:
         if pfn >= len(self.pages):
             return False
         page = self.pages[pfn]
-        return PageFlag.FREE in page.flags and u32(page.order) == order
+        return PageUse.FREE in page.flags and u32(page.order) == order
 
     def insert(self, page: Page, order: u32) -> None:
         page.refs.store(0)
-        page.flags = PageFlag.RAM | PageFlag.FREE
+        page.flags = PageUse.RAM | PageUse.FREE
         page.order = u8(order)
         self.free[order].push_front(page)

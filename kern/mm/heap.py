@@ -8,7 +8,7 @@ Locks: those of the slab caches; a core's own blocks are guarded by interrupts b
 
 from lang import Array, Kaddr, PerCore, array, at, hook, panic, struct, u32, u64
 from arch import cpu, mmu
-from kern.mm.buddy import PageFlag
+from kern.mm.buddy import PageUse
 from kern.mm.pages import PAGE_MASK, PAGE_SIZE, alloc_pages, free_pages, order_for, page_at
 from kern.mm.slab import SlabCache, page_of_object
 
@@ -74,11 +74,11 @@ def allocate(size: u64, align: u64) -> u64:
 def release(address: u64) -> None:
     """Give a block back."""
     page = page_of_object(address)
-    if PageFlag.LARGE in page.flags:
+    if PageUse.LARGE in page.flags:
         assert address & PAGE_MASK == 0, "free of an address inside a block"
         release_large(address)
         return
-    if PageFlag.SLAB not in page.flags:
+    if PageUse.SLAB not in page.flags:
         panic(f"free of {address:#x}, which is not from the heap")
     cache = at(SlabCache, page.owner)
     saved = cpu.irqs_save()
@@ -114,7 +114,7 @@ def allocate_large(size: u64) -> u64:
     order = order_for(size)
     paddr = alloc_pages(order)
     page = page_at(paddr)
-    page.flags = page.flags | PageFlag.LARGE
+    page.flags = page.flags | PageUse.LARGE
     large_bytes += PAGE_SIZE << order
     return u64(mmu.phys_to_virt(paddr))
 
@@ -123,7 +123,7 @@ def release_large(address: u64) -> None:
     global large_bytes
     page = page_of_object(address)
     order = u32(page.order)
-    page.flags = page.flags & ~PageFlag.LARGE
+    page.flags = page.flags & ~PageUse.LARGE
     large_bytes -= PAGE_SIZE << order
     free_pages(mmu.virt_to_phys(Kaddr(address)), order)
 

@@ -13,7 +13,7 @@ from lang import Error, Kaddr, Paddr, addr_of, at, struct, u32, u64
 from arch import mmu
 from kern.abi.errno import Errno
 from kern.lib.list import IntrusiveList
-from kern.mm.buddy import Page, PageFlag
+from kern.mm.buddy import Page, PageUse
 from kern.mm.pages import PAGE_MASK, PAGE_SHIFT, PAGE_SIZE, free_pages, page_at, try_alloc_pages
 from kern.sync.spinlock import SpinLock
 
@@ -100,7 +100,7 @@ class SlabCache:
         if paddr is None:
             return None
         page = page_at(paddr)
-        page.flags = page.flags | PageFlag.SLAB
+        page.flags = page.flags | PageUse.SLAB
         page.owner = addr_of(self)
         page.objects = 0
         page.free_list = 0
@@ -119,7 +119,7 @@ class SlabCache:
     def shrink(self, page: Page) -> None:
         self.partial.remove(page)
         self.empty -= 1
-        page.flags = page.flags & ~PageFlag.SLAB
+        page.flags = page.flags & ~PageUse.SLAB
         free_pages(Paddr(u64(page.number) << PAGE_SHIFT), 0)
 
 

@@ -23,7 +23,7 @@ from scripts.qemu import Ending, Settings, command, ending
 
 TAIL_LINES = 40
 QMP_TIMEOUT_S = 20
-PANIC_MARK = "PANIC"
+PANIC_MARK = "kernel panic"
 
 
 class MachineError(Exception):

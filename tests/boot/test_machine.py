@@ -1,0 +1,91 @@
+# SPDX-License-Identifier: GPL-2.0-or-later
+"""What happens to the machine from outside and at its end: NMI, power button, reboot, panic, boot by GRUB."""
+
+import re
+import shutil
+import subprocess
+from collections.abc import Callable
+from pathlib import Path
+
+import pytest
+
+from scripts.machine import Machine
+from scripts.qemu import Ending, Settings
+from tests.boot.conftest import TEST_OPTIONS, Pool
+from tests.boot.guest import Guest
+
+pytestmark = pytest.mark.xdist_group("alone")
+Fresh = Callable[[Settings], Guest]
+USUAL = Settings(smp=2, append=TEST_OPTIONS)
+NO_GRUB = shutil.which("grub-mkrescue") is None or shutil.which("xorriso") is None
+FRAME = r"0x[0-9a-f]{16} \w+.*\.py:\d+"
+
+
+def wait_for_log(machine: Machine, pattern: str) -> str:
+    """The log until the pattern is in it. The guest is asked something meanwhile, so that this waits for it, not for time."""
+    for _ in range(50):
+        if re.search(pattern, machine.log(), re.DOTALL):
+            break
+        if isinstance(machine, Guest):
+            machine.output("true")
+    return machine.log()
+
+
+@pytest.mark.feature("core-17")
+def test_nmi_is_answered_by_every_core_with_a_backtrace(fresh: Fresh) -> None:
+    guest = fresh(USUAL)
+    guest.command("inject-nmi")
+    log = wait_for_log(guest, r"NMI on core 0.*NMI on core 1|NMI on core 1.*NMI on core 0")
+    assert "NMI on core 0" in log and "NMI on core 1" in log
+    assert re.search(FRAME, log), log
+    assert guest.output("echo alive") == "alive\n"
+
+
+def test_power_button_ends_in_a_clean_power_off(fresh: Fresh) -> None:
+    guest = fresh(Settings(smp=2, append=TEST_OPTIONS, exit_port=False))
+    guest.command("system_powerdown")
+    assert guest.wait(20) == (Ending.POWER_OFF, 0)
+    assert "the power button was pressed" in guest.log()
+    assert "kernel panic" not in guest.log()
+
+
+def test_poweroff_ends_the_machine(fresh: Fresh) -> None:
+    guest = fresh(USUAL)
+    guest.send("poweroff\n")
+    assert guest.wait(20) == (Ending.STATUS, 0)
+
+
+@pytest.mark.feature("boot-26", "sys-05")
+def test_reboot_starts_again(fresh: Fresh) -> None:
+    guest = fresh(Settings(smp=2, append=TEST_OPTIONS, reboots=True))
+    guest.send("reboot\n")
+    guest.expect(r"[$#%] \Z", 60)
+    assert guest.log().count("cores are up") == 2
+    assert guest.output("echo again") == "again\n"
+
+
+@pytest.mark.feature("debug-01")
+def test_panic_tells_where_and_ends_the_machine_as_a_failure(fresh: Fresh) -> None:
+    guest = fresh(USUAL)
+    guest.send("echo panic > /dev/sysctl\n")
+    assert guest.wait(30)[0] is Ending.PANIC
+    text = guest.panic_text()
+    assert "kernel panic on core" in text
+    assert re.search(FRAME, text), text
+    assert re.search(r"\ncore \d:", text), "the other core does not tell what it did\n" + text
+
+
+@pytest.mark.feature("boot-01")
+@pytest.mark.skipif(NO_GRUB, reason="grub-mkrescue and xorriso are not installed")
+def test_same_image_boots_from_grub(pool: Pool, tmp_path: Path) -> None:
+    folder = tmp_path / "disc" / "boot" / "grub"
+    folder.mkdir(parents=True)
+    shutil.copy(USUAL.kernel, tmp_path / "disc" / "kernel.elf")
+    menu = f'set timeout=0\nmenuentry "Pykaros" {{\n  multiboot2 /kernel.elf {TEST_OPTIONS}\n}}\n'
+    (folder / "grub.cfg").write_text(menu, encoding="utf-8")
+    disc = tmp_path / "disc.iso"
+    subprocess.run(["grub-mkrescue", "-o", str(disc), str(tmp_path / "disc")], check=True, capture_output=True)
+    guest = pool.guest("grub", Settings(smp=2, cdrom=disc), 120)
+    assert "2 cores are up" in guest.log()
+    assert guest.output("echo from grub") == "from grub\n"
+    pool.release()

@@ -1,0 +1,95 @@
+# SPDX-License-Identifier: GPL-2.0-or-later
+"""The programs of /bin, one by one."""
+
+import re
+
+import pytest
+
+from tests.boot.guest import Guest
+
+pytestmark = pytest.mark.xdist_group("smp4")
+
+
+def test_hello(guest: Guest) -> None:
+    assert "ello" in guest.output("hello")
+
+
+def test_cp_mv_rm(guest: Guest) -> None:
+    guest.output("echo content > /tmp/a; cp /tmp/a /tmp/b; mv /tmp/b /tmp/c; rm /tmp/a")
+    assert guest.output("cat /tmp/c") == "content\n"
+    listed = guest.output("ls /tmp").split()
+    assert "c" in listed and "a" not in listed and "b" not in listed
+    guest.output("rm /tmp/c")
+    assert guest.run("cat /tmp/c").status != 0
+
+
+def test_mkdir_and_ls(guest: Guest) -> None:
+    guest.output("mkdir /tmp/folder; echo > /tmp/folder/one; echo > /tmp/folder/two")
+    assert guest.output("ls /tmp/folder").split() == ["one", "two"]
+    assert guest.run("mkdir /tmp/folder").status != 0
+    guest.output("rm -r /tmp/folder")
+    assert guest.run("ls /tmp/folder").status != 0
+
+
+def test_ls_lists_programs(guest: Guest) -> None:
+    programs = guest.output("ls /bin").split()
+    assert {"sh", "ls", "cat", "threads", "switch", "faults", "primes"} <= set(programs)
+
+
+def test_archive_files_are_read_only(guest: Guest) -> None:
+    answer = guest.run("echo x > /bin/ls")
+    assert answer.status != 0
+    assert guest.output("ls /bin/ls").strip() == "/bin/ls"
+
+
+@pytest.mark.parametrize(("line", "shows"), [
+    ("cat /tmp/numbers | head -n 2", ["1", "2"]),
+    ("tail -n 2 /tmp/numbers", ["4", "5"]),
+    ("grep 3 /tmp/numbers", ["3"]),
+    ("grep -v 3 /tmp/numbers", ["1", "2", "4", "5"]),
+    ("wc -l < /tmp/numbers", ["5"]),
+])
+def test_text_tools(guest: Guest, line: str, shows: list[str]) -> None:
+    guest.output("echo 1 > /tmp/numbers; echo 2 >> /tmp/numbers; echo 3 >> /tmp/numbers; echo 4 >> /tmp/numbers; echo 5 >> /tmp/numbers")
+    assert guest.output(line).split() == shows
+
+
+def test_grep_without_a_match_fails(guest: Guest) -> None:
+    assert guest.run("echo one | grep two").status == 1
+
+
+def test_hexdump(guest: Guest) -> None:
+    assert re.search(r"41 ?42 ?43 ?0a", guest.output("echo ABC | hexdump").lower())
+
+
+def test_free_and_uptime_and_date(guest: Guest) -> None:
+    assert re.search(r"\d+", guest.output("free"))
+    assert re.search(r"\d", guest.output("uptime"))
+    assert re.search(r"20\d\d", guest.output("date"))
+
+
+def test_time_and_sleep(guest: Guest) -> None:
+    found = re.search(r"(\d+\.\d+)", guest.output("time sleep 1"))
+    assert found and 1.0 <= float(found[1]) < 5
+
+
+def test_true_and_false(guest: Guest) -> None:
+    assert guest.run("/bin/true").status == 0
+    assert guest.run("/bin/false").status == 1
+
+
+def test_help_names_every_program(guest: Guest) -> None:
+    text = guest.output("help")
+    for name in ("ls", "cat", "cp", "ps", "kill", "threads", "cores", "poweroff"):
+        assert re.search(rf"\b{name}\b", text), name
+
+
+def test_wrong_arguments_are_answered_with_usage(guest: Guest) -> None:
+    for line in ("threads x", "primes", "switch", "sleep many", "kill nobody"):
+        answer = guest.run(line)
+        assert answer.status != 0 and answer.output, line
+
+
+def test_ps_shows_init_and_itself(guest: Guest) -> None:
+    lines = guest.output("ps").splitlines()
+    assert any("sh" in line for line in lines) and any("ps" in line for line in lines)

@@ -1,0 +1,64 @@
+# SPDX-License-Identifier: GPL-2.0-or-later
+"""make run: prints what the command printed, ends with its status, and never waits for ever."""
+
+import subprocess
+import sys
+
+import pytest
+
+from scripts.qemu import ROOT
+from scripts.run import TROUBLE
+from tests.boot.conftest import Pool
+
+pytestmark = pytest.mark.xdist_group("run")
+
+
+@pytest.fixture(autouse=True)
+def no_other_machine(pool: Pool) -> None:
+    """The machine of `make run` takes the place of this process' own."""
+    pool.release()
+
+
+def run(line: str, *options: str) -> subprocess.CompletedProcess[str]:
+    words = [sys.executable, "-m", "scripts", "run", "--smp", "2", "--deadline", "60", *options, "--", line]
+    return subprocess.run(words, cwd=ROOT, stdin=subprocess.DEVNULL, capture_output=True, text=True, timeout=150, check=False)
+
+
+def test_prints_just_what_the_command_prints() -> None:
+    done = run('echo one; echo "two   words" | cat; echo \'$?\'')
+    assert (done.stdout, done.stderr, done.returncode) == ("one\ntwo   words\n$?\n", "", 0)
+
+
+@pytest.mark.parametrize("status", [1, 7, 109])
+def test_ends_with_the_status_of_the_command(status: int) -> None:
+    done = run(f"exit {status}")
+    assert (done.stdout, done.returncode) == ("", status), done.stderr
+
+
+def make_run(line: str) -> subprocess.CompletedProcess[str]:
+    return subprocess.run(["make", "run", "SMP=2", f"CMD={line}"], cwd=ROOT, capture_output=True, text=True, timeout=300, check=False)
+
+
+def test_make_run_is_the_same() -> None:
+    done = make_run("false; echo $? from make")
+    assert (done.stdout, done.returncode) == ("1 from make\n", 0), done.stderr
+    done = make_run("exit 3")
+    assert done.returncode == 2 and "Error 3" in done.stderr        # make itself has one status for all failures
+
+
+def test_command_that_hangs_ends_in_an_error_with_backtraces() -> None:
+    done = run("spin", "--deadline", "15")
+    assert done.returncode == TROUBLE
+    assert "no answer within 15 s" in done.stderr and "NMI on core" in done.stderr
+
+
+def test_panic_ends_in_an_error_with_its_text() -> None:
+    done = run("echo before; echo panic > /dev/sysctl")
+    assert done.returncode == TROUBLE
+    assert "kernel panic on core" in done.stderr
+    assert done.stdout.startswith("before\n")
+
+
+def test_machine_that_powers_off_without_an_answer_is_an_error() -> None:
+    done = run("reboot")
+    assert done.returncode == TROUBLE and "without a status" in done.stderr

@@ -1,0 +1,68 @@
+# SPDX-License-Identifier: GPL-2.0-or-later
+"""Enums as the language has them: a width may be mixed in, and a member prints as its name."""
+
+from __future__ import annotations
+
+import enum
+import sys
+from typing import Any
+
+from lang.integers import Int
+
+
+def valid(kind: Any, value: Any) -> bool:
+    """Whether an integer is the value of a member (for flags: of members together)."""
+    number = int(value)
+    if issubclass(kind, enum.Flag):
+        known = 0
+        for member in kind:
+            known |= member.value
+        return number & ~known == 0
+    return any(m.value == number for m in kind)
+
+
+def shown(self: Any) -> str:
+    """An enum prints as its member's name; flags that are no single member print nothing but their number."""
+    name = self._name_
+    return name if name is not None and "|" not in name else str(int(self._value_))
+
+
+def formatted(self: Any, spec: str) -> str:
+    if spec and spec[-1] in "dxXobcn":
+        return format(int(self._value_), spec)
+    return format(shown(self), spec)
+
+
+def _uses_lang(module: str) -> bool:
+    space = vars(sys.modules.get(module)) if module in sys.modules else {}
+    return any(getattr(v, "__module__", None) == "lang" or str(getattr(v, "__module__", "")).startswith("lang.") for v in list(space.values()))
+
+
+_find_data_type = enum.EnumType._find_data_type_.__func__      # type: ignore[attr-defined]
+_new_enum = enum.EnumType.__new__
+
+
+def find_data_type(mcls: Any, class_name: str, bases: Any) -> Any:
+    """`class Kind(u8, IntEnum)`: the width is the data type, where plain Python sees two."""
+    for base in bases:
+        for part in base.__mro__:
+            if isinstance(part, type) and issubclass(part, Int) and not issubclass(part, enum.Enum) and part is not Int:
+                return part
+    return _find_data_type(mcls, class_name, bases)
+
+
+def new_enum(metacls: Any, cls: str, bases: Any, classdict: Any, **kwds: Any) -> Any:
+    made = _new_enum(metacls, cls, bases, classdict, **kwds)
+    if bases and (_uses_lang(made.__module__) or any(issubclass(b, Int) for b in bases)):
+        made.__str__ = shown                # type: ignore[assignment, method-assign]
+        made.__format__ = formatted         # type: ignore[assignment, method-assign]
+    return made
+
+
+def install() -> None:
+    """Teach `enum` about the widths; enums of other programs in the process keep their ways."""
+    enum.EnumType._find_data_type_ = classmethod(find_data_type)            # type: ignore[attr-defined, method-assign]
+    enum.EnumType.__new__ = staticmethod(new_enum)                          # type: ignore[assignment, method-assign]
+
+
+install()

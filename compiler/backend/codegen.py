@@ -7,7 +7,6 @@ compiled in a child, and a child that dies costs one module with an error that n
 
 from __future__ import annotations
 
-import multiprocessing
 import os
 import tempfile
 import time
@@ -17,6 +16,7 @@ from multiprocessing.connection import Connection, wait
 from pathlib import Path
 
 from compiler.backend.cache import Cache, digest
+from compiler.backend.child import Child
 from compiler.backend.target import Target
 
 CODEGEN_EDITION = "1"           # part of every key: raise it when this file changes what it emits
@@ -62,16 +62,11 @@ def emit(ir: str, target: Target, level: int) -> bytes:
     return machine.emit_object(module)
 
 
-def _serve(pipe: Connection, cache_root: Path, errors: str) -> None:
-    """A worker's life: jobs in, (key, error text, seconds) out; LLVM's last words go to the file `errors`."""
-    fd = os.open(errors, os.O_WRONLY | os.O_CREAT | os.O_TRUNC, 0o644)
-    os.dup2(fd, 2)
+def serve(pipe: Connection, cache_root: Path) -> None:
+    """A worker's life: jobs in, (error text, seconds) out."""
     cache = Cache(cache_root)
     while True:
-        try:
-            job: Job = pipe.recv()
-        except (EOFError, KeyboardInterrupt):
-            return
+        job: Job = pipe.recv()
         start, error = time.monotonic(), ""
         try:
             cache.put(job.key, emit(job.ir.read_text(), job.target, job.level))
@@ -81,44 +76,37 @@ def _serve(pipe: Connection, cache_root: Path, errors: str) -> None:
 
 
 class _Worker:
-    def __init__(self, context, cache: Cache, folder: str, number: int) -> None:
-        self.errors = os.path.join(folder, f"worker{number}")
-        self.pipe, other = context.Pipe()
-        self.process = context.Process(target=_serve, args=(other, cache.root, self.errors), daemon=True)
-        self.process.start()
-        other.close()
+    """LLVM's last words go to a file, from which they are quoted."""
+
+    def __init__(self, cache: Cache) -> None:
+        self.errors = tempfile.TemporaryFile()
+        self.child = Child("compiler.backend.codegen:serve", cache.root, stderr=self.errors)
         self.job: Job | None = None
+        self.alive = True
 
     def give(self, job: Job) -> None:
         self.job = job
-        try:
-            self.pipe.send(job)
-        except OSError:
-            pass                # it died between two jobs: `take` finds out
+        self.child.send(job)
 
     def take(self) -> Outcome:
         job, self.job = self.job, None
         assert job is not None
         try:
-            error, seconds = self.pipe.recv()
-        except (EOFError, OSError):
-            self.process.join()
-            return Outcome(job, f"LLVM gave up on it ({self._last_words()})")
+            error, seconds = self.child.receive()
+        except EOFError:
+            self.alive = False
+            return Outcome(job, f"LLVM gave up on it ({self._last_words(self.child.wait())})")
         return Outcome(job, error, seconds)
 
-    def _last_words(self) -> str:
-        try:
-            lines = [s.strip() for s in Path(self.errors).read_text(errors="replace").splitlines() if s.strip()]
-        except OSError:
-            lines = []
-        said = next((s for s in lines if "ERROR" in s or "error" in s or "Assertion" in s), lines[0] if lines else "")
-        return said[:300] or f"exit status {self.process.exitcode}"
+    def _last_words(self, status: int) -> str:
+        self.errors.seek(0)
+        lines = [s.strip() for s in self.errors.read().decode(errors="replace").splitlines() if s.strip()]
+        said = next((s for s in lines if "error" in s.lower() or "Assertion" in s), lines[0] if lines else "")
+        return said[:300] or f"exit status {status}"
 
     def close(self) -> None:
-        self.pipe.close()
-        self.process.join(timeout=5)
-        if self.process.is_alive():
-            self.process.terminate()
+        self.child.stop()
+        self.errors.close()
 
 
 class CodegenPool:
@@ -127,10 +115,7 @@ class CodegenPool:
     def __init__(self, cache: Cache, workers: int | None = None) -> None:
         self.cache = cache
         self.limit = workers or min(os.cpu_count() or 2, 8)
-        self.context = multiprocessing.get_context("spawn")
         self.workers: list[_Worker] = []
-        self.folder = tempfile.TemporaryDirectory(prefix="pykaros-codegen-")
-        self.started = 0
 
     def __enter__(self) -> CodegenPool:
         return self
@@ -138,11 +123,9 @@ class CodegenPool:
     def __exit__(self, *_: object) -> None:
         for worker in self.workers:
             worker.close()
-        self.folder.cleanup()
 
     def _start(self) -> _Worker:
-        worker = _Worker(self.context, self.cache, self.folder.name, self.started)
-        self.started += 1
+        worker = _Worker(self.cache)
         self.workers.append(worker)
         return worker
 
@@ -155,13 +138,14 @@ class CodegenPool:
             while waiting and (idle or len(self.workers) < self.limit):
                 worker = idle.pop() if idle else self._start()
                 worker.give(waiting.pop())
-            ready = wait([w.pipe for w in self.workers if w.job])
-            for worker in [w for w in self.workers if w.pipe in ready]:
+            ready = wait([w.child.pipe for w in self.workers if w.job])
+            for worker in [w for w in self.workers if w.child.pipe in ready]:
                 outcome = worker.take()
                 outcomes.append(outcome)
                 done(outcome)
-                if worker.process.is_alive():
+                if worker.alive:
                     idle.append(worker)
                 else:
+                    worker.close()
                     self.workers.remove(worker)
         return outcomes

@@ -9,7 +9,6 @@ from __future__ import annotations
 
 import hashlib
 import json
-import multiprocessing
 import time
 import traceback
 from dataclasses import asdict, dataclass, field
@@ -17,6 +16,7 @@ from multiprocessing.connection import Connection
 from pathlib import Path
 
 from compiler.backend.cache import Cache, digest
+from compiler.backend.child import Child
 from compiler.backend.codegen import Job, object_key
 from compiler.backend.target import target_for
 
@@ -36,26 +36,23 @@ class WorldProcess:
     """A front end at work on one world. `pipe` becomes readable when `result` will not block."""
 
     def __init__(self, kind: str, arch: str, checked: bool, level: int, repo: Path, cache: Cache) -> None:
-        context = multiprocessing.get_context("spawn")
         self.kind = kind
-        self.pipe, other = context.Pipe(duplex=False)
-        self.process = context.Process(target=_serve, args=(other, kind, arch, checked, level, repo, cache.root))
-        self.process.start()
-        other.close()
+        self.child = Child("compiler.backend.world:serve", kind, arch, checked, level, repo, cache.root)
+
+    @property
+    def pipe(self) -> Connection:
+        return self.child.pipe
 
     def result(self) -> WorldResult:
         try:
-            found = self.pipe.recv()
-        except (EOFError, OSError):
-            self.process.join()
-            found = WorldResult(self.kind, crash=f"the front end's process ended with status {self.process.exitcode}\n")
-        self.process.join()
+            found = self.child.receive()
+        except EOFError:
+            return WorldResult(self.kind, crash=f"the front end's process ended with status {self.child.wait()}\n")
+        self.child.wait()
         return found
 
     def stop(self) -> None:
-        if self.process.is_alive():
-            self.process.terminate()
-        self.process.join()
+        self.child.stop()
 
 
 def jobs_of(result: WorldResult, arch: str, level: int, cache: Cache) -> list[Job]:
@@ -65,12 +62,10 @@ def jobs_of(result: WorldResult, arch: str, level: int, cache: Cache) -> list[Jo
     return [Job(module, cache.path(key, ".ll"), key, target, level) for key, module in missing.items()]
 
 
-def _serve(pipe: Connection, kind: str, arch: str, checked: bool, level: int, repo: Path, cache_root: Path) -> None:
+def serve(pipe: Connection, kind: str, arch: str, checked: bool, level: int, repo: Path, cache_root: Path) -> None:
     try:
         found = compile_world(kind, arch, checked, level, repo, Cache(cache_root))
-    except KeyboardInterrupt:
-        return
-    except BaseException:
+    except Exception:
         found = WorldResult(kind, crash=traceback.format_exc())
     pipe.send(found)
 

@@ -6,7 +6,7 @@ No locks.
 
 from lang import Uaddr, offsetof, u32, u64
 from kern.abi.event import EventBitmap
-from kern.event.user_words import or_u32, store_u32
+from kern.mm.umem import or_u32, store_u32
 
 
 def post_bitmap(bitmap: Uaddr, ev_type: u32) -> None:

@@ -9,7 +9,7 @@ the lock, which is sound because a yielder leaves them before it looks at its ow
 Locks: `p.lock`, in `spam_locked`, only to choose a vcore, not while posting.
 """
 
-from lang import SEQ_CST, Error, Ref, Uaddr, addr_of, fence, offsetof, u16, u32, u64, wrap
+from lang import SEQ_CST, Error, Uaddr, addr_of, as_bytes, fence, offsetof, u16, u32, u64, wrap
 from kern.abi.errno import Errno
 from kern.abi.event import NR_EVENT_TYPES, EventFlag, EventMailbox, EventMsg, EventQueue, EventType, MailboxKind
 from kern.abi.proc import PROCDATA_ADDR, ProcState, VcoreFlag, VcorePreemptData
@@ -19,8 +19,7 @@ from kern.debug import log
 from kern.event.bitmap import post_bitmap
 from kern.event.notify import notify
 from kern.event.ucq import post_ucq
-from kern.event.user_words import load_u32, or_u32, store_u32
-from kern.mm.umem import copy_struct_in
+from kern.mm.umem import load_u32, read_bytes, store_u32
 from kern.proc.proc import Proc, Vcore
 
 SPAM_TRIES: u32 = 10
@@ -67,7 +66,7 @@ def post_vcore_event(p: Proc, vcoreid: u32, msg: EventMsg, private: bool) -> Non
 
 def deliver(p: Proc, queue: Uaddr, msg: EventMsg, suggested: u32) -> None:
     q = EventQueue()
-    copy_struct_in(q, queue)
+    read_bytes(as_bytes(q), queue)
     v = suggested if EventFlag.VCORE_APPRO & q.flags else q.vcore
     if not p.is_mcp:
         v = 0

@@ -6,7 +6,7 @@ and whoever gets the lock gets a slot. Never compare-and-swap here: the process 
 Locks: the process' `ucq_lock`, a sleeping lock, only to change pages; growing takes the address space's lock inside it.
 """
 
-from lang import Uaddr, offsetof, sizeof, u32, u64
+from lang import Uaddr, as_bytes, offsetof, sizeof, u64
 from kern.abi.event import UCQ_PAGE_SIZE, UCQ_SLOTS, EventMsg, Ucq, UcqPage, UcqSlot
 from kern.debug import log
 from kern.event.user_words import add_u64, load_u32, store_u32, store_u64, swap_u64
@@ -32,7 +32,7 @@ def post_ucq(p: Proc, ucq: Uaddr, msg: EventMsg) -> None:
     if not is_good(index):
         index = take_slot_locked(p, ucq)
     slot = Uaddr(index & ~SLOT_MASK) + SLOTS_AT + (index & SLOT_MASK) * sizeof(UcqSlot)
-    copy_struct_out(slot, msg)
+    write_bytes(slot, as_bytes(msg))
     store_u32(slot + offsetof(UcqSlot, "ready"), 1)
 
 
@@ -66,4 +66,5 @@ def grow(p: Proc, ucq: Uaddr) -> u64:
     extra = add_u64(ucq + offsetof(Ucq, "extra_pages"), 1)
     if extra == EXTRA_PAGES_WARNING:
         log.warn(f"process {p.pid}: over {EXTRA_PAGES_WARNING} extra pages of unread events")
-    return u64(map_anonymous(p, UCQ_PAGE_SIZE))
+    flags = MapFlags.PRIVATE | MapFlags.ANONYMOUS | MapFlags.POPULATE
+    return u64(mm_map(p, Uaddr(0), UCQ_PAGE_SIZE, Prot.READ | Prot.WRITE, flags, None, 0))

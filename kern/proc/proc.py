@@ -84,7 +84,8 @@ class Proc:
     prov: Provision
     ucq_lock: QLock                         # for growing message queues
     fds: FdTable
-    cwd: Text = text(1024)
+    cwd_lock: SpinLock
+    cwd: Text = text(1024)                  # absolute and clean
 
     @property
     def state(self) -> ProcState:

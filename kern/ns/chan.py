@@ -1,0 +1,184 @@
+# SPDX-License-Identifier: GPL-2.0-or-later
+"""Channels: open files. A channel has a node, a mode, an offset and the path that it was opened by; descriptors share it.
+
+Locks: `lock`, a sleeping lock, guards the offset of seekable files over a whole read or write; streams do not take it, since
+one side would keep the other waiting.
+"""
+
+from lang import Error, Ref, Span, array, as_bytes, copy_bytes, free, i64, new, sizeof, struct, u8, u32, u64, wrap
+from kern.abi.errno import Errno
+from kern.abi.file import DirEntry, FileKind, OpenMode, Stat, Whence
+from kern.ns.node import Node
+from kern.ns.path import find_directory, find_node, split_path
+from kern.ns.transfer import Transfer
+from kern.sync.kref import Kref
+from kern.sync.qlock import QLock
+
+MAX_OFFSET: u64 = 1 << 62
+
+
+@struct
+class Chan:
+    refs: Kref
+    node: Ref[Node]
+    mode: OpenMode
+    offset: u64
+    lock: QLock
+    path: Span[u8]                          # allocated; empty for pipes
+
+
+def new_chan(node: Node, mode: OpenMode, path: str) -> Chan:
+    """Open a node. Takes over the caller's reference to it, whatever happens."""
+    try:
+        node.opened(mode)
+    except Error:
+        node.put()
+        raise
+    try:
+        kept = new(array(len(path), u8)) if path else Span[u8](0, 0)
+        copy_bytes(kept, path)
+        chan = new(Chan, node=node, mode=mode, path=kept)
+    except Error:
+        node.closed(mode)
+        node.put()
+        raise
+    chan.refs.init(1)
+    return chan
+
+
+def chan_get(chan: Chan) -> None:
+    chan.refs.get()
+
+
+def chan_put(chan: Chan) -> None:
+    """Give a reference back; the last one closes. May block."""
+    if not chan.refs.put():
+        return
+    node = chan.node
+    node.closed(chan.mode)
+    node.put()
+    if len(chan.path) > 0:
+        free(chan.path)
+    free(chan)
+
+
+def open_path(path: str, mode: OpenMode, permissions: u32) -> Chan:
+    """Open, or create, the file at an absolute clean path."""
+    if OpenMode.READ not in mode and OpenMode.WRITE not in mode:
+        raise Error(Errno.EINVAL, "open for reading, writing, or both")
+    node = find_or_create(path, mode, permissions)
+    try:
+        check_open(node, path, mode)
+        if OpenMode.TRUNC in mode and OpenMode.WRITE in mode:
+            node.truncate(0)
+    except Error:
+        node.put()
+        raise
+    return new_chan(node, mode, path)
+
+
+def check_open(node: Node, path: str, mode: OpenMode) -> None:
+    if node.kind == FileKind.DIR:
+        if OpenMode.WRITE in mode:
+            raise Error(Errno.EISDIR, f"{path} is a directory")
+    elif OpenMode.DIRECTORY in mode:
+        raise Error(Errno.ENOTDIR, f"{path} is not a directory")
+
+
+def find_or_create(path: str, mode: OpenMode, permissions: u32) -> Node:
+    if OpenMode.CREATE not in mode:
+        return find_node(path)
+    if path == "/":
+        raise Error(Errno.EISDIR, "/ is a directory")
+    try:
+        node = find_node(path)
+    except Error as e:
+        if e.errno != Errno.ENOENT:
+            raise
+        return create_at(path, FileKind.FILE, permissions)
+    if OpenMode.EXCL in mode:
+        node.put()
+        raise Error(Errno.EEXIST, f"{path} exists")
+    return node
+
+
+def create_at(path: str, kind: FileKind, permissions: u32) -> Node:
+    """Make the last name of the path in its directory; the caller gets a reference."""
+    directory, name = split_path(path)
+    parent = find_directory(directory)
+    try:
+        return parent.create(name, kind, permissions)
+    finally:
+        parent.put()
+
+
+def read_chan(chan: Chan, io: Transfer) -> u64:
+    """Read from where the channel stands. Returns how much was moved, 0 at the end. May block."""
+    if OpenMode.READ not in chan.mode:
+        raise Error(Errno.EBADF, "not open for reading")
+    node = chan.node
+    if node.kind == FileKind.DIR:
+        with chan.lock:
+            return read_directory(chan, io)
+    if not node.is_seekable():
+        return node.read(io, 0, chan.mode)
+    with chan.lock:
+        count = node.read(io, chan.offset, chan.mode)
+        chan.offset += count
+        return count
+
+
+def read_directory(chan: Chan, io: Transfer) -> u64:
+    """Whole entries; the offset counts bytes of them."""
+    entry = DirEntry()
+    size = sizeof(DirEntry)
+    if io.left < size:
+        raise Error(Errno.EINVAL, f"a directory is read in units of {size} bytes")
+    total: u64 = 0
+    while io.left >= size and chan.node.entry(chan.offset // size, entry):
+        total += io.give(as_bytes(entry))
+        chan.offset += size
+    return total
+
+
+def write_chan(chan: Chan, io: Transfer) -> u64:
+    """Write where the channel stands, or at the end. Returns how much was moved. May block."""
+    if OpenMode.WRITE not in chan.mode:
+        raise Error(Errno.EBADF, "not open for writing")
+    node = chan.node
+    if not node.is_seekable():
+        return node.write(io, 0, chan.mode)
+    with chan.lock:
+        if OpenMode.APPEND in chan.mode:
+            chan.offset = node.size()
+        count = node.write(io, chan.offset, chan.mode)
+        chan.offset += count
+        return count
+
+
+def seek_chan(chan: Chan, offset: i64, whence: Whence) -> u64:
+    """Move the offset; returns the new one. Raises ESPIPE for streams, EINVAL before the start."""
+    node = chan.node
+    if not node.is_seekable() and node.kind != FileKind.DIR:
+        raise Error(Errno.ESPIPE, "a stream has no offset")
+    with chan.lock:
+        base: u64 = 0
+        if whence == Whence.CUR:
+            base = chan.offset
+        elif whence == Whence.END:
+            base = node.size()
+        if offset < 0 and u64(-(offset + 1)) + 1 > base:
+            raise Error(Errno.EINVAL, "an offset before the start of the file")
+        moved = base + wrap(u64, offset)
+        if moved > MAX_OFFSET:
+            raise Error(Errno.EINVAL, "an offset beyond what files can have")
+        if node.kind == FileKind.DIR and moved % sizeof(DirEntry) != 0:
+            raise Error(Errno.EINVAL, "an offset in the middle of a directory entry")
+        chan.offset = moved
+        return moved
+
+
+def stat_node(node: Node, into: Stat) -> None:
+    node.stat(into)
+    into.kind = u32(node.kind)
+    into.size = node.size()

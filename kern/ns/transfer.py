@@ -1,0 +1,67 @@
+# SPDX-License-Identifier: GPL-2.0-or-later
+"""Transfer: the caller's end of a read or a write, user memory or the kernel's own, so that files need not know which.
+
+A read gives bytes to it, a write takes bytes from it, front to back. A bad user address raises EFAULT; what was moved before counts.
+No locks. Touching user memory may fault a page in: never with a spinlock held.
+"""
+
+from lang import Span, Uaddr, User, copy_bytes, struct, u8, u64
+from kern.mm.umem import check_range, read_bytes, write_bytes
+
+
+@struct
+class Transfer:
+    base: u64
+    length: u64
+    done: u64                               # bytes moved so far
+    in_kernel: bool
+
+    @property
+    def left(self) -> u64:
+        return self.length - self.done
+
+    def give(self, data: Span[u8]) -> u64:
+        """The reader gets as much of `data` as it has room for; returns how much."""
+        count = min(len(data), self.left)
+        if count == 0:
+            return 0
+        if self.in_kernel:
+            copy_bytes(Span[u8](self.base + self.done, count), data[:count])
+        else:
+            write_bytes(Uaddr(self.base + self.done), data[:count])
+        self.done += count
+        return count
+
+    def take(self, into: Span[u8]) -> u64:
+        """Fetch as much of what the writer has as fits `into`; returns how much."""
+        count = min(len(into), self.left)
+        if count == 0:
+            return 0
+        if self.in_kernel:
+            copy_bytes(into[:count], Span[u8](self.base + self.done, count))
+        else:
+            read_bytes(into[:count], Uaddr(self.base + self.done))
+        self.done += count
+        return count
+
+    def give_from(self, data: Span[u8], offset: u64) -> u64:
+        """Give what there is of a file with these contents from `offset` on."""
+        if offset >= len(data):
+            return 0
+        return self.give(data[offset:])
+
+
+def set_user(io: Transfer, buffer: User[Span[u8]]) -> None:
+    """Make `io` the user's buffer. Raises EFAULT if it is not user memory at all."""
+    check_range(buffer.address, len(buffer))
+    io.base = u64(buffer.address)
+    io.length = len(buffer)
+    io.done = 0
+    io.in_kernel = False
+
+
+def set_kernel(io: Transfer, buffer: Span[u8]) -> None:
+    io.base = u64(buffer.ptr)
+    io.length = len(buffer)
+    io.done = 0
+    io.in_kernel = True

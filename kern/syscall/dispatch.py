@@ -1,0 +1,107 @@
+# SPDX-License-Identifier: GPL-2.0-or-later
+"""System calls: from the user's structure to the function that declared the number, and back.
+
+The structure is copied in once. The call may block: the thread parks, and the core goes on with the process; whoever is the
+process' current thread when it is done, on whatever core, finishes it: results first, then DONE and K_LOCK in one atomic operation,
+the event if one was asked for, then K_LOCK off. Calls that do not return to their caller finish early.
+Locks: none.
+"""
+
+from lang import SEQ_CST, Error, Uaddr, array, as_bytes, copy_bytes, fence, i64, offsetof, syscall_dispatch, u8, u32, u64, wrap
+from arch.abi import UserContext
+from kern.abi.errno import Errno
+from kern.abi.event import EventMsg, EventType
+from kern.abi.syscall import ERRSTR_LEN, Syscall, SyscallFlag
+from kern.core.percore import core
+from kern.debug import log
+from kern.event.send import send_event
+from kern.mm.umem import and_u32, check_word, load_u32, load_u64, or_u32, read_bytes, store_u32, store_u64, write_bytes
+from kern.proc.destroy import kill
+from kern.proc.proc import Proc
+from kern.sync.kthread import current_kthread
+
+
+def handle_syscall(ctx: UserContext, calls: u64, count: u64) -> None:
+    """Run the call that the current process submits. Interrupts are on. May not return."""
+    p = core.mine.cur_proc
+    if p is None or count == 0:
+        return
+    if count > 1:
+        log.warn(f"process {p.pid} submits {count} calls at once; only the first is run")
+    call = Syscall()
+    try:
+        check_word(Uaddr(calls), 8)
+        read_bytes(as_bytes(call), Uaddr(calls))
+    except Error as e:
+        # There is nowhere to put an answer.
+        kill(p, "system call with a bad structure")
+        return
+    current_kthread().sysc = Uaddr(calls)
+    try:
+        value = syscall_dispatch(p, call.num, call)
+    except Error as e:
+        finish_failed(p, e.errno, e.message)
+        return
+    finish_current_call(value)
+
+
+def finish_current_call(value: i64) -> None:
+    """The calling thread's system call is done, with this result. Nothing if it was finished already."""
+    sysc = current_kthread().sysc
+    p = core.mine.cur_proc
+    if u64(sysc) == 0 or p is None:
+        return
+    current_kthread().sysc = Uaddr(0)
+    if p.is_dying():
+        return
+    try:
+        store_u32(sysc + offsetof(Syscall, "err"), 0)
+        store_u64(sysc + offsetof(Syscall, "retval"), wrap(u64, value))
+        complete(p, sysc)
+    except Error as e:
+        log.debug(f"process {p.pid}: its system call's structure has gone: {e.message}")
+
+
+def finish_failed(p: Proc, errno: Errno, message: str) -> None:
+    """The same, with an error. Its sentence goes into the structure too."""
+    sysc = current_kthread().sysc
+    if u64(sysc) == 0:
+        return
+    text = array(ERRSTR_LEN, u8)
+    length = min(len(message), ERRSTR_LEN - 1)
+    copy_bytes(text[:length], message[:length])
+    number = Errno.EUNSPECIFIED if errno == Errno.OK else errno
+    current_kthread().sysc = Uaddr(0)
+    if p.is_dying():
+        return
+    try:
+        write_bytes(sysc + offsetof(Syscall, "errstr"), text[:length + 1])
+        store_u32(sysc + offsetof(Syscall, "err"), u32(number))
+        store_u64(sysc + offsetof(Syscall, "retval"), wrap(u64, i64(-1)))
+        complete(p, sysc)
+    except Error as e:
+        log.debug(f"process {p.pid}: its system call's structure has gone: {e.message}")
+
+
+def complete(p: Proc, sysc: Uaddr) -> None:
+    """Results are stored: tell the process. Raises EFAULT if the structure went away."""
+    flags = sysc + offsetof(Syscall, "flags")
+    fence(SEQ_CST)
+    old = or_u32(flags, SyscallFlag.DONE | SyscallFlag.K_LOCK)
+    # The user sets UEVENT only while DONE is clear: one of us sees the other.
+    if old & SyscallFlag.UEVENT:
+        queue = load_u64(sysc + offsetof(Syscall, "ev_q"))
+        if queue != 0:
+            msg = EventMsg(ev_type=EventType.SYSCALL, arg3=u64(sysc))
+            send_event(p, Uaddr(queue), msg, 0)
+    and_u32(flags, u32(0xffff_ffff) ^ SyscallFlag.K_LOCK)
+
+
+def is_abort_requested(sysc: Uaddr) -> bool:
+    """Whether the call with this structure was told to give up; also if the structure is unreadable."""
+    if u64(sysc) == 0:
+        return False
+    try:
+        return (load_u32(sysc + offsetof(Syscall, "flags")) & SyscallFlag.ABORT) != 0
+    except Error:
+        return True

@@ -20,6 +20,7 @@ import traceback
 from typing import Any
 
 IMPORTS_LANG = re.compile(r"^\s*(from lang import|import lang\b)", re.MULTILINE)
+IS_PROGRAM = re.compile(r"^from lang import[\s\S]*^def main\(\) -> ", re.MULTILINE)
 SCALARS = {"u8", "u16", "u32", "u64", "i8", "i16", "i32", "i64", "usize", "isize", "int", "float", "f64", "str", "Paddr", "Kaddr", "Uaddr", "Bytes", "bytes"}
 CONVERTED_HEADS = {"Span", "tuple", "Optional"}
 PLACES = {"ptr_of": "__place__", "atomic": "__atomic__"}
@@ -212,6 +213,8 @@ def take_over() -> None:
         return
     with open(path, encoding="utf-8") as file:
         text = file.read()
+    if not IS_PROGRAM.search(text):             # a tool that looks at `lang`, not a program in the language
+        return
     run_program(text, path, main.__dict__)
 
 

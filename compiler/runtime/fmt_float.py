@@ -360,7 +360,7 @@ def put_kind(shown: Shown, number: Decimal, spec: FormatSpec, upper: bool) -> No
         limit = precision - 1 if plain else precision
     count = i64(number.count)
     padded = precision if spec.alternate and not (plain and spec.precision < 0) else count
-    if number.count > 0 and (number.point <= -4 or number.point > limit):
+    if number.point <= -4 or number.point > limit:
         shown.exponential(number, max(padded - 1, i64(0)), spec.alternate, letter)
         return
     places = max(padded - number.point, i64(0))

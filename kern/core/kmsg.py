@@ -20,9 +20,6 @@ from kern.mm.pages import PAGE_SIZE, try_alloc_pages
 from kern.mm.shootdown import serve_flush
 from kern.sync.spinlock import SpinLock
 
-Handler = Callable[[u64, u64, u64], None]
-
-
 class Kind(u8, Enum):
     IMMEDIATE = auto()
     ROUTINE = auto()
@@ -32,7 +29,7 @@ class Kind(u8, Enum):
 class Kmsg:
     """A message. Embed one in an object to send without any allocation (see `post_kmsg`)."""
     next: Ref["Kmsg"] | None
-    handler: Handler | None
+    handler: Callable[[u64, u64, u64], None] | None
     a0: u64
     a1: u64
     a2: u64
@@ -47,7 +44,7 @@ class KmsgQueue:
     taken: u64                              # how many have run
 
 
-def send_kmsg(target: u32, handler: Handler, a0: u64, a1: u64, a2: u64, kind: Kind) -> None:
+def send_kmsg(target: u32, handler: Callable[[u64, u64, u64], None], a0: u64, a1: u64, a2: u64, kind: Kind) -> None:
     """Have core `target` run `handler(a0, a1, a2)`. Callable from anywhere, interrupt handlers included. Never fails."""
     message = take_from_pool()
     message.handler = handler

@@ -47,7 +47,7 @@ debug: build emulator
 
 # What a build says goes to standard error: standard output belongs to the command of `make run`.
 build: $(VENV)
-	$(PYTHON) -m compiler build --arch $(ARCH) --checked $(CHECKED) >&2
+	$(PYTHON) -m compiler build --arch $(ARCH) $(if $(filter 0,$(CHECKED)),--release,--checked) >&2
 
 test: build emulator
 	$(PYTHON) -m pytest -n $(JOBS) --dist loadgroup $(TESTS)

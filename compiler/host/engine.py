@@ -170,6 +170,7 @@ class Engine:
 
     def start(self, arguments: list[str]) -> int:
         """Run a hosted program unguarded in this process, which its `exit` ends. Its status if it returns."""
+        ctypes.c_void_p.from_address(self.address("host.write")).value = self.llvm.address_of_symbol("write")
         words = [a.encode() + b"\0" for a in arguments]
         buffers = [ctypes.create_string_buffer(w, len(w)) for w in words]
         table = (ctypes.c_uint64 * (len(buffers) + 1))(*[ctypes.addressof(b) for b in buffers], 0)

@@ -9,7 +9,7 @@ arch/x86_64/user_context.S, trap.S and context.S know these offsets (ctx.inc); `
 
 from enum import IntEnum
 
-from lang import Array, array, struct, u8, u32, u64
+from lang import Array, array, struct, u8, u16, u32, u64
 
 
 class ContextKind(u32, IntEnum):
@@ -78,3 +78,6 @@ FP_STATE_SIZE: u64 = 1088                   # xsave area: 512 legacy + 64 header
 class FpState:
     """Extended registers, in the format of XSAVE (or FXSAVE, its first 512 bytes, on processors without it)."""
     area: Array[u8] = array(1088)
+
+
+ELF_MACHINE: u16 = 62                       # EM_X86_64: what programs for this architecture say in their headers

@@ -33,7 +33,7 @@ class Shielded(click.Group):
             sys.exit(1)
         except CompilerCrash as crash:
             sys.exit(_crashed(str(crash), crash.log))
-        except Exception as problem:
+        except Exception as problem:  # noqa: BLE001  no traceback reaches a user
             sys.exit(_crashed(f"the compiler failed ({type(problem).__name__})", traceback.format_exc()))
 
 

@@ -17,8 +17,14 @@ from contextlib import contextmanager
 from dataclasses import dataclass, field
 from multiprocessing.connection import wait
 from pathlib import Path
+from typing import TYPE_CHECKING
 
 from compiler.report import Report, count, size
+
+if TYPE_CHECKING:
+    from compiler.backend.codegen import CodegenPool, Outcome
+    from compiler.backend.image import Place
+    from compiler.backend.world import WorldResult
 
 REPO = Path(__file__).resolve().parents[1]
 CHECKED_LEVEL, RELEASE_LEVEL = 1, 2
@@ -138,7 +144,7 @@ def _build(options: Options, report: Report) -> _Tally:
     return tally
 
 
-def _compile_worlds(options: Options, report: Report, place, tally: _Tally) -> tuple[dict[str, list[Path]], dict[str, list[Path]]]:
+def _compile_worlds(options: Options, report: Report, place: Place, tally: _Tally) -> tuple[dict[str, list[Path]], dict[str, list[Path]]]:
     """Objects and assembly objects of both worlds."""
     from compiler.backend import image
     from compiler.backend.codegen import CodegenPool
@@ -168,7 +174,7 @@ def _compile_worlds(options: Options, report: Report, place, tally: _Tally) -> t
     return objects, assembly
 
 
-def _check(result, report: Report) -> int:
+def _check(result: WorldResult, report: Report) -> int:
     if result.crash:
         raise CompilerCrash(f"the compiler failed on the {result.kind} world", result.crash)
     for text in result.errors:
@@ -176,7 +182,9 @@ def _check(result, report: Report) -> int:
     return len(result.errors)
 
 
-def _generate(result, options: Options, report: Report, place, pool, tally: _Tally) -> list[Path]:
+def _generate(
+    result: WorldResult, options: Options, report: Report, place: Place, pool: CodegenPool, tally: _Tally,
+) -> list[Path]:
     """Compile what the cache lacks of a world; its objects in link order."""
     from compiler.backend.world import jobs_of
 
@@ -187,7 +195,7 @@ def _generate(result, options: Options, report: Report, place, pool, tally: _Tal
         report.stage(f"compiling {count(len(jobs), f'{result.kind} module')}")
     done: list[str] = []
 
-    def told(outcome) -> None:
+    def told(outcome: Outcome) -> None:
         done.append(outcome.job.module)
         report.step(outcome.job.module, len(done), len(jobs))
 

@@ -24,8 +24,8 @@ class Child:
 
     def __init__(self, function: str, *arguments: Any, stderr: IO[bytes] | None = None) -> None:
         ours, theirs = socket.socketpair()
-        self.process = subprocess.Popen(
-            [sys.executable, "-c", _START, _HOME, str(theirs.fileno())], pass_fds=[theirs.fileno()], stdin=subprocess.DEVNULL, stderr=stderr)
+        words = [sys.executable, "-c", _START, _HOME, str(theirs.fileno())]
+        self.process = subprocess.Popen(words, pass_fds=[theirs.fileno()], stdin=subprocess.DEVNULL, stderr=stderr)
         theirs.close()
         self.pipe = Connection(ours.detach())
         self.send((function, arguments))

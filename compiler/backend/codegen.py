@@ -70,7 +70,7 @@ def serve(pipe: Connection, cache_root: Path) -> None:
         start, error = time.monotonic(), ""
         try:
             cache.put(job.key, emit(job.ir.read_text(), job.target, job.level))
-        except Exception as problem:  # reported by the parent, as one sentence
+        except Exception as problem:  # noqa: BLE001  reported by the parent, as one sentence
             error = str(problem).strip() or type(problem).__name__
         pipe.send((error, time.monotonic() - start))
 

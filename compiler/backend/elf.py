@@ -67,7 +67,8 @@ class Elf:
             if s.kind == SHT_SYMTAB:
                 strings = self.sections[s.link].offset
                 raw = _SYMBOL.iter_unpack(self.data[s.offset : s.offset + s.size])
-                return [Symbol(self._text(strings + n), info & 15, info >> 4, sec, value, size) for n, info, _, sec, value, size in raw if n]
+                return [Symbol(self._text(strings + name), info & 15, info >> 4, section, value, size)
+                        for name, info, _, section, value, size in raw if name]
         return []
 
     def executable(self) -> list[tuple[int, int]]:

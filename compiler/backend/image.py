@@ -140,8 +140,8 @@ def archive_object(place: Place, files: dict[str, Path]) -> tuple[Path, int]:
     changed = write_if_changed(path, data)
     out = place.out / "initrd.o"
     if changed or not out.is_file():
-        out = _data_object(place, "initrd", [
-            '.section .rodata.initrd,"a"', ".balign 4096", ".globl initrd_start, initrd_end", "initrd_start: .incbin FILE", "initrd_end:"], path)
+        lines = ['.section .rodata.initrd,"a"', ".balign 4096", ".globl initrd_start, initrd_end", "initrd_start: .incbin FILE", "initrd_end:"]
+        out = _data_object(place, "initrd", lines, path)
     return out, len(data)
 
 
@@ -167,6 +167,7 @@ def build_kernel(place: Place, assembly: list[Path], objects: list[Path], archiv
     link_kernel(second, script, target, [*roots, _symbols_object(place, table)], objects)
     moved = symbols.check_unmoved(elf, Elf(second.read_bytes()))
     if moved:
-        raise tools.ToolError(f"the symbol table moved code ({moved[0]} and {len(moved) - 1} more): .symbols must be the last section of {script.name}")
+        which = f"{moved[0]} and {len(moved) - 1} more"
+        raise tools.ToolError(f"the symbol table moved code ({which}): .symbols must be the last section of {script.name}")
     first.unlink()
     second.replace(place.kernel)

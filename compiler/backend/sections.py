@@ -42,18 +42,17 @@ def _function(line: str) -> str:
 
 
 def _variable(line: str) -> str:
-    head = _GLOBAL.match(line)
-    if head is None or "external " in (head.group(3) + " "):
+    head, tail = _GLOBAL.match(line), _GLOBAL_TAIL.search(line)
+    if head is None or tail is None or "external " in (head.group(3) + " "):
         return line
     name = head.group(1) or head.group(2)
     if name.startswith("llvm."):
         return line
-    zero = _ZERO.search(line[: _GLOBAL_TAIL.search(line).start()]) is not None
+    zero = _ZERO.search(line[: tail.start()]) is not None
     if "thread_local" in head.group(3):
         kind = ".tbss" if zero else ".tdata"
     elif head.group(4) == "constant":
         kind = ".rodata"
     else:
         kind = ".bss" if zero else ".data"
-    tail = _GLOBAL_TAIL.search(line)
     return f'{line[:tail.start()]}, section "{kind}.{name}"{tail.group(1)}'

@@ -13,11 +13,13 @@ import json
 import os
 import sys
 from pathlib import Path
+from typing import Any
 
 from compiler.backend.cache import write_atomically
 
 SUFFIXES = (".py", ".S", ".h", ".inc", ".ld")
-Entry = list      # [size, mtime_ns, sha256]
+Entry = list[Any]      # [size, mtime_ns, sha256]
+Stamp = dict[str, Any]  # options, tools, files: path -> Entry
 
 
 def input_files(repo: Path, arch: str) -> list[str]:
@@ -42,7 +44,7 @@ def tool_state() -> str:
     return " ".join(parts)
 
 
-def take(repo: Path, arch: str, options: str, old: dict | None = None) -> dict:
+def take(repo: Path, arch: str, options: str, old: Stamp | None = None) -> Stamp:
     """The present state. Hashes are carried over from `old` for files whose size and time are the same."""
     known = old["files"] if old else {}
     files: dict[str, Entry] = {}
@@ -59,19 +61,19 @@ def take(repo: Path, arch: str, options: str, old: dict | None = None) -> dict:
     return {"options": options, "tools": tool_state(), "files": files}
 
 
-def load(path: Path) -> dict | None:
+def load(path: Path) -> Stamp | None:
     try:
         return json.loads(path.read_text())
     except (OSError, ValueError):
         return None
 
 
-def save(path: Path, stamp: dict) -> None:
+def save(path: Path, stamp: Stamp) -> None:
     path.parent.mkdir(parents=True, exist_ok=True)
     write_atomically(path, json.dumps(stamp).encode())
 
 
-def same(a: dict | None, b: dict | None) -> bool:
+def same(a: Stamp | None, b: Stamp | None) -> bool:
     """Whether two states hold the same contents, whenever they were written."""
     if a is None or b is None or (a["options"], a["tools"]) != (b["options"], b["tools"]):
         return False

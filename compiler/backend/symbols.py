@@ -45,6 +45,7 @@ from __future__ import annotations
 
 import bisect
 import struct
+from collections.abc import Callable
 from dataclasses import dataclass, field
 
 from compiler.backend.elf import STT_FUNC, Elf, Symbol
@@ -98,7 +99,7 @@ def _rank(symbol: Symbol) -> tuple[bool, int, bool, str]:
     return symbol.kind == STT_FUNC, symbol.size, symbol.binding != 0, symbol.name
 
 
-def _attach_rows(functions: list[Function], elf: Elf, wanted) -> None:
+def _attach_rows(functions: list[Function], elf: Elf, wanted: Callable[[int], bool]) -> None:
     rows = rows_of(elf.content(".debug_line"), elf.content(".debug_line_str"), elf.content(".debug_str"), wanted)
     rows.sort(key=lambda row: row[0])           # stable: of rows at one address the last one written counts
     starts = [f.start for f in functions]
@@ -156,7 +157,8 @@ def encode_rows(rows: list[Row], start: int, files: dict[str, int]) -> bytes:
 def build_table(functions: list[Function]) -> bytes:
     """The whole section. Deterministic: the same functions give the same bytes."""
     base = functions[0].start if functions else 0
-    strings, files, lines = _Strings(), {}, bytearray()
+    strings, lines = _Strings(), bytearray()
+    files: dict[str, int] = {}
     records = bytearray()
     for f in functions:
         where = NO_LINES

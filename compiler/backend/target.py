@@ -9,6 +9,7 @@ zone) come from the front end, not from here. Importing this module does not imp
 from __future__ import annotations
 
 from dataclasses import asdict, dataclass
+from typing import Any
 
 NO_FLOAT_X86 = "-mmx,-sse,-sse2,-sse3,-ssse3,-sse4.1,-sse4.2,-avx,-avx2,-x87,+soft-float"
 
@@ -50,7 +51,7 @@ def target_for(arch: str, world: str) -> Target:
     return _ROWS[arch, world]
 
 
-def create_machine(target: Target, opt: int):
+def create_machine(target: Target, opt: int) -> Any:
     """LLVM's target machine for a row. Imports llvmlite: call it in a child process only."""
     import llvmlite.binding as llvm
 

@@ -14,11 +14,16 @@ import traceback
 from dataclasses import asdict, dataclass, field
 from multiprocessing.connection import Connection
 from pathlib import Path
+from typing import TYPE_CHECKING
 
 from compiler.backend.cache import Cache, digest
 from compiler.backend.child import Child
 from compiler.backend.codegen import Job, object_key
 from compiler.backend.target import target_for
+
+if TYPE_CHECKING:
+    from compiler.syntax.loader import Loader, World
+    from compiler.types.program import Program
 
 MANIFEST_EDITION = "1"
 
@@ -65,7 +70,7 @@ def jobs_of(result: WorldResult, arch: str, level: int, cache: Cache) -> list[Jo
 def serve(pipe: Connection, kind: str, arch: str, checked: bool, level: int, repo: Path, cache_root: Path) -> None:
     try:
         found = compile_world(kind, arch, checked, level, repo, Cache(cache_root))
-    except Exception:
+    except Exception:  # noqa: BLE001  whatever it is, the parent logs it
         found = WorldResult(kind, crash=traceback.format_exc())
     pipe.send(found)
 
@@ -85,7 +90,7 @@ def compile_world(kind: str, arch: str, checked: bool, level: int, repo: Path, c
     return _compile(world, identity, manifest, level, cache)
 
 
-def _compile(world, identity: str, manifest: Path, level: int, cache: Cache) -> WorldResult:
+def _compile(world: World, identity: str, manifest: Path, level: int, cache: Cache) -> WorldResult:
     from compiler.frontend import analyse, lower
 
     start = time.monotonic()
@@ -110,7 +115,7 @@ def _compile(world, identity: str, manifest: Path, level: int, cache: Cache) -> 
     return result
 
 
-def _reuse(manifest: Path, identity: str, world, arch: str, level: int, cache: Cache) -> WorldResult | None:
+def _reuse(manifest: Path, identity: str, world: World, arch: str, level: int, cache: Cache) -> WorldResult | None:
     """The last result, if the compiler, the set of files and every file's content are the same and its objects exist."""
     try:
         record = json.loads(manifest.read_text())
@@ -130,14 +135,14 @@ def _reuse(manifest: Path, identity: str, world, arch: str, level: int, cache: C
     return result if all(job.ir.is_file() for job in jobs) else None
 
 
-def _fresh_loader(world):
+def _fresh_loader(world: World) -> Loader:
     from compiler.diagnostics import Reporter
     from compiler.syntax.loader import Loader
 
     return Loader(world, Reporter())
 
 
-def _inputs(world, loader) -> str:
+def _inputs(world: World, loader: Loader) -> str:
     """What a world is made of besides the files' contents: which files there are, and the declared system calls."""
     from compiler.syntax.syscalls import syscall_module
 
@@ -145,7 +150,7 @@ def _inputs(world, loader) -> str:
     return digest(stubs, *map(str, loader.root_files()))
 
 
-def _files_read(program) -> list[Path]:
+def _files_read(program: Program) -> list[Path]:
     """The sources of the world's modules. (Kernel files that only declare system calls count by their stubs.)"""
     return sorted({m.source.path for m in program.modules.values() if m.source.path.is_file()})
 

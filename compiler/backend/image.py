@@ -140,7 +140,8 @@ def archive_object(place: Place, files: dict[str, Path]) -> tuple[Path, int]:
     changed = write_if_changed(path, data)
     out = place.out / "initrd.o"
     if changed or not out.is_file():
-        lines = ['.section .rodata.initrd,"a"', ".balign 4096", ".globl initrd_start, initrd_end", "initrd_start: .incbin FILE", "initrd_end:"]
+        lines = ['.section .rodata.initrd,"a"', ".balign 4096", ".globl initrd_start, initrd_end",
+                 "initrd_start: .incbin FILE", "initrd_end:"]
         out = _data_object(place, "initrd", lines, path)
     return out, len(data)
 

@@ -7,7 +7,8 @@
 
 A function that raises raises `CompiledError` here, with the errno and the message; a failed run-time check, a failed
 assertion or a panic raises `CheckFailed` and leaves this process whole. Spans of a bytearray or of a ctypes array are
-shared with the callee, so that it can fill them; see compiler/host/values.py for what goes in and comes out. A unit serves one thread at a time.
+shared with the callee, so that it can fill them; see compiler/host/values.py for what goes in and comes out.
+A unit serves one thread at a time.
 """
 
 from __future__ import annotations

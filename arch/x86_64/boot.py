@@ -1,0 +1,266 @@
+# SPDX-License-Identifier: GPL-2.0-or-later
+"""What the boot loader told (PVH start information or multiboot2 tags), made neutral, and the first steps of the boot core.
+
+PVH: Xen's docs/misc/pvh.pandoc and arch-x86/hvm/start_info.h. Multiboot2: specification 2.0, section 3.6.
+Runs on one core with interrupts off; no locks. Up to `init_kernel_tables` the loader's structures are read through the
+boot tables' direct map, which reaches 4 GiB.
+"""
+
+from lang import Error, Paddr, Ptr, addr_of, at, extern_symbol, memset, panic, span_of, struct, text, u8, u32, u64
+from arch import acpi, apic, cpu, ioapic, mmu, serial, timer, trap, vga
+from kern.arch_api import BootInfo, MemRange
+from kern.debug import log
+from kern.mm.kmap import alloc_stack
+
+KIND_PVH: u64 = 1
+KIND_MULTIBOOT2: u64 = 2
+PVH_MAGIC: u32 = 0x336e_c578
+TYPE_RAM: u32 = 1
+
+TAG_END: u32 = 0
+TAG_CMDLINE: u32 = 1
+TAG_MODULE: u32 = 3
+TAG_MEMORY_MAP: u32 = 6
+TAG_RSDP_OLD: u32 = 14
+TAG_RSDP_NEW: u32 = 15
+
+LOW_END: u64 = 0x10_0000
+FOUR_GIB: u64 = 0x1_0000_0000
+PAGE: u64 = 4096
+BOOT_IST_SIZE: u64 = 16384                  # of each of the boot core's first IST stacks (boot.S)
+IST_AREA: u64 = 8192                        # what a core's IST stack uses: two nested entries of 4 KiB
+
+image_start_phys = extern_symbol("image_start_phys")
+image_end_phys = extern_symbol("image_end_phys")
+boot_ist_stacks = extern_symbol("boot_ist_stacks")
+
+boot_info = BootInfo()
+
+
+@struct
+class PvhStartInfo:
+    magic: u32
+    version: u32
+    flags: u32
+    module_count: u32
+    modules: u64
+    cmdline: u64
+    rsdp: u64
+    memory_map: u64                         # from version 1 on
+    memory_map_entries: u32
+    reserved: u32
+
+
+@struct
+class PvhModule:
+    address: u64
+    size: u64
+    cmdline: u64
+    reserved: u64
+
+
+@struct
+class MapEntry:
+    """Of both loaders' memory maps."""
+    address: u64
+    size: u64
+    kind: u32
+    reserved: u32
+
+
+@struct
+class Mb2Tag:
+    kind: u32
+    size: u32
+
+
+@struct
+class Mb2Module:
+    kind: u32
+    size: u32
+    start: u32
+    end: u32
+
+
+@struct
+class Mb2Map:
+    kind: u32
+    size: u32
+    entry_size: u32
+    entry_version: u32
+
+
+def init_early(info: u64, kind: u64) -> BootInfo:
+    """On the boot core: faults that are reported, BootInfo, final page tables, per-core data."""
+    serial.init_early()
+    cpu.init_idt()
+    cpu.init_core(0, addr_of(boot_ist_stacks), BOOT_IST_SIZE)
+    trap.attach_core()
+    if kind == KIND_PVH:
+        read_pvh(at(PvhStartInfo, info + mmu.DIRECT_MAP))
+    elif kind == KIND_MULTIBOOT2:
+        read_multiboot2(info + mmu.DIRECT_MAP)
+    finish_ranges()
+    mmu.init_kernel_tables(boot_info, u64(early_alloc(mmu.early_table_pages(boot_info) * PAGE)))
+    return boot_info
+
+
+def init_devices() -> None:
+    """With page allocator, heap and kernel map ready. May raise."""
+    line = text(160)
+    cpu.describe(line)
+    log.info(f"processor: {line}")
+    guard_ist_stacks()
+    acpi.init(boot_info.rsdp)
+    apic.init_boot_core()
+    ioapic.init()
+    timer.init()
+    acpi.enable_power_button()
+    serial.init_interrupts()
+    vga.clear()
+
+
+def guard_ist_stacks() -> None:
+    """Give this core IST stacks with guard pages: each has half of a guarded kernel stack's upper part for nested entries."""
+    for i in range(cpu.IST_STACKS):
+        cpu.set_ist(i, alloc_stack())
+
+
+def early_alloc(size: u64) -> Paddr:
+    """Memory below 4 GiB, zeroed, page-aligned, taken out of `usable` for good. Only before the page allocator runs."""
+    length = (size + PAGE - 1) & ~(PAGE - 1)
+    for i in range(boot_info.usable_count):
+        entry = boot_info.usable[boot_info.usable_count - 1 - i]
+        if entry.end <= FOUR_GIB and entry.end - entry.start >= length:
+            entry.end -= length
+            memset(span_of(Ptr[u8](entry.end + mmu.DIRECT_MAP), length), 0)
+            return Paddr(entry.end)
+    panic(f"no {length} bytes of memory at boot")
+
+
+def read_pvh(start: PvhStartInfo) -> None:
+    if start.magic != PVH_MAGIC:
+        panic(f"PVH start information has magic {start.magic:#x}")
+    boot_info.rsdp = start.rsdp
+    if start.cmdline != 0:
+        copy_cmdline(start.cmdline + mmu.DIRECT_MAP)
+    if start.version >= 1:
+        for i in range(u64(start.memory_map_entries)):
+            entry = at(MapEntry, start.memory_map + mmu.DIRECT_MAP + i * 24)
+            add_memory(entry)
+    exclude(addr_of(start) - mmu.DIRECT_MAP, addr_of(start) - mmu.DIRECT_MAP + 64)
+    for i in range(u64(start.module_count)):
+        module = at(PvhModule, start.modules + mmu.DIRECT_MAP + i * 32)
+        add_module(module.address, module.address + module.size)
+
+
+def read_multiboot2(base: u64) -> None:
+    size = u64(Ptr[u32](base)[0])
+    place = base + 8
+    while place < base + size:
+        tag = at(Mb2Tag, place)
+        if tag.kind == TAG_END:
+            break
+        if tag.kind == TAG_CMDLINE:
+            copy_cmdline(place + 8)
+        elif tag.kind == TAG_MEMORY_MAP:
+            read_mb2_map(at(Mb2Map, place))
+        elif tag.kind == TAG_RSDP_NEW or (tag.kind == TAG_RSDP_OLD and boot_info.rsdp == 0):
+            boot_info.rsdp = place + 8 - mmu.DIRECT_MAP
+        place += (u64(tag.size) + 7) & ~u64(7)
+    # Modules after the map: they are cut out of it.
+    place = base + 8
+    while place < base + size:
+        tag = at(Mb2Tag, place)
+        if tag.kind == TAG_END:
+            break
+        if tag.kind == TAG_MODULE:
+            module = at(Mb2Module, place)
+            add_module(u64(module.start), u64(module.end))
+        place += (u64(tag.size) + 7) & ~u64(7)
+    exclude(base - mmu.DIRECT_MAP, base + size - mmu.DIRECT_MAP)
+
+
+def read_mb2_map(map: Mb2Map) -> None:
+    for offset in range(u64(16), u64(map.size), u64(map.entry_size)):
+        add_memory(at(MapEntry, addr_of(map) + offset))
+
+
+def copy_cmdline(address: u64) -> None:
+    source = Ptr[u8](address)
+    length: u64 = 0
+    while length < 1023 and source[length] != 0:
+        length += 1
+    boot_info.cmdline.append(span_of(source, length))
+
+
+def add_memory(entry: MapEntry) -> None:
+    if entry.kind != TYPE_RAM:
+        return
+    start = (entry.address + PAGE - 1) & ~(PAGE - 1)
+    end = (entry.address + entry.size) & ~(PAGE - 1)
+    boot_info.memory_top = max(boot_info.memory_top, end)
+    add_range(max(start, LOW_END), end)
+
+
+def add_range(start: u64, end: u64) -> None:
+    """Add to `usable`, in order of addresses; split at 4 GiB, so that early_alloc has whole ranges to choose from."""
+    if start >= end or boot_info.usable_count >= 62:
+        return
+    if start < FOUR_GIB and end > FOUR_GIB:
+        add_range(start, FOUR_GIB)
+        add_range(FOUR_GIB, end)
+        return
+    i = boot_info.usable_count
+    while i > 0 and boot_info.usable[i - 1].start > start:
+        boot_info.usable[i].start = boot_info.usable[i - 1].start
+        boot_info.usable[i].end = boot_info.usable[i - 1].end
+        i -= 1
+    boot_info.usable[i].start = start
+    boot_info.usable[i].end = end
+    boot_info.usable_count += 1
+
+
+def add_module(start: u64, end: u64) -> None:
+    if boot_info.module_count < 8:
+        module = boot_info.modules[boot_info.module_count]
+        module.start = start
+        module.end = end
+        boot_info.module_count += 1
+    exclude(start, end)
+
+
+def exclude(first: u64, last: u64) -> None:
+    """Cut [first, last), widened to pages, out of `usable`."""
+    start = first & ~(PAGE - 1)
+    end = (last + PAGE - 1) & ~(PAGE - 1)
+    count = boot_info.usable_count
+    for i in range(count):
+        entry = boot_info.usable[i]
+        if entry.start < end and start < entry.end:
+            rest = entry.end
+            entry.end = max(start, entry.start)
+            if end < rest:
+                add_range_later(end, rest)
+    sort_in_pending()
+
+
+# `exclude` walks `usable` while a cut leaves a second half: that waits here until the walk is over.
+pending = MemRange()
+
+
+def add_range_later(start: u64, end: u64) -> None:
+    pending.start = start
+    pending.end = end
+
+
+def sort_in_pending() -> None:
+    add_range(pending.start, pending.end)
+    pending.start = 0
+    pending.end = 0
+
+
+def finish_ranges() -> None:
+    if boot_info.usable_count == 0:
+        panic("the boot loader named no memory")
+    exclude(addr_of(image_start_phys), addr_of(image_end_phys))

@@ -20,6 +20,7 @@ from kern.mm.pages import PAGE_SIZE, try_alloc_pages
 from kern.mm.shootdown import serve_flush
 from kern.sync.spinlock import SpinLock
 
+
 class Kind(u8, Enum):
     IMMEDIATE = auto()
     ROUTINE = auto()

@@ -12,7 +12,7 @@ from arch import mmu
 from kern.abi.proc import USER_BASE, USER_TOP
 from kern.debug import log
 from kern.debug.symbols import Location, find
-from kern.event.user_words import load_u64
+from kern.mm.umem import load_u64
 
 MAX_FRAMES: u64 = 40
 KERNEL_HALF: u64 = 0xffff_8000_0000_0000

@@ -3,13 +3,12 @@
 
 All of it means the address space that is loaded: the caller's, or what switch_to() entered. Pages come by demand.
 What was read may have changed by the next read: decide on a copy.
-For single words, atomically, see kern/event/user_words.py.
 Locks: none held while copying but what fault handling takes (`vm.lock`); so call none of this while holding that.
 """
 
 from typing import TypeVar
 
-from lang import Error, Ref, Span, Text, Uaddr, User, array, as_bytes, u8, u64
+from lang import Error, Ref, Span, Text, Uaddr, User, array, as_bytes, ptr_of, struct, u8, u32, u64
 from arch import usercopy
 from kern.abi.errno import Errno
 from kern.abi.proc import USER_BASE, USER_TOP
@@ -17,10 +16,21 @@ from kern.abi.proc import USER_BASE, USER_TOP
 T = TypeVar("T")
 
 
+@struct
+class FaultFlag:
+    hit: u32
+
+
 def check_range(address: Uaddr, size: u64) -> None:
     """Raise EFAULT unless [address, address + size) lies in the user half."""
     if u64(address) < USER_BASE or u64(address) > USER_TOP or size > USER_TOP - u64(address):
         fail_at(address)
+
+
+def check_word(address: Uaddr, size: u64) -> None:
+    check_range(address, size)
+    if u64(address) % size != 0:
+        raise Error(Errno.EINVAL, f"{address:#x} is not aligned to {size} bytes")
 
 
 def fail_at(address: Uaddr) -> None:
@@ -111,3 +121,94 @@ def copy_cstring(into: Span[u8], source: Uaddr) -> u64:
     if u64(length) >= room:
         raise Error(Errno.ENAMETOOLONG, f"a string is longer than {room - 1} bytes")
     return u64(length)
+
+
+# Words. Each is one atomic access to an aligned address; those that change memory return the old value.
+
+def load_u32(address: Uaddr) -> u32:
+    check_word(address, 4)
+    fault = FaultFlag()
+    value = usercopy.load_user_u32(u64(address), ptr_of(fault.hit))
+    if fault.hit != 0:
+        fail_at(address)
+    return value
+
+
+def load_u64(address: Uaddr) -> u64:
+    check_word(address, 8)
+    fault = FaultFlag()
+    value = usercopy.load_user_u64(u64(address), ptr_of(fault.hit))
+    if fault.hit != 0:
+        fail_at(address)
+    return value
+
+
+def store_u32(address: Uaddr, value: u32) -> None:
+    check_word(address, 4)
+    fault = FaultFlag()
+    usercopy.store_user_u32(u64(address), value, ptr_of(fault.hit))
+    if fault.hit != 0:
+        fail_at(address)
+
+
+def store_u64(address: Uaddr, value: u64) -> None:
+    check_word(address, 8)
+    fault = FaultFlag()
+    usercopy.store_user_u64(u64(address), value, ptr_of(fault.hit))
+    if fault.hit != 0:
+        fail_at(address)
+
+
+def swap_u64(address: Uaddr, value: u64) -> u64:
+    check_word(address, 8)
+    fault = FaultFlag()
+    old = usercopy.swap_user_u64(u64(address), value, ptr_of(fault.hit))
+    if fault.hit != 0:
+        fail_at(address)
+    return old
+
+
+def cas_u32(address: Uaddr, expected: u32, new: u32) -> u32:
+    """Store `new` if `expected` was there. It was stored if the result is `expected`."""
+    check_word(address, 4)
+    fault = FaultFlag()
+    old = usercopy.cas_user_u32(u64(address), expected, new, ptr_of(fault.hit))
+    if fault.hit != 0:
+        fail_at(address)
+    return old
+
+
+def cas_u64(address: Uaddr, expected: u64, new: u64) -> u64:
+    check_word(address, 8)
+    fault = FaultFlag()
+    old = usercopy.cas_user_u64(u64(address), expected, new, ptr_of(fault.hit))
+    if fault.hit != 0:
+        fail_at(address)
+    return old
+
+
+def or_u32(address: Uaddr, bits: u32) -> u32:
+    check_word(address, 4)
+    fault = FaultFlag()
+    old = usercopy.or_user_u32(u64(address), bits, ptr_of(fault.hit))
+    if fault.hit != 0:
+        fail_at(address)
+    return old
+
+
+def and_u32(address: Uaddr, bits: u32) -> u32:
+    check_word(address, 4)
+    fault = FaultFlag()
+    old = usercopy.and_user_u32(u64(address), bits, ptr_of(fault.hit))
+    if fault.hit != 0:
+        fail_at(address)
+    return old
+
+
+def add_u64(address: Uaddr, amount: u64) -> u64:
+    check_word(address, 8)
+    fault = FaultFlag()
+    old = usercopy.add_user_u64(u64(address), amount, ptr_of(fault.hit))
+    if fault.hit != 0:
+        fail_at(address)
+    return old

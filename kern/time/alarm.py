@@ -114,7 +114,7 @@ def reset_alarm(alarm: Alarm, when_ns: u64) -> bool:
     return was_set
 
 
-def handle_timer() -> None:
+def timer_interrupt() -> None:
     """The core's timer went off. The architecture calls it from the handler, interrupts off."""
     chain = core.mine.alarms
     with chain.lock.irqs_off():

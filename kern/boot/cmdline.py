@@ -21,6 +21,12 @@ def option(name: str) -> str | None:
     return option_in(command_line, name)
 
 
+def option_or(name: str, default: str) -> str:
+    """The same, with a value for when it is not there."""
+    value = option(name)
+    return default if value is None else value
+
+
 def has_option(name: str) -> bool:
     return option(name) is not None
 

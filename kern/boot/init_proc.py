@@ -7,7 +7,7 @@ Runs as a kernel task. No locks.
 """
 
 from lang import Error, Text, panic, text, u64
-from kern.boot.cmdline import option, unescape
+from kern.boot.cmdline import option, option_or, unescape
 from kern.core import sched
 from kern.debug import log
 from kern.proc.create import create_first
@@ -20,7 +20,7 @@ ENVIRONMENT = ("PATH=/bin", "HOME=/", "TERM=vt100")
 def start_first_process(unused: u64) -> None:
     """Create it and let it run. A machine without a first process is of no use: panics if that fails."""
     strings = text(2048)
-    path = option("init") or DEFAULT_INIT
+    path = option_or("init", DEFAULT_INIT)
     argc = put_arguments(strings, path)
     envc: u64 = 0
     for variable in ENVIRONMENT:
@@ -47,7 +47,7 @@ def put_arguments(strings: Text, path: str) -> u64:
         strings.append("\0")
         return 3
     count: u64 = 1
-    rest = option("init_args") or ""
+    rest = option_or("init_args", "")
     while rest:
         word, rest = rest.split1(" ")
         if word:

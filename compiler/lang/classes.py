@@ -12,7 +12,7 @@ import sys
 import typing
 from typing import Any, TypeVar
 
-from lang.integers import Int, i64, u8, u64
+from lang.integers import Int, i64, u8
 from lang.memory import Array, ArrayStorage, Place, Ptr, Ref, Span, _addresses
 from lang.text import Format, Sink, Str, Text
 
@@ -209,6 +209,9 @@ def _build(cls: Any) -> Any:
     cls.__setattr__ = _setattr
     cls.__copy_storage__ = _copy_storage
     cls.__assign_storage__ = _assign_storage
+    leave = cls.__dict__.get("__exit__")
+    if leave is not None and leave.__code__.co_argcount == 1:
+        cls.__exit__ = lambda self, *reason: leave(self)
     if "format" in cls.__dict__:
         cls.__format__ = _shown
         cls.__str__ = _shown
@@ -280,21 +283,21 @@ def field_extent(cls: Any, name: str, ty: Any) -> tuple[int, int]:
     return extent(ty)
 
 
-def sizeof(ty: Any) -> Any:
-    return u64(extent(ty)[0])
+def sizeof(ty: Any) -> int:
+    return extent(ty)[0]
 
 
-def alignof(ty: Any) -> Any:
-    return u64(extent(ty)[1])
+def alignof(ty: Any) -> int:
+    return extent(ty)[1]
 
 
-def offsetof(ty: Any, field: str) -> Any:
+def offsetof(ty: Any, field: str) -> int:
     offset = 8 if issubclass(ty, Sink) else 0
     for name, part in field_types(ty).items():
         size, step = field_extent(ty, name, part)
         offset = (offset + step - 1) // step * step
         if name == field:
-            return u64(offset)
+            return offset
         offset += size
     raise AttributeError(field)
 

@@ -84,6 +84,15 @@ class Transformer(ast.NodeTransformer):
             node.value = call("__to__", self.results[-1], node.value)           # type: ignore[arg-type]
         return node
 
+    def visit_For(self, node: ast.For) -> Any:
+        unrolled = isinstance(node.iter, ast.Tuple) and isinstance(node.target, ast.Name)
+        node = self.generic_visit(node)         # type: ignore[assignment]
+        if unrolled:                            # each literal is an `i64`
+            none = ast.Lambda(ast.arguments([], [], None, [], [], None, []), ast.Constant(None))
+            bound = call("__bind__", name(node.target.id), none)                # type: ignore[attr-defined]
+            node.body.insert(0, ast.Assign([ast.Name(node.target.id, ast.Store())], bound, lineno=node.lineno))      # type: ignore[attr-defined]
+        return node
+
     # -- assignments --------------------------------------------------------------------------------------------
     def visit_AnnAssign(self, node: ast.AnnAssign) -> Any:
         if node.value is not None:
@@ -258,8 +267,15 @@ def place_of(failed: BaseException, path: str) -> str:
     here = os.path.dirname(__file__)
     for frame in reversed(traceback.extract_tb(failed.__traceback__)):
         if not frame.filename.startswith(here) and not frame.filename.startswith("<"):
-            return f"{frame.filename}:{frame.lineno}"
+            return f"{shown_path(frame.filename)}:{frame.lineno}"
     return path
+
+
+def shown_path(path: str) -> str:
+    """As the compiler shows it: relative to the repository for what lies in it."""
+    repo = os.path.dirname(os.path.dirname(os.path.dirname(os.path.realpath(__file__))))
+    full = os.path.realpath(path)
+    return os.path.relpath(full, repo) if full.startswith(repo + os.sep) else path
 
 
 def install() -> None:

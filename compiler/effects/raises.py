@@ -1,0 +1,88 @@
+# SPDX-License-Identifier: GPL-2.0-or-later
+"""Which functions may raise.
+
+A function raises if it says so outside a `try` that catches, or calls one that does. All members of a virtual group share one
+calling convention, so one that raises makes them all. Then: a function whose caller cannot see an error (a function
+value, an exported symbol, `__exit__`) must not raise; the diagnostic shows the chain of calls.
+"""
+
+from __future__ import annotations
+
+from typing import Any
+
+from compiler.diagnostics import Diagnostic, Span
+from compiler.types.decls import FnInst
+
+
+def infer(program: Any) -> None:
+    """Set `raises` on every function and virtual group."""
+    callers: dict[int, list[Any]] = {}
+    groups = list(program.groups.values())
+    member_groups: dict[int, list[Any]] = {}
+    for group in groups:
+        for member in group.members:
+            member_groups.setdefault(id(member), []).append(group)
+    for fn in program.functions:
+        for callee in fn.may_raise_from:
+            callers.setdefault(id(callee), []).append(fn)
+    pending: list[Any] = [f for f in program.functions if f.raises]
+    while pending:
+        item = pending.pop()
+        for caller in callers.get(id(item), []):
+            if not caller.raises:
+                caller.raises = True
+                pending.append(caller)
+        if isinstance(item, FnInst):
+            for group in member_groups.get(id(item), []):
+                if not group.raises:
+                    group.raises = True
+                    pending.append(group)
+        else:
+            for member in item.members:
+                if not member.raises:
+                    member.raises = True
+                    pending.append(member)
+            if not item.signature.raises:
+                item.signature.raises = True
+                pending.append(item.signature)
+    _check(program)
+
+
+def _check(program: Any) -> None:
+    for fn in program.functions:
+        if not fn.raises:
+            continue
+        name = fn.decl.name if fn.decl is not None else fn.symbol
+        where = _span(fn)
+        if fn.exported:
+            program.reporter.add(Diagnostic(f"`{name}` is called by assembly, so no error may leave it", where, f"catch it: {chain(fn)}"))
+        elif name == "__exit__":
+            program.reporter.add(Diagnostic("`__exit__` must not raise", where, f"catch it: {chain(fn)}"))
+        for user, node in fn.must_not_raise:
+            span = Span.of(user.module.source, node)
+            hint = f"`{chain(fn)}`; catch it inside, or make the type `Callable[[…], Raises[…]]`"
+            program.reporter.add(Diagnostic(f"`{name}` may raise, and its caller here could not see the error", span, hint))
+
+
+def _span(fn: FnInst) -> Span | None:
+    return Span.of(fn.module.source, fn.decl.node) if fn.decl is not None else None
+
+
+def chain(fn: FnInst) -> str:
+    """The shortest chain of calls to where the error is raised."""
+    seen = {id(fn)}
+    queue: list[tuple[Any, list[str]]] = [(fn, [fn.symbol])]
+    while queue:
+        item, path = queue.pop(0)
+        if isinstance(item, FnInst):
+            if item.raise_node is not None or not item.may_raise_from:
+                line = getattr(item.raise_node, "lineno", item.line)
+                return " -> ".join(path) + f" raises at {item.module.source.shown}:{line}"
+            following = [c for c in item.may_raise_from if c.raises]
+        else:
+            following = [m for m in item.members if m.raises]
+        for callee in following:
+            if id(callee) not in seen:
+                seen.add(id(callee))
+                queue.append((callee, [*path, callee.shown] if isinstance(callee, FnInst) else path))
+    return fn.symbol

@@ -1,0 +1,98 @@
+# SPDX-License-Identifier: GPL-2.0-or-later
+"""The front end: a world's sources to checked, typed trees, and those to LLVM IR, module by module."""
+
+from __future__ import annotations
+
+import ast
+from functools import partial
+from typing import Any
+
+from compiler.diagnostics import CompileError
+from compiler.effects import raises
+from compiler.syntax.loader import World
+from compiler.types import hir, model
+from compiler.types.decls import FnInst, FuncDecl, ModuleDecl
+from compiler.types.elaborate.elaborator import evaluate
+from compiler.types.program import Program
+
+__all__ = ["World", "analyse", "lower"]
+
+
+def analyse(world: World) -> Program:
+    """Load, type and check a world. User errors are in `program.errors`; nothing is raised for them."""
+    program = Program(world)
+    program.layouts.evaluate = partial(_evaluate, program)
+    program.load_roots()
+    _elaborate(program)
+    raises.infer(program)
+    return program
+
+
+def _evaluate(program: Program, node: ast.expr, module: Any, tvars: dict[str, Any], enum: Any = None) -> Any:
+    return evaluate(program, node, module, tvars, enum)
+
+
+def _elaborate(program: Program) -> None:
+    """Every function and global of every module, then what they need of generics."""
+    for name in sorted(program.modules):
+        module = program.modules[name]
+        for glob in module.globals:
+            program.resolve_global(glob)
+        for decl in module.classes:
+            if not decl.typevars:
+                _guard(program, _class_methods, program, decl)
+        for function in module.functions:
+            if not program.type_variables(function):
+                _guard(program, program.instance, function, None, {}, function.node)
+        program.elaborate_all()
+    program.register_all()
+    for name in sorted(program.modules):
+        _guard(program, _wrap_main, program, program.modules[name])
+    program.elaborate_all()
+
+
+def _wrap_main(program: Program, module: ModuleDecl) -> None:
+    """A program's `main` becomes `main.<module>` (hosted: `hosted_main`), through `run_main`, which reports what leaves it."""
+    main, kind = module.scope.get("main"), program.world.kind
+    if not isinstance(main, FuncDecl) or main.module is not module or kind == "kernel":
+        return
+    if kind == "hosted" and module.source.path.resolve() not in {p.resolve() for p in program.world.roots}:
+        return
+    inst = program.instance(main, None, {}, main.node)
+    if inst.params or inst.result is not model.I32:
+        raise program.error(module, main.node, "a program's `main` is `def main() -> i32`")
+    home = program.find_module("compiler.runtime.hosted" if kind == "hosted" else "rt.start")
+    if home is None or "run_main" not in home.scope:
+        return
+    runner = program.instance(home.scope["run_main"], None, {}, main.node)
+    wrapper = FnInst(None, f"{module.name}.main.wrapped", module)
+    wrapper.exported = "hosted_main" if kind == "hosted" else f"main.{module.name}"
+    wrapper.result, wrapper.line = model.I32, main.node.lineno
+    inst.raises = True
+    wrapper.body = [hir.Return(hir.Call(model.I32, runner, [hir.FnAddr(runner.params[0].ty, inst)]))]
+    program.functions.append(wrapper)
+
+
+def _class_methods(program: Program, decl: Any) -> None:
+    ty = program.class_type(decl, ())
+    cls = program.layouts.complete(ty) if hasattr(ty, "laid_out") and decl.kind != "error" else None
+    for method in decl.methods.values():
+        if program.type_variables(method):
+            continue
+        if cls is not None:
+            _guard(program, program.instance, method, cls, {}, method.node)
+        elif decl.kind != "error":
+            _guard(program, partial(program.instance, bits_self=None if method.is_static else ty), method, None, {}, method.node)
+
+
+def _guard(program: Program, action: Any, *args: Any) -> None:
+    try:
+        action(*args)
+    except CompileError as error:
+        program.reporter.add(error.diagnostic)
+
+
+def lower(program: Program) -> dict[str, str]:
+    """LLVM IR text of each module that has something to emit."""
+    from compiler.lower.module import lower_modules
+    return lower_modules(program)

@@ -1,0 +1,216 @@
+# SPDX-License-Identifier: GPL-2.0-or-later
+"""One module's IR: its functions and globals, declarations of what it uses of others, copies of small functions to inline.
+
+A function is defined in its home module only; another module that calls a small one gets an `available_externally` copy, which
+LLVM may inline and never emits. The text depends on nothing but the program, so it keys the object cache.
+"""
+
+from __future__ import annotations
+
+from typing import Any
+
+from compiler.lower.debug import DebugInfo
+from compiler.lower.function import FunctionEmitter
+from compiler.lower.values import constant, quote, storage_llvm
+from compiler.types import hir, model
+from compiler.types.decls import FnInst, GlobalDecl, ModuleDecl
+from compiler.types.instances import INLINE_NODES
+from compiler.types.layout import round_up
+from compiler.types.model import NORETURN, VOID, ClassType, IntType, Type
+
+
+def lower_modules(program: Any) -> dict[str, str]:
+    by_module: dict[str, list[FnInst]] = {}
+    for fn in program.functions:
+        if fn.body is not None:
+            by_module.setdefault(fn.module.name, []).append(fn)
+    texts: dict[str, str] = {}
+    for name in sorted(program.modules):
+        module = program.modules[name]
+        functions = sorted(by_module.get(name, []), key=lambda f: f.symbol)
+        globs = [g for g in module.globals if g.ty is not None and g.const is None and g.entries != ["extern"]]
+        if functions or globs:
+            texts[name] = ModuleEmitter(program, module, functions, globs).text()
+    return texts
+
+
+def may_inline(fn: FnInst) -> bool:
+    return fn.body is not None and fn.inline != "noinline" and not fn.exported and not fn.cold and (fn.inline == "inline" or 0 < fn.weight <= INLINE_NODES)
+
+
+class ModuleEmitter:
+    def __init__(self, program: Any, module: ModuleDecl, functions: list[FnInst], globs: list[GlobalDecl]) -> None:
+        self.program, self.module, self.functions, self.globs = program, module, functions, globs
+        self.world = program.world
+        self.parts: list[str] = []
+        self.declared: dict[str, str] = {}
+        self.strings: dict[bytes, str] = {}
+        self.string_lines: list[str] = []
+        self.copies: list[FnInst] = []
+        self.copied: set[int] = set()
+        self.own = {id(f) for f in functions}
+        self.own_globals = set(globs)
+        self.debug = DebugInfo(program, module)
+
+    def text(self) -> str:
+        for glob in self.globs:
+            self.parts.append(self._global(glob))
+        for cls in self.program.vtables:
+            if cls.decl.module is self.module:
+                self.parts.append(self._vtable(cls))
+        for fn in self.functions:
+            self.parts.append(self._function(fn, ""))
+        while self.copies:
+            self.parts.append(self._function(self.copies.pop(), "available_externally "))
+        head = [f'source_filename = "{self.module.source.shown}"', *self.string_lines, *(self.declared[k] for k in sorted(self.declared))]
+        return "\n".join([*head, *self.parts, self._attributes(), self.debug.text()]) + "\n"
+
+    # -- functions ----------------------------------------------------------------------------------------------
+    def _function(self, fn: FnInst, linkage: str) -> str:
+        emitter = FunctionEmitter(self, fn, self.debug.subprogram(fn))
+        body = emitter.body()
+        params = ", ".join(f"{self.param_type(fn, v.ty)} %a{v.number}" for v in fn.params if v.ty not in (VOID, NORETURN))
+        head = f"define {linkage}{self.return_type(fn)} {self.name(fn)}({params}) #{self._attribute_set(fn)} !dbg !{emitter.scope} {{"
+        return "\n".join([head, *body, "}"])
+
+    def _attribute_set(self, fn: FnInst) -> int:
+        if fn.result is NORETURN or fn.cold:
+            return 1
+        if fn.inline == "noinline":
+            return 2
+        return 3 if fn.inline == "inline" else 0
+
+    def _attributes(self) -> str:
+        base = 'nounwind "frame-pointer"="all"' + (" noredzone" if self.world.kind == "kernel" else "")
+        if self.world.kind == "kernel":
+            base += ' "no-jump-tables"="true"' if False else ""
+        return "\n".join([f"attributes #0 = {{ {base} }}", f"attributes #1 = {{ cold noinline {base} }}", f"attributes #2 = {{ noinline {base} }}",
+                          f"attributes #3 = {{ inlinehint {base} }}"])
+
+    def return_type(self, fn: Any) -> str:
+        return result_llvm(fn.result, fn.raises, bool(fn.external or fn.exported))
+
+    def param_type(self, fn: FnInst, ty: Type) -> str:
+        return extended(ty) if fn.external or fn.exported else ty.llvm
+
+    @staticmethod
+    def symbol(fn: FnInst) -> str:
+        return fn.external or fn.exported or fn.symbol
+
+    def name(self, fn: FnInst) -> str:
+        return "@" + quote(self.symbol(fn))
+
+    def use_function(self, fn: FnInst) -> str:
+        """The function's name here; declares it, or copies it in to be inlined."""
+        if id(fn) not in self.own and id(fn) not in self.copied:
+            if may_inline(fn):
+                self.copied.add(id(fn))
+                self.copies.append(fn)
+            else:
+                params = ", ".join(self.param_type(fn, v.ty) for v in fn.params if v.ty not in (VOID, NORETURN))
+                noreturn = " noreturn" if fn.result is NORETURN else ""
+                self.declared[self.name(fn)] = f"declare {self.return_type(fn)} {self.name(fn)}({params}){noreturn} nounwind"
+        return self.name(fn)
+
+    def declare(self, name: str, text: str) -> str:
+        self.declared[name] = text
+        return name
+
+    # -- globals ------------------------------------------------------------------------------------------------
+    def use_global(self, glob: GlobalDecl) -> str:
+        name = "@" + quote(glob.symbol)
+        if glob not in self.own_globals:
+            local = " thread_local(localexec)" if self.is_thread_local(glob) else ""
+            size = max(glob.ty.size, 1) if glob.ty is not None else 1
+            self.declared[name] = f"{name} = external{local} global [{size} x i8]"
+        return name
+
+    def is_thread_local(self, glob: GlobalDecl) -> bool:
+        return isinstance(glob.ty, model.PerCoreType) and glob.ty.kind == "thread" and self.world.kind == "user"
+
+    def _global(self, glob: GlobalDecl) -> str:
+        ty = glob.ty
+        assert ty is not None
+        self.program.layouts.ensure(ty)
+        name, section, local = "@" + quote(glob.symbol), "", ""
+        if isinstance(ty, model.PerCoreType):
+            if ty.kind == "core" and self.world.kind == "kernel":
+                section = ', section ".percpu"'
+            local = "thread_local(localexec) " if self.is_thread_local(glob) else ""
+        if isinstance(ty, model.RegistryType):
+            return self._registry(glob, name)
+        kind, value = self.contents(glob.init or [], ty.size)
+        return f"{name} = {local}global {kind} {value}{section}, align {max(ty.align, 1)}"
+
+    def _registry(self, glob: GlobalDecl, name: str) -> str:
+        entries = ", ".join(f"ptr {constant(self, e)}" for e in glob.entries)
+        table = "@" + quote(glob.symbol + ".entries")
+        count = len(glob.entries)
+        return (f"{table} = constant [{count} x ptr] [{entries}]\n" if count else f"{table} = constant [0 x ptr] zeroinitializer\n") + \
+            f"{name} = constant {{ptr, i64}} {{ptr {table}, i64 {count}}}"
+
+    def contents(self, entries: list[Any], size: int) -> tuple[str, str]:
+        """LLVM type and value of a global whose listed places are not zero."""
+        if not entries:
+            return f"[{max(size, 1)} x i8]", "zeroinitializer"
+        kinds, values, at = [], [], 0
+        for offset, storage, value in sorted(entries, key=lambda e: e[0]):
+            if offset > at:
+                kinds.append(f"[{offset - at} x i8]")
+                values.append(f"[{offset - at} x i8] zeroinitializer")
+            kind = storage_llvm(storage)
+            kinds.append(kind)
+            values.append(f"{kind} {constant(self, value, memory=True)}")
+            at = offset + storage.size
+        if size > at:
+            kinds.append(f"[{size - at} x i8]")
+            values.append(f"[{size - at} x i8] zeroinitializer")
+        return f"<{{{', '.join(kinds)}}}>", f"<{{{', '.join(values)}}}>"
+
+    # -- constants ----------------------------------------------------------------------------------------------
+    def string(self, data: bytes) -> str:
+        """Address of constant bytes."""
+        found = self.strings.get(data)
+        if found is None:
+            found = self.strings[data] = f"@.str.{len(self.strings)}"
+            shown = "".join(chr(b) if 32 <= b < 127 and b not in (34, 92) else f"\\{b:02X}" for b in data)
+            self.string_lines.append(f'{found} = private unnamed_addr constant [{len(data)} x i8] c"{shown}"')
+        return found
+
+    def vtable(self, cls: ClassType) -> str:
+        name = "@" + quote(f"{cls.decl.module.name}.{cls.name}.vtable")
+        if cls.decl.module is not self.module:
+            self.declared[name] = f"{name} = external constant [{len(cls.vtable)} x ptr]"
+        return name
+
+    def _vtable(self, cls: ClassType) -> str:
+        slots = []
+        for _, owner, method in cls.vtable:
+            inst = method.instances.get((owner, (), None))
+            slots.append(f"ptr {self.use_function(inst)}" if inst is not None and not method.is_abstract else "ptr null")
+        name = "@" + quote(f"{cls.decl.module.name}.{cls.name}.vtable")
+        return f"{name} = constant [{len(slots)} x ptr] [{', '.join(slots)}]"
+
+
+def result_llvm(result: Type, raises: bool, c_abi: bool = False) -> str:
+    if result in (VOID, NORETURN):
+        return "i1" if raises else "void"
+    if raises:
+        return f"{{{result.llvm}, i1}}"
+    return extended(result, front=True) if c_abi else result.llvm
+
+
+def extended(ty: Type, front: bool = False) -> str:
+    """A narrow integer with the C convention's extension."""
+    base = model.underlying(ty)
+    attribute = ""
+    if isinstance(base, IntType) and base.bits < 64:
+        attribute = "signext" if base.signed else "zeroext"
+    elif ty is model.BOOL:
+        attribute = "zeroext"
+    if not attribute:
+        return ty.llvm
+    return f"{attribute} {ty.llvm}" if front else f"{ty.llvm} {attribute}"
+
+
+_ = (hir, round_up)

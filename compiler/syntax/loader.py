@@ -1,0 +1,129 @@
+# SPDX-License-Identifier: GPL-2.0-or-later
+"""Finds and parses the modules of a world.
+
+A world is one whole-program compilation; which folders a module name is looked up in is all that differs between
+them. A file is one module however it is imported.
+"""
+
+from __future__ import annotations
+
+import ast
+from dataclasses import dataclass, field
+from pathlib import Path
+
+from compiler.diagnostics import Diagnostic, Reporter, Source, Span
+
+REPO = Path(__file__).resolve().parents[2]
+RUNTIME = ("fmt", "text", "errors", "strings")
+VOCABULARY_MODULES = {"lang", "typing", "enum", "abc", "__future__", "collections.abc"}
+
+
+@dataclass
+class World:
+    """What is compiled together. `kind`: kernel, user or hosted; `roots` of a hosted world: its main file."""
+
+    kind: str
+    arch: str = "x86_64"
+    checked: bool = True
+    roots: list[Path] = field(default_factory=list)
+    repo: Path = REPO
+
+
+@dataclass
+class ParsedModule:
+    name: str
+    source: Source
+    tree: ast.Module
+
+
+class Loader:
+    """Parses modules on demand; each file once."""
+
+    def __init__(self, world: World, reporter: Reporter) -> None:
+        self.world, self.reporter = world, reporter
+        self.by_path: dict[Path, ParsedModule] = {}
+        self.runtime = world.repo / "compiler" / "runtime"
+        self.arch = world.repo / "arch" / world.arch
+        self.user = world.repo / "user"
+
+    def root_files(self) -> list[Path]:
+        """The files that are compiled whether or not anything imports them."""
+        repo, world = self.world.repo, self.world
+        if world.roots and world.kind == "hosted":
+            names = (*RUNTIME, "fmt_float", "hosted")
+            return [p.resolve() for p in world.roots] + [self.runtime / f"{n}.py" for n in names]
+        if world.kind == "kernel":
+            found = [*(repo / "kern").rglob("*.py"), *(p for p in self.arch.glob("*.py") if not p.name.startswith("user_"))]
+            runtime = RUNTIME
+        else:
+            found = [*self.user.rglob("*.py"), *(repo / "kern" / "abi").glob("*.py"), *self.arch.glob("user_*.py")]
+            runtime = (*RUNTIME, "fmt_float")
+        found = [p for p in found if "__pycache__" not in p.parts]
+        return sorted(found) + [self.runtime / f"{n}.py" for n in runtime]
+
+    def find(self, name: str) -> Path | None:
+        """The file of a module name, or None."""
+        parts = name.split(".")
+        if parts[0] == "compiler":
+            return self._file(self.world.repo, parts)
+        if parts[0] == "arch":
+            return self._file(self.arch, parts[1:]) if len(parts) > 1 else self.arch / "__init__.py"
+        places = {
+            "kernel": [self.world.repo],
+            "user": [self.user, self.user / "lib", self.world.repo],
+            "hosted": [*(p.resolve().parent for p in self.world.roots), self.runtime, self.world.repo],
+        }[self.world.kind]
+        for place in places:
+            found = self._file(place, parts)
+            if found is not None:
+                return found
+        return None
+
+    @staticmethod
+    def _file(place: Path, parts: list[str]) -> Path | None:
+        base = place.joinpath(*parts)
+        if base.with_suffix(".py").is_file():
+            return base.with_suffix(".py")
+        if (base / "__init__.py").is_file():
+            return base / "__init__.py"
+        return base if base.is_dir() else None
+
+    def module_name(self, path: Path) -> str:
+        """The canonical name: relative to the repository (user sources: to `user/`)."""
+        for base, prefix in ((self.user, ""), (self.arch, "arch"), (self.world.repo, "")):
+            try:
+                relative = path.relative_to(base)
+            except ValueError:
+                continue
+            parts = [prefix] if prefix else []
+            parts += [p for p in relative.with_suffix("").parts if p != "__init__"]
+            return ".".join(parts)
+        return path.stem
+
+    def load(self, path: Path) -> ParsedModule:
+        """Parse a file; a syntax error is reported and gives an empty module."""
+        path = path.resolve()
+        found = self.by_path.get(path)
+        if found is None:
+            text = path.read_text(encoding="utf-8") if path.is_file() else ""
+            found = self.by_path[path] = self.parse(self.module_name(path), path, text)
+        return found
+
+    def parse(self, name: str, path: Path, text: str) -> ParsedModule:
+        try:
+            shown = str(path.relative_to(self.world.repo))
+        except ValueError:
+            shown = str(path)
+        source = Source(path, name, text, shown)
+        try:
+            tree = ast.parse(text, filename=shown, feature_version=(3, 11))
+        except SyntaxError as error:
+            line, col = error.lineno or 1, max(0, (error.offset or 1) - 1)
+            end = max(col + 1, (error.end_offset or 0) - 1)
+            span = Span(source, line, col, error.end_lineno or line, end)
+            self.reporter.add(Diagnostic(f"this is not Python: {error.msg}", span))
+            tree = ast.Module([], [])
+        except ValueError as error:
+            self.reporter.add(Diagnostic(f"{shown} cannot be parsed: {error}"))
+            tree = ast.Module([], [])
+        return ParsedModule(name, source, tree)

@@ -1,0 +1,234 @@
+# SPDX-License-Identifier: GPL-2.0-or-later
+"""One declaration of a system call becomes its kernel entry and its user stub.
+
+The module `syscalls` is written here as source and compiled like any other. In the kernel it holds `syscall_dispatch(p, call)`,
+which checks and converts the arguments of each declared call; in user land a stub `sys_x`, which submits and waits,
+and `submit_x`, which only submits.
+"""
+
+from __future__ import annotations
+
+import ast
+from dataclasses import dataclass
+from typing import TYPE_CHECKING
+
+if TYPE_CHECKING:
+    from compiler.syntax.loader import Loader
+
+UNSIGNED = {"u8": 8, "u16": 16, "u32": 32, "u64": 64, "usize": 64}
+SIGNED = {"i8": 8, "i16": 16, "i32": 32, "i64": 64, "isize": 64}
+
+
+@dataclass
+class Declared:
+    """A `@syscall(number)` function as it stands in a kernel module."""
+
+    number: int
+    node: ast.FunctionDef
+    module: str
+    imports: dict[str, str]         # name -> the import statement that brings it
+
+
+def declared_calls(loader: Loader) -> list[Declared]:
+    found: list[Declared] = []
+    folder = loader.world.repo / "kern"
+    for path in sorted(folder.rglob("*.py")) if folder.is_dir() else []:
+        if "@syscall" not in path.read_text(encoding="utf-8"):
+            continue
+        parsed = loader.load(path)
+        imports = _imports(parsed.tree)
+        for node in parsed.tree.body:
+            if isinstance(node, ast.FunctionDef):
+                for mark in node.decorator_list:
+                    if isinstance(mark, ast.Call) and isinstance(mark.func, ast.Name) and mark.func.id == "syscall":
+                        number = mark.args[0]
+                        assert isinstance(number, ast.Constant)
+                        found.append(Declared(int(number.value), node, parsed.name, imports))
+    return sorted(found, key=lambda d: d.number)
+
+
+def _imports(tree: ast.Module) -> dict[str, str]:
+    found: dict[str, str] = {}
+    for node in tree.body:
+        if isinstance(node, ast.ImportFrom):
+            for alias in node.names:
+                shown = f"{alias.name} as {alias.asname}" if alias.asname else alias.name
+                found[alias.asname or alias.name] = f"from {node.module} import {shown}"
+    return found
+
+
+def syscall_module(loader: Loader) -> str:
+    calls = declared_calls(loader)
+    return kernel_module(calls) if loader.world.kind == "kernel" else user_module(calls)
+
+
+def _parameters(call: Declared) -> list[ast.arg]:
+    return call.node.args.args[1:]
+
+
+def _names(call: Declared, nodes: list[ast.expr]) -> set[str]:
+    """Import statements for the names in these annotations."""
+    needed = set()
+    for node in nodes:
+        for part in ast.walk(node):
+            if isinstance(part, ast.Name) and part.id in call.imports:
+                needed.add(call.imports[part.id])
+            elif isinstance(part, ast.Name) and part.id[0].isupper() and part.id not in ("None",):
+                needed.add(f"from {call.module} import {part.id}")
+    return needed
+
+
+def _user_inner(annotation: ast.expr) -> ast.expr | None:
+    """`X` of `User[X]`."""
+    if isinstance(annotation, ast.Subscript) and isinstance(annotation.value, ast.Name) and annotation.value.id == "User":
+        return annotation.slice
+    return None
+
+
+def _is_span(inner: ast.expr) -> bool:
+    return ast.unparse(inner) == "str" or ast.unparse(inner).startswith("Span[")
+
+
+# -- kernel -----------------------------------------------------------------------------------------------------
+def kernel_module(calls: list[Declared]) -> str:
+    lines = ['"""System call entries, written by the compiler from the @syscall declarations."""']
+    needed = {
+        "from kern.abi.syscall import Syscall", "from kern.proc.proc import Proc", "from lang import Errno, Error, Span, Uaddr, User, sizeof, valid, wrap",
+        "from lang import bool, u8, u16, u32, u64, i8, i16, i32, i64, usize, isize, str, noinline", "from kern.mm.umem import check_user_range",
+    }
+    for call in calls:
+        needed.add(f"from {call.module} import {call.node.name}")
+        needed |= _names(call, [p.annotation for p in _parameters(call) if p.annotation is not None])
+    lines += sorted(needed)
+    lines += ["", "def narrow(value: u64, low: i64, high: i64) -> None:",
+              "    if wrap(i64, value) < low or wrap(i64, value) > high:",
+              "        raise Error(Errno.EINVAL, f\"argument {value:#x} is out of range\")", ""]
+    for call in calls:
+        lines += _entry(call)
+    lines += ["def syscall_dispatch(p: Proc, call: Syscall) -> None:", "    match call.num:"]
+    for call in calls:
+        lines += [f"        case {call.number}:", f"            enter_{call.node.name}(p, call)"]
+    lines += ["        case _:", "            raise Error(Errno.ENOSYS, f\"there is no system call {call.num}\")", ""]
+    lines += ["def syscall_name(number: u32) -> str:", "    match number:"]
+    for call in calls:
+        lines += [f"        case {call.number}:", f"            return {call.node.name.removeprefix('sys_')!r}"]
+    lines += ["        case _:", "            return 'unknown'", ""]
+    return "\n".join(lines)
+
+
+def _entry(call: Declared) -> list[str]:
+    lines = [f"def enter_{call.node.name}(p: Proc, call: Syscall) -> None:"]
+    words, arguments = 0, ["p"]
+    for parameter in _parameters(call):
+        annotation = parameter.annotation
+        assert annotation is not None
+        shown, word, name = ast.unparse(annotation), f"call.args[{words}]", f"a_{parameter.arg}"
+        inner = _user_inner(annotation)
+        words += 1
+        if inner is not None and _is_span(inner):
+            element = "1" if ast.unparse(inner) == "str" else f"sizeof({ast.unparse(inner)[5:-1]})"
+            count = f"call.args[{words}]"
+            words += 1
+            lines += [f"    check_user_range({word}, {count}, {element})", f"    {name} = {shown}({word}, {count})"]
+        elif inner is not None:
+            target = ast.unparse(inner)
+            target = target[4:-1] if target.startswith("Ref[") else target
+            lines += [f"    check_user_range({word}, 1, sizeof({target}))", f"    {name} = {shown}({word})"]
+        elif shown in UNSIGNED:
+            if UNSIGNED[shown] < 64:
+                lines.append(f"    narrow({word}, 0, {(1 << UNSIGNED[shown]) - 1})")
+            lines.append(f"    {name} = wrap({shown}, {word})")
+        elif shown in SIGNED:
+            if SIGNED[shown] < 64:
+                half = 1 << (SIGNED[shown] - 1)
+                lines.append(f"    narrow({word}, {-half}, {half - 1})")
+            lines.append(f"    {name} = wrap({shown}, {word})")
+        elif shown == "bool":
+            lines += [f"    narrow({word}, 0, 1)", f"    {name} = {word} != 0"]
+        elif shown in ("Uaddr", "Paddr", "Kaddr"):
+            lines.append(f"    {name} = {shown}({word})")
+        else:
+            lines += [f"    if not valid({shown}, {word}):", f"        raise Error(Errno.EINVAL, f\"{parameter.arg}: {{{word}}} is not a {shown}\")",
+                      f"    {name} = {shown}({word})"]
+        arguments.append(name)
+    invocation = f"{call.node.name}({', '.join(arguments)})"
+    result = ast.unparse(call.node.returns) if call.node.returns is not None else "None"
+    if result in ("None", "NoReturn"):
+        lines += [f"    {invocation}", "    call.retval = 0"] if result == "None" else [f"    {invocation}"]
+    else:
+        lines.append(f"    result = {invocation}")
+        lines.append("    call.retval = " + _to_retval("result", result))
+    return [*lines, ""]
+
+
+def _to_retval(value: str, shown: str) -> str:
+    if shown in ("i64", "isize"):
+        return value
+    return f"i64({value})" if shown in SIGNED else f"wrap(i64, {_to_word(value, shown)})"
+
+
+def _to_word(value: str, shown: str) -> str:
+    if shown in ("u64", "usize"):
+        return value
+    if shown in SIGNED:
+        return f"wrap(u64, {value})"
+    return f"u64({value})"
+
+
+# -- user -------------------------------------------------------------------------------------------------------
+def user_module(calls: list[Declared]) -> str:
+    lines = ['"""System call stubs, written by the compiler from the @syscall declarations of the kernel."""']
+    needed = {
+        "from kern.abi.syscall import Syscall", "from lang import Span, Uaddr, addr_of, bool, u8, u16, u32, u64, i8, i16, i32, i64, usize, isize, str, wrap",
+        "from lang import NoReturn, unreachable", "from rt.syscall import finish, raw_submit, result_of, wait_for",
+    }
+    for call in calls:
+        shapes = [p.annotation for p in _parameters(call) if p.annotation is not None]
+        if call.node.returns is not None:
+            shapes.append(call.node.returns)
+        needed |= {n for n in _names(call, shapes) if not n.endswith(" User")}
+    lines += sorted(needed) + [""]
+    for call in calls:
+        lines += _stub(call)
+    return "\n".join(lines)
+
+
+def _stub(call: Declared) -> list[str]:
+    short = call.node.name.removeprefix("sys_")
+    parameters, stores, words = [], [f"    call.num = {call.number}"], 0
+    for parameter in _parameters(call):
+        annotation = parameter.annotation
+        assert annotation is not None
+        inner = _user_inner(annotation)
+        shown = ast.unparse(inner if inner is not None else annotation)
+        if inner is not None and shown.startswith("Ref["):
+            shown = shown[4:-1]
+        parameters.append(f"{parameter.arg}: {shown}")
+        name = parameter.arg
+        if inner is not None:
+            stores.append(f"    call.args[{words}] = addr_of({name})")
+            if _is_span(inner):
+                words += 1
+                stores.append(f"    call.args[{words}] = len({name})")
+        else:
+            stores.append(f"    call.args[{words}] = {_to_word(name, shown)}")
+        words += 1
+    result = ast.unparse(call.node.returns) if call.node.returns is not None else "None"
+    listed = "".join(f", {p}" for p in parameters)
+    lines = [f"def fill_{short}(call: Syscall{listed}) -> None:", *stores, ""]
+    passed = "".join(f", {p.split(':')[0]}" for p in parameters)
+    lines += [f"def submit_{short}(call: Syscall{listed}) -> None:", f"    fill_{short}(call{passed})", "    raw_submit(call)", ""]
+    lines += [f"def sys_{short}({listed[2:]}) -> {result}:", "    call = Syscall()", f"    fill_{short}(call{passed})", "    raw_submit(call)", "    finish(call)"]
+    if result == "None":
+        lines.append("    result_of(call)")
+    elif result == "NoReturn":
+        lines.append("    unreachable()")
+    elif result in SIGNED:
+        lines.append(f"    return wrap({result}, result_of(call))")
+    elif result == "bool":
+        lines.append("    return result_of(call) != 0")
+    elif result in ("u64", "usize"):
+        lines.append("    return result_of(call)")
+    else:
+        lines.append(f"    return {result}(result_of(call))")
+    return [*lines, ""]

@@ -1,0 +1,258 @@
+# SPDX-License-Identifier: GPL-2.0-or-later
+"""What a module declares: classes, functions, globals, imports. No types are resolved here yet."""
+
+from __future__ import annotations
+
+import ast
+from dataclasses import dataclass, field
+from typing import Any
+
+from compiler.diagnostics import Source
+from compiler.types.model import ClassType, Type
+
+
+@dataclass(eq=False)
+class Vocabulary:
+    """A name of `lang`, `typing`, `enum` or `abc`: the compiler knows what it means."""
+
+    name: str
+
+
+@dataclass(eq=False)
+class ImportedName:
+    """`from module import name`, resolved when first used."""
+
+    module: str
+    name: str
+    node: ast.AST
+
+
+@dataclass(eq=False)
+class ModuleDecl:
+    name: str
+    source: Source
+    tree: ast.Module
+    scope: dict[str, Any] = field(default_factory=dict)
+    functions: list[FuncDecl] = field(default_factory=list)
+    classes: list[ClassDecl] = field(default_factory=list)
+    globals: list[GlobalDecl] = field(default_factory=list)
+
+
+@dataclass(eq=False)
+class TypeVarDecl:
+    name: str
+
+
+@dataclass(eq=False)
+class NewTypeDecl:
+    name: str
+    node: ast.Call
+    module: ModuleDecl
+    ty: Type | None = None
+
+
+@dataclass(eq=False)
+class GlobalDecl:
+    """A module-level name: a constant unless a function declares it `global` or its type is storage."""
+
+    name: str
+    module: ModuleDecl
+    node: ast.stmt
+    annotation: ast.expr | None
+    value: ast.expr | None
+    assigned: bool = False          # some function says `global name`
+    state: str = "new"              # new, busy (being resolved), done
+    ty: Type | None = None          # storage type
+    const: Any = None               # its folded value, for constants
+    symbol: str = ""
+    init: Any = None                # [(offset, storage type, constant expression)] for storage
+    entries: list[Any] = field(default_factory=list)    # of a Registry
+
+
+@dataclass(eq=False)
+class FuncDecl:
+    name: str
+    module: ModuleDecl
+    node: ast.FunctionDef
+    owner: ClassDecl | None
+    marks: dict[str, Any]           # decorator name -> its first argument or True
+    decorators: list[ast.expr] = field(default_factory=list)      # those that are not marks: registries
+    instances: dict[Any, FnInst] = field(default_factory=dict)
+
+    @property
+    def is_static(self) -> bool:
+        return "staticmethod" in self.marks
+
+    @property
+    def is_abstract(self) -> bool:
+        return "abstractmethod" in self.marks
+
+
+@dataclass(eq=False)
+class ClassDecl:
+    name: str
+    module: ModuleDecl
+    node: ast.ClassDef
+    kind: str = ""                  # struct, object, enum, bits, mmio, error; found when first used
+    typevars: list[str] = field(default_factory=list)
+    options: dict[str, int] = field(default_factory=dict)          # @struct(align=…, packed=…, size=…)
+    methods: dict[str, FuncDecl] = field(default_factory=dict)
+    fields: list[ast.AnnAssign] = field(default_factory=list)
+    constants: dict[str, ast.expr] = field(default_factory=dict)
+    decorators: list[ast.expr] = field(default_factory=list)
+    base: ast.expr | None = None
+    base_decl: ClassDecl | None = None
+    subclasses: list[ClassDecl] = field(default_factory=list)
+    instances: dict[Any, Any] = field(default_factory=dict)
+    error_id: int = 0
+    ready: bool = False
+
+
+@dataclass(eq=False)
+class FnInst:
+    """One function to compile: a declaration with its class instance and type variables fixed."""
+
+    decl: FuncDecl | None
+    symbol: str
+    module: ModuleDecl
+    self_type: ClassType | None = None
+    tvars: dict[str, Any] = field(default_factory=dict)
+    params: list[Any] = field(default_factory=list)     # hir.Var
+    result: Any = None
+    body: list[Any] | None = None
+    slots: list[Any] = field(default_factory=list)
+    variables: list[Any] = field(default_factory=list)
+    line: int = 0
+    raises: bool = False
+    may_raise_from: list[Any] = field(default_factory=list)        # callees whose error leaves this function
+    raise_node: Any = None                              # where it raises itself (for messages)
+    calls: list[Any] = field(default_factory=list)
+    external: str = ""                                  # symbol of an @extern
+    exported: str = ""                                  # symbol of an @export
+    generic: bool = False
+    must_not_raise: list[tuple[Any, str]] = field(default_factory=list)
+    inline: str = ""                                    # '', 'inline', 'noinline'
+    cold: bool = False
+    weight: int = 0                                     # size of the body, for inlining across modules
+
+    @property
+    def shown(self) -> str:
+        return self.symbol
+
+
+MARKS = {
+    "staticmethod", "property", "abstractmethod", "extern", "export", "hook", "syscall", "noinline", "inline", "cold",
+    "vcore_context", "interrupt_context", "final", "override", "must_use", "classmethod", "contextmanager",
+}
+
+
+def collect(module: ModuleDecl) -> None:
+    """Fill a module's scope from its statements."""
+    for node in module.tree.body:
+        if isinstance(node, (ast.Import, ast.ImportFrom)):
+            _collect_import(module, node)
+        elif isinstance(node, ast.ClassDef):
+            _collect_class(module, node)
+        elif isinstance(node, ast.FunctionDef):
+            decl = make_function(module, node, None)
+            module.functions.append(decl)
+            module.scope[node.name] = decl
+        elif isinstance(node, ast.AnnAssign) and isinstance(node.target, ast.Name):
+            _collect_global(module, node, node.target.id, node.annotation, node.value)
+        elif isinstance(node, ast.Assign) and len(node.targets) == 1 and isinstance(node.targets[0], ast.Name):
+            _collect_assignment(module, node, node.targets[0].id)
+    for inner in ast.walk(module.tree):
+        if isinstance(inner, ast.Global):
+            for name in inner.names:
+                found = module.scope.get(name)
+                if isinstance(found, GlobalDecl):
+                    found.assigned = True
+
+
+def _collect_import(module: ModuleDecl, node: ast.Import | ast.ImportFrom) -> None:
+    if isinstance(node, ast.Import):
+        for alias in node.names:
+            name = alias.asname or alias.name.split(".")[0]
+            module.scope[name] = ImportedName(alias.name if alias.asname else alias.name.split(".")[0], "", node)
+            if not alias.asname and "." in alias.name:
+                module.scope.setdefault(f"import {alias.name}", ImportedName(alias.name, "", node))
+        return
+    base = node.module or ""
+    if node.level:
+        parts = module.name.split(".")[: -node.level]
+        base = ".".join([*parts, base] if base else parts)
+    for alias in node.names:
+        module.scope[alias.asname or alias.name] = ImportedName(base, alias.name, alias)
+
+
+def _collect_assignment(module: ModuleDecl, node: ast.Assign, name: str) -> None:
+    call = node.value
+    if isinstance(call, ast.Call) and isinstance(call.func, ast.Name):
+        if call.func.id == "TypeVar":
+            module.scope[name] = TypeVarDecl(name)
+            return
+        if call.func.id == "NewType":
+            module.scope[name] = NewTypeDecl(name, call, module)
+            return
+    _collect_global(module, node, name, None, node.value)
+
+
+def _collect_global(module: ModuleDecl, node: ast.stmt, name: str, annotation: ast.expr | None, value: ast.expr | None) -> None:
+    if name == "__all__":
+        return
+    decl = GlobalDecl(name, module, node, annotation, value, symbol=f"{module.name}.{name}")
+    module.globals.append(decl)
+    module.scope[name] = decl
+
+
+def _mark_of(decorator: ast.expr) -> tuple[str, Any] | None:
+    call = decorator if isinstance(decorator, ast.Call) else None
+    target = call.func if call else decorator
+    if isinstance(target, ast.Name) and target.id in MARKS:
+        argument: Any = True
+        if call and call.args and isinstance(call.args[0], ast.Constant):
+            argument = call.args[0].value
+        return target.id, argument
+    return None
+
+
+def make_function(module: ModuleDecl, node: ast.FunctionDef, owner: ClassDecl | None) -> FuncDecl:
+    decl = FuncDecl(node.name, module, node, owner, {})
+    for decorator in node.decorator_list:
+        mark = _mark_of(decorator)
+        if mark:
+            decl.marks[mark[0]] = mark[1]
+        else:
+            decl.decorators.append(decorator)
+    return decl
+
+
+def _collect_class(module: ModuleDecl, node: ast.ClassDef) -> None:
+    decl = ClassDecl(node.name, module, node)
+    for decorator in node.decorator_list:
+        call = decorator if isinstance(decorator, ast.Call) else None
+        target = call.func if call else decorator
+        if isinstance(target, ast.Name) and target.id == "struct":
+            decl.kind = "struct"
+            for keyword in call.keywords if call else []:
+                if isinstance(keyword.value, ast.Constant) and keyword.arg:
+                    decl.options[keyword.arg] = int(keyword.value.value)
+        elif not (isinstance(target, ast.Name) and target.id in ("final", "runtime_checkable", "unique")):
+            decl.decorators.append(decorator)
+    for item in node.body:
+        if isinstance(item, ast.FunctionDef):
+            decl.methods[item.name] = make_function(module, item, decl)
+        elif isinstance(item, ast.AnnAssign) and isinstance(item.target, ast.Name):
+            if _is_final(item.annotation) and item.value is not None:
+                decl.constants[item.target.id] = item.value
+            else:
+                decl.fields.append(item)
+        elif isinstance(item, ast.Assign) and len(item.targets) == 1 and isinstance(item.targets[0], ast.Name):
+            decl.constants[item.targets[0].id] = item.value
+    module.classes.append(decl)
+    module.scope[node.name] = decl
+
+
+def _is_final(annotation: ast.expr) -> bool:
+    target = annotation.value if isinstance(annotation, ast.Subscript) else annotation
+    return isinstance(target, ast.Name) and target.id in ("Final", "ClassVar")

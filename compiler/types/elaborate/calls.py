@@ -1,0 +1,299 @@
+# SPDX-License-Identifier: GPL-2.0-or-later
+"""Calls: functions, methods, virtual methods, function pointers, generics."""
+
+from __future__ import annotations
+
+import ast
+from typing import Any
+
+from compiler.diagnostics import did_you_mean
+from compiler.types import hir, model
+from compiler.types.decls import ClassDecl, FnInst, FuncDecl, GlobalDecl, ModuleDecl, NewTypeDecl, Vocabulary
+from compiler.types.elaborate.convert import same
+from compiler.types.hir import Expr
+from compiler.types.model import ClassType, FuncType, PtrType, SpanType, Type
+
+
+class CallMixin:
+    def expr_Call(self: Any, node: ast.Call, want: Type | None) -> Expr:
+        found = self._call(node, want)
+        found.line = node.lineno
+        return found
+
+    def _call(self: Any, node: ast.Call, want: Type | None) -> Expr:
+        func = node.func
+        if isinstance(func, ast.Attribute) and isinstance(func.value, ast.Call) and isinstance(func.value.func, ast.Name) and func.value.func.id == "super":
+            return self._super_call(func.attr, node)
+        ty = self.type_meant(func)
+        if ty is not None:
+            return self.construct_call(ty, node, want)
+        meaning = self.meaning(func) if isinstance(func, (ast.Name, ast.Attribute)) else None
+        if isinstance(meaning, FuncDecl):
+            return self.call_function(meaning, node, want)
+        if isinstance(meaning, Vocabulary):
+            return self.vocabulary_call(meaning.name, node, want)
+        if isinstance(meaning, (ClassDecl, NewTypeDecl)):
+            return self.construct_call(self.program.type_of_meaning(meaning, func, self.module), node, want)
+        if isinstance(meaning, ModuleDecl):
+            raise self.error(func, f"`{ast.unparse(func)}` is a module; it cannot be called")
+        if isinstance(func, ast.Attribute) and not isinstance(meaning, GlobalDecl):
+            return self._attribute_call(func, node, want)
+        target = self.meaning_value(meaning, func) if meaning is not None else self.expr(func)
+        return self.call_pointer(target, node)
+
+    def _attribute_call(self: Any, func: ast.Attribute, node: ast.Call, want: Type | None) -> Expr:
+        owner_type = self.type_meant(func.value)
+        if owner_type is None and isinstance(func.value, (ast.Name, ast.Attribute)):
+            owner = self.meaning(func.value)
+            owner_type = self.program.maybe_type(owner) if owner is not None else None
+        if owner_type is not None:
+            return self._static_call(owner_type, func, node, want)
+        base = self.expr(func.value)
+        if isinstance(base.ty, model.OptionalType):
+            shown = ast.unparse(func.value)
+            raise self.error(func, f"`{shown}` may be None here", f"test it first: `if {shown} is not None:`")
+        special = self.special_method(base, func.attr, node, want)
+        if special is not None:
+            return special
+        if isinstance(base.ty, (ClassType, model.TextType)):
+            return self.call_method_nodes(base, func.attr, node.args, node, node.keywords)
+        if isinstance(base.ty, (model.BitsType, model.EnumType)):
+            method = base.ty.decl.methods.get(func.attr)
+            if method is not None:
+                inst = self.program.instance(method, None, {}, node, bits_self=base.ty)
+                return self.call_instance(inst, [base, *self.arguments(inst, method, node.args, node.keywords, node, 1)], node)
+        raise self.error(func, f"`{base.ty.name}` has no method `{func.attr}`", did_you_mean(func.attr, self.members_of(base.ty)))
+
+    def _static_call(self: Any, owner: Type, func: ast.Attribute, node: ast.Call, want: Type | None) -> Expr:
+        """`Pte.from_raw(x)`, `Proc.find(pid)` (static), `Base.method(self, …)`."""
+        if isinstance(owner, model.BitsType) and func.attr == "from_raw":
+            return same(self.value(node.args[0], owner.raw), owner)
+        decl = getattr(owner, "decl", None)
+        cls = owner if isinstance(owner, ClassType) else None
+        found = self.program.layouts.find_method(cls, func.attr) if cls is not None else None
+        method = found[1] if found is not None else decl.methods.get(func.attr) if decl is not None else None
+        if method is None:
+            known = list(decl.methods) if decl is not None else []
+            raise self.error(func, f"`{owner.name}` has no `{func.attr}`", did_you_mean(func.attr, known))
+        if method.is_static:
+            return self.call_function(method, node, want, found[0] if found is not None else None)
+        if cls is None or not node.args:
+            raise self.error(func, f"`{func.attr}` needs an instance", f"call it on one: `x.{func.attr}(…)`")
+        receiver = self.value(node.args[0], cls)
+        return self._direct(found[0], method, receiver, node.args[1:], node.keywords, node)
+
+    def _super_call(self: Any, name: str, node: ast.Call) -> Expr:
+        cls = self.fn.self_type
+        base = self.program.layouts.complete(cls).base if cls is not None else None
+        found = self.program.layouts.find_method(base, name) if base is not None else None
+        if found is None:
+            raise self.error(node, f"no base class has a method `{name}`")
+        receiver = same(hir.VarGet(cls, self.env["self"]), found[0])
+        return self._direct(found[0], found[1], receiver, node.args, node.keywords, node)
+
+    # -- plain functions ----------------------------------------------------------------------------------------
+    def call_function(self: Any, decl: FuncDecl, node: ast.Call, want: Type | None, cls: ClassType | None = None) -> Expr:
+        names = self.program.type_variables(decl)
+        if names:
+            return self._generic_call(decl, names, None, node, want)
+        inst = self.program.instance(decl, cls, {}, node)
+        return self.call_instance(inst, self.arguments(inst, decl, node.args, node.keywords, node, 0), node)
+
+    def _generic_call(self: Any, decl: FuncDecl, names: list[str], receiver: Expr | None, node: Any, want: Type | None, cls: ClassType | None = None,
+                      arg_nodes: Any = None, keywords: Any = None) -> Expr:
+        """Infer the type variables from the arguments, then call that instance."""
+        skip = 1 if receiver is not None else 0
+        pairs = self.bind(decl, arg_nodes if arg_nodes is not None else node.args, node.keywords if keywords is None else keywords, node, skip)
+        class_tvars = self.program.tvars_of(cls)
+        tvars: dict[str, Any] = {}
+        for parameter, argument in pairs:
+            if argument is None or isinstance(argument, tuple) or parameter.annotation is None:
+                continue
+            unsure = ast.unparse(parameter.annotation)
+            if not any(n in unsure for n in names):
+                continue
+            if isinstance(argument, ast.Constant) and argument.value is None:
+                continue
+            self.program.unify(parameter.annotation, self._type_of(argument), tvars, names, decl, class_tvars)
+        if want is not None and decl.node.returns is not None:
+            self.program.unify(decl.node.returns, want, tvars, [n for n in names if n not in tvars], decl, class_tvars)
+        missing = [n for n in names if n not in tvars]
+        if missing:
+            raise self.error(node, f"what `{missing[0]}` of `{decl.name}` is cannot be told from the arguments")
+        inst = self.program.instance(decl, cls, tvars, node)
+        args = self.arguments_of(inst, decl, pairs, node, skip)
+        return self.call_instance(inst, ([receiver] if receiver is not None else []) + args, node)
+
+    def _type_of(self: Any, node: ast.expr) -> Type:
+        """The type of an argument, without keeping its tree."""
+        kept = self.state.copy()
+        meaning = self.meaning(node) if isinstance(node, (ast.Name, ast.Attribute)) else None
+        if isinstance(meaning, FuncDecl):
+            inst = self.program.instance(meaning, None, {}, node)
+            found: Type = model.intern(FuncType, tuple(v.ty for v in inst.params), inst.result, False)
+        else:
+            found = self.settle(self.expr(node)).ty
+        self.state = kept
+        return found
+
+    # -- arguments ----------------------------------------------------------------------------------------------
+    def bind(self: Any, decl: FuncDecl, args: list[ast.expr], keywords: list[ast.keyword], node: ast.AST, skip: int) -> list[tuple[ast.arg, Any]]:
+        """Pair each parameter with its argument; a default is (expression, module)."""
+        spec = decl.node.args
+        if spec.vararg is not None and decl.name != "__exit__" or spec.kwarg is not None:
+            raise self.error(node, f"`{decl.name}` takes `*args` or `**kwargs`, which this language has not")
+        parameters = [*spec.posonlyargs, *spec.args][skip:]
+        every = parameters + spec.kwonlyargs
+        if len(args) > len(parameters):
+            want = f"{len(parameters)} argument{'s' if len(parameters) != 1 else ''}"
+            raise self.error(args[len(parameters)], f"`{decl.name}` takes {want}, but {len(args)} are given")
+        given: dict[str, Any] = {p.arg: a for p, a in zip(parameters, args, strict=False)}
+        for keyword in keywords:
+            if keyword.arg not in {p.arg for p in every}:
+                raise self.error(keyword, f"`{decl.name}` has no parameter `{keyword.arg}`", did_you_mean(keyword.arg or "", [p.arg for p in every]))
+            if keyword.arg in given:
+                raise self.error(keyword, f"`{keyword.arg}` is given twice")
+            given[keyword.arg] = keyword.value
+        defaults = dict(zip([p.arg for p in [*spec.posonlyargs, *spec.args]][::-1], spec.defaults[::-1], strict=False))
+        defaults |= {p.arg: d for p, d in zip(spec.kwonlyargs, spec.kw_defaults, strict=True) if d is not None}
+        pairs: list[tuple[ast.arg, Any]] = []
+        for parameter in every:
+            if parameter.arg in given:
+                pairs.append((parameter, given[parameter.arg]))
+            elif parameter.arg in defaults:
+                pairs.append((parameter, (defaults[parameter.arg], decl.module)))
+            else:
+                raise self.error(node, f"`{decl.name}` needs an argument `{parameter.arg}`")
+        return pairs
+
+    def arguments(self: Any, inst: FnInst, decl: FuncDecl, args: list[ast.expr], keywords: list[ast.keyword], node: ast.AST, skip: int) -> list[Expr]:
+        return self.arguments_of(inst, decl, self.bind(decl, args, keywords, node, skip), node, skip)
+
+    def arguments_of(self: Any, inst: FnInst, decl: FuncDecl, pairs: list[tuple[ast.arg, Any]], node: ast.AST, skip: int) -> list[Expr]:
+        found = []
+        for (parameter, argument), var in zip(pairs, inst.params[skip:], strict=True):
+            if isinstance(argument, tuple):
+                found.append(self.in_module(argument[1], inst).argument(argument[0], var.ty, parameter.arg))
+            elif isinstance(argument, Expr):
+                found.append(self.coerce(argument, var.ty, node, f"`{parameter.arg}`"))
+            else:
+                found.append(self.argument(argument, var.ty, parameter.arg))
+        return found
+
+    def argument(self: Any, node: ast.expr, ty: Type, name: str = "") -> Expr:
+        """An argument for a parameter of that type; f-strings and strings become a `Format` where one is asked for."""
+        if isinstance(ty, ClassType) and ty.decl.name == "Format" and isinstance(node, (ast.JoinedStr, ast.Constant)):
+            return self.format_argument(node)
+        return self.value(node, ty, f"`{name}`" if name else "")
+
+    def in_module(self: Any, module: ModuleDecl, inst: FnInst | None = None) -> Any:
+        """An elaborator for expressions that stand elsewhere (defaults), within this function."""
+        if module is self.module:
+            return self
+        from compiler.types.elaborate.elaborator import Elaborator
+        other = Elaborator(self.program, self.fn)
+        other.module = module
+        other.tvars = inst.tvars if inst is not None else {}
+        other.catching = self.catching
+        return other
+
+    def call_instance(self: Any, inst: FnInst, args: list[Expr], node: Any) -> Expr:
+        self.note_call(inst, node)
+        self.forget_memory()
+        call = hir.Call(inst.result, inst, args)
+        call.line = getattr(node, "lineno", 0)
+        return call
+
+    def note_call(self: Any, callee: Any, node: Any) -> None:
+        self.fn.calls.append((callee, getattr(node, "lineno", 0)))
+        if not self.catching:
+            self.fn.may_raise_from.append(callee)
+
+    def hook_call(self: Any, name: str, args: list[Expr], node: Any) -> Expr:
+        decl = self.program.hooks.get(name)
+        if decl is None:
+            raise self.error(node, f"this world has no `@hook def {name}`, which this needs")
+        inst = self.program.instance(decl, None, {}, node)
+        args = [self.coerce(a, p.ty, node) for a, p in zip(args, inst.params, strict=True)]
+        return self.call_instance(inst, args, node)
+
+    def runtime_call(self: Any, name: str, args: list[Expr], node: Any) -> Expr:
+        inst = self.program.instance(self.program.runtime(name), None, {}, node)
+        return self.call_instance(inst, [self.coerce(a, p.ty, node) for a, p in zip(args, inst.params, strict=True)], node)
+
+    # -- methods ------------------------------------------------------------------------------------------------
+    def call_method(self: Any, base: Expr, name: str, args: list[Any], node: Any) -> Expr:
+        """Call with ready arguments (expressions, or (expression, node) pairs)."""
+        ready = [a[0] if isinstance(a, tuple) else a for a in args]
+        return self.call_method_nodes(base, name, ready, node)
+
+    def call_method_nodes(self: Any, base: Expr, name: str, args: list[Any], node: Any, keywords: Any = ()) -> Expr:
+        cls = base.ty
+        if isinstance(cls, model.TextType):
+            cls = cls.header
+            base = same(base, cls)
+        found = self.program.layouts.find_method(cls, name)
+        if found is None:
+            field = cls.fields.get(name)
+            if field is not None and isinstance(model.value_of(field.ty), FuncType):
+                target = self.read(self.offset(base, field.offset), field.ty)
+                return self.call_pointer(target, node)
+            if field is not None and isinstance(field.ty, model.OptionalType) and isinstance(field.ty.inner, FuncType):
+                key = f"{ast.unparse(node.func)}" if isinstance(node, ast.Call) else ""
+                if key in self.state.narrowed:
+                    return self.call_pointer(same(self.read(self.offset(base, field.offset), field.ty), field.ty.inner), node)
+                raise self.error(node, f"`{name}` may be None here", "test it first")
+            raise self.error(node, f"`{cls.name}` has no method `{name}`", did_you_mean(name, self.members_of(cls)))
+        owner, method = found
+        if "property" in method.marks and isinstance(node, ast.Call) and node.args == [] and isinstance(node.func, ast.Attribute) and node.func.attr == name:
+            raise self.error(node, f"`{name}` is a property", f"leave out the parentheses: `{ast.unparse(node.func)}`")
+        if method.is_static:
+            inst = self.program.instance(method, owner, {}, node)
+            return self.call_instance(inst, self.arguments(inst, method, args, list(keywords), node, 0), node)
+        if cls.polymorphic and name != "__init__" and (method.is_abstract or self.program.layouts.is_overridden(cls, name)):
+            return self._virtual(cls, name, method, owner, base, args, list(keywords), node)
+        return self._direct(owner, method, same(base, owner), args, list(keywords), node)
+
+    def _direct(self: Any, owner: ClassType, method: FuncDecl, receiver: Expr, args: list[Any], keywords: Any, node: Any) -> Expr:
+        names = self.program.type_variables(method)
+        receiver = same(receiver, owner)
+        if names:
+            return self._generic_call(method, names, receiver, node, None, owner, args, keywords)
+        inst = self.program.instance(method, owner, {}, node)
+        return self.call_instance(inst, [receiver, *self.arguments(inst, method, args, list(keywords), node, 1)], node)
+
+    def _virtual(self: Any, cls: ClassType, name: str, method: FuncDecl, owner: ClassType, base: Expr, args: list[Any], keywords: Any, node: Any) -> Expr:
+        group = self.program.virtual_group(cls, name, node)
+        inst = group.signature
+        ready = self.arguments(inst, inst.decl, args, keywords, node, 1)
+        self.note_call(group, node)
+        self.forget_memory()
+        call = hir.CallVirtual(inst.result, base, group, ready)
+        call.line = getattr(node, "lineno", 0)
+        return call
+
+    # -- function pointers --------------------------------------------------------------------------------------
+    def call_pointer(self: Any, target: Expr, node: ast.Call) -> Expr:
+        sig = target.ty
+        if isinstance(sig, model.OptionalType) and isinstance(sig.inner, FuncType):
+            raise self.error(node.func, f"`{ast.unparse(node.func)}` may be None here", "test it first")
+        if not isinstance(sig, FuncType):
+            raise self.error(node.func, f"a `{sig.name}` cannot be called")
+        if len(node.args) != len(sig.params) or node.keywords:
+            raise self.error(node, f"`{sig.name}` takes {len(sig.params)} positional argument{'s' if len(sig.params) != 1 else ''}")
+        args = [self.argument(a, p) for a, p in zip(node.args, sig.params, strict=True)]
+        if sig.raises:
+            self.note_raise(node)
+        self.forget_memory()
+        call = hir.CallPtr(sig.result, target, args, sig)
+        call.line = node.lineno
+        return call
+
+    def note_raise(self: Any, node: Any) -> None:
+        """Something here raises by itself."""
+        if not self.catching:
+            self.fn.raises = True
+            self.fn.raise_node = self.fn.raise_node or node
+
+
+_ = (PtrType, SpanType)

@@ -1,0 +1,132 @@
+# SPDX-License-Identifier: GPL-2.0-or-later
+"""Flow facts: which names are assigned, what an optional is narrowed to, whether a point is reached."""
+
+from __future__ import annotations
+
+import ast
+from typing import Any
+
+from compiler.types import hir, model
+from compiler.types.model import OptionalType, Type
+
+Facts = dict[str, Type]
+
+
+class State:
+    """What is known at a point of a function."""
+
+    __slots__ = ("assigned", "narrowed", "reached")
+
+    def __init__(self, assigned: set[str], narrowed: Facts, reached: bool = True) -> None:
+        self.assigned, self.narrowed, self.reached = assigned, narrowed, reached
+
+    def copy(self) -> State:
+        return State(set(self.assigned), dict(self.narrowed), self.reached)
+
+
+def merge(states: list[State]) -> State:
+    """What holds whichever of the (reached) states we came from."""
+    live = [s for s in states if s.reached]
+    if not live:
+        return State(set(states[0].assigned) if states else set(), {}, False)
+    assigned = set.intersection(*(s.assigned for s in live))
+    narrowed = {k: t for k, t in live[0].narrowed.items() if all(s.narrowed.get(k) is t for s in live)}
+    return State(assigned, narrowed)
+
+
+def path_of(node: ast.expr) -> str | None:
+    """`self.head` as a key, for chains of names only."""
+    if isinstance(node, ast.Name):
+        return node.id
+    if isinstance(node, ast.Attribute):
+        base = path_of(node.value)
+        return f"{base}.{node.attr}" if base else None
+    if isinstance(node, ast.NamedExpr):
+        return path_of(node.target)
+    return None
+
+
+def assigned_names(nodes: list[ast.stmt]) -> set[str]:
+    """Names that these statements may assign."""
+    found: set[str] = set()
+    for node in nodes:
+        for part in ast.walk(node):
+            if isinstance(part, ast.Name) and isinstance(part.ctx, ast.Store):
+                found.add(part.id)
+    return found
+
+
+class FlowMixin:
+    """Narrowing by conditions, and forgetting."""
+
+    state: State
+
+    def facts(self: Any, node: ast.expr) -> tuple[Facts, Facts]:
+        """What a condition tells: (if true, if false). Called after the condition was elaborated."""
+        if isinstance(node, ast.UnaryOp) and isinstance(node.op, ast.Not):
+            yes, no = self.facts(node.operand)
+            return no, yes
+        if isinstance(node, ast.BoolOp):
+            parts = [self.facts(v) for v in node.values]
+            joined: Facts = {}
+            which = 0 if isinstance(node.op, ast.And) else 1
+            for part in parts:
+                joined |= part[which]
+            return (joined, {}) if which == 0 else ({}, joined)
+        if isinstance(node, ast.Compare) and len(node.ops) == 1:
+            right = node.comparators[0]
+            if isinstance(right, ast.Constant) and right.value is None:
+                fact = self.fact_of(node.left)
+                if isinstance(node.ops[0], (ast.IsNot, ast.NotEq)):
+                    return fact, {}
+                if isinstance(node.ops[0], (ast.Is, ast.Eq)):
+                    return {}, fact
+            return {}, {}
+        fact = self.fact_of(node)
+        return fact, {}
+
+    def fact_of(self: Any, node: ast.expr) -> Facts:
+        """{path: inner type} when the path holds an optional."""
+        path = path_of(node)
+        ty = self.path_type(node) if path else None
+        return {path: ty.inner} if path and isinstance(ty, OptionalType) else {}
+
+    def path_type(self: Any, node: ast.expr) -> Type | None:
+        """The declared value type of a name or attribute chain."""
+        if isinstance(node, ast.NamedExpr):
+            node = node.target
+        if isinstance(node, ast.Name):
+            var = self.env.get(node.id)
+            if var is not None:
+                return var.ty
+            glob = self.global_of(node.id)
+            return model.value_of(glob.ty) if glob is not None and glob.ty is not None else None
+        if isinstance(node, ast.Attribute):
+            narrowed = self.state.narrowed.get(path_of(node.value) or "")
+            base = narrowed or self.path_type(node.value)
+            if isinstance(base, model.ClassType):
+                field = self.program.layouts.complete(base).fields.get(node.attr)
+                return model.value_of(field.ty) if field is not None else None
+        return None
+
+    def forget(self, name: str) -> None:
+        """A name is assigned: nothing is known of it any more."""
+        prefix = name + "."
+        for key in [k for k in self.state.narrowed if k == name or k.startswith(prefix)]:
+            del self.state.narrowed[key]
+
+    def forget_memory(self) -> None:
+        """Something was called or stored: fields may have changed."""
+        for key in [k for k in self.state.narrowed if "." in k or k not in self.env]:     # type: ignore[attr-defined]
+            del self.state.narrowed[key]
+
+    def learn(self, facts: Facts) -> None:
+        self.state.narrowed |= facts
+
+
+def always_true(expr: hir.Expr) -> bool:
+    return isinstance(expr, hir.Const) and bool(expr.value) and expr.ty is model.BOOL
+
+
+def always_false(expr: hir.Expr) -> bool:
+    return isinstance(expr, hir.Const) and not expr.value and expr.ty is model.BOOL

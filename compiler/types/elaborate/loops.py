@@ -1,0 +1,359 @@
+# SPDX-License-Identifier: GPL-2.0-or-later
+"""Loops: `for` over ranges, spans, texts, tuples, registries and their combinations, and reductions over generators.
+
+What can be iterated is described by an `Iteration`; `enumerate`, `zip` and `reversed` put others together.
+"""
+
+from __future__ import annotations
+
+import ast
+from typing import Any
+
+from compiler.types import hir, model
+from compiler.types.elaborate.flow import State, assigned_names, merge
+from compiler.types.hir import Bin, Break, Cmp, Const, Expr, If, Loop, LoopTag, Part, Seq, SetVar, VarGet
+from compiler.types.model import BOOL, U64, UNTYPED, ArrayType, ClassType, IntType, NewType, RegistryType, SpanType, TupleType, Type
+
+
+class Iteration:
+    """`setup`, then while `more`: bind `items`, run the body, `step`."""
+
+    def __init__(self, setup: list[Any], more: Expr, items: list[Expr], step: list[Any]) -> None:
+        self.setup, self.more, self.items, self.step = setup, more, items, step
+
+
+class LoopContext:
+    """What `break` and `continue` mean in the loop being elaborated."""
+
+    def __init__(self, tag: LoopTag, continue_by_break: LoopTag | None = None) -> None:
+        self.tag, self.continue_by_break = tag, continue_by_break
+        self.break_states: list[State] = []
+
+
+class LoopMixin:
+    # -- what can be iterated -----------------------------------------------------------------------------------
+    def iteration(self: Any, node: ast.expr) -> Iteration:
+        if isinstance(node, ast.Call) and isinstance(node.func, ast.Name) and node.func.id not in self.module.scope:
+            if node.func.id == "range":
+                return self._range(node)
+            if node.func.id == "enumerate":
+                return self._enumerate(node)
+            if node.func.id == "zip":
+                parts = [self.iteration(a) for a in node.args]
+                more = parts[0].more
+                for part in parts[1:]:
+                    more = hir.Logic(BOOL, "and", more, part.more)
+                return Iteration(sum((p.setup for p in parts), []), more, [i for p in parts for i in p.items], sum((p.step for p in parts), []))
+            if node.func.id == "reversed":
+                inner = node.args[0]
+                if isinstance(inner, ast.Call) and isinstance(inner.func, ast.Name) and inner.func.id == "range":
+                    return self._range(inner, backwards=True)
+                return self._elements(self.expr(inner), inner, backwards=True)
+        return self._elements(self.expr(node), node)
+
+    def _range(self: Any, node: ast.Call, backwards: bool = False) -> Iteration:
+        if not 1 <= len(node.args) <= 3 or node.keywords:
+            raise self.error(node, "`range` takes one to three numbers")
+        raw = [self.expr(a) for a in node.args[:2]]
+        typed = next((r for r in raw if r.ty is not UNTYPED), None)
+        ty = typed.ty if typed is not None else model.I64
+        if isinstance(ty, model.EnumType) and ty.kind != "enum":
+            ty = ty.storage
+        if not isinstance(ty, (IntType, NewType)):
+            raise self.error(node, f"`range` counts integers, not `{ty.name}`")
+        base = model.underlying(ty)
+        ends = [Const(ty, self.coerce(r, base, a).value) if r.ty is UNTYPED else self.coerce(r, ty, a, "the other end") for r, a in zip(raw, node.args, strict=False)]
+        start, stop = (Const(ty, 0), ends[0]) if len(ends) == 1 else (ends[0], ends[1])
+        step = 1
+        if len(node.args) == 3:
+            found = self.expr(node.args[2])
+            if not isinstance(found, Const):
+                return self._dynamic_range(node, ty, start, stop, self.coerce(found, base, node.args[2]))
+            step = int(found.value)
+            if step == 0:
+                raise self.error(node.args[2], "the step of a range must not be zero")
+        if backwards:
+            if step != 1:
+                raise self.error(node, "`reversed(range(…))` takes no step here")
+            return self._countdown(ty, start, stop)
+        set_stop, stop = self.temp(stop)
+        counter = self.variable("", ty)
+        at = VarGet(ty, counter)
+        signed = base.signed
+        pred = ("s" if signed else "u") + ("lt" if step > 0 else "gt")
+        forward = Bin(ty, "add.wrap", at, Const(ty, base.wrap(step)))
+        return Iteration([SetVar(counter, start), set_stop], Cmp(BOOL, pred, at, stop), [at], [SetVar(counter, forward)])
+
+    def _dynamic_range(self: Any, node: ast.Call, ty: Type, start: Expr, stop: Expr, step: Expr) -> Iteration:
+        """A step known only at run time: unsigned, so upwards."""
+        base = model.underlying(ty)
+        if base.signed:
+            raise self.error(node.args[2], "a step that is not constant needs an unsigned range")
+        set_stop, stop = self.temp(stop)
+        set_step, step = self.temp(step)
+        counter = self.variable("", ty)
+        at = VarGet(ty, counter)
+        return Iteration([SetVar(counter, start), set_stop, set_step], Cmp(BOOL, "ult", at, stop), [at], [SetVar(counter, Bin(ty, "add.wrap", at, step))])
+
+    def _countdown(self: Any, ty: Type, start: Expr, stop: Expr) -> Iteration:
+        set_start, start = self.temp(start)
+        counter = self.variable("", ty)
+        at = VarGet(ty, counter)
+        base = model.underlying(ty)
+        current = Bin(ty, "sub.wrap", at, Const(ty, 1))
+        return Iteration([set_start, SetVar(counter, stop)], Cmp(BOOL, "sgt" if base.signed else "ugt", at, start), [current], [SetVar(counter, current)])
+
+    def _enumerate(self: Any, node: ast.Call) -> Iteration:
+        inner = self.iteration(node.args[0])
+        counter = self.variable("", U64)
+        at = VarGet(U64, counter)
+        first = self.value(node.args[1], U64) if len(node.args) > 1 else self.value(node.keywords[0].value, U64) if node.keywords else hir.u64(0)
+        items = inner.items if len(inner.items) == 1 else [hir.Make(model.intern(TupleType, tuple(i.ty for i in inner.items)), inner.items)]
+        step = [*inner.step, SetVar(counter, Bin(U64, "add.wrap", at, hir.u64(1)))]
+        return Iteration([*inner.setup, SetVar(counter, first)], inner.more, [at, *items], step)
+
+    def _elements(self: Any, base: Expr, node: ast.expr, backwards: bool = False) -> Iteration:
+        ty = base.ty
+        if isinstance(ty, RegistryType):
+            set_base, start = self.temp(self.registry_start(base))
+            set_length, length = self.temp(self.registry_length(base))
+            setup, elem = [set_base, set_length], model.storage_of(ty.elem)
+        elif isinstance(ty, (SpanType, ArrayType)) or self.is_text(ty):
+            set_base, span = self.temp(self.as_span(base, node))
+            setup, elem = [set_base], span.ty.elem
+            start, length = Part(U64, span, 0), Part(U64, span, 1)
+        elif isinstance(ty, ClassType) and self.program.layouts.find_method(ty, "__next__"):
+            return self._protocol(base, node)
+        elif isinstance(ty, ClassType) and self.program.layouts.find_method(ty, "__iter__"):
+            return self._protocol(self.call_method(base, "__iter__", [], node), node)
+        else:
+            raise self.error(node, f"a `{ty.name}` cannot be iterated over")
+        counter = self.variable("", U64)
+        at = VarGet(U64, counter)
+        if backwards:
+            current = Bin(U64, "sub.wrap", at, hir.u64(1))
+            item = self.read(self._indexed(start, current, elem), elem)
+            return Iteration([*setup, SetVar(counter, length)], Cmp(BOOL, "ne", at, hir.u64(0)), [item], [SetVar(counter, current)])
+        item = self.read(self._indexed(start, at, elem), elem)
+        return Iteration([*setup, SetVar(counter, hir.u64(0))], Cmp(BOOL, "ult", at, length), [item],
+                         [SetVar(counter, Bin(U64, "add.wrap", at, hir.u64(1)))])
+
+    def _protocol(self: Any, base: Expr, node: ast.expr) -> Iteration:
+        """A class whose `__next__` gives the next item, or None at the end."""
+        set_base, base = self.temp(base)
+        found = self.call_method(base, "__next__", [], node)
+        if not isinstance(found.ty, model.OptionalType):
+            raise self.error(node, "`__next__` gives `T | None`: None ends the loop")
+        var = self.variable("", found.ty)
+        item = VarGet(found.ty, var)
+        more = Seq(BOOL, [SetVar(var, found)], hir.Not(BOOL, self.is_none(item, node)))
+        return Iteration([set_base], more, [self.unwrap(item, found.ty.inner)], [])
+
+    # -- statements ---------------------------------------------------------------------------------------------
+    def stmt_For(self: Any, node: ast.For) -> None:
+        if isinstance(node.iter, ast.Tuple) or isinstance(node.iter, (ast.Name, ast.Attribute)) and self._constant_tuple(node.iter) is not None:
+            self._unrolled(node)
+            return
+        plan = self.iteration(node.iter)
+        self.out += plan.setup
+        tag = LoopTag()
+        context = LoopContext(tag)
+        self._enter_loop(node.body)
+        before = self.state.copy()
+        body: list[Any] = []
+        with self.block(body):
+            self.bind_items(node.target, plan.items, node)
+            self._loop_body(node.body, context)
+        done: list[Any] = []
+        self.state = before
+        with self.block(done):
+            self.statements(node.orelse)
+        after_else = self.state
+        done.append(Break(tag))
+        self.out.append(hir.at_line(Loop(tag, [If(plan.more, [], done), *body], plan.step), node.lineno))
+        self.state = merge([after_else, *context.break_states])
+
+    def _enter_loop(self: Any, body: list[ast.stmt]) -> None:
+        """The body may run again after itself: forget what it can change."""
+        for name in assigned_names(body):
+            self.forget(name)
+        self.forget_memory()
+
+    def _loop_body(self: Any, body: list[ast.stmt], context: LoopContext) -> None:
+        self.loops.append(context)
+        self.statements(body)
+        self.loops.pop()
+
+    def stmt_While(self: Any, node: ast.While) -> None:
+        tag = LoopTag()
+        context = LoopContext(tag)
+        self._enter_loop([*node.body, ast.Expr(node.test)])
+        body: list[Any] = []
+        with self.block(body):
+            test = self.condition(node.test)
+            yes, no = self.facts(node.test)
+            forever = isinstance(test, Const) and bool(test.value)
+            before = self.state.copy()
+            done: list[Any] = []
+            if not forever:
+                self.learn(no)
+                with self.block(done):
+                    self.statements(node.orelse)
+                done.append(Break(tag))
+                body.append(hir.at_line(If(test, [], done), node.lineno))
+            after_else = self.state
+            self.state = before.copy()
+            self.learn(yes)
+            self._loop_body(node.body, context)
+        self.out.append(hir.at_line(Loop(tag, body, []), node.lineno))
+        ends = [*context.break_states] if forever else [after_else, *context.break_states]
+        self.state = merge(ends) if ends else State(before.assigned, {}, False)
+
+    def stmt_Break(self: Any, node: ast.Break) -> None:
+        if not self.loops:
+            raise self.error(node, "`break` outside a loop")
+        context = self.loops[-1]
+        context.break_states.append(self.state.copy())
+        self.out.append(Break(context.tag))
+        self.state.reached = False
+
+    def stmt_Continue(self: Any, node: ast.Continue) -> None:
+        if not self.loops:
+            raise self.error(node, "`continue` outside a loop")
+        context = self.loops[-1]
+        self.out.append(Break(context.continue_by_break) if context.continue_by_break is not None else hir.Continue(context.tag))
+        self.state.reached = False
+
+    def bind_items(self: Any, target: ast.expr, items: list[Expr], node: ast.AST) -> None:
+        """Assign what an iteration gives to the loop's target; each loop has variables of its own."""
+        if isinstance(target, ast.Name):
+            item = items[0] if len(items) == 1 else hir.Make(model.intern(TupleType, tuple(i.ty for i in items)), items)
+            item = self.settle(item)
+            var = self.env.get(target.id)
+            if var is None or var.ty is not item.ty:
+                var = self.env[target.id] = self.variable(target.id, item.ty)
+            self.out.append(SetVar(var, item))
+            self.forget(target.id)
+            self.state.assigned.add(target.id)
+            return
+        if not isinstance(target, ast.Tuple):
+            raise self.error(target, "a loop assigns names")
+        if len(items) == 1 and isinstance(items[0].ty, TupleType):
+            setter, whole = self.temp(items[0])
+            self.out.append(setter)
+            items = [Part(t, whole, i) for i, t in enumerate(whole.ty.elems)]
+        if len(items) != len(target.elts):
+            raise self.error(target, f"{len(target.elts)} names for {len(items)} values")
+        for name, item in zip(target.elts, items, strict=True):
+            self.bind_items(name, [item], node)
+
+    # -- tuples: unrolled ---------------------------------------------------------------------------------------
+    def _constant_tuple(self: Any, node: ast.expr) -> list[Expr] | None:
+        """The parts of a constant tuple, or None."""
+        from compiler.types.decls import GlobalDecl
+        meaning = self.meaning(node)
+        if isinstance(meaning, GlobalDecl):
+            self.program.resolve_global(meaning)
+            if isinstance(meaning.const, hir.Make):
+                return list(meaning.const.parts)
+        return None
+
+    def _unrolled(self: Any, node: ast.For) -> None:
+        """`for x in (a, b, c)`: the body once for each, so that each may have its own type."""
+        tag = LoopTag()
+        parts: list[Any] = list(node.iter.elts) if isinstance(node.iter, ast.Tuple) else self._constant_tuple(node.iter) or []
+        body: list[Any] = []
+        breaks: list[State] = []
+        with self.block(body):
+            for part in parts:
+                if not self.state.reached:
+                    break
+                once = LoopTag()
+                context = LoopContext(tag, once)
+                inner: list[Any] = []
+                with self.block(inner):
+                    item = part if isinstance(part, Expr) else self.settled(part)
+                    self.bind_items(node.target, [self.settle(item)], node)
+                    self._loop_body(node.body, context)
+                breaks += context.break_states
+                self.state.reached = True
+                self.state.narrowed = {}
+                body.append(Loop(once, [*inner, Break(once)], []))
+            self.statements(node.orelse)
+        body.append(Break(tag))
+        self.out.append(Loop(tag, body, []))
+        self.state = merge([self.state, *breaks])
+
+    # -- reductions ---------------------------------------------------------------------------------------------
+    def reduce(self: Any, node: ast.GeneratorExp, kind: str, call: ast.Call, want: Type | None) -> Expr:
+        """`sum(f(x) for x in xs if p(x))` and its kin, as a loop."""
+        outer_env, before = dict(self.env), self.state.copy()
+        collected: list[Any] = []
+        self.forget_memory()
+        tag = LoopTag()
+        result: dict[str, Any] = {}
+        with self.block(collected):
+            self._generator_loops(node.generators, node.elt, kind, tag, result, call, want)
+        self.env, self.state = outer_env, before
+        self.forget_memory()
+        var = result["var"]
+        start = [SetVar(var, result["start"])]
+        end: Expr = VarGet(var.ty, var)
+        if "seen" in result:
+            start.append(SetVar(result["seen"], Const(BOOL, False)))
+            if self.checked:
+                collected.append(self.check(VarGet(BOOL, result["seen"]), f"{kind} of nothing", call))
+        return Seq(var.ty, [*start, Loop(tag, [*collected, Break(tag)], [])], end)
+
+    def _generator_loops(self: Any, generators: list[ast.comprehension], elt: ast.expr, kind: str, tag: LoopTag, result: dict[str, Any], call: ast.Call,
+                         want: Type | None) -> None:
+        if not generators:
+            self._accumulate(elt, kind, tag, result, call, want)
+            return
+        first = generators[0]
+        plan = self.iteration(first.iter)
+        self.out += plan.setup
+        inner_tag = LoopTag()
+        body: list[Any] = []
+        with self.block(body):
+            self.assigned_later |= {n.id for n in ast.walk(first.target) if isinstance(n, ast.Name)}
+            self.bind_items(first.target, plan.items, call)
+            for test in first.ifs:
+                self.out.append(If(self.condition(test), [], [hir.Continue(inner_tag)]))
+                self.learn(self.facts(test)[0])
+            self._generator_loops(generators[1:], elt, kind, tag, result, call, want)
+        self.out.append(Loop(inner_tag, [If(plan.more, [], [Break(inner_tag)]), *body], plan.step))
+
+    def _accumulate(self: Any, elt: ast.expr, kind: str, tag: LoopTag, result: dict[str, Any], call: ast.Call, want: Type | None) -> None:
+        if kind in ("any", "all"):
+            var = result["var"] = self.variable("", BOOL)
+            result["start"] = Const(BOOL, kind == "all")
+            test = self.condition(elt)
+            stop = [SetVar(var, Const(BOOL, kind == "any")), Break(tag)]
+            self.out.append(If(test, stop, []) if kind == "any" else If(test, [], stop))
+            return
+        item = self.expr(elt, want)
+        if item.ty is UNTYPED:
+            item = self.coerce(item, want if isinstance(want, IntType) else model.I64, elt)
+        if item.ty is BOOL:
+            item = hir.Conv(model.I64, "zext", item)
+        var = result["var"] = self.variable("", item.ty)
+        current = VarGet(item.ty, var)
+        result["start"] = Const(item.ty, 0)
+        if kind == "sum":
+            self.out.append(SetVar(var, self.binary("add", current, item, call)))
+            return
+        seen = result["seen"] = self.variable("", BOOL)
+        setter, item = self.temp(item)
+        better = self.compare("lt" if kind == "min" else "gt", item, current, call)
+        test = hir.Logic(BOOL, "or", hir.Not(BOOL, VarGet(BOOL, seen)), better)
+        self.out += [setter, If(test, [SetVar(var, item), SetVar(seen, hir.true())], [])]
+
+    def reduce_span(self: Any, node: ast.expr, kind: str, call: ast.Call) -> Expr:
+        """`sum(numbers)`: as over a generator of its elements."""
+        name = ast.Name("_item", ast.Load())
+        target = ast.Name("_item", ast.Store())
+        made = ast.GeneratorExp(name, [ast.comprehension(target, node, [], 0)])
+        for part in (made, name, target):
+            ast.copy_location(part, node)
+        return self.reduce(made, kind, call, None)

@@ -1,0 +1,289 @@
+# SPDX-License-Identifier: GPL-2.0-or-later
+"""Text: f-strings, and the methods of `str`.
+
+An f-string becomes a `Format`: its values are put into a record on the caller's stack, and a small function, written here,
+prints them to whatever sink the callee chooses. Nothing is allocated, nothing is parsed at run time.
+"""
+
+from __future__ import annotations
+
+import ast
+import re
+from typing import Any
+
+from compiler.types import hir, model
+from compiler.types.decls import FnInst
+from compiler.types.elaborate.construct import MemoryTarget
+from compiler.types.elaborate.convert import same
+from compiler.types.hir import Cmp, Cond, Const, Conv, Expr, Seq
+from compiler.types.model import (
+    BOOL, STR, U32, U64, UNTYPED, BoolType, ClassType, EnumType, FloatType, IntType, NewType, OptionalType, PtrType, SpanType, TupleType, Type,
+)
+
+SPEC = re.compile(r"(?:(.)?([<>^=]))?([+\- ])?(#)?(0)?(\d+)?([,_])?(?:\.(\d+))?([bcdeEfFgGnosxX%])?\Z", re.DOTALL)
+STR_METHODS = {"startswith": "str_startswith", "endswith": "str_endswith", "find": "str_find", "rfind": "str_rfind", "strip": "str_strip", "lstrip": "str_lstrip",
+               "rstrip": "str_rstrip", "isdigit": "str_isdigit", "split1": "str_split1"}
+
+
+class Piece:
+    """One thing that an f-string prints: literal text, or a value with its format."""
+
+    def __init__(self, text: bytes = b"", value: Any = None, spec: dict[str, Any] | None = None, node: Any = None) -> None:
+        self.text, self.value, self.spec, self.node = text, value, spec or {}, node
+
+
+class StringMixin:
+    def expr_JoinedStr(self: Any, node: ast.JoinedStr, want: Type | None) -> Expr:
+        if isinstance(want, ClassType) and want.decl.name == "Format":
+            return self.format_argument(node)
+        if all(isinstance(v, ast.Constant) for v in node.values):
+            return hir.StrLit(STR, "".join(str(v.value) for v in node.values).encode())      # type: ignore[attr-defined]
+        raise self.error(node, "an f-string is printed or written, it is not a `str`", "write it into a text: `line = text(80); line.write(f\"…\")`, then pass `line.view`")
+
+    # -- f-strings to Format ------------------------------------------------------------------------------------
+    def format_argument(self: Any, node: ast.expr) -> Expr:
+        if isinstance(node, ast.JoinedStr):
+            return self.format_parts(node.values, node)
+        if isinstance(node, ast.Constant) and isinstance(node.value, str):
+            return self.format_parts([node], node)
+        found = self.expr(node)
+        if isinstance(found.ty, ClassType) and found.ty.decl.name == "Format":
+            return found
+        return self.format_of_values([found], node)
+
+    def format_parts(self: Any, parts: list[ast.expr], node: ast.AST) -> Expr:
+        """A `Format` that prints constants and values in turn."""
+        pieces: list[Piece] = []
+        for part in parts:
+            if isinstance(part, ast.Constant) and isinstance(part.value, str):
+                pieces.append(Piece(part.value.encode()))
+            elif isinstance(part, ast.FormattedValue):
+                spec = self._parse_spec(part)
+                if part.conversion == ord("r"):
+                    spec["repr"] = True
+                elif part.conversion == ord("s"):
+                    pass
+                elif part.conversion != -1:
+                    raise self.error(part, "only `!r` is supported")
+                pieces.append(Piece(value=self.settled(part.value), spec=spec, node=part.value))
+            elif isinstance(part, ast.JoinedStr):
+                raise self.error(part, "an f-string inside an f-string is not supported")
+            else:
+                pieces.append(Piece(value=self.settled(part), node=part))
+        return self._format(pieces, node)
+
+    def format_of_values(self: Any, values: list[Expr], node: ast.AST) -> Expr:
+        return self._format([Piece(value=v, node=node) for v in values], node)
+
+    def _parse_spec(self: Any, part: ast.FormattedValue) -> dict[str, Any]:
+        """The parts of a format spec; width and precision may be expressions."""
+        if part.format_spec is None:
+            return {}
+        text, nested = "", []
+        assert isinstance(part.format_spec, ast.JoinedStr)
+        for item in part.format_spec.values:
+            if isinstance(item, ast.Constant):
+                text += str(item.value)
+            elif isinstance(item, ast.FormattedValue):
+                nested.append(self.value(item.value, U32) if isinstance(item.value, ast.Constant) else self.convert(self.settled(item.value), U32, item.value))
+                text += "9999999"
+        match = SPEC.match(text)
+        if match is None:
+            raise self.error(part, f"`{text}` is not a format that Python has")
+        fill, align, sign, alternate, zero, width, grouping, precision, kind = match.groups()
+        spec = {"fill": fill, "align": align, "sign": sign, "alternate": bool(alternate), "zero": bool(zero), "grouping": grouping, "kind": kind,
+                "width": int(width) if width else 0, "precision": int(precision) if precision else -1}
+        if nested and width and width.endswith("9999999"):
+            spec["width"] = nested.pop(0)
+        if nested and precision == "9999999":
+            spec["precision"] = self.resize(nested.pop(0), U32, model.I32)
+        return spec
+
+    def _format(self: Any, pieces: list[Piece], node: ast.AST) -> Expr:
+        """Build the record of values and the function that prints it."""
+        program = self.program
+        fmt, sink_type = program.runtime_class("Format"), program.runtime_class("Sink")
+        program.layouts.complete(fmt)
+        program.format_count += 1
+        fn = FnInst(None, f"{self.fn.symbol}.format{program.format_count_in(self.fn)}", self.module, None, {})
+        fn.line = getattr(node, "lineno", 0)
+        fn.result, fn.must_not_raise, fn.cold = model.VOID, [], False
+        maker = type(self)(program, fn)
+        ctx, sink = maker.variable("ctx", U64), maker.variable("sink", sink_type)
+        fn.params = [ctx, sink]
+        printer = FormatPrinter(maker, hir.VarGet(sink_type, sink), node)
+        offset, stores = 0, []
+        for piece in pieces:
+            if piece.value is None:
+                printer.literal(piece.text)
+                continue
+            if isinstance(piece.value, hir.StrLit) and not piece.spec:
+                printer.literal(piece.value.data)
+                continue
+            value = self.printable(piece.value, piece.node or node)
+            if isinstance(value.ty, TupleType):
+                raise self.error(piece.node or node, "a tuple has no format; print its parts")
+            storage = model.storage_of(value.ty)
+            for extra in ("width", "precision"):
+                if isinstance(piece.spec.get(extra), Expr):
+                    ty = U32 if extra == "width" else model.I32
+                    offset = (offset + 3) // 4 * 4
+                    stores.append((offset, ty, piece.spec[extra]))
+                    piece.spec[extra] = printer.load(hir.VarGet(U64, ctx), offset, ty)
+                    offset += 4
+            offset = (offset + storage.align - 1) // storage.align * storage.align
+            stores.append((offset, storage, value))
+            printer.value(printer.load(hir.VarGet(U64, ctx), offset, storage), piece.spec, piece.node or node)
+            offset += storage.size
+        printer.flush()
+        fn.body = maker.out
+        program.functions.append(fn)
+        record = hir.StackSlot(U64, self.slot(offset, 8))
+        target = MemoryTarget(record)
+        for at, storage, value in stores:
+            target.put(at, storage, value)
+        holder = hir.StackSlot(fmt, self.slot(fmt.size, 8))
+        sig = fmt.fields["fn"].ty
+        body = [*target.body, hir.Store(hir.Offset(U64, holder, fmt.fields["fn"].offset), hir.FnAddr(sig, fn), sig, False),
+                hir.Store(hir.Offset(U64, holder, fmt.fields["ctx"].offset), Conv(U64, "ptrtoint", record), U64, False)]
+        fn.must_not_raise.append((self.fn, node))
+        self.fn.calls.append((fn, getattr(node, "lineno", 0)))
+        return Seq(fmt, body, holder)
+
+    def printable(self: Any, value: Expr, node: ast.AST) -> Expr:
+        """What is recorded for a value."""
+        ty = value.ty
+        if self.is_text(ty):
+            return self.coerce(value, STR, node)
+        if isinstance(ty, model.ArrayType) and ty.elem is model.U8:
+            return same(self.coerce(value, model.span_of(model.U8), node), STR)
+        if isinstance(ty, OptionalType):
+            raise self.error(node, "this may be None here", "test it first")
+        return value
+
+    # -- methods of str -----------------------------------------------------------------------------------------
+    def string_method(self: Any, base: Expr, name: str, node: ast.Call) -> Expr:
+        if name not in STR_METHODS:
+            hint = {"split": "use `split1`, or `rt`'s word splitting", "format": "use an f-string", "join": "write the parts into a text"}.get(name, "")
+            raise self.error(node.func, f"`str` has no method `{name}` here", hint)
+        args = [same(base, STR)]
+        args += [self.value(a, STR) for a in node.args]
+        inst = self.program.instance(self.program.runtime(STR_METHODS[name]), None, {}, node)
+        if len(args) != len(inst.params):
+            raise self.error(node, f"`{name}` takes {len(inst.params) - 1} argument{'s' if len(inst.params) != 2 else ''} here")
+        return self.call_instance(inst, args, node)
+
+    def parse_number(self: Any, expr: Expr, want: IntType, node: ast.AST) -> Expr:
+        text = self.coerce(expr, STR, node)
+        found = self.runtime_call("parse_i64" if want.signed else "parse_u64", [text], node)
+        return self.fit(found, want, node)
+
+
+class FormatPrinter:
+    """Writes the body of the function that prints one f-string."""
+
+    def __init__(self, maker: Any, sink: Expr, node: ast.AST) -> None:
+        self.maker, self.sink, self.node = maker, sink, node
+        self.pending = b""
+
+    def literal(self, text: bytes) -> None:
+        self.pending += text
+
+    def flush(self) -> None:
+        if self.pending:
+            self.do(self.maker.call_method(self.sink, "put", [hir.StrLit(STR, self.pending)], self.node))
+            self.pending = b""
+
+    def do(self, call: Expr) -> None:
+        self.maker.out.append(hir.at_line(hir.Do(call), getattr(self.node, "lineno", 0)))
+
+    def load(self, ctx: Expr, offset: int, storage: Type) -> Expr:
+        return hir.Load(model.value_of(storage), hir.Offset(U64, Conv(model.intern(PtrType, model.U8), "inttoptr", ctx), offset), storage, False)
+
+    def call(self, name: str, args: list[Expr]) -> None:
+        self.do(self.maker.runtime_call(name, [self.sink, *args], self.node))
+
+    def spec(self, spec: dict[str, Any]) -> Expr:
+        """A `FormatSpec` on the printing function's stack."""
+        maker = self.maker
+        cls = maker.program.runtime_class("FormatSpec")
+        maker.program.layouts.complete(cls)
+        slot = hir.StackSlot(cls, maker.slot(cls.size, cls.align))
+        target = MemoryTarget(slot)
+        target.body.append(hir.Zero(slot, cls.size))
+        for name in ("fill", "align", "sign", "grouping", "kind"):
+            if spec.get(name):
+                self.field(target, cls, name, ord(spec[name]) if name != "kind" or spec[name] else 0)
+        for name in ("alternate", "zero"):
+            if spec.get(name):
+                self.field(target, cls, name, True)
+        self.field(target, cls, "width", spec.get("width", 0))
+        self.field(target, cls, "precision", spec.get("precision", -1))
+        return Seq(cls, target.body, slot)
+
+    def field(self, target: MemoryTarget, cls: ClassType, name: str, value: Any) -> None:
+        field = cls.fields[name]
+        if not isinstance(value, Expr):
+            value = Const(field.ty, value)
+        if isinstance(value, Const) and not value.value:
+            return
+        target.put(field.offset, field.ty, value)
+
+    def value(self, value: Expr, spec: dict[str, Any], node: ast.AST) -> None:
+        ty, kind = value.ty, spec.get("kind")
+        plain = not any(v for k, v in spec.items() if k != "precision" or v != -1)
+        maker = self.maker
+        if isinstance(ty, SpanType) and ty.elem is model.U8:
+            if spec.get("repr"):
+                self.flush()
+                self.call("format_repr_str", [same(value, STR), self.spec(spec)])
+            elif plain:
+                self.flush()
+                self.do(maker.call_method(self.sink, "put", [same(value, STR)], node))
+            else:
+                self.flush()
+                self.call("format_str", [same(value, STR), self.spec(spec)])
+            return
+        self.flush()
+        if isinstance(ty, EnumType) and kind not in tuple("dxXobc") and not (ty.kind != "enum" and not plain and kind is None and False):
+            name = maker.member_name(value, node)
+            self.value(name, {k: v for k, v in spec.items() if k != "kind"}, node)
+            return
+        if isinstance(ty, BoolType) and kind in (None, "s"):
+            self.call("format_bool", [value, self.spec(spec)])
+            return
+        if isinstance(ty, FloatType):
+            self.call("format_f64", [maker.coerce(value, model.F64, node), self.spec(spec)])
+            return
+        if isinstance(ty, ClassType):
+            if ty.decl.name == "Format":
+                self.do(maker.call_method(value, "print_to", [self.sink], node))
+                return
+            if maker.program.layouts.find_method(ty, "format"):
+                self.do(maker.call_method(value, "format", [self.sink], node))
+                return
+            raise maker.error(node, f"a `{ty.name}` has no format", f"give it `def format(self, sink: Sink) -> None`, or print its fields")
+        number = maker.to_integer(value, node)
+        if not isinstance(number.ty, IntType):
+            raise maker.error(node, f"a `{ty.name}` has no format")
+        if kind == "c":
+            self.call("format_char", [maker.resize(number, number.ty, U32), self.spec(spec)])
+        elif plain:
+            wide = maker.resize(number, number.ty, model.I64 if number.ty.signed else U64)
+            self.call("put_i64" if number.ty.signed else "put_u64", [wide])
+        else:
+            self._integer(number, spec)
+
+    def _integer(self, number: Expr, spec: dict[str, Any]) -> None:
+        maker = self.maker
+        if not number.ty.signed:                                        # type: ignore[attr-defined]
+            self.call("format_u64", [maker.resize(number, number.ty, U64), Const(BOOL, False), self.spec(spec)])
+            return
+        wide = maker.resize(number, number.ty, model.I64)
+        negative = Cmp(BOOL, "slt", wide, Const(model.I64, 0))
+        bits = same(wide, U64)
+        magnitude = Cond(U64, negative, hir.Bin(U64, "sub.wrap", Const(U64, 0), bits), bits)
+        self.call("format_u64", [magnitude, negative, self.spec(spec)])
+
+
+_ = (NewType, UNTYPED)

@@ -1,0 +1,113 @@
+# SPDX-License-Identifier: GPL-2.0-or-later
+"""The typed tree: what elaboration makes of a function, and what lowering turns into LLVM IR.
+
+Few node kinds: `for`, `with`, `match`, f-strings, narrowing, properties and constructors are gone by here. Every expression
+has a value type `ty`; addresses are expressions of pointer type.
+"""
+
+from __future__ import annotations
+
+from typing import Any
+
+from compiler.types.model import BOOL, U64, VOID, Type
+
+
+class Expr:
+    __slots__ = ("line", "ty")
+
+    def __init__(self, ty: Type) -> None:
+        self.ty = ty
+        self.line = 0
+
+
+def _node(name: str, fields: str, statement: bool = False) -> Any:
+    names = fields.split()
+    slots = (*names, "line") if statement else tuple(names)
+    head = [] if statement else ["ty"]
+    args = ", ".join(head + names)
+    body = "\n".join([f"    self.{n} = {n}" for n in head + names] + ["    self.line = 0"])
+    space: dict[str, Any] = {}
+    exec(f"def __init__(self, {args}):\n{body}", space)      # one line a node kind keeps the list below readable
+    return type(name, (() if statement else (Expr,)), {"__slots__": slots, "__init__": space["__init__"]})
+
+
+# Expressions: `X(ty, …)`
+Const = _node("Const", "value")                     # int, bool, float; None for a null pointer or an empty optional
+StrLit = _node("StrLit", "data")                    # bytes -> {ptr, i64}
+VarGet = _node("VarGet", "var")
+GlobalAddr = _node("GlobalAddr", "glob")
+FnAddr = _node("FnAddr", "fn")
+VtableAddr = _node("VtableAddr", "cls")
+CoreAddr = _node("CoreAddr", "glob core")           # linear address of a per-core variable; core None: this one
+StackSlot = _node("StackSlot", "slot")              # address of a stack object
+Load = _node("Load", "addr storage volatile")
+Offset = _node("Offset", "base offset")             # byte offset, an int
+Index = _node("Index", "base index scale")          # base + index * scale
+Bin = _node("Bin", "op left right")                 # LLVM opcode, or 'floordiv', 'floormod', 'add.check' …
+Cmp = _node("Cmp", "pred left right")
+Not = _node("Not", "operand")
+Logic = _node("Logic", "op left right")             # 'and', 'or' on bools, short-circuit
+Cond = _node("Cond", "test then other")
+Conv = _node("Conv", "op operand")                  # LLVM cast opcode
+Call = _node("Call", "fn args")
+CallPtr = _node("CallPtr", "target args sig")
+CallVirtual = _node("CallVirtual", "receiver group args")
+Intrinsic = _node("Intrinsic", "name args")
+AtomicOp = _node("AtomicOp", "op addr args order elem")
+Seq = _node("Seq", "body result")                   # statements, then a value
+Make = _node("Make", "parts")                       # a first-class aggregate
+Part = _node("Part", "whole index")
+
+# Statements
+SetVar = _node("SetVar", "var value", True)
+Store = _node("Store", "addr value storage volatile", True)
+Zero = _node("Zero", "addr size", True)
+CopyBytes = _node("CopyBytes", "dst src size", True)
+Do = _node("Do", "expr", True)
+If = _node("If", "test then other", True)
+Loop = _node("Loop", "loop body step", True)        # forever; `step` runs on continue too
+Break = _node("Break", "loop", True)
+Continue = _node("Continue", "loop", True)
+Return = _node("Return", "value", True)
+Raise = _node("Raise", "", True)                    # the error stands in the slot already
+Try = _node("Try", "body handler final", True)      # handler None: only `final`; handler: statements that run when body raised
+Unreachable = _node("Unreachable", "", True)
+
+
+class LoopTag:
+    """Identity of a loop, for break and continue."""
+
+
+class Var:
+    """A local: one alloca, promoted to registers by LLVM."""
+
+    __slots__ = ("name", "ty", "number")
+
+    def __init__(self, name: str, ty: Type, number: int) -> None:
+        self.name, self.ty, self.number = name, ty, number
+
+
+class Slot:
+    """A stack object."""
+
+    __slots__ = ("align", "number", "size")
+
+    def __init__(self, size: int, align: int, number: int) -> None:
+        self.size, self.align, self.number = size, align, number
+
+
+def true() -> Expr:
+    return Const(BOOL, True)
+
+
+def u64(value: int) -> Expr:
+    return Const(U64, value)
+
+
+def at_line(node: Any, line: int) -> Any:
+    node.line = line
+    return node
+
+
+TERMINATES = (Return, Raise, Break, Continue, Unreachable)
+_ = VOID

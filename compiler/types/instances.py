@@ -1,0 +1,359 @@
+# SPDX-License-Identifier: GPL-2.0-or-later
+"""What is compiled: functions with fixed types, globals with their contents, groups of virtual methods."""
+
+from __future__ import annotations
+
+import ast
+from typing import TYPE_CHECKING, Any
+
+from compiler.diagnostics import CompileError
+from compiler.types import hir, model
+from compiler.types.decls import FnInst, FuncDecl, GlobalDecl, ModuleDecl, TypeVarDecl
+from compiler.types.elaborate.construct import StaticTarget
+from compiler.types.elaborate.elaborator import Elaborator, is_constant, pseudo_function
+from compiler.types.model import ClassType, EnumType, Type
+
+if TYPE_CHECKING:
+    from compiler.types.program import Program
+
+INLINE_NODES = 70       # a body of at most this many ast nodes may be inlined into other modules
+
+
+class VirtualGroup:
+    """A virtual method with all that override it: one slot, one calling convention."""
+
+    def __init__(self, signature: FnInst, slot: int, name: str) -> None:
+        self.signature, self.slot, self.name = signature, slot, name
+        self.members: list[FnInst] = []
+        self.raises = False
+
+    @property
+    def shown(self) -> str:
+        return self.signature.symbol
+
+
+class Instances:
+    """Mixed into `Program`."""
+
+    def __init__(self: Any) -> None:
+        self.format_counts: dict[str, int] = {}
+        self.format_count = 0
+        self.groups: dict[Any, VirtualGroup] = {}
+        self.enum_names: dict[EnumType, FnInst] = {}
+
+    # -- functions ----------------------------------------------------------------------------------------------
+    def type_variables(self: Any, decl: FuncDecl) -> list[str]:
+        """The type variables of a generic function (not those of its class)."""
+        if not hasattr(decl, "tvar_names"):
+            own = set(decl.owner.typevars) if decl.owner is not None else set()
+            found: list[str] = []
+            for part in ast.walk(decl.node.args):
+                if isinstance(part, ast.Name) and part.id not in own and part.id not in found and self._is_typevar(decl.module, part.id):
+                    found.append(part.id)
+            decl.tvar_names = found     # type: ignore[attr-defined]
+        return decl.tvar_names          # type: ignore[attr-defined]
+
+    def _is_typevar(self: Any, module: ModuleDecl, name: str) -> bool:
+        item = module.scope.get(name)
+        if item is None:
+            return False
+        try:
+            return isinstance(self.lookup(module, name, module.tree), TypeVarDecl)
+        except CompileError:
+            return False
+
+    def instance(self: Any, decl: FuncDecl, cls: ClassType | None, tvars: dict[str, Any], node: ast.AST, bits_self: Type | None = None) -> FnInst:
+        """The function to call: made, with its signature resolved, when first asked for."""
+        key = (cls, tuple(sorted((k, v.name) for k, v in tvars.items())), bits_self)
+        found = decl.instances.get(key)
+        if found is not None:
+            return found
+        owner = cls.name if cls is not None else bits_self.name if bits_self is not None else decl.owner.name if decl.owner is not None else ""
+        symbol = ".".join(p for p in (decl.module.name, owner, decl.name) if p)
+        if tvars:
+            symbol += f"[{', '.join(v.name for _, v in sorted(tvars.items()))}]"
+        inst = FnInst(decl, symbol, decl.module, cls, {**self.tvars_of(cls), **tvars})
+        decl.instances[key] = inst
+        inst.line = decl.node.lineno
+        inst.generic = bool(tvars or cls is not None and cls.args)
+        inst.inline = "noinline" if "noinline" in decl.marks else "inline" if "inline" in decl.marks else ""
+        inst.cold = "cold" in decl.marks
+        inst.weight = sum(1 for _ in ast.walk(decl.node))
+        self._signature(inst, decl, cls or bits_self)
+        if "extern" in decl.marks:
+            inst.external = decl.marks["extern"] if isinstance(decl.marks["extern"], str) else decl.name
+        else:
+            if "export" in decl.marks:
+                inst.exported = decl.marks["export"] if isinstance(decl.marks["export"], str) else decl.name
+            if not decl.is_abstract:
+                self.elaborate_later.append(inst)
+                self.functions.append(inst)
+        return inst
+
+    def _signature(self: Any, inst: FnInst, decl: FuncDecl, self_type: Type | None) -> None:
+        spec = decl.node.args
+        for i, arg in enumerate([*spec.posonlyargs, *spec.args, *spec.kwonlyargs]):
+            if i == 0 and decl.owner is not None and not decl.is_static:
+                ty: Type = self_type if self_type is not None else self.class_type(decl.owner, ())
+            elif arg.annotation is None:
+                raise self.error(decl.module, arg, f"the parameter `{arg.arg}` has no type", f"write `{arg.arg}: T`")
+            else:
+                ty = model.value_of(self.resolve(arg.annotation, decl.module, inst.tvars))
+            inst.params.append(hir.Var(arg.arg, ty, len(inst.variables)))
+            inst.variables.append(inst.params[-1])
+        returns = decl.node.returns
+        inst.result = model.value_of(self.resolve(returns, decl.module, inst.tvars)) if returns is not None else model.VOID
+        for var in inst.params:
+            self.layouts.ensure(var.ty)
+
+    def elaborate_all(self: Any) -> None:
+        """Elaborate every function asked for, until none is left."""
+        while self.elaborate_later:
+            inst = self.elaborate_later.pop()
+            maker = Elaborator(self, inst)
+            decl = inst.decl
+            maker.assigned_later = _locals_of(decl.node)
+            if decl.owner is not None:
+                maker.tvars = inst.tvars
+            maker.body()
+
+    def evaluate_in(self, maker: Elaborator, node: ast.expr) -> Any:
+        found = maker.expr(node)
+        return found.value if isinstance(found, hir.Const) else None
+
+    def format_count_in(self, fn: FnInst) -> int:
+        self.format_counts[fn.symbol] = self.format_counts.get(fn.symbol, 0) + 1
+        return self.format_counts[fn.symbol]
+
+    # -- generics -----------------------------------------------------------------------------------------------
+    def unify(self: Any, annotation: ast.expr, ty: Type, tvars: dict[str, Any], names: list[str], decl: FuncDecl, class_tvars: dict[str, Any]) -> None:
+        """Match an annotation against an argument's type, binding type variables."""
+        if isinstance(annotation, ast.Name) and annotation.id in names:
+            tvars.setdefault(annotation.id, ty)
+            return
+        if isinstance(annotation, ast.BinOp):
+            side = annotation.right if isinstance(annotation.left, ast.Constant) else annotation.left
+            self.unify(side, ty.inner if isinstance(ty, model.OptionalType) else ty, tvars, names, decl, class_tvars)
+            return
+        if not isinstance(annotation, ast.Subscript):
+            return
+        head = annotation.value.id if isinstance(annotation.value, ast.Name) else ""
+        items = list(annotation.slice.elts) if isinstance(annotation.slice, ast.Tuple) else [annotation.slice]
+        inner = {"Span": ("elem",), "Ptr": ("elem",), "Atomic": ("elem",), "User": ("inner",), "Registry": ("elem",)}.get(head)
+        if head == "Ref":
+            self.unify(items[0], ty.target if isinstance(ty, model.RefType) else ty, tvars, names, decl, class_tvars)
+        elif head == "Span" and isinstance(ty, model.ArrayType):
+            self.unify(items[0], ty.elem, tvars, names, decl, class_tvars)
+        elif inner is not None and hasattr(ty, inner[0]):
+            self.unify(items[0], getattr(ty, inner[0]), tvars, names, decl, class_tvars)
+        elif head == "Callable" and isinstance(ty, model.FuncType) and isinstance(items[0], ast.List):
+            for part, have in zip(items[0].elts, ty.params, strict=False):
+                self.unify(part, have, tvars, names, decl, class_tvars)
+            self.unify(items[1], ty.result, tvars, names, decl, class_tvars)
+        elif head == "tuple" and isinstance(ty, model.TupleType):
+            for part, have in zip(items, ty.elems, strict=False):
+                self.unify(part, have, tvars, names, decl, class_tvars)
+        elif isinstance(ty, ClassType):
+            for part, have in zip(items, ty.args, strict=False):
+                if isinstance(have, Type):
+                    self.unify(part, have, tvars, names, decl, class_tvars)
+
+    # -- virtual methods ----------------------------------------------------------------------------------------
+    def virtual_group(self: Any, cls: ClassType, name: str, node: ast.AST) -> VirtualGroup:
+        root, root_method = cls, None
+        walk: ClassType | None = self.layouts.complete(cls)
+        while walk is not None:
+            if name in walk.decl.methods and walk.polymorphic:
+                root, root_method = walk, walk.decl.methods[name]
+            walk = walk.base
+        key = (root, name)
+        found = self.groups.get(key)
+        if found is None:
+            assert root_method is not None
+            slot = next(i for i, (n, _, _) in enumerate(root.vtable) if n == name)
+            signature = self.instance(root_method, root, {}, node)
+            found = self.groups[key] = VirtualGroup(signature, slot, name)
+            self._fill_group(found, root.decl, root, name, node)
+        return found
+
+    def _fill_group(self: Any, group: VirtualGroup, decl: Any, root: ClassType, name: str, node: ast.AST) -> None:
+        """Every class of the program that defines the method is a member."""
+        pending = [decl]
+        while pending:
+            current = pending.pop(0)
+            pending += current.subclasses
+            method = current.methods.get(name)
+            if method is None or current.typevars:
+                continue
+            ty = self.class_type(current, ())
+            self.layouts.complete(ty)
+            inst = self.instance(method, ty, {}, method.node)
+            want, have = group.signature, inst
+            if [p.ty for p in want.params[1:]] != [p.ty for p in have.params[1:]] or want.result is not have.result:
+                self.reporter.add(self.error(method.module, method.node, f"`{ty.name}.{name}` overrides `{root.name}.{name}` with other types",
+                                             f"its base has `{ast.unparse(want.decl.node.args)} -> {want.result.name}`").diagnostic)
+            if not method.is_abstract:
+                group.members.append(inst)
+
+    # -- generated functions ------------------------------------------------------------------------------------
+    def enum_name_function(self: Any, ty: EnumType, maker: Any) -> FnInst:
+        """`name(value) -> str` of an enum."""
+        found = self.enum_names.get(ty)
+        if found is None:
+            module = ty.decl.module
+            found = self.enum_names[ty] = FnInst(None, f"{module.name}.{ty.name}.name", module)
+            value = hir.Var("value", ty, 0)
+            found.params, found.variables, found.result, found.line = [value], [value], model.STR, ty.decl.node.lineno
+            body: list[Any] = []
+            seen: set[int] = set()
+            for name, number in ty.members.items():
+                if number in seen:
+                    continue
+                seen.add(number)
+                test = hir.Cmp(model.BOOL, "eq", hir.VarGet(ty, value), hir.Const(ty, number))
+                body.append(hir.If(test, [hir.Return(hir.StrLit(model.STR, name.encode()))], []))
+            body.append(hir.Return(hir.StrLit(model.STR, b"?")))
+            found.body = body
+            self.functions.append(found)
+        return found
+
+    def errno_type(self: Any) -> EnumType:
+        module = self.find_module("compiler.lang.errno")
+        found = self.class_type(module.scope["Errno"], ())
+        assert isinstance(found, EnumType)
+        return found
+
+    # -- globals ------------------------------------------------------------------------------------------------
+    def resolve_global(self: Any, glob: GlobalDecl) -> None:
+        """Find a global's type, and its value or contents."""
+        if glob.state == "done":
+            return
+        if glob.state == "busy":
+            if glob.ty is not None:
+                return
+            raise self.error(glob.module, glob.node, f"`{glob.name}` is defined by itself")
+        glob.state = "busy"
+        try:
+            self._resolve_global(glob)
+        except CompileError as error:
+            self.reporter.add(error.diagnostic)
+        glob.state = "done"
+
+    def _resolve_global(self: Any, glob: GlobalDecl) -> None:
+        module, value = glob.module, glob.value
+        maker = Elaborator(self, pseudo_function(module, {}))
+        if value is None:
+            raise self.error(module, glob.node, f"`{glob.name}` is declared without a value")
+        storage = self._storage_made(glob, maker)
+        if storage is not None:
+            self.layouts.ensure(storage)
+            glob.ty = storage
+            glob.init = self._contents(storage, value, maker)
+            return
+        want = None
+        if glob.annotation is not None and not _is_bare_final(glob.annotation):
+            annotated = self.resolve(glob.annotation, module, {})
+            want = model.value_of(annotated)
+        found = maker.expr(value, want)
+        if want is not None:
+            found = maker.coerce(found, want, value, f"`{glob.name}`")
+        if not is_constant(found):
+            raise self.error(module, value, f"`{glob.name}` must be known at compile time")
+        if glob.assigned:
+            found = maker.settle(found)
+            glob.ty = model.storage_of(found.ty)
+            glob.init = [(0, glob.ty, found)]
+        else:
+            glob.ty, glob.const = model.storage_of(found.ty), found
+
+    def _storage_made(self: Any, glob: GlobalDecl, maker: Elaborator) -> Type | None:
+        """The storage type if the initialiser makes an object, else None."""
+        value = glob.value
+        if isinstance(value, ast.Tuple) and isinstance(glob.annotation, ast.Subscript) and isinstance(glob.annotation.value, ast.Name) and \
+                glob.annotation.value.id in ("Array", "Span"):
+            elem = self.resolve(glob.annotation.slice, glob.module, {})
+            self.layouts.ensure(elem)
+            return model.intern(model.ArrayType, elem, len(value.elts))
+        if not isinstance(value, ast.Call):
+            return None
+        if isinstance(value.func, ast.Name) and value.func.id in ("array", "text", "extern_symbol"):
+            if value.func.id == "extern_symbol":
+                glob.symbol = value.args[0].value if value.args and isinstance(value.args[0], ast.Constant) else glob.name
+                glob.entries = ["extern"]
+                return model.intern(model.ArrayType, model.U8, 0)
+            return self.layouts.sized_type(glob.annotation, value, glob.module, {})
+        made = maker.type_meant(value.func)
+        if isinstance(made, ClassType) and made.decl.kind == "error":
+            return None
+        return made if made is not None and made.is_place else None
+
+    def _contents(self: Any, storage: Type, value: ast.Call, maker: Elaborator) -> list[Any]:
+        target = StaticTarget()
+        if isinstance(storage, (model.PerCoreType,)):
+            inner = storage.elem
+            if value.args and not inner.is_place:
+                maker.fill(target, 0, inner, value.args[0], maker, "")
+            elif maker.needs_filling(inner):
+                maker.fill(target, 0, inner, None, maker, "")
+        elif not isinstance(storage, model.RegistryType) and not (isinstance(value, ast.Call) and isinstance(value.func, ast.Name) and value.func.id == "extern_symbol"):
+            maker.fill(target, 0, storage, value, maker, "")
+        return target.entries
+
+    # -- registries ---------------------------------------------------------------------------------------------
+    def register_all(self: Any) -> None:
+        """Collect what the program's modules registered by decorator, in the order of their names."""
+        for name in sorted(self.modules):
+            module = self.modules[name]
+            for decl in [*module.classes, *module.functions]:
+                for decorator in decl.decorators:
+                    try:
+                        self._register(module, decl, decorator)
+                    except CompileError as error:
+                        self.reporter.add(error.diagnostic)
+
+    def _register(self: Any, module: ModuleDecl, decl: Any, decorator: ast.expr) -> None:
+        target = decorator.func if isinstance(decorator, ast.Call) else decorator
+        registry = self.lookup_path(module, target) if isinstance(target, (ast.Name, ast.Attribute)) else None
+        if not isinstance(registry, GlobalDecl):
+            raise self.error(module, decorator, f"`{ast.unparse(decorator)}` is not a decorator of this language")
+        self.resolve_global(registry)
+        if not isinstance(registry.ty, model.RegistryType):
+            raise self.error(module, decorator, f"`{registry.name}` is not a Registry")
+        maker = Elaborator(self, pseudo_function(module, {}))
+        if isinstance(decl, FuncDecl):
+            entry = maker.value(ast.copy_location(ast.Name(decl.name, ast.Load()), decorator), model.value_of(registry.ty.elem))
+        else:
+            call = ast.Call(ast.Name(decl.name, ast.Load()), [], [])
+            for part in ast.walk(call):
+                ast.copy_location(part, decorator)
+            one = GlobalDecl(f"{decl.name}.instance", module, decl.node, None, call, symbol=f"{module.name}.{decl.name}.instance")
+            module.globals.append(one)
+            entry = maker.coerce(maker.global_value(one, decorator), model.value_of(registry.ty.elem), decorator)
+        registry.entries.append(entry)
+
+
+def _is_bare_final(annotation: ast.expr) -> bool:
+    return isinstance(annotation, ast.Name) and annotation.id == "Final"
+
+
+def _locals_of(node: ast.FunctionDef) -> set[str]:
+    """Names that the function assigns, `global` ones aside."""
+    found: set[str] = set()
+    outer: set[str] = set()
+    inner: set[str] = set()
+    for part in ast.walk(node):
+        if isinstance(part, ast.Name) and isinstance(part.ctx, ast.Store):
+            found.add(part.id)
+        elif isinstance(part, ast.Global):
+            outer |= set(part.names)
+        elif isinstance(part, ast.comprehension):
+            inner |= {n.id for n in ast.walk(part.target) if isinstance(n, ast.Name)}
+        elif isinstance(part, ast.MatchAs) and part.name:
+            found.add(part.name)
+        elif isinstance(part, ast.ExceptHandler) and part.name:
+            found.add(part.name)
+    found |= {a.arg for a in [*node.args.args, *node.args.kwonlyargs]}
+    return found - outer
+
+
+_ = TypeVarDecl

@@ -1,0 +1,391 @@
+# SPDX-License-Identifier: GPL-2.0-or-later
+"""The whole program: its modules, what each name means, and the types that annotations denote.
+
+`Program` owns every declaration of a world. Names are resolved lazily, so modules may import each other in any order.
+"""
+
+from __future__ import annotations
+
+import ast
+from typing import Any
+
+from compiler.diagnostics import CompileError, Diagnostic, Reporter, Source, Span, did_you_mean
+from compiler.syntax.loader import VOCABULARY_MODULES, Loader, ParsedModule, World
+from compiler.syntax.syscalls import syscall_module
+from compiler.types import decls, model
+from compiler.types.decls import ClassDecl, FuncDecl, GlobalDecl, ImportedName, ModuleDecl, NewTypeDecl, TypeVarDecl, Vocabulary
+from compiler.types.instances import Instances
+from compiler.types.layout import Layouts
+from compiler.types.model import ClassType, Type
+
+BUILTIN_NAMES = {
+    "print", "len", "range", "min", "max", "abs", "sum", "any", "all", "enumerate", "zip", "reversed", "divmod", "ord", "chr",
+    "getattr", "super", "isinstance", "Exception", "staticmethod", "property", "True", "False", "None", "tuple", "type", "hash", "id", "repr",
+}
+BUILTIN_TYPES = {"int", "float", "bool", "str", "bytes"}
+
+
+class Program(Instances):
+    def __init__(self, world: World) -> None:
+        super().__init__()
+        self.world = world
+        self.reporter = Reporter()
+        self.loader = Loader(world, self.reporter)
+        self.modules: dict[str, ModuleDecl] = {}
+        self.by_path: dict[Any, ModuleDecl] = {}
+        self.hooks: dict[str, FuncDecl] = {}
+        self.layouts = Layouts(self)
+        self.error_classes: list[ClassDecl] = []
+        self.functions: list[decls.FnInst] = []         # everything to lower, in order of discovery
+        self.elaborate_later: list[decls.FnInst] = []
+        self.globals_used: dict[GlobalDecl, None] = {}
+        self.vtables: dict[ClassType, None] = {}
+
+    @property
+    def errors(self) -> list[Diagnostic]:
+        return self.reporter.errors
+
+    # -- loading ------------------------------------------------------------------------------------------------
+    def load_roots(self) -> None:
+        for path in self.loader.root_files():
+            if path.is_file():
+                self.module_of(self.loader.load(path), path)
+        pending = True
+        while pending:              # imports of imports, until nothing new turns up
+            before = len(self.modules)
+            for module in list(self.modules.values()):
+                self._load_imports(module)
+            pending = len(self.modules) != before
+        self._link_classes()
+        for module in self.modules.values():
+            for function in module.functions:
+                if "hook" in function.marks:
+                    self.hooks[function.name] = function
+
+    def module_of(self, parsed: ParsedModule, path: Any) -> ModuleDecl:
+        key = path.resolve() if path else parsed.name
+        found = self.by_path.get(key)
+        if found is None:
+            found = ModuleDecl(parsed.name, parsed.source, parsed.tree)
+            self.by_path[key] = self.modules[parsed.name] = found
+            decls.collect(found)
+        return found
+
+    def _load_imports(self, module: ModuleDecl) -> None:
+        for item in list(module.scope.values()):
+            if isinstance(item, ImportedName) and item.module not in VOCABULARY_MODULES:
+                self.find_module(item.module)
+                if item.name:
+                    self.find_module(f"{item.module}.{item.name}")
+
+    def find_module(self, name: str) -> ModuleDecl | None:
+        """The module of that name, loaded on first use; None if there is no such file."""
+        if name == "syscalls":
+            if name not in self.modules:
+                source = Source(self.world.repo / "syscalls", name, syscall_module(self.loader))
+                parsed = self.loader.parse(name, source.path, source.text)
+                self.module_of(parsed, None)
+            return self.modules[name]
+        path = self.loader.find(name)
+        if path is None or path.is_dir():
+            return None
+        return self.module_of(self.loader.load(path), path)
+
+    def _link_classes(self) -> None:
+        for module in list(self.modules.values()):
+            for decl in module.classes:
+                try:
+                    self.class_kind(decl)
+                except CompileError as error:
+                    self.reporter.add(error.diagnostic)
+
+    # -- errors -------------------------------------------------------------------------------------------------
+    def error(self, module: ModuleDecl, node: ast.AST, message: str, hint: str = "", notes: Any = ()) -> CompileError:
+        return CompileError(Diagnostic(message, Span.of(module.source, node), hint, list(notes)))
+
+    # -- names --------------------------------------------------------------------------------------------------
+    def lookup(self, module: ModuleDecl, name: str, node: ast.AST) -> Any:
+        """What a name means at module level; imports are followed."""
+        item = module.scope.get(name)
+        if item is None:
+            if name in BUILTIN_NAMES or name in BUILTIN_TYPES:
+                return Vocabulary(name)
+            known = [*module.scope, *BUILTIN_NAMES, *BUILTIN_TYPES]
+            raise self.error(module, node, f"`{name}` is not defined", did_you_mean(name, known))
+        if isinstance(item, ImportedName):
+            item = module.scope[name] = self._follow(module, item)
+        return item
+
+    def _follow(self, module: ModuleDecl, item: ImportedName) -> Any:
+        if item.module in VOCABULARY_MODULES:
+            if not item.name:
+                return item
+            return self._vocabulary(module, item)
+        if not item.name:
+            found = self.find_module(item.module) or self.namespace(item.module)
+            if found is None:
+                raise self.error(module, item.node, f"there is no module `{item.module}`")
+            return found
+        inside = self.find_module(f"{item.module}.{item.name}")
+        home = self.find_module(item.module)
+        if home is not None and item.name in home.scope:
+            return self.lookup(home, item.name, item.node)
+        if inside is not None:
+            return inside
+        if home is None:
+            raise self.error(module, item.node, f"there is no module `{item.module}`", did_you_mean(item.module, self.modules))
+        hint = did_you_mean(item.name, home.scope)
+        raise self.error(module, item.node, f"module `{item.module}` has no `{item.name}`", hint)
+
+    def namespace(self, name: str) -> ModuleDecl | None:
+        """A folder without `__init__.py`, as a module whose members are its files."""
+        path = self.loader.find(name)
+        if path is None or not path.is_dir():
+            return None
+        if name not in self.modules:
+            source = Source(path, name, "")
+            self.modules[name] = ModuleDecl(name, source, ast.Module([], []))
+        return self.modules[name]
+
+    def _vocabulary(self, module: ModuleDecl, item: ImportedName) -> Any:
+        home = {"Text": "text", "Sink": "fmt", "Format": "text", "FormatSpec": "fmt", "ErrorSlot": "errors"}.get(item.name)
+        if home:
+            return self.runtime(item.name)
+        if item.name == "Errno":
+            errno = self.find_module("compiler.lang.errno")
+            if errno is not None and "Errno" in errno.scope:
+                return errno.scope["Errno"]
+        from compiler.types.vocabulary import KNOWN
+        if item.name not in KNOWN:
+            hint = did_you_mean(item.name, KNOWN)
+            raise self.error(module, item.node, f"`{item.module}` has no `{item.name}` in this language", hint)
+        return Vocabulary(item.name)
+
+    def runtime(self, name: str) -> Any:
+        """A class or function of compiler/runtime by its name."""
+        for part in ("text", "fmt", "fmt_float", "errors", "strings"):
+            module = self.find_module(f"compiler.runtime.{part}")
+            if module is not None and name in module.scope and not isinstance(module.scope[name], ImportedName):
+                return module.scope[name]
+        raise CompileError(Diagnostic(f"the language runtime (compiler/runtime) has no `{name}`"))
+
+    def runtime_class(self, name: str) -> ClassType:
+        found = self.class_type(self.runtime(name), ())
+        assert isinstance(found, ClassType)
+        return found
+
+    # -- classes ------------------------------------------------------------------------------------------------
+    def class_kind(self, decl: ClassDecl) -> str:
+        """Find what kind of class this is, from its decorator and bases."""
+        if decl.ready:
+            return decl.kind
+        decl.ready = True
+        bases = [b for b in decl.node.bases]
+        kind, plain = decl.kind, []
+        for base in bases:
+            head = base.value if isinstance(base, ast.Subscript) else base
+            meaning = self.lookup(decl.module, head.id, head) if isinstance(head, ast.Name) else self.lookup_path(decl.module, head)
+            word = meaning.name if isinstance(meaning, Vocabulary) else ""
+            if word in ("Enum", "IntEnum", "IntFlag", "Flag"):
+                kind = {"Enum": "enum", "IntEnum": "int enum", "IntFlag": "flag", "Flag": "flag"}[word]
+            elif word in model.SCALARS:
+                decl.options["storage"] = model.SCALARS[word]       # type: ignore[assignment]
+            elif word == "Bits":
+                kind, decl.base = "bits", base
+            elif word == "Mmio":
+                kind = "mmio"
+            elif word in ("Error", "Exception"):
+                kind = "error"
+            elif word in ("ABC", "Protocol"):
+                kind = kind or "object"
+                self._typevars(decl, base)
+            elif word == "Generic":
+                self._typevars(decl, base)
+            elif isinstance(meaning, ClassDecl):
+                plain.append((base, meaning))
+            else:
+                raise self.error(decl.module, base, f"`{ast.unparse(base)}` cannot be a base class")
+        if len(plain) > 1:
+            raise self.error(decl.module, plain[1][0], "a class has at most one base class here", "put the second one in a field")
+        if plain:
+            decl.base, decl.base_decl = plain[0]
+            base_kind = self.class_kind(plain[0][1])
+            plain[0][1].subclasses.append(decl)
+            if base_kind == "error":
+                kind = "error"
+            elif not decl.kind:
+                kind = base_kind
+        decl.kind = kind or "object"
+        if decl.kind == "error":
+            self.error_classes.append(decl)
+            decl.error_id = len(self.error_classes)
+        return decl.kind
+
+    def _typevars(self, decl: ClassDecl, base: ast.expr) -> None:
+        if isinstance(base, ast.Subscript):
+            items = base.slice.elts if isinstance(base.slice, ast.Tuple) else [base.slice]
+            decl.typevars += [i.id for i in items if isinstance(i, ast.Name)]
+
+    def lookup_path(self, module: ModuleDecl, node: ast.expr) -> Any:
+        """A dotted name, `heap.Cache`."""
+        if isinstance(node, ast.Name):
+            return self.lookup(module, node.id, node)
+        if isinstance(node, ast.Attribute):
+            home = self.lookup_path(module, node.value)
+            if isinstance(home, ModuleDecl):
+                return self.member(home, node.attr, module, node)
+            if isinstance(home, ImportedName):
+                return self._vocabulary(module, ImportedName(home.module, node.attr, node))
+        raise self.error(module, node, f"`{ast.unparse(node)}` is not a name of a type or module")
+
+    def member(self, home: ModuleDecl, name: str, module: ModuleDecl, node: ast.AST) -> Any:
+        if name in home.scope:
+            return self.lookup(home, name, node)
+        inside = self.find_module(f"{home.name}.{name}") or self.namespace(f"{home.name}.{name}")
+        if inside is not None:
+            return inside
+        raise self.error(module, node, f"module `{home.name}` has no `{name}`", did_you_mean(name, home.scope))
+
+    def class_type(self, decl: ClassDecl, args: tuple[Any, ...], node: ast.AST | None = None) -> Type:
+        """The type of a class; of a generic one, with its arguments."""
+        found = decl.instances.get(args)
+        if found is not None:
+            return found
+        kind = self.class_kind(decl)
+        if kind in ("enum", "int enum", "flag"):
+            made: Type = self.layouts.enum(decl, kind)
+        elif kind == "bits":
+            made = self.layouts.bits(decl)
+        elif kind == "mmio":
+            made = self.layouts.mmio(decl)
+        elif kind == "error":
+            made = ClassType(decl.name, decl, ())
+            decl.instances[args] = made
+        else:
+            if len(args) != len(decl.typevars):
+                want = len(decl.typevars)
+                message = f"`{decl.name}` takes {want} type argument{'s' if want != 1 else ''}, not {len(args)}"
+                raise self.error(decl.module, node or decl.node, message)
+            shown = f"[{', '.join(a.name for a in args)}]" if args else ""
+            made = ClassType(decl.name + shown, decl, args)
+            decl.instances[args] = made
+            return made
+        decl.instances[args] = made
+        return made
+
+    def tvars_of(self, cls: ClassType | None) -> dict[str, Any]:
+        return dict(zip(cls.decl.typevars, cls.args, strict=True)) if cls is not None and cls.decl.typevars else {}
+
+    # -- annotations --------------------------------------------------------------------------------------------
+    def resolve(self, node: ast.expr, module: ModuleDecl, tvars: dict[str, Any]) -> Type:
+        """The storage type that an annotation denotes. Raises CompileError."""
+        if isinstance(node, ast.Constant):
+            if node.value is None:
+                return model.VOID
+            if isinstance(node.value, str):
+                inner = ast.parse(node.value, mode="eval").body
+                for part in ast.walk(inner):
+                    ast.copy_location(part, node)
+                return self.resolve(inner, module, tvars)
+        if isinstance(node, ast.BinOp) and isinstance(node.op, ast.BitOr):
+            return self._union(node, module, tvars)
+        if isinstance(node, ast.Subscript):
+            return self._subscript(node, module, tvars)
+        if isinstance(node, ast.Name) and node.id in tvars:
+            return tvars[node.id]
+        meaning = self.lookup_path(module, node)
+        return self.type_of_meaning(meaning, node, module)
+
+    def type_of_meaning(self, meaning: Any, node: ast.AST, module: ModuleDecl) -> Type:
+        found = self.maybe_type(meaning, node)
+        if found is None:
+            shown = ast.unparse(node)
+            if isinstance(meaning, TypeVarDecl):
+                raise self.error(module, node, f"type variable `{shown}` has no meaning here")
+            raise self.error(module, node, f"`{shown}` is not a type")
+        return found
+
+    def maybe_type(self, meaning: Any, node: ast.AST | None = None) -> Type | None:
+        if isinstance(meaning, Type):
+            return meaning
+        if isinstance(meaning, ClassDecl):
+            return self.class_type(meaning, (), node)
+        if isinstance(meaning, NewTypeDecl):
+            return self._new_type(meaning)
+        if isinstance(meaning, Vocabulary):
+            if meaning.name in model.SCALARS:
+                return model.SCALARS[meaning.name]
+        return None
+
+    def _new_type(self, decl: NewTypeDecl) -> Type:
+        if decl.ty is None:
+            base = self.resolve(decl.node.args[1], decl.module, {})
+            if not isinstance(base, model.IntType):
+                raise self.error(decl.module, decl.node, "NewType needs an integer type here")
+            decl.ty = model.NewType(decl.name, base)
+        return decl.ty
+
+    def _union(self, node: ast.BinOp, module: ModuleDecl, tvars: dict[str, Any]) -> Type:
+        left_none = isinstance(node.left, ast.Constant) and node.left.value is None
+        right_none = isinstance(node.right, ast.Constant) and node.right.value is None
+        if left_none == right_none:
+            raise self.error(module, node, "the only union is `X | None`", "use an enum with a field, or two fields")
+        inner = self.resolve(node.right if left_none else node.left, module, tvars)
+        return model.optional(inner)
+
+    def _subscript(self, node: ast.Subscript, module: ModuleDecl, tvars: dict[str, Any]) -> Type:
+        head = self.lookup_path(module, node.value)
+        items = list(node.slice.elts) if isinstance(node.slice, ast.Tuple) else [node.slice]
+        if isinstance(head, ClassDecl):
+            return self.class_type(head, tuple(self._argument(i, module, tvars) for i in items), node)
+        word = head.name if isinstance(head, Vocabulary) else ""
+        if word == "Callable":
+            return self._callable(node, items, module, tvars)
+        if word in ("Final", "ClassVar", "Annotated"):
+            return self.resolve(items[0], module, tvars)
+        args = [self._argument(i, module, tvars) if word == "Literal" else self.resolve(i, module, tvars) for i in items]
+        if word == "tuple":
+            return model.intern(model.TupleType, tuple(model.value_of(a) for a in args))
+        if len(args) != 1:
+            raise self.error(module, node, f"`{word or ast.unparse(node.value)}` takes one type argument")
+        arg = args[0]
+        if word == "Ref":
+            return model.intern(model.RefType, arg)
+        if word == "Ptr":
+            return model.intern(model.PtrType, arg)
+        if word == "Span":
+            return model.span_of(arg)
+        if word == "Atomic":
+            return model.intern(model.AtomicType, arg)
+        if word == "User":
+            return model.intern(model.UserType, arg)
+        if word in ("PerCore", "ThreadLocal"):
+            return model.intern(model.PerCoreType, "core" if word == "PerCore" else "thread", arg)
+        if word == "Registry":
+            return model.intern(model.RegistryType, arg)
+        if word == "Literal":
+            return arg
+        if word == "Array":
+            raise self.error(module, node, "an array's length stands in its initialiser", "write `field: Array[T] = array(n)`; functions take `Span[T]`")
+        if word == "Optional":
+            return model.optional(arg)
+        if word == "Reg":
+            return arg
+        raise self.error(module, node, f"`{ast.unparse(node.value)}` takes no type arguments")
+
+    def _argument(self, node: ast.expr, module: ModuleDecl, tvars: dict[str, Any]) -> Any:
+        if isinstance(node, ast.Constant) and isinstance(node.value, str):
+            return model.intern(model.LiteralType, node.value)
+        if isinstance(node, ast.Subscript) and isinstance(node.value, ast.Name) and node.value.id == "Literal":
+            if isinstance(node.slice, ast.Constant):
+                return model.intern(model.LiteralType, node.slice.value)
+        return self.resolve(node, module, tvars)
+
+    def _callable(self, node: ast.Subscript, items: list[ast.expr], module: ModuleDecl, tvars: dict[str, Any]) -> Type:
+        if len(items) != 2 or not isinstance(items[0], ast.List):
+            raise self.error(module, node, "a function type is written `Callable[[A, B], R]`")
+        params = tuple(model.value_of(self.resolve(p, module, tvars)) for p in items[0].elts)
+        result, raises = items[1], False
+        if isinstance(result, ast.Subscript) and isinstance(result.value, ast.Name) and result.value.id == "Raises":
+            result, raises = result.slice, True
+        return model.intern(model.FuncType, params, model.value_of(self.resolve(result, module, tvars)), raises)

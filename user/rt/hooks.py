@@ -43,11 +43,11 @@ def end_with_trace(message: Format, frame: u64) -> NoReturn:
             flush_stdout()
         where = " in vcore context" if in_vcore_context() else ""
         print_to(STDERR, f"{message} (vcore {current_vcoreid()}{where})\n")
-        print_trace(frame)
+        print_frames(frame)
     exit_now(PANIC_STATUS)
 
 
-def print_trace(frame: u64) -> None:
+def print_frames(frame: u64) -> None:
     """Return addresses along the chain of frame pointers: each points at the one before, then the return address."""
     at = frame
     for depth in range(MAX_FRAMES):

@@ -33,8 +33,7 @@ class NodeKind(u32, Enum):
     REDIRECT = auto()                       # op, number; start..end is the file's word
     PIPELINE = auto()                       # left: first command, the rest by `next`
     NOT = auto()                            # left
-    AND = auto()                            # left, right
-    OR = auto()                             # left, right
+    CHAIN = auto()                          # left: first, the rest by `next`, each with `op` AND_IF or OR_IF
     SEQUENCE = auto()                       # left: first, the rest by `next`
     BACKGROUND = auto()                     # left
     SUBSHELL = auto()                       # left
@@ -174,18 +173,21 @@ class Parser:
 
     # and_or : pipeline (('&&' | '||') pipeline)*
     def _and_or(self) -> u32:
-        start = self.lexer.start
-        left = self._pipeline()
+        first = self._pipeline()
+        if self.lexer.kind != TokenKind.AND_IF and self.lexer.kind != TokenKind.OR_IF:
+            return first
+        chain = self._new(NodeKind.CHAIN, self.nodes[first].start)
+        self.nodes[chain].left = first
+        last = first
         while self.lexer.kind == TokenKind.AND_IF or self.lexer.kind == TokenKind.OR_IF:
-            kind = NodeKind.AND if self.lexer.kind == TokenKind.AND_IF else NodeKind.OR
+            op = self.lexer.kind
             self._next()
             self._skip_newlines()
-            right = self._pipeline()
-            node = self._new(kind, start)
-            self.nodes[node].left = left
-            self.nodes[node].right = right
-            left = self._finish(node)
-        return left
+            item = self._pipeline()
+            self.nodes[item].op = op
+            self.nodes[last].next = item
+            last = item
+        return self._finish(chain)
 
     # pipeline : ['!'] command ('|' command)*
     def _pipeline(self) -> u32:

@@ -1,0 +1,120 @@
+# SPDX-License-Identifier: LGPL-2.1-or-later
+"""Commands in the background: which processes belong to which, and what became of them."""
+
+from lang import Array, Error, Span, array, i32, struct, u32, u64
+from lib.strings import discard, duplicate
+from lib.process import try_wait_for
+from rt.process import wait
+
+MAX_JOBS: u32 = 32
+MAX_PROCESSES: u64 = 32                     # of one pipeline
+
+
+@struct
+class Job:
+    number: u32 = 0                         # 0: the slot is free
+    text: str                               # allocated
+    pids: Array[i32] = array(MAX_PROCESSES) # 0: has ended
+    count: u64 = 0
+    status: i32 = 0                         # of the last process of the pipeline, once it has ended
+
+    def running(self) -> bool:
+        for pid in self.pids[:self.count]:
+            if pid != 0:
+                return True
+        return False
+
+
+@struct
+class Jobs:
+    items: Array[Job] = array(MAX_JOBS)
+
+    def add(self, pids: Span[i32], command: str) -> Job | None:
+        """Remember a job; None if there are too many (its processes run on all the same)."""
+        for i in range(MAX_JOBS):
+            job = self.items[i]
+            if job.number == 0:
+                job.number = i + 1
+                job.text = duplicate(command)
+                job.count = min(len(pids), MAX_PROCESSES)
+                for k in range(job.count):
+                    job.pids[k] = pids[k]
+                job.status = 0
+                return job
+        return None
+
+    def poll(self) -> None:
+        """See which processes have ended; never blocks."""
+        for i in range(MAX_JOBS):
+            job = self.items[i]
+            for k in range(job.count if job.number != 0 else 0):
+                if job.pids[k] != 0:
+                    self._poll_one(job, k)
+
+    def _poll_one(self, job: Job, k: u64) -> None:
+        try:
+            ended, status = try_wait_for(job.pids[k])
+        except Error:
+            ended, status = True, 0
+        if ended:
+            self._ended(job, k, status)
+
+    def _ended(self, job: Job, k: u64, status: i32) -> None:
+        job.pids[k] = 0
+        if k + 1 == job.count:
+            job.status = status
+
+    def wait(self, job: Job) -> i32:
+        """Wait until all of a job has ended, and forget it; its status."""
+        for k in range(job.count):
+            if job.pids[k] != 0:
+                try:
+                    status = wait(job.pids[k])
+                except Error:
+                    status = 0
+                self._ended(job, k, status)
+        result = job.status
+        self.forget(job)
+        return result
+
+    def wait_all(self) -> None:
+        for i in range(MAX_JOBS):
+            if self.items[i].number != 0:
+                self.wait(self.items[i])
+
+    def find(self, number: u32) -> Job | None:
+        if number == 0 or number > MAX_JOBS or self.items[number - 1].number == 0:
+            return None
+        return self.items[number - 1]
+
+    def find_pid(self, pid: i32) -> Job | None:
+        for i in range(MAX_JOBS):
+            job = self.items[i]
+            if job.number != 0:
+                for k in range(job.count):
+                    if job.pids[k] == pid:
+                        return job
+        return None
+
+    def forget(self, job: Job) -> None:
+        job.number = 0
+        job.count = 0
+        discard(job.text)
+        job.text = ""
+
+    def report_ended(self, fd: i32) -> None:
+        """Tell of the jobs that have ended since, and forget them."""
+        self.poll()
+        for i in range(MAX_JOBS):
+            job = self.items[i]
+            if job.number != 0 and not job.running():
+                print(f"[{job.number}] done ({job.status})  {job.text}", file=fd)
+                self.forget(job)
+
+    def list(self, fd: i32) -> None:
+        self.poll()
+        for i in range(MAX_JOBS):
+            job = self.items[i]
+            if job.number != 0:
+                state = "running" if job.running() else "done"
+                print(f"[{job.number}] {state:<8} {job.text}", file=fd)

@@ -1,0 +1,92 @@
+# SPDX-License-Identifier: LGPL-2.1-or-later
+"""How a caller waits for a system call that is not done: by blocking its uthread if it can, else the process, else by spinning."""
+
+from lang import ACQUIRE, SEQ_CST, Uaddr, addr_of, at, fence, pause, u32, u64
+from kern.abi.event import EventFlag, EventQueue, MailboxKind
+from kern.abi.syscall import Syscall
+from parlib import sched
+from parlib.current import in_vcore_context, my_uthread
+from parlib.event import OwnedQueue
+from parlib.uthread import Uthread, uthread_yield
+from parlib.vcore import is_mcp, vcores, wait_spinning
+from syscalls import submit_proc_yield
+
+DONE_OR_PROGRESS: u32 = 3
+UEVENT: u32 = 4
+IN_KERNEL: u32 = 8                          # SyscallFlag.K_LOCK
+
+parlib_ready: bool = False                  # vcore context can be entered: uthreads can block
+
+early_queue = OwnedQueue()
+
+
+def set_parlib_ready() -> None:
+    global parlib_ready
+    parlib_ready = True
+
+
+def register_for(call: Syscall, queue: EventQueue) -> bool:
+    """Ask for an event on `queue` when the call is done. False if it is done already: then there will be none.
+
+    After True the call, and the thread that waits for it, belong to the handler of that event.
+    """
+    call.ev_q = Uaddr(addr_of(queue))
+    fence(SEQ_CST)
+    while True:
+        flags = call.flags.load(order=ACQUIRE)
+        if flags & IN_KERNEL != 0:
+            pause()
+        elif flags & DONE_OR_PROGRESS != 0:
+            call.ev_q = Uaddr(0)
+            return False
+        elif call.flags.cas(flags, flags | UEVENT):
+            return True
+
+
+def deregister(call: Syscall) -> None:
+    """Afterwards the event was sent entirely, or never will be."""
+    call.ev_q = Uaddr(0)
+    fence(SEQ_CST)
+    while True:
+        flags = call.flags.load(order=ACQUIRE)
+        if flags & IN_KERNEL != 0:
+            pause()
+        elif flags & UEVENT == 0 or flags & DONE_OR_PROGRESS != 0 or call.flags.cas(flags, flags ^ UEVENT):
+            return
+
+
+def block_on(call: Syscall) -> None:
+    """Wait until the call may be done; the caller looks again."""
+    if not parlib_ready:
+        block_process(call)
+        return
+    if not in_vcore_context() and my_uthread().notif_depth == 0:
+        if call.flags.load(order=ACQUIRE) & DONE_OR_PROGRESS == 0:
+            uthread_yield(block_callback, addr_of(call))
+        return
+    if is_mcp():
+        pause()
+        return
+    block_process(call)
+    # Events that came for others stay in their mailboxes: make sure that somebody looks.
+    vcores[0].data.notif_pending.store(u32(1))
+
+
+def block_callback(uthread: Uthread, address: u64) -> None:
+    sched.current.block_on_call(uthread, at(Syscall, address))
+
+
+def block_process(call: Syscall) -> None:
+    """Sleep in the kernel until the call is done. Only in an SCP, where nothing else could run anyway."""
+    vcores[0].data.notif_pending.store(u32(0))
+    early_queue.mailbox.kind = u32(MailboxKind.BITMAP)
+    queue = early_queue.queue
+    queue.mbox = Uaddr(addr_of(early_queue.mailbox))
+    queue.flags = u32(EventFlag.WAKEUP | EventFlag.IPI)
+    if not register_for(call, queue):
+        return
+    # Pending was cleared before we registered: if the call finishes now, the kernel sets it and refuses to let us sleep.
+    nap = Syscall()
+    submit_proc_yield(nap, False)
+    wait_spinning(nap)
+    deregister(call)

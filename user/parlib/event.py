@@ -1,0 +1,190 @@
+# SPDX-License-Identifier: LGPL-2.1-or-later
+"""Events: taking messages out of mailboxes and calling who registered for their type.
+
+Handlers run in vcore context: they neither block nor allocate, and may be told of the same non-unique message twice. A handler may
+not return at all (it may give the core to another vcore); what it leaves behind in the mailbox is looked at later.
+Messages that must come exactly once (finished system calls) go through queues with a mailbox of their own, never a vcore's.
+Registration is for the single-threaded start of a process, before events of that type are asked for.
+"""
+
+from typing import Callable
+
+from lang import SEQ_CST, Uaddr, addr_of, array, at, atomic, ctz, fence, new, struct, u16, u32, u64, wrap
+from kern.abi.event import EventBitmap, EventFlag, EventMailbox, EventMsg, EventQueue, EventType, MailboxKind
+from parlib.pages import map_pages
+from parlib.ucq import ucq_get, ucq_init, ucq_is_empty
+from parlib.vcore import Vcore, proc_data
+
+NR_TYPES = 50
+BITMAP_WORDS: u64 = 8
+
+
+@struct
+class HandlerList:
+    first: Callable[[Vcore, EventMsg], None] | None
+    second: Callable[[Vcore, EventMsg], None] | None
+    third: Callable[[Vcore, EventMsg], None] | None
+
+
+handlers = array(NR_TYPES, HandlerList)
+
+
+def register_handler(kind: EventType, handler: Callable[[Vcore, EventMsg], None]) -> None:
+    """Have `handler` called for each message of that type. Up to three for a type."""
+    entry = handlers[u32(kind)]
+    if entry.first is None:
+        entry.first = handler
+    elif entry.second is None:
+        entry.second = handler
+    else:
+        assert entry.third is None, "too many handlers for an event type"
+        entry.third = handler
+
+
+def dispatch(vcore: Vcore, msg: EventMsg) -> None:
+    """Call the handlers of one message; nobody's messages are dropped."""
+    if msg.ev_type >= NR_TYPES:
+        return
+    entry = handlers[msg.ev_type]
+    first = entry.first
+    if first is not None:
+        first(vcore, msg)
+    second = entry.second
+    if second is not None:
+        second(vcore, msg)
+    third = entry.third
+    if third is not None:
+        third(vcore, msg)
+
+
+# -- mailboxes ----------------------------------------------------------------------------------------------------
+def mailbox_is_empty(mailbox: EventMailbox) -> bool:
+    if mailbox.kind == u32(MailboxKind.UCQ):
+        return ucq_is_empty(mailbox.ucq)
+    return mailbox.bitmap.check_bits.load() == 0
+
+
+def take_message(mailbox: EventMailbox, into: EventMsg) -> bool:
+    """The next message, if there is one. Notifications are disabled."""
+    if mailbox.kind == u32(MailboxKind.UCQ):
+        return ucq_get(mailbox.ucq, into)
+    return take_bit(mailbox.bitmap, into)
+
+
+def take_bit(bitmap: EventBitmap, into: EventMsg) -> bool:
+    """Clear the lowest bit that is set; the message has its type and nothing else."""
+    if bitmap.check_bits.load() == 0:
+        return False
+    while True:
+        if take_set_bit(bitmap, into):
+            return True
+        bitmap.check_bits.store(u32(0))
+        fence(SEQ_CST)
+        # A producer sets its bit before it raises the flag that we have just lowered: so look once more.
+        if not any(atomic(bitmap.bits[i]).load() != 0 for i in range(BITMAP_WORDS)):
+            return False
+        bitmap.check_bits.store(u32(1))
+
+
+def take_set_bit(bitmap: EventBitmap, into: EventMsg) -> bool:
+    for i in range(BITMAP_WORDS):
+        word = atomic(bitmap.bits[i]).load()
+        while word != 0:
+            bit = u64(1) << ctz(word)
+            if atomic(bitmap.bits[i]).and_(~bit) & bit != 0:
+                assign_type(into, u32(i * 64 + u64(ctz(word))))
+                return True
+            word = atomic(bitmap.bits[i]).load()
+    return False
+
+
+def assign_type(msg: EventMsg, kind: u32) -> None:
+    msg.ev_type = wrap(u16, kind)
+    msg.arg1 = 0
+    msg.arg2 = 0
+    msg.arg3 = 0
+    msg.arg4 = 0
+
+
+def handle_mailbox(vcore: Vcore, mailbox: EventMailbox) -> u64:
+    """Handle all messages in it; how many. In vcore context."""
+    msg = EventMsg()
+    count: u64 = 0
+    while take_message(mailbox, msg):
+        dispatch(vcore, msg)
+        count += 1
+    return count
+
+
+def handle_one(vcore: Vcore, mailbox: EventMailbox) -> bool:
+    msg = EventMsg()
+    if not take_message(mailbox, msg):
+        return False
+    dispatch(vcore, msg)
+    return True
+
+
+def handle_events(vcore: Vcore) -> u64:
+    """Acknowledge notifications, then handle what is in this vcore's mailboxes; how many messages. In vcore context."""
+    data = vcore.data
+    # Pending is cleared before the mailboxes are read, never after: what comes in between sets it again.
+    data.notif_pending.store(u32(0))
+    fence(SEQ_CST)
+    return handle_mailbox(vcore, data.private_mbox) + handle_mailbox(vcore, data.public_mbox)
+
+
+# -- queues -------------------------------------------------------------------------------------------------------
+@struct
+class OwnedQueue:
+    """An event queue with a mailbox of its own."""
+    queue: EventQueue
+    mailbox: EventMailbox
+
+
+def init_queue(owned: OwnedQueue, kind: MailboxKind, flags: EventFlag, vcoreid: u32) -> EventQueue:
+    """Open a queue; for UCQ mailboxes this maps two pages. Raises ENOMEM. It must outlive every use by the kernel."""
+    if kind == MailboxKind.UCQ:
+        pages = map_pages(2)
+        init_ucq_mailbox(owned.mailbox, pages)
+    else:
+        owned.mailbox.kind = u32(kind)
+    queue = owned.queue
+    queue.mbox = Uaddr(addr_of(owned.mailbox))
+    queue.flags = u32(flags)
+    queue.vcore = vcoreid
+    return queue
+
+
+def new_queue(kind: MailboxKind, flags: EventFlag, vcoreid: u32) -> EventQueue:
+    return init_queue(new(OwnedQueue), kind, flags, vcoreid)
+
+
+def init_ucq_mailbox(mailbox: EventMailbox, pages: u64) -> None:
+    """`pages`: address of two zeroed pages."""
+    mailbox.kind = u32(MailboxKind.UCQ)
+    ucq_init(mailbox.ucq, pages, pages + 4096)
+
+
+def handle_queue(vcore: Vcore, queue: EventQueue) -> u64:
+    """Handle what is in a queue's own mailbox; in vcore context."""
+    if u64(queue.mbox) == 0:
+        return 0
+    return handle_mailbox(vcore, at(EventMailbox, u64(queue.mbox)))
+
+
+def handle_indirection(vcore: Vcore, msg: EventMsg) -> None:
+    """EV_EVENT: somebody posted into the queue at arg3."""
+    queue = at(EventQueue, msg.arg3)
+    # Before the queue is drained: a later message must raise its alert again.
+    queue.alert_pending.store(u32(0))
+    fence(SEQ_CST)
+    handle_queue(vcore, queue)
+
+
+def want_kernel_event(kind: EventType, queue: EventQueue) -> None:
+    """Have the kernel send its events of that type to `queue`."""
+    atomic(proc_data().kernel_evts[u32(kind)]).store(addr_of(queue))
+
+
+def refuse_kernel_event(kind: EventType) -> None:
+    atomic(proc_data().kernel_evts[u32(kind)]).store(0)

@@ -1,0 +1,98 @@
+# SPDX-License-Identifier: LGPL-2.1-or-later
+"""Making a process fit for vcore context at its start, and turning it into a many-core process later.
+
+Everything that vcore context touches is mapped and filled in here, for all max_vcores before the first of them may start.
+"""
+
+from lang import addr_of, at, u32, u64, Uaddr
+from kern.abi.event import EventMsg, EventType
+from kern.abi.proc import Resource
+from kern.abi.syscall import Syscall
+from parlib import sched
+from parlib.blockon import set_parlib_ready
+from parlib.event import handle_indirection, init_ucq_mailbox, register_handler
+from parlib.machine import vcore_start
+from parlib.pages import PAGE_SIZE, make_guard, map_pages
+from parlib.preempt import init_preemption
+from parlib.sched import Scheduler
+from parlib.thread0 import call_done_somewhere, init_thread0_queue
+from parlib.tls import current_of, init_tls_block, tls_block_size
+from parlib.uthread import Uthread
+from parlib.vcore import Vcore, max_vcores, proc_data, proc_info, vcores
+from syscalls import sys_change_to_m
+from lang import pause
+
+STACK_PAGES: u64 = 4
+K_LOCK: u32 = 1
+CAN_RCV_MSG: u32 = 4
+NOT_READY: u32 = 16                         # VcoreFlag.SCP_NOVCCTX
+
+
+def init_parlib() -> None:
+    """Called once, by thread 0, before main. Ends the process if there is no memory for it."""
+    prepare_vcore(0)
+    register_handler(EventType.EVENT, handle_indirection)
+    register_handler(EventType.SYSCALL, handle_call_done)
+    init_thread0_queue()
+    flags = vcores[0].data.flags
+    flags.or_(CAN_RCV_MSG)
+    # No system call between these two: one blocks the whole process, the other its thread.
+    while True:
+        before = flags.load()
+        if before & K_LOCK != 0:
+            pause()
+        elif flags.cas(before, before & ~NOT_READY):
+            break
+    set_parlib_ready()
+
+
+def prepare_vcore(vcoreid: u32) -> None:
+    """Stack (with a guard page below), thread-local block and mailboxes of a vcore."""
+    tls_pages = (tls_block_size() + PAGE_SIZE - 1) // PAGE_SIZE
+    memory = map_pages(1 + STACK_PAGES + tls_pages + 4)
+    make_guard(memory)
+    stack_top = memory + (1 + STACK_PAGES) * PAGE_SIZE
+    tp = init_tls_block(stack_top)
+    vcore = vcores[vcoreid]
+    vcore.id = vcoreid
+    vcore.vcpd = addr_of(proc_data().vcores[vcoreid])
+    vcore.mapping = addr_of(proc_info().vcoremap[vcoreid])
+    vcore.stack_top = stack_top
+    vcore.tp = tp
+    current = current_of(tp)
+    current.uthread = 0
+    current.vcore = addr_of(vcore)
+    pages = stack_top + tls_pages * PAGE_SIZE
+    data = vcore.data
+    init_ucq_mailbox(data.public_mbox, pages)
+    init_ucq_mailbox(data.private_mbox, pages + 2 * PAGE_SIZE)
+    data.vcore_stack = Uaddr(stack_top)
+    data.vcore_tls = Uaddr(tp)
+    data.vcore_entry = Uaddr(addr_of(vcore_start))
+    vcore.prepared = True
+
+
+def become_mcp(scheduler: Scheduler) -> None:
+    """Turn the process into an MCP under `scheduler`. The caller is thread 0; it goes on as a uthread of that scheduler.
+
+    Raises ENOMEM if not all vcores can be prepared; the process is an SCP still, then.
+    """
+    for vcoreid in range(max_vcores()):
+        if not vcores[vcoreid].prepared:
+            prepare_vcore(vcoreid)
+    init_preemption()
+    proc_data().res_req[u32(Resource.CORES)].amt_wanted.store(1)
+    sched.use_scheduler(scheduler)
+    sys_change_to_m()
+
+
+def handle_call_done(vcore: Vcore, msg: EventMsg) -> None:
+    """EV_SYSCALL. The call, at arg3, carries its uthread, which may free it as soon as it runs."""
+    if msg.arg3 == 0:
+        call_done_somewhere()
+        return
+    address = at(Syscall, msg.arg3).u_data
+    if address == 0:
+        call_done_somewhere()
+    else:
+        sched.current.runnable(at(Uthread, address))

@@ -1,0 +1,84 @@
+# SPDX-License-Identifier: LGPL-2.1-or-later
+"""MCS locks: waiters queue up and each spins on a word of its own, so a contended lock does not flood the memory system.
+
+McsLock is plain: for threads that nobody preempts, or that notifications may interrupt at any point. McsPdrLock has one node for each
+vcore, disables notifications, and recovers preempted vcores while it waits: the holder if known, else the one before us.
+"""
+
+from lang import ACQUIRE, RELAXED, RELEASE, Array, Atomic, addr_of, array, at, pause, struct, u32, u64
+from parlib.current import my_vcore
+from parlib.vcore import disable_notifs, enable_notifs, relax_for
+
+
+@struct(align=64)
+class McsNode:
+    next: Atomic[u64]                       # address of the node behind, or 0
+    waiting: Atomic[u32]
+
+
+@struct
+class McsLock:
+    tail: Atomic[u64]                       # address of the last node, 0: free
+
+    def lock(self, node: McsNode) -> None:
+        """`node` is the caller's until `unlock` with the same one."""
+        node.next.store(0, order=RELAXED)
+        node.waiting.store(u32(1), order=RELAXED)
+        before = self.tail.swap(addr_of(node))
+        if before == 0:
+            return
+        at(McsNode, before).next.store(addr_of(node), order=RELEASE)
+        while node.waiting.load(order=ACQUIRE) != 0:
+            pause()
+
+    def unlock(self, node: McsNode) -> None:
+        if node.next.load(order=ACQUIRE) == 0:
+            if self.tail.cas(addr_of(node), 0):
+                return
+            # Somebody has swapped itself in, and is about to say who it is.
+            while node.next.load(order=ACQUIRE) == 0:
+                pause()
+        at(McsNode, node.next.load()).waiting.store(u32(0), order=RELEASE)
+
+
+@struct
+class McsPdrLock:
+    tail: Atomic[u32]                       # 1 + id of the last vcore in the queue, 0: free
+    holder: Atomic[u32]                     # 1 + id of the vcore that holds it; a hint
+    nodes: Array[McsNode] = array(256)      # by vcore; `next` is 1 + id here
+
+    def lock(self) -> None:
+        disable_notifs()
+        mine = my_vcore().id
+        node = self.nodes[mine]
+        node.next.store(0, order=RELAXED)
+        node.waiting.store(u32(1), order=RELAXED)
+        before = self.tail.swap(mine + 1)
+        if before != 0:
+            self.nodes[before - 1].next.store(u64(mine + 1), order=RELEASE)
+            while node.waiting.load(order=ACQUIRE) != 0:
+                self.help_on(mine, before - 1)
+        self.holder.store(mine + 1, order=RELAXED)
+
+    def help_on(self, mine: u32, before: u32) -> None:
+        """A waiter's turn round its loop: see that those run who must before it can."""
+        holder = self.holder.load(order=RELAXED)
+        relax_for(before if holder == 0 or holder == mine + 1 else holder - 1)
+
+    def unlock(self) -> None:
+        mine = my_vcore().id
+        node = self.nodes[mine]
+        self.holder.store(u32(0), order=RELAXED)
+        if node.next.load(order=ACQUIRE) == 0 and self.tail.cas(mine + 1, 0):
+            enable_notifs()
+            return
+        while node.next.load(order=ACQUIRE) == 0:
+            relax_for(self.tail.load() - 1)
+        self.nodes[node.next.load() - 1].waiting.store(u32(0), order=RELEASE)
+        enable_notifs()
+
+    def __enter__(self) -> None:
+        self.lock()
+
+    def __exit__(self) -> None:
+        self.unlock()

@@ -1,0 +1,56 @@
+# SPDX-License-Identifier: LGPL-2.1-or-later
+"""PdrLock: a spinlock that detects and recovers a preempted holder.
+
+The word says which vcore holds it; a waiter never spins blindly, but sees to it that the holder runs. Notifications are off while it
+is held, so a holder is never interrupted for events, and stays on its vcore. For uthreads and vcore context alike.
+A critical section is short, does not block, makes no system call that may block, and touches populated memory only.
+"""
+
+from lang import ACQUIRE, RELAXED, RELEASE, Atomic, struct, u32
+from parlib.current import my_vcore
+from parlib.vcore import Vcore, disable_notifs, enable_notifs, relax_for
+
+FREE: u32 = 0
+
+
+@struct
+class PdrLock:
+    holder: Atomic[u32]                     # 1 + id of the vcore that holds it, or FREE
+
+    def lock(self) -> None:
+        disable_notifs()
+        self.lock_on(my_vcore())
+
+    def unlock(self) -> None:
+        self.holder.store(FREE, order=RELEASE)
+        enable_notifs()
+
+    def try_lock(self) -> bool:
+        disable_notifs()
+        if self.holder.cas(FREE, my_vcore().id + 1):
+            return True
+        enable_notifs()
+        return False
+
+    def lock_on(self, vcore: Vcore) -> None:
+        """For callers with notifications off already, in vcore context: `vcore` is theirs."""
+        if not self.holder.cas(FREE, vcore.id + 1, order=ACQUIRE):
+            self.wait_and_lock(vcore.id + 1)
+
+    def unlock_on(self) -> None:
+        """Undo `lock_on`."""
+        self.holder.store(FREE, order=RELEASE)
+
+    def wait_and_lock(self, mine: u32) -> None:
+        while True:
+            holder = self.holder.load(order=RELAXED)
+            if holder != FREE:
+                relax_for(holder - 1)
+            elif self.holder.cas(FREE, mine, order=ACQUIRE):
+                return
+
+    def __enter__(self) -> None:
+        self.lock()
+
+    def __exit__(self) -> None:
+        self.unlock()

@@ -1,0 +1,155 @@
+# SPDX-License-Identifier: LGPL-2.1-or-later
+"""Recovering what was on a vcore that the kernel took away: its uthread, and the messages that nobody would look at.
+
+A vcore preempted in vcore context, or whose uthread must not migrate, holds locks or half-done work: it is made to run, by
+giving it our core. Otherwise its uthread is stolen: UTHREAD_STEALING keeps it from starting meanwhile. No livelock: a vcore changes
+away "to come back" only while somebody steals from it or while its thread must not migrate, and both end once the other has run.
+"""
+
+from lang import RELAXED, SEQ_CST, addr_of, assign, fence, pause, u32
+from kern.abi.errno import Errno
+from kern.abi.event import EventFlag, EventMsg, EventQueue, EventType
+from kern.abi.proc import VcorePreemptData
+from parlib import sched
+from parlib.entry import vcore_restart
+from parlib.event import handle_mailbox, mailbox_is_empty, register_handler, want_kernel_event
+from parlib.machine import jump_to_stack
+from parlib.uthread import BY_KERNEL, Uthread, take_current
+from parlib.vcore import Vcore, change_vcore, max_vcores, notify_self, vcores
+
+K_LOCK: u32 = 1
+PREEMPTED: u32 = 2
+CAN_RCV_MSG: u32 = 4
+STEALING: u32 = 8
+NOT_STEALING: u32 = 0xffff_fff7
+
+preempt_queue = EventQueue()
+
+
+def init_preemption() -> None:
+    """Register for what the kernel tells of taken vcores. Before the process becomes an MCP."""
+    register_handler(EventType.VCORE_PREEMPT, handle_vcore_preempt)
+    register_handler(EventType.CHECK_MSGS, handle_check_msgs)
+    flags = EventFlag.SPAM_PUBLIC | EventFlag.VCORE_APPRO | EventFlag.VCORE_MUST_RUN | EventFlag.IPI | EventFlag.WAKEUP
+    preempt_queue.flags = u32(flags)
+    want_kernel_event(EventType.VCORE_PREEMPT, preempt_queue)
+    want_kernel_event(EventType.CHECK_MSGS, preempt_queue)
+    want_kernel_event(EventType.PREEMPT_PENDING, preempt_queue)
+
+
+def settled_flags(data: VcorePreemptData) -> u32:
+    """The vcore's flags, at a moment when the kernel is not changing its state."""
+    while True:
+        flags = data.flags.load()
+        if flags & K_LOCK == 0:
+            return flags
+        pause()
+
+
+def handle_vcore_preempt(vcore: Vcore, msg: EventMsg) -> None:
+    """EV_VCORE_PREEMPT: vcore arg2 was taken, or has changed away to come back."""
+    rem = msg.arg2
+    if rem == vcore.id or rem >= max_vcores():
+        return
+    theirs = vcores[rem]
+    data = theirs.data
+    if settled_flags(data) & PREEMPTED == 0:
+        return                              # it runs again
+    if data.notif_disabled.load() != 0:
+        change_to(vcore, rem)
+        return
+    if not start_stealing(data):
+        return                              # somebody else recovers it
+    if settled_flags(data) & PREEMPTED != 0 and data.notif_disabled.load() == 0:
+        uthread = theirs.current
+        if uthread is not None and uthread.dont_migrate.load() != 0:
+            data.flags.and_(NOT_STEALING)
+            change_to(vcore, rem)
+            return
+        if uthread is not None:
+            steal(theirs, uthread)
+    data.flags.and_(NOT_STEALING)
+    take_messages(vcore, rem)
+
+
+def start_stealing(data: VcorePreemptData) -> bool:
+    while True:
+        flags = settled_flags(data)
+        if flags & STEALING != 0:
+            return False
+        if data.flags.cas(flags, flags | STEALING):
+            return True
+
+
+def steal(theirs: Vcore, uthread: Uthread) -> None:
+    """Take the uthread that a preempted vcore was running, and give it to the 2LS. STEALING is set."""
+    theirs.current = None
+    assign(uthread.ctx, theirs.data.uthread_ctx)
+    assign(uthread.fp, theirs.data.preempt_anc)
+    uthread.saved = BY_KERNEL
+    sched.current.paused(uthread)
+    fence(SEQ_CST)
+
+
+def change_to(vcore: Vcore, rem: u32) -> None:
+    """Let vcore `rem` run on this core. Returns if it runs already, or when we are resumed; mostly it does not return."""
+    uthread = vcore.current
+    if vcore.data.flags.load() & STEALING != 0:
+        change_vcore(vcore, rem, False)
+        return
+    if uthread is not None and uthread.dont_migrate.load(order=RELAXED) != 0:
+        change_vcore(vcore, rem, False)
+        return
+    if uthread is not None:
+        take_current(vcore, uthread)
+        sched.current.paused(uthread)
+    draining = announce_leaving(vcore)
+    while change_vcore(vcore, rem, True) == u32(Errno.EAGAIN):
+        pause()
+    vcore.draining = draining
+
+
+# -- messages of others -------------------------------------------------------------------------------------------
+def handle_check_msgs(vcore: Vcore, msg: EventMsg) -> None:
+    """EV_CHECK_MSGS: look into the public mailbox of vcore arg2."""
+    if msg.arg2 != vcore.id and msg.arg2 < max_vcores():
+        take_messages(vcore, msg.arg2)
+
+
+def take_messages(vcore: Vcore, rem: u32) -> None:
+    """Handle a preempted vcore's public mailbox. May restart the calling vcore's stack."""
+    data = vcores[rem].data
+    while True:
+        flags = settled_flags(data)
+        if flags & PREEMPTED == 0:
+            return                          # it runs, and looks itself
+        # Senders turn to others from here on; what was sent before, we see.
+        if flags & CAN_RCV_MSG == 0 or data.flags.cas(flags, flags ^ CAN_RCV_MSG):
+            break
+    fence(SEQ_CST)
+    if mailbox_is_empty(data.public_mbox):
+        return
+    if vcore.draining != 0:
+        notify_self(vcore.id, EventMsg(ev_type=EventType.CHECK_MSGS, arg2=rem), False)
+        return
+    # A handler may not return, so this is done from the top of the stack, with a note of whose messages are half done.
+    vcore.draining = rem + 1
+    jump_to_stack(vcore.stack_top, addr_of(vcore_restart), addr_of(vcore))
+
+
+def continue_draining(vcore: Vcore) -> None:
+    """At the top of the stack: work through the mailbox that was noted, if any."""
+    if vcore.draining != 0:
+        handle_mailbox(vcore, vcores[vcore.draining - 1].data.public_mbox)
+        vcore.draining = 0
+
+
+def announce_leaving(vcore: Vcore) -> u32:
+    """Before giving up the core for good in a handler: whoever comes next shall finish the mailbox that we were draining.
+    What `vcore.draining` was."""
+    draining = vcore.draining
+    if draining != 0:
+        vcore.draining = 0
+        if not mailbox_is_empty(vcores[draining - 1].data.public_mbox):
+            notify_self(vcore.id, EventMsg(ev_type=EventType.CHECK_MSGS, arg2=draining - 1), False)
+    return draining

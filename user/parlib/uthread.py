@@ -1,0 +1,229 @@
+# SPDX-License-Identifier: LGPL-2.1-or-later
+"""Uthreads: what a 2LS schedules. Their structure, leaving one, running one, and how they end.
+
+A uthread leaves its vcore by `uthread_yield(callback, arg)`: notifications off, state saved, and then `callback` runs in vcore
+context, where it may hand the thread to others; from that moment it may run elsewhere and must not be touched.
+Whoever runs a uthread owns it; a saved one belongs to whoever holds it (a queue, a callback). No locks in here.
+Nothing here allocates; memory for threads is the 2LS's business.
+"""
+
+from typing import Callable, NoReturn
+
+from lang import RELAXED, Atomic, Error, Raises, Ref, addr_of, assign, at, compiler_fence, export, panic, struct, u32, u64
+from arch import user_abi
+from arch.abi import ContextFlag, FpState, UserContext
+from parlib import sched
+from parlib.current import Current, me, my_uthread, my_vcore
+from parlib.entry import run_vcore
+from parlib.machine import pop_context, pop_context_raw, restore_fp, switch_in, switch_out
+from parlib.vcore import Vcore, enter_vcore_context
+
+# How a uthread's context was saved, which decides how it is resumed.
+RUNNING: u32 = 0                            # not saved: it runs, or its context lies in its vcore's VCPD
+BY_ITSELF: u32 = 1                          # a software context in `ctx`, at a call of switch_out
+BY_KERNEL: u32 = 2                          # in `ctx` as the kernel left it, extended registers in `fp`
+
+JOINABLE: u32 = 0
+DETACHED: u32 = 1
+HAS_JOINER: u32 = 2
+EXITED: u32 = 3
+
+
+@struct(align=64)
+class Uthread:
+    ctx: UserContext                        # valid as `saved` says
+    next: Ref[Uthread] | None               # in the ready queue, or the waiters of one sync object
+    vars: u64                               # address of the Current in its thread-local block
+    yield_fn: Callable[[Uthread, u64], None]
+    yield_arg: u64
+    saved: u32
+    dont_migrate: Atomic[u32]
+    notif_depth: u32                        # nested disable_notifs
+    join_state: Atomic[u32]
+    joiner: Ref[Uthread] | None             # valid with HAS_JOINER
+    fn: Callable[[u64], Raises[None]]       # what it runs
+    arg: u64
+    result: u64                             # for the joiner
+    launches: u64                           # how often it was put on a vcore
+    memory: u64                             # the 2LS's: start of its mapping, 0 if it has none (thread 0)
+    tp: u64                                 # its thread pointer
+    stack_top: u64
+    id: u32
+    fp: FpState
+
+
+def no_callback(uthread: Uthread, arg: u64) -> None:
+    panic(f"uthread {uthread.id} yields without a callback")
+
+
+def no_function(arg: u64) -> None:
+    panic("a uthread without a function")
+
+
+thread0 = Uthread(yield_fn=no_callback, fn=no_function)
+
+
+def init_uthread(uthread: Uthread, stack_top: u64, tp: u64, vars: Current, fn: Callable[[u64], Raises[None]], arg: u64) -> None:
+    """Make it a fresh thread that will call fn(arg). Its thread-local block at `tp` is initialised already."""
+    user_abi.start_context(uthread.ctx, stack_top, tp)
+    uthread.saved = BY_ITSELF
+    uthread.next = None
+    uthread.dont_migrate.store(u32(0), order=RELAXED)
+    uthread.notif_depth = 0
+    uthread.join_state.store(JOINABLE, order=RELAXED)
+    uthread.joiner = None
+    uthread.yield_fn = no_callback
+    uthread.fn = fn
+    uthread.arg = arg
+    uthread.result = 0
+    uthread.launches = 0
+    uthread.stack_top = stack_top
+    uthread.tp = tp
+    uthread.vars = addr_of(vars)
+    vars.uthread = addr_of(uthread)
+
+
+# -- leaving ------------------------------------------------------------------------------------------------------
+def uthread_yield(callback: Callable[[Uthread, u64], None], arg: u64) -> None:
+    """Save the calling uthread and run `callback` on it in vcore context. Returns when somebody runs it again."""
+    uthread = my_uthread()
+    assert uthread.notif_depth == 0, "a uthread blocks with notifications disabled"
+    uthread.yield_fn = callback
+    uthread.yield_arg = arg
+    uthread.dont_migrate.store(u32(1), order=RELAXED)
+    compiler_fence()
+    vcore = my_vcore()
+    vcore.data.notif_disabled.store(u32(1), order=RELAXED)
+    switch_out(addr_of(uthread.ctx), vcore.stack_top, vcore.tp, addr_of(uthread_landing), addr_of(uthread))
+
+
+@export("uthread_landing")
+def uthread_landing(address: u64) -> None:
+    """In vcore context, after a uthread saved itself. Does not return."""
+    uthread = at(Uthread, address)
+    vcore = my_vcore()
+    vcore.current = None
+    uthread.saved = BY_ITSELF
+    uthread.dont_migrate.store(u32(0), order=RELAXED)
+    compiler_fence()
+    uthread.yield_fn(uthread, uthread.yield_arg)
+    run_vcore(vcore)
+
+
+# -- running ------------------------------------------------------------------------------------------------------
+def run_uthread(vcore: Vcore, uthread: Uthread) -> NoReturn:
+    """Leave vcore context for a saved uthread."""
+    assert uthread.saved != RUNNING, "a uthread is run twice"
+    at(Current, uthread.vars).vcore = addr_of(vcore)
+    vcore.current = uthread
+    uthread.launches += 1
+    saved = uthread.saved
+    uthread.saved = RUNNING
+    if saved == BY_ITSELF:
+        switch_in(addr_of(uthread.ctx), vcore.vcpd)
+    run_as_kernel_left_it(vcore, uthread)
+
+
+def run_as_kernel_left_it(vcore: Vcore, uthread: Uthread) -> NoReturn:
+    if uthread.ctx.flags & ContextFlag.FAULTED != 0:
+        uthread.saved = BY_KERNEL
+        vcore.current = None
+        sched.current.reflected_fault(uthread)
+        run_vcore(vcore)
+    restore_fp(addr_of(uthread.fp))
+    pop_context(addr_of(uthread.ctx), vcore.vcpd)
+
+
+def run_current(vcore: Vcore, uthread: Uthread) -> NoReturn:
+    """Resume the uthread that was interrupted on this vcore, whose context lies in the VCPD (extended registers in `fp`)."""
+    ctx = vcore.data.uthread_ctx
+    if ctx.flags & ContextFlag.FAULTED != 0:
+        take_current(vcore, uthread)
+        sched.current.reflected_fault(uthread)
+        run_vcore(vcore)
+    restore_fp(addr_of(uthread.fp))
+    pop_context(addr_of(ctx), vcore.vcpd)
+
+
+def run_current_raw(vcore: Vcore, uthread: Uthread) -> NoReturn:
+    """Resume a current uthread that must not migrate, to the point where it disables notifications or can be moved."""
+    data = vcore.data
+    ctx = data.uthread_ctx
+    assert ctx.flags & ContextFlag.FAULTED == 0, "a fault in a thread that cannot migrate"
+    # It shall come back by itself when it enables notifications: there may be events that we have not looked at.
+    data.notif_pending.store(u32(1))
+    restore_fp(addr_of(uthread.fp))
+    pop_context_raw(addr_of(ctx), vcore.vcpd)
+
+
+def take_current(vcore: Vcore, uthread: Uthread) -> None:
+    """Save the interrupted uthread of the calling vcore into itself; the caller has it now."""
+    assign(uthread.ctx, vcore.data.uthread_ctx)
+    uthread.saved = BY_KERNEL
+    vcore.current = None
+
+
+# -- a thread's life ----------------------------------------------------------------------------------------------
+@export("uthread_main")
+def uthread_main() -> None:
+    """Where a fresh uthread begins."""
+    uthread = my_uthread()
+    try:
+        uthread.fn(uthread.arg)
+    except Error as error:
+        panic(f"error leaves uthread {uthread.id}: {error.errno.name}: {error.message}")
+    uthread_exit()
+
+
+def uthread_exit() -> NoReturn:
+    """End the calling uthread. Its joiner gets `result`."""
+    uthread_yield(exit_callback, 0)
+    panic("an exited uthread runs")
+
+
+def exit_callback(uthread: Uthread, arg: u64) -> None:
+    if uthread.join_state.cas(JOINABLE, EXITED):
+        return                              # the joiner, or detacher, finds it so
+    if uthread.join_state.load() == HAS_JOINER:
+        joiner = uthread.joiner
+        uthread.join_state.store(EXITED)
+        if joiner is not None:
+            sched.current.runnable(joiner)
+        return
+    sched.current.exited(uthread)
+
+
+def uthread_join(uthread: Uthread) -> u64:
+    """Wait until it has exited; its result. The uthread is gone then. Exactly one thread may join."""
+    if uthread.join_state.load() != EXITED:
+        uthread_yield(join_callback, addr_of(uthread))
+    assert uthread.join_state.load() == EXITED, "joined before it exited"
+    result = uthread.result
+    sched.current.exited(uthread)
+    return result
+
+
+def join_callback(joiner: Uthread, address: u64) -> None:
+    target = at(Uthread, address)
+    target.joiner = joiner
+    if target.join_state.cas(JOINABLE, HAS_JOINER):
+        return                              # it may have exited and woken the joiner by now
+    state = target.join_state.load()
+    if state != EXITED:
+        panic(f"uthread {target.id} is joined twice, or was detached")
+    sched.current.runnable(joiner)
+
+
+def uthread_detach(uthread: Uthread) -> None:
+    """Nobody will join it; it vanishes when it exits."""
+    if uthread.join_state.cas(JOINABLE, DETACHED):
+        return
+    if uthread.join_state.load() != EXITED:
+        panic(f"uthread {uthread.id} is detached twice, or has a joiner")
+    sched.current.exited(uthread)
+
+
+@export("missed_notification")
+def missed_notification() -> None:
+    """Called by a thread that has just been resumed, when an event came before notifications were on."""
+    enter_vcore_context()

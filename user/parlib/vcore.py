@@ -1,0 +1,221 @@
+# SPDX-License-Identifier: LGPL-2.1-or-later
+"""Vcores as user land sees them: the cores that the kernel grants, one `Vcore` and one VcorePreemptData (VCPD) each.
+
+Everything that a vcore will ever need (transition stack, thread-local block, mailboxes) is prepared for all max_vcores before the
+process becomes an MCP, since nothing may be allocated in vcore context.
+Notifications: `disable_notifs` keeps the calling uthread on its vcore, uninterrupted by events; it nests. `enable_notifs` looks for what
+was missed in between.
+"""
+
+from lang import ACQUIRE, RELAXED, SEQ_CST, Atomic, Ref, addr_of, array, at, compiler_fence, fence, pause, struct, u32, u64
+from kern.abi.event import EventMsg, EventType
+from kern.abi.proc import MAX_VCORES, PROCDATA_ADDR, PROCINFO_ADDR, ProcData, ProcInfo, Resource, VcoreFlag, VcoreMapping, VcorePreemptData
+from kern.abi.syscall import Syscall
+from parlib.current import me, my_uthread, my_vcore
+from parlib.uthread import Uthread
+from syscalls import submit_change_vcore, submit_poke_ksched, submit_self_notify, submit_vc_entry
+
+RELAX_LIMIT: u32 = 1000                     # spins before a waiter looks for preempted vcores
+PREEMPTED: u32 = 2                          # VcoreFlag.PREEMPTED
+K_LOCK: u32 = 1                             # VcoreFlag.K_LOCK
+
+
+@struct(align=64)
+class Vcore:
+    """The user's side of a vcore. Written by whoever runs on it, except `current`, which a stealer takes away."""
+    current: Ref[Uthread] | None            # 0: the uthread that it runs, or ran when it was interrupted
+    vcpd: u64                               # 8: address of its VcorePreemptData
+    mapping: u64                            # 16: address of its VcoreMapping
+    stack_top: u64                          # 24: of the transition stack
+    tp: u64                                 # 32: its thread pointer
+    id: u32                                 # 40
+    draining: u32                           # 44: 1 + id of the vcore whose public mailbox it is working through, or 0
+    spins: u32
+    prepared: bool
+    entries: u64                            # times that vcore context was entered from the kernel
+    change_call: Syscall                    # of change_vcore: it must not lie on the stack, which restarts
+
+    @property
+    def data(self) -> VcorePreemptData:
+        return at(VcorePreemptData, self.vcpd)
+
+    @property
+    def map(self) -> VcoreMapping:
+        return at(VcoreMapping, self.mapping)
+
+
+vcores = array(256, Vcore)                  # MAX_VCORES
+
+
+def proc_info() -> ProcInfo:
+    return at(ProcInfo, PROCINFO_ADDR)
+
+
+def proc_data() -> ProcData:
+    return at(ProcData, PROCDATA_ADDR)
+
+
+def max_vcores() -> u32:
+    """Vcores that the process may ever get."""
+    return proc_info().max_vcores
+
+
+def num_vcores() -> u32:
+    """Vcores mapped now; 0 as long as the process is an SCP."""
+    return proc_info().num_vcores
+
+
+def is_mcp() -> bool:
+    return proc_info().is_mcp != 0
+
+
+def vcore_is_mapped(vcoreid: u32) -> bool:
+    return proc_info().vcoremap[vcoreid].valid != 0
+
+
+def vcore_is_preempted(vcoreid: u32) -> bool:
+    return vcores[vcoreid].data.flags.load(order=ACQUIRE) & PREEMPTED != 0
+
+
+def pcore_of(vcoreid: u32) -> u32:
+    """The physical core that a vcore has, or had last. Consistent with the kernel's maps."""
+    info = proc_info()
+    while True:
+        before = info.coremap_seqctr.load(order=ACQUIRE)
+        pcore = info.vcoremap[vcoreid].pcoreid
+        fence(ACQUIRE)
+        if before % 2 == 0 and info.coremap_seqctr.load() == before:
+            return pcore
+        pause()
+
+
+def vcoreid_now() -> u32:
+    """The vcore that runs the caller, at this moment."""
+    disable_notifs()
+    vcoreid = my_vcore().id
+    enable_notifs()
+    return vcoreid
+
+
+# -- notifications ------------------------------------------------------------------------------------------------
+def disable_notifs() -> None:
+    """Keep the calling uthread on its vcore, and events away from it. Nests. Nothing to do in vcore context."""
+    if me.mine.uthread == 0:
+        return
+    uthread = my_uthread()
+    # Only a thread that cannot migrate may read which vcore it is on.
+    uthread.dont_migrate.store(u32(1), order=RELAXED)
+    compiler_fence()
+    uthread.notif_depth += 1
+    my_vcore().data.notif_disabled.store(u32(1), order=RELAXED)
+    compiler_fence()
+
+
+def enable_notifs() -> None:
+    """Undo one `disable_notifs`; the last one looks for events that came in between."""
+    if me.mine.uthread == 0:
+        return
+    uthread = my_uthread()
+    uthread.notif_depth -= 1
+    if uthread.notif_depth > 0:
+        return
+    data = my_vcore().data
+    compiler_fence()
+    # In this order: with notifications on and DONT_MIGRATE still set, an event would find a thread that it cannot move.
+    uthread.dont_migrate.store(u32(0), order=RELAXED)
+    compiler_fence()
+    data.notif_disabled.store(u32(0))       # and a full fence
+    if data.notif_pending.load(order=RELAXED) != 0:
+        enter_vcore_context()
+
+
+def enter_vcore_context() -> None:
+    """Have the kernel interrupt the calling thread for vcore context, as a notification would. Returns when it is resumed."""
+    call = Syscall()
+    submit_vc_entry(call)
+    wait_spinning(call)
+
+
+def wait_spinning(call: Syscall) -> None:
+    """For calls that finish at once: wait until the kernel is through with the structure."""
+    while call.flags.load(order=ACQUIRE) & 9 != 1:
+        pause()
+
+
+def notify_self(vcoreid: u32, msg: EventMsg, private: bool) -> None:
+    """Post a message into a mailbox of one of our vcores, and notify it."""
+    call = Syscall()
+    submit_self_notify(call, vcoreid, msg, private)
+    wait_spinning(call)
+
+
+# -- asking for cores ---------------------------------------------------------------------------------------------
+def request_vcores(total: u32) -> None:
+    """Ask for `total` vcores in all, if fewer were asked for. They come, or not, whenever the kernel has them."""
+    wanted = u64(min(total, max_vcores()))
+    amount = ptr_amount()
+    while True:
+        before = amount.load(order=RELAXED)
+        if before >= wanted:
+            return
+        if amount.cas(before, wanted):
+            break
+    poke_kernel()
+
+
+def ptr_amount() -> Atomic[u64]:
+    return proc_data().res_req[u32(Resource.CORES)].amt_wanted
+
+
+def poke_kernel() -> None:
+    call = Syscall()
+    submit_poke_ksched(call, u32(Resource.CORES))
+    wait_spinning(call)
+
+
+def want_one_less() -> None:
+    """Before giving a core back: otherwise the kernel takes us to have changed our mind."""
+    amount = ptr_amount()
+    while True:
+        before = amount.load(order=RELAXED)
+        # More may be wanted than we ever got; what counts is to want less than we have.
+        less = min(before, u64(num_vcores()))
+        if before == 0 or amount.cas(before, less - 1 if less > 0 else u64(0)):
+            return
+
+
+# -- waiting for others -------------------------------------------------------------------------------------------
+def change_vcore(vcore: Vcore, target: u32, come_back_fresh: bool) -> u32:
+    """Make this core vcore `target`. Notifications are disabled. With `come_back_fresh` success does not return; otherwise
+    it returns when this vcore is resumed. An Errno, 0 for success."""
+    call = vcore.change_call
+    call.err = 0
+    call.flags.store(u32(0), order=RELAXED)
+    submit_change_vcore(call, target, come_back_fresh)
+    wait_spinning(call)
+    return call.err
+
+
+def ensure_vcore_runs(vcoreid: u32) -> None:
+    """If that vcore was preempted, let it run in our place, and return when we are resumed. Notifications are disabled."""
+    vcore = my_vcore()
+    if vcoreid < max_vcores() and vcoreid != vcore.id:
+        if vcore_is_preempted(vcoreid):
+            change_vcore(vcore, vcoreid, False)
+        return
+    for other in range(max_vcores()):
+        if other != vcore.id and vcore_is_preempted(other):
+            change_vcore(vcore, other, False)
+
+
+def relax_for(vcoreid: u32) -> None:
+    """Once round a loop that waits for another vcore (an impossible id: for any). With notifications on, a preemption's
+    message finds us anyway; with them off we have to look."""
+    pause()
+    if me.mine.uthread != 0 and my_uthread().notif_depth == 0:
+        return
+    vcore = my_vcore()
+    vcore.spins += 1
+    if vcore.spins >= RELAX_LIMIT:
+        vcore.spins = 0
+        ensure_vcore_runs(vcoreid)

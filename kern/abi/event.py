@@ -8,7 +8,7 @@ Every vcore has two default mailboxes, public (may be drained by others when it 
 
 from enum import IntEnum, IntFlag
 
-from lang import Array, Atomic, Uaddr, array, struct, u8, u16, u32, u64
+from lang import Array, Atomic, Uaddr, array, struct, u16, u32, u64
 
 NR_EVENT_TYPES: u32 = 50                    # static types below 25, the process' own from FIRST_DYNAMIC_EVENT
 FIRST_DYNAMIC_EVENT: u32 = 25

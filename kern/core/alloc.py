@@ -11,9 +11,10 @@ References to processes here are not counted: `forget` clears them while the sch
 
 from typing import Literal
 
-from lang import Array, Error, Ref, Span, array, struct, u32, u64
+from lang import Error, Ref, Span, array, struct, u32, u64
 from arch import smp
 from kern.abi.errno import Errno
+from kern.boot.main import inits
 from kern.abi.proc import MAX_CORES, MAX_VCORES
 from kern.lib.list import IntrusiveList, ListLink
 from kern.mm.shootdown import relax
@@ -54,6 +55,7 @@ def max_vcores() -> u32:
     return 1 if is_single_core() else min(smp.core_count() - 1, MAX_VCORES)
 
 
+@inits
 def init_alloc() -> None:
     """Once, when all cores are up."""
     first: u32 = 0 if is_single_core() else 1

@@ -16,7 +16,7 @@ from kern.abi.proc import ProcState, Resource
 from kern.core import alloc
 from kern.core.kmsg import Kind, send_kmsg
 from kern.core.percore import core
-from kern.lib.list import IntrusiveList, ListLink
+from kern.lib.list import IntrusiveList
 from kern.proc.preempt import preempt_core
 from kern.proc.proc import Proc, proc_get, proc_put
 from kern.proc.run import deschedule_scp, run_s
@@ -37,7 +37,7 @@ mcps = IntrusiveList[Proc, Literal["mcp_link"]]()
 pokes = Atomic[u32](0)
 pass_number: u64 = 0
 mcp_turn: bool = False                      # with one core: whose turn it is
-tick = Alarm(handler=on_tick)
+tick = Alarm()
 
 
 # What the process code calls
@@ -168,6 +168,7 @@ def look_at_core_0(a0: u64, a1: u64, a2: u64) -> None:
 def arm_tick() -> None:
     """On core 0: tick once more if there is contention."""
     if not tick.is_set and someone_waits():
+        tick.handler = on_tick
         set_alarm_on(0, tick, now_ns() + TICK_NS)
 
 

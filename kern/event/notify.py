@@ -7,7 +7,6 @@ No locks.
 """
 
 from lang import SEQ_CST, addr_of, assign, fence, u32, u64
-from kern.abi.proc import NO_CORE
 from kern.core.kmsg import Kind, send_kmsg
 from kern.core.percore import core
 from kern.proc.proc import Proc

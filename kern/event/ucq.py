@@ -8,9 +8,10 @@ Locks: the process' `ucq_lock`, a sleeping lock, only to change pages; growing t
 
 from lang import Uaddr, as_bytes, offsetof, sizeof, u64
 from kern.abi.event import UCQ_PAGE_SIZE, UCQ_SLOTS, EventMsg, Ucq, UcqPage, UcqSlot
+from kern.abi.mman import MapFlags, Prot
 from kern.debug import log
-from kern.mm.mmap import map_anonymous
-from kern.mm.umem import add_u64, copy_struct_out, load_u32, store_u32, store_u64, swap_u64
+from kern.mm.mmap import mm_map
+from kern.mm.umem import add_u64, load_u32, store_u32, store_u64, swap_u64, write_bytes
 from kern.proc.proc import Proc
 
 SLOT_MASK: u64 = 4095

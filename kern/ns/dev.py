@@ -7,6 +7,7 @@ The mount table is made once at boot and never changes; so it needs no lock. Its
 from abc import ABC, abstractmethod
 
 from lang import Error, Ref, Registry, array, panic, struct, u64
+from kern.boot.main import inits
 from kern.ns.node import Node
 
 MAX_MOUNTS: u64 = 16
@@ -33,6 +34,7 @@ class Mount:
 mounts = array(MAX_MOUNTS, Mount)
 
 
+@inits
 def mount_devices() -> None:
     """Attach every device at its place. Once, at boot, after the root archive was found."""
     for i in range(len(devices)):

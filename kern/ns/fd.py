@@ -5,7 +5,7 @@ Every slot holds one reference to its channel. Once closed for good (the process
 Locks: the table's `lock` is a leaf; channels are closed outside it, since that may block.
 """
 
-from lang import Array, Error, Ref, array, i32, struct, u32
+from lang import Array, Error, Ref, array, i32, struct
 from kern.abi.errno import Errno
 from kern.abi.file import MAX_FDS
 from kern.ns.chan import Chan, chan_get, chan_put

@@ -12,15 +12,15 @@ Locks: `lock` (a plain spinlock, never taken in interrupt handlers) comes after 
 
 from typing import Literal
 
-from lang import Atomic, Error, Paddr, Ref, Span, Text, array, free, i32, panic, struct, text, u32, u64
+from lang import Atomic, Error, Paddr, Ref, Span, Text, array, free, i32, panic, struct, text, Uaddr, u32, u64
 from arch.abi import FpState, UserContext
 from arch import mmu
 from kern.abi.errno import Errno
-from kern.abi.proc import FIRST_PID, MAX_PID, ProcData, ProcInfo, ProcState, VcoreFlag, VcorePreemptData
+from kern.abi.proc import FIRST_PID, MAX_PID, PROCDATA_ADDR, PROCINFO_ADDR, ProcData, ProcInfo, ProcState, VcoreFlag, VcorePreemptData
 from kern.core.alloc import Provision
 from kern.core.sched import SchedEntry
 from kern.lib.list import IntrusiveList, ListLink
-from kern.mm.pages import free_pages
+from kern.mm.pages import PAGE_SIZE, free_pages
 from kern.mm.vmr import VmSpace, destroy_vm
 from kern.ns.fd import FdTable
 from kern.sync.condvar import CondVar
@@ -51,8 +51,10 @@ class Proc:
     vm: VmSpace
     info: Ref[ProcInfo]
     data: Ref[ProcData]
-    shared_pages: Paddr                     # physical home of info, then data
-    shared_order: u32
+    info_page: Paddr                        # physical homes of the two, contiguous
+    data_page: Paddr
+    info_order: u32
+    data_order: u32
     is_mcp: bool
     kills_machine: bool                     # the first process: when it ends the machine powers off
     exit_code: i32
@@ -62,6 +64,7 @@ class Proc:
     # An SCP's context while it has no core
     scp_ctx: UserContext
     scp_fp: FpState
+    has_fp: bool                            # scp_fp was saved; before, extended registers start fresh
 
     # vcores, under `lock`
     max_vcores: u32
@@ -161,13 +164,22 @@ def proc_put(p: Proc) -> None:
 def release(p: Proc) -> None:
     """Nobody knows the process any more: its memory, and then its pid, are free."""
     destroy_vm(p)
+    hide_area(p, PROCINFO_ADDR, p.info_page, p.info_order)
+    hide_area(p, PROCDATA_ADDR, p.data_page, p.data_order)
     mmu.destroy_space(p.space)
     forget_pid(p)
-    if u64(p.shared_pages) != 0:
-        free_pages(p.shared_pages, p.shared_order)
     if len(p.vcores) > 0:
         free(p.vcores)
     free(p)
+
+
+def hide_area(p: Proc, address: u64, page: Paddr, order: u32) -> None:
+    """Free an area shared with the process, if it was made."""
+    if u64(page) == 0:
+        return
+    for offset in range(u64(0), PAGE_SIZE << order, PAGE_SIZE):
+        mmu.unmap_page(p.space, Uaddr(address + offset))
+    free_pages(page, order)
 
 
 # Pids

@@ -35,7 +35,10 @@ def run_s(p: Proc) -> bool:
         p.info.vcoremap[0].resume_ticks = cycle_counter()
         proc_get(p)
         set_owning_proc(p, 0)
-    context.restore_fp(p.scp_fp)
+    if p.has_fp:
+        context.restore_fp(p.scp_fp)
+    else:
+        context.init_fp()
     core.mine.cur_ctx = choose_scp_context(p)
     return True
 
@@ -63,6 +66,7 @@ def save_scp(p: Proc) -> None:
     if addr_of(ctx) != addr_of(p.scp_ctx):
         assign(p.scp_ctx, ctx)
     context.save_fp(p.scp_fp)
+    p.has_fp = True
 
 
 def unmap_scp(p: Proc) -> None:

@@ -32,7 +32,7 @@ def handle_syscall(ctx: UserContext, calls: u64, count: u64) -> None:
     try:
         check_word(Uaddr(calls), 8)
         read_bytes(as_bytes(call), Uaddr(calls))
-    except Error as e:
+    except Error:
         # There is nowhere to put an answer.
         kill(p, "system call with a bad structure")
         return

@@ -1,0 +1,251 @@
+# SPDX-License-Identifier: GPL-2.0-or-later
+"""/dev/cons, the console, and /dev/consctl, which sets how it behaves.
+
+Cooked, as at start, it echoes and hands over whole lines: backspace and Ctrl-U edit, Ctrl-D is the end of file. Raw, every byte
+comes at once and unechoed. Ctrl-C ends the foreground processes if there are any; without, it discards the line (cooked)
+or is a byte like any other (raw).
+consctl takes words: `raw`, `cooked`, and `fg PID...` for the foreground processes, `fg` alone for none.
+Locks: `input.lock`, taken in the port's interrupt handler; the port's own lock comes after it. `output` is a sleeping lock for
+whole writes.
+"""
+
+from lang import Error, Span, array, i32, u8, u64
+from arch import cpu, serial
+from kern.abi.errno import Errno
+from kern.abi.file import OpenMode
+from kern.core.kmsg import Kind, send_kmsg
+from kern.dev.chardev import CharDev, char_devices
+from kern.ns.transfer import Transfer
+from kern.proc.destroy import proc_destroy
+from kern.proc.proc import find_proc, proc_put
+from kern.sync.abort import AbortableSleep
+from kern.sync.condvar import CondVar
+from kern.sync.kthread import current_kthread
+from kern.sync.qlock import QLock
+
+READY_SIZE: u64 = 4096
+LINE_SIZE: u64 = 1024
+MAX_FOREGROUND: u64 = 16
+INTERRUPTED_EXIT_CODE: i32 = 130
+
+CTRL_C: u8 = 3
+CTRL_D: u8 = 4
+BACKSPACE: u8 = 8
+CTRL_U: u8 = 21
+DELETE: u8 = 127
+
+input = CondVar()
+output = QLock()
+ready = array(READY_SIZE, u8)               # what readers may have, a ring
+ready_start: u64 = 0
+ready_used: u64 = 0
+line = array(LINE_SIZE, u8)                 # the line being typed
+line_used: u64 = 0
+ended: bool = False                         # Ctrl-D on an empty line, for one read
+raw: bool = False
+foreground = array(MAX_FOREGROUND, i32)
+foreground_count: u64 = 0
+
+
+def take_byte(byte: u8) -> None:
+    """A byte was typed. From the port's interrupt handler."""
+    with input.lock.irqs_off():
+        if byte == CTRL_C and foreground_count > 0:
+            echo("^C\n")
+            for i in range(foreground_count):
+                send_kmsg(0, end_process, u64(foreground[i]), 0, 0, Kind.ROUTINE)
+        elif raw:
+            make_ready(byte)
+        else:
+            edit(byte)
+        input.broadcast()
+
+
+def edit(byte: u8) -> None:
+    """Cooked mode. Caller holds: `input.lock`."""
+    global line_used, ended
+    if byte == ord("\r") or byte == ord("\n"):
+        echo("\n")
+        commit()
+        make_ready(ord("\n"))
+    elif byte == CTRL_D:
+        if line_used == 0:
+            ended = True
+        commit()
+    elif byte == BACKSPACE or byte == DELETE:
+        erase(1)
+    elif byte == CTRL_U:
+        erase(line_used)
+    elif byte == CTRL_C:
+        echo("^C\n")
+        line_used = 0
+    elif (byte >= 32 or byte == ord("\t")) and line_used < LINE_SIZE:
+        line[line_used] = byte
+        line_used += 1
+        echo(line[line_used - 1:line_used])
+
+
+def erase(count: u64) -> None:
+    """Take characters off the line's end; bytes that continue a UTF-8 character go with it."""
+    global line_used
+    for _ in range(count):
+        if line_used == 0:
+            return
+        line_used -= 1
+        while line_used > 0 and (line[line_used] & 0xc0) == 0x80:
+            line_used -= 1
+        echo("\b \b")
+
+
+def commit() -> None:
+    """The line is the readers' now."""
+    global line_used
+    for i in range(line_used):
+        make_ready(line[i])
+    line_used = 0
+
+
+def make_ready(byte: u8) -> None:
+    """Room is not made for what nobody reads."""
+    global ready_used
+    if ready_used < READY_SIZE:
+        ready[(ready_start + ready_used) % READY_SIZE] = byte
+        ready_used += 1
+
+
+def echo(data: str) -> None:
+    if data == "\n":
+        serial.put("\r\n")
+    else:
+        serial.put(data)
+
+
+def end_process(pid: u64, a1: u64, a2: u64) -> None:
+    """Routine message: Ctrl-C was typed for this process."""
+    current_kthread().become_ktask("ctrl-c")
+    cpu.irqs_on()
+    p = find_proc(i32(pid))
+    if p is not None:
+        proc_destroy(p, INTERRUPTED_EXIT_CODE)
+        proc_put(p)
+    cpu.irqs_off()
+
+
+def wait_input(into: Span[u8], block: bool) -> u64:
+    """Take what is ready, a line at most when cooked; 0 is the end of file."""
+    with AbortableSleep(cv=input) as sleep:
+        with input.lock.irqs_off() as held:
+            while ready_used == 0:
+                if take_end():
+                    return 0
+                if not block:
+                    raise Error(Errno.EAGAIN, "nothing was typed")
+                sleep.check()
+                input.wait(held)
+            return take_ready(into)
+
+
+def take_end() -> bool:
+    global ended
+    was = ended
+    ended = False
+    return was
+
+
+def take_ready(into: Span[u8]) -> u64:
+    """Caller holds: `input.lock`."""
+    global ready_start, ready_used
+    count: u64 = 0
+    while count < len(into) and ready_used > 0:
+        byte = ready[ready_start]
+        ready_start = (ready_start + 1) % READY_SIZE
+        ready_used -= 1
+        into[count] = byte
+        count += 1
+        if byte == ord("\n") and not raw:
+            break
+    return count
+
+
+def put_output(data: Span[u8]) -> None:
+    """To the terminal, which wants a carriage return before a line feed."""
+    start: u64 = 0
+    for i in range(len(data)):
+        if data[i] == ord("\n"):
+            if i > start:
+                serial.put(data[start:i])
+            serial.put("\r\n")
+            start = i + 1
+    if len(data) > start:
+        serial.put(data[start:])
+
+
+@char_devices
+class Cons(CharDev):
+    name: str = "cons"
+
+    def start(self) -> None:
+        serial.on_input(take_byte)
+
+    def read(self, io: Transfer, offset: u64, mode: OpenMode) -> u64:
+        if io.left == 0:
+            return 0
+        chunk = array(256, u8)
+        count = wait_input(chunk[:min(256, io.left)], OpenMode.NONBLOCK not in mode)
+        return io.give(chunk[:count])
+
+    def write(self, io: Transfer, offset: u64, mode: OpenMode) -> u64:
+        chunk = array(512, u8)
+        with output:
+            while io.left > 0:
+                count = io.take(chunk[0:512])
+                put_output(chunk[:count])
+        return io.done
+
+
+@char_devices
+class ConsCtl(CharDev):
+    name: str = "consctl"
+
+    def read(self, io: Transfer, offset: u64, mode: OpenMode) -> u64:
+        return 0
+
+    def write(self, io: Transfer, offset: u64, mode: OpenMode) -> u64:
+        chunk = array(256, u8)
+        count = io.take(chunk[0:256])
+        obey(chunk[:count])
+        return count
+
+
+def obey(command: str) -> None:
+    """One command. Raises EINVAL."""
+    global raw
+    word, rest = command.strip().split1(" ")
+    if word == "fg":
+        set_foreground(rest.strip())
+        return
+    if word != "raw" and word != "cooked":
+        raise Error(Errno.EINVAL, f"consctl takes raw, cooked and fg, not {word}")
+    with input.lock.irqs_off():
+        raw = word == "raw"
+        if raw:
+            commit()
+
+
+def set_foreground(pids: str) -> None:
+    global foreground_count
+    found = array(MAX_FOREGROUND, i32)
+    count: u64 = 0
+    rest = pids
+    while rest and count < MAX_FOREGROUND:
+        word, rest = rest.split1(" ")
+        if word:
+            pid = u64(word)
+            if pid > 32767:
+                raise Error(Errno.EINVAL, f"no process can have the id {pid}")
+            found[count] = i32(pid)
+            count += 1
+    with input.lock.irqs_off():
+        for i in range(count):
+            foreground[i] = found[i]
+        foreground_count = count

@@ -1,0 +1,67 @@
+# SPDX-License-Identifier: GPL-2.0-or-later
+"""Pipes: one queue of bytes of 64 KiB with two channels, the reading and the writing end.
+
+The end of file, and EPIPE, come when the last channel of the other end is closed.
+Locks: the byte queue's own.
+"""
+
+from lang import Error, array, free, new, u8, u64
+from kern.abi.file import FileKind, OpenMode, Stat
+from kern.ns.byte_queue import ByteQueue
+from kern.ns.chan import Chan, chan_put, new_chan
+from kern.ns.node import Node
+from kern.ns.transfer import Transfer
+
+CAPACITY: u64 = 64 * 1024
+
+
+class PipeNode(Node):
+    kind: FileKind = FileKind.PIPE
+    queue: ByteQueue
+
+    def opened(self, mode: OpenMode) -> None:
+        self.queue.end_opened(OpenMode.WRITE in mode)
+
+    def closed(self, mode: OpenMode) -> None:
+        self.queue.end_closed(OpenMode.WRITE in mode)
+
+    def read(self, io: Transfer, offset: u64, mode: OpenMode) -> u64:
+        return self.queue.read(io, OpenMode.NONBLOCK not in mode)
+
+    def write(self, io: Transfer, offset: u64, mode: OpenMode) -> u64:
+        return self.queue.write(io, OpenMode.NONBLOCK not in mode)
+
+    def stat(self, into: Stat) -> None:
+        into.mode = 0o600
+        into.nlink = 1
+
+    def size(self) -> u64:
+        return self.queue.used
+
+    def release(self) -> None:
+        free(self.queue.data)
+        free(self)
+
+
+def new_pipe() -> tuple[Chan, Chan]:
+    """(reading end, writing end), each with a reference for the caller."""
+    data = new(array(CAPACITY, u8))
+    try:
+        node = new(PipeNode)
+    except Error:
+        free(data)
+        raise
+    node.queue.data = data
+    node.refs.init(1)
+    node.get()
+    try:
+        reader = new_chan(node, OpenMode.READ, "")
+    except Error:
+        node.put()
+        raise
+    try:
+        writer = new_chan(node, OpenMode.WRITE, "")
+    except Error:
+        chan_put(reader)
+        raise
+    return reader, writer

@@ -1,0 +1,305 @@
+# SPDX-License-Identifier: GPL-2.0-or-later
+"""/proc: what the kernel knows, as text. Every read of a file makes its text anew.
+
+/proc/uptime    seconds since boot, seconds that cores were idle, summed
+/proc/meminfo   MemTotal and MemFree in kB
+/proc/cores     a line for each core: id, state, pid and vcore that run there (or -), whom it is allocated and provisioned to
+                (or -), milliseconds idle, name of the process
+/proc/cmdline   what the kernel was booted with
+/proc/log       the kernel's log
+/proc/N/status  a line `name: value` for each fact about process N
+No locks of its own; what is shown may have changed since.
+"""
+
+from lang import Error, Sink, Span, array, copy_bytes, cycle_counter, free, i32, new, text, u8, u32, u64
+from arch import smp, timer
+from kern.abi.errno import Errno
+from kern.abi.file import DirEntry, FileKind, OpenMode, Stat
+from kern.boot.cmdline import command_line
+from kern.core.alloc import CoreView, view_core
+from kern.core.percore import core
+from kern.debug.log import read_log
+from kern.mm.pages import free_bytes, total_bytes
+from kern.ns.dev import Dev, devices
+from kern.ns.node import Node, set_entry
+from kern.ns.transfer import Transfer
+from kern.proc.proc import Proc, find_proc, get_proc, next_proc, proc_put
+from kern.time.clock import NS_PER_MS, NS_PER_SEC, now_ns
+
+LOG_SIZE: u64 = 65536
+
+
+class Page(Sink):
+    """A text in the heap; what does not fit is cut off."""
+    bytes: Span[u8]
+    used: u64
+
+    def put(self, data: str) -> None:
+        count = min(len(data), len(self.bytes) - self.used)
+        copy_bytes(self.bytes[self.used:self.used + count], data[:count])
+        self.used += count
+
+
+class TextFile(Node):
+    """A file whose contents `show` writes. `room` is at least as much as it may write."""
+
+    def show(self, out: Page) -> None:
+        pass
+
+    def room(self) -> u64:
+        return 4096
+
+    def read(self, io: Transfer, offset: u64, mode: OpenMode) -> u64:
+        page = Page()
+        page.bytes = new(array(self.room(), u8))
+        try:
+            self.show(page)
+            return io.give_from(page.bytes[:page.used], offset)
+        finally:
+            free(page.bytes)
+
+    def opened(self, mode: OpenMode) -> None:
+        if OpenMode.WRITE in mode:
+            raise Error(Errno.EACCES, "the file can only be read")
+
+    def stat(self, into: Stat) -> None:
+        into.dev = 4
+        into.mode = 0o444
+        into.nlink = 1
+
+
+class Uptime(TextFile):
+    def show(self, out: Page) -> None:
+        idle: u64 = 0
+        now = now_ns()
+        for id in range(smp.core_count()):
+            idle += idle_ns(id, now)
+        out.print(f"{now // NS_PER_SEC}.{now // 10_000_000 % 100:02} {idle // NS_PER_SEC}.{idle // 10_000_000 % 100:02}\n")
+
+
+def idle_ns(id: u32, now: u64) -> u64:
+    info = core[id]
+    since = info.idle_since_ns
+    return info.idle_ns + (now - since if since != 0 and since < now else 0)
+
+
+class Meminfo(TextFile):
+    def show(self, out: Page) -> None:
+        out.print(f"MemTotal: {total_bytes() // 1024} kB\nMemFree: {free_bytes() // 1024} kB\n")
+
+
+class Cores(TextFile):
+    def room(self) -> u64:
+        return u64(smp.core_count()) * 128
+
+    def show(self, out: Page) -> None:
+        now = now_ns()
+        for id in range(smp.core_count()):
+            show_core(out, id, now)
+
+
+def show_core(out: Page, id: u32, now: u64) -> None:
+    view = CoreView()
+    view_core(id, view)
+    out.print(f"{id} ")
+    owner = owner_of(id)
+    if owner is None:
+        out.print(f"{'idle' if core[id].idle_since_ns != 0 else 'kernel'} - - ")
+    else:
+        out.print(f"user {owner.pid} {core[id].owning_vcoreid} ")
+    put_pid(out, view.alloc_pid)
+    put_pid(out, view.prov_pid)
+    out.print(f"{idle_ns(id, now) // NS_PER_MS} ")
+    if owner is None:
+        out.put("-\n")
+    else:
+        out.print(f"{owner.name}\n")
+        proc_put(owner)
+
+
+def put_pid(out: Page, pid: u32) -> None:
+    if pid == 0:
+        out.put("- ")
+    else:
+        out.print(f"{pid} ")
+
+
+def owner_of(id: u32) -> Proc | None:
+    """Who owns another core, with a reference. The processes are searched: the core's own pointer may go stale under us."""
+    p = next_proc(0)
+    while p is not None:
+        entry = p.info.pcoremap[id]
+        if entry.valid != 0 and entry.vcoreid < p.max_vcores and p.info.vcoremap[entry.vcoreid].valid != 0:
+            return p
+        pid = p.pid
+        proc_put(p)
+        p = next_proc(pid)
+    return None
+
+
+class Cmdline(TextFile):
+    def show(self, out: Page) -> None:
+        out.put(command_line)
+        out.put("\n")
+
+
+class LogFile(TextFile):
+    def room(self) -> u64:
+        return LOG_SIZE
+
+    def show(self, out: Page) -> None:
+        out.used = read_log(out.bytes, 0)
+
+
+class Status(TextFile):
+    pid: i32
+
+    def show(self, out: Page) -> None:
+        p = get_proc(self.pid)
+        out.print(f"name: {p.name}\npid: {p.pid}\nppid: {p.ppid}\nstate: {p.state}\n")
+        out.print(f"kind: {'MCP' if p.is_mcp else 'SCP'}\nvcores: {p.info.num_vcores}\nmax_vcores: {p.max_vcores}\n")
+        out.print(f"cpu_ms: {cpu_ms(p)}\nage_ms: {(now_ns() - p.start_ns) // NS_PER_MS}\n")
+        out.print(f"mapped_kb: {p.vm.mapped_bytes // 1024}\nexit_code: {p.exit_code}\n")
+        path = text(1024)
+        with p.cwd_lock:
+            path.append(p.cwd.view)
+        out.print(f"cwd: {path}\n")
+        proc_put(p)
+
+    def release(self) -> None:
+        free(self)
+
+
+def cpu_ms(p: Proc) -> u64:
+    """Time on cores so far, over all vcores."""
+    cycles: u64 = 0
+    for v in range(p.max_vcores):
+        entry = p.info.vcoremap[v]
+        cycles += entry.total_ticks
+        if entry.valid != 0:
+            cycles += cycle_counter() - entry.resume_ticks
+    return timer.cycles_to_ns(cycles) // NS_PER_MS
+
+
+class ProcDirectory(Node):
+    """/proc/N."""
+    kind: FileKind = FileKind.DIR
+    pid: i32
+
+    def walk(self, name: str) -> Node:
+        if name != "status":
+            raise Error(Errno.ENOENT, f"there is no {name}")
+        proc_put(get_proc(self.pid))
+        node = new(Status, pid=self.pid)
+        node.refs.init(1)
+        return node
+
+    def entry(self, index: u64, into: DirEntry) -> bool:
+        if index > 0:
+            return False
+        set_entry(into, "status", FileKind.FILE, u64(self.pid) * 16 + 1, 0, 0)
+        return True
+
+    def stat(self, into: Stat) -> None:
+        into.dev = 4
+        into.ino = u64(self.pid) * 16
+        into.mode = 0o555
+        into.nlink = 1
+
+    def release(self) -> None:
+        free(self)
+
+
+uptime = Uptime()
+meminfo = Meminfo()
+cores = Cores()
+cmdline = Cmdline()
+log_file = LogFile()
+FIXED_FILES: u64 = 5
+
+
+def fixed_file(index: u64) -> TextFile:
+    match index:
+        case 0:
+            return uptime
+        case 1:
+            return meminfo
+        case 2:
+            return cores
+        case 3:
+            return cmdline
+        case _:
+            return log_file
+
+
+def fixed_name(index: u64) -> str:
+    match index:
+        case 0:
+            return "uptime"
+        case 1:
+            return "meminfo"
+        case 2:
+            return "cores"
+        case 3:
+            return "cmdline"
+        case _:
+            return "log"
+
+
+class ProcRoot(Node):
+    """/proc."""
+    kind: FileKind = FileKind.DIR
+
+    def walk(self, name: str) -> Node:
+        for i in range(FIXED_FILES):
+            if fixed_name(i) == name:
+                found = fixed_file(i)
+                found.get()
+                return found
+        if not name.isdigit() or len(name) > 5:
+            raise Error(Errno.ENOENT, f"there is no {name}")
+        pid = i32(u64(name))
+        p = find_proc(pid)
+        if p is None:
+            raise Error(Errno.ENOENT, f"there is no process {pid}")
+        proc_put(p)
+        node = new(ProcDirectory, pid=pid)
+        node.refs.init(1)
+        return node
+
+    def entry(self, index: u64, into: DirEntry) -> bool:
+        if index < FIXED_FILES:
+            set_entry(into, fixed_name(index), FileKind.FILE, index + 1, 0, 0)
+            return True
+        p = next_proc(0)
+        left = index - FIXED_FILES
+        while p is not None and left > 0:
+            pid = p.pid
+            proc_put(p)
+            p = next_proc(pid)
+            left -= 1
+        if p is None:
+            return False
+        name = text(8)
+        name.write(f"{p.pid}")
+        set_entry(into, name.view, FileKind.DIR, u64(p.pid) * 16, 0, 0)
+        proc_put(p)
+        return True
+
+    def stat(self, into: Stat) -> None:
+        into.dev = 4
+        into.mode = 0o555
+        into.nlink = 1
+
+
+@devices
+class ProcDev(Dev):
+    place: str = "/proc"
+    dev_id: u64 = 4
+
+    def attach(self) -> Node:
+        for i in range(FIXED_FILES):
+            fixed_file(i).refs.init(1)
+        root = new(ProcRoot)
+        root.refs.init(1)
+        return root

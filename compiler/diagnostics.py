@@ -91,10 +91,10 @@ def did_you_mean(name: str, known: Iterable[str]) -> str:
 
 
 class CompileError(Exception):
-    """Unwinds to the nearest statement or declaration; carries its diagnostic."""
+    """Unwinds to the nearest statement or declaration; carries its diagnostic, or None if the cause was reported before."""
 
-    def __init__(self, diagnostic: Diagnostic) -> None:
-        super().__init__(diagnostic.message)
+    def __init__(self, diagnostic: Diagnostic | None) -> None:
+        super().__init__(diagnostic.message if diagnostic is not None else "")
         self.diagnostic = diagnostic
 
 
@@ -104,7 +104,9 @@ class Reporter:
     def __init__(self) -> None:
         self._seen: dict[tuple[str, int, int, str], Diagnostic] = {}
 
-    def add(self, diagnostic: Diagnostic) -> None:
+    def add(self, diagnostic: Diagnostic | None) -> None:
+        if diagnostic is None:
+            return
         self._seen.setdefault(diagnostic.key(), diagnostic)
 
     @property

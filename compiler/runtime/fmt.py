@@ -7,7 +7,7 @@ spec. Nothing here allocates or blocks; digits are built on the stack, and a sin
 
 from abc import ABC, abstractmethod
 
-from lang import Ref, Span, array, i32, i64, struct, u8, u32, u64, wrap
+from lang import Format, Ref, Span, array, i32, i64, struct, u8, u32, u64, wrap
 
 DIGITS = "0123456789abcdef"
 UPPER_DIGITS = "0123456789ABCDEF"
@@ -19,6 +19,10 @@ class Sink(ABC):
     @abstractmethod
     def put(self, data: str) -> None:
         """Take the bytes; they are only valid during the call."""
+
+    def print(self, message: Format) -> None:
+        """Print an f-string here."""
+        message.print_to(self)
 
 
 @struct

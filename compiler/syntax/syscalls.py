@@ -195,7 +195,7 @@ def user_module(calls: list[Declared]) -> str:
 
 def _stub(call: Declared) -> list[str]:
     short = call.node.name.removeprefix("sys_")
-    parameters, stores, words = [], [f"    call.num = {call.number}"], 0
+    parameters, stores, words = [], [f"    call_.num = {call.number}"], 0
     for parameter in _parameters(call):
         annotation = parameter.annotation
         assert annotation is not None
@@ -206,29 +206,29 @@ def _stub(call: Declared) -> list[str]:
         parameters.append(f"{parameter.arg}: {shown}")
         name = parameter.arg
         if inner is not None:
-            stores.append(f"    call.args[{words}] = addr_of({name})")
+            stores.append(f"    call_.args[{words}] = addr_of({name})")
             if _is_span(inner):
                 words += 1
-                stores.append(f"    call.args[{words}] = len({name})")
+                stores.append(f"    call_.args[{words}] = len({name})")
         else:
-            stores.append(f"    call.args[{words}] = {_to_word(name, shown)}")
+            stores.append(f"    call_.args[{words}] = {_to_word(name, shown)}")
         words += 1
     result = ast.unparse(call.node.returns) if call.node.returns is not None else "None"
     listed = "".join(f", {p}" for p in parameters)
-    lines = [f"def fill_{short}(call: Syscall{listed}) -> None:", *stores, ""]
+    lines = [f"def fill_{short}(call_: Syscall{listed}) -> None:", *stores, ""]
     passed = "".join(f", {p.split(':')[0]}" for p in parameters)
-    lines += [f"def submit_{short}(call: Syscall{listed}) -> None:", f"    fill_{short}(call{passed})", "    raw_submit(call)", ""]
-    lines += [f"def sys_{short}({listed[2:]}) -> {result}:", "    call = Syscall()", f"    fill_{short}(call{passed})", "    raw_submit(call)", "    finish(call)"]
+    lines += [f"def submit_{short}(call_: Syscall{listed}) -> None:", f"    fill_{short}(call_{passed})", "    raw_submit(call_)", ""]
+    lines += [f"def sys_{short}({listed[2:]}) -> {result}:", "    call_ = Syscall()", f"    fill_{short}(call_{passed})", "    raw_submit(call_)", "    finish(call_)"]
     if result == "None":
-        lines.append("    result_of(call)")
+        lines.append("    result_of(call_)")
     elif result == "NoReturn":
         lines.append("    unreachable()")
     elif result in SIGNED:
-        lines.append(f"    return wrap({result}, result_of(call))")
+        lines.append(f"    return wrap({result}, result_of(call_))")
     elif result == "bool":
-        lines.append("    return result_of(call) != 0")
+        lines.append("    return result_of(call_) != 0")
     elif result in ("u64", "usize"):
-        lines.append("    return result_of(call)")
+        lines.append("    return result_of(call_)")
     else:
-        lines.append(f"    return {result}(result_of(call))")
+        lines.append(f"    return {result}(result_of(call_))")
     return [*lines, ""]

@@ -343,7 +343,7 @@ class Program(Instances):
             return self._callable(node, items, module, tvars)
         if word in ("Final", "ClassVar", "Annotated"):
             return self.resolve(items[0], module, tvars)
-        args = [self._argument(i, module, tvars) if word == "Literal" else self.resolve(i, module, tvars) for i in items]
+        args = [self.resolve(i, module, tvars) for i in items] if word != "Literal" else [self._argument(node, module, tvars)]
         if word == "tuple":
             return model.intern(model.TupleType, tuple(model.value_of(a) for a in args))
         if len(args) != 1:
@@ -374,8 +374,6 @@ class Program(Instances):
         raise self.error(module, node, f"`{ast.unparse(node.value)}` takes no type arguments")
 
     def _argument(self, node: ast.expr, module: ModuleDecl, tvars: dict[str, Any]) -> Any:
-        if isinstance(node, ast.Constant) and isinstance(node.value, str):
-            return model.intern(model.LiteralType, node.value)
         if isinstance(node, ast.Subscript) and isinstance(node.value, ast.Name) and node.value.id == "Literal":
             if isinstance(node.slice, ast.Constant):
                 return model.intern(model.LiteralType, node.slice.value)

@@ -96,6 +96,8 @@ class ConvertMixin:
                 raise self.error(node, f"{value} does not fit in `{want.name}` ({want.low} to {want.high})",
                                  f"`wrap({want.name}, …)` keeps the low bits" if value < 0 else "")
             return Const(want, value)
+        if isinstance(want, NewType) and want.base.low <= value <= want.base.high:
+            return Const(want, value)
         if isinstance(want, FloatType):
             return Const(want, float(value))
         return None

@@ -6,7 +6,7 @@ from __future__ import annotations
 import ast
 from typing import Any
 
-from compiler.diagnostics import did_you_mean
+from compiler.diagnostics import CompileError, did_you_mean
 from compiler.types import hir, model
 from compiler.types.decls import ClassDecl, FuncDecl, GlobalDecl, ModuleDecl, NewTypeDecl, TypeVarDecl, Vocabulary
 from compiler.types.elaborate.convert import same
@@ -82,6 +82,8 @@ class NameMixin:
         if var is not None and node.id not in self.globals_declared:
             if node.id not in self.state.assigned:
                 raise self.error(node, f"`{node.id}` may not have a value here", "give it one on every path that leads here")
+            if var.ty is model.NORETURN:
+                raise CompileError(None)        # its assignment had an error: said already
             return self.narrowed(node.id, hir.VarGet(var.ty, var))
         if self.class_scope is not None and node.id in self.class_scope.constants:
             return self.class_constant(self.class_scope, node.id, node)
@@ -131,7 +133,7 @@ class NameMixin:
     def global_value(self: Any, glob: GlobalDecl, node: ast.expr) -> Expr:
         self.program.resolve_global(glob)
         if glob.ty is None:
-            raise self.error(node, f"`{glob.name}` has an error in its own declaration")
+            raise CompileError(None)            # its declaration had an error: said already
         if glob.const is not None:
             const = glob.const
             return type(const)(const.ty, *(getattr(const, s) for s in type(const).__slots__ if s not in ("ty", "line")))

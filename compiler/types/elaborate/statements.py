@@ -45,6 +45,8 @@ class StatementMixin:
                 for name in assigned_names([node]):
                     self.state.assigned.add(name)       # so that later uses do not complain again
                     self.poison(name)
+                if isinstance(node, (ast.Return, ast.Raise)):
+                    self.state.reached = False
             for made in self.out[start:]:
                 if not made.line:
                     made.line = node.lineno
@@ -156,7 +158,14 @@ class StatementMixin:
             self.state.narrowed[name] = declared.inner
 
     def _assign_tuple(self: Any, target: ast.Tuple, node: ast.Assign) -> None:
-        value = self.expr(node.value)
+        hints = [self.path_type(t) if isinstance(t, (ast.Name, ast.Attribute)) else None for t in target.elts]
+        if isinstance(node.value, ast.Tuple) and len(node.value.elts) == len(hints):
+            items = [self.expr(e, h) for e, h in zip(node.value.elts, hints, strict=True)]
+            items = [self.coerce(i, h, e) if i.ty is model.UNTYPED and isinstance(h, model.IntType) else self.settle(i)
+                     for i, h, e in zip(items, hints, node.value.elts, strict=True)]
+            value: Expr = hir.Make(model.TupleType(tuple(i.ty for i in items)), items)
+        else:
+            value = self.expr(node.value)
         if not isinstance(value.ty, TupleType):
             raise self.error(node.value, f"a `{value.ty.name}` cannot be unpacked")
         if len(value.ty.elems) != len(target.elts):

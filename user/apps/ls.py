@@ -1,0 +1,216 @@
+# SPDX-License-Identifier: LGPL-2.1-or-later
+"""ls: lists directories."""
+
+from lang import Error, Span, array, free, i32, new, struct, text, u32, u64
+from kern.abi.file import DirEntry, FileKind, Stat
+from lib import console
+from lib.args import Options, complain, help_wanted
+from lib.calendar import Calendar
+from lib.files import close_directory, open_directory
+from lib.output import out
+from lib.paths import join
+from lib.strings import columns, discard, duplicate
+from rt.args import args
+from rt.io import STDOUT
+from syscalls import sys_stat
+
+USAGE = """usage: ls [-1al] [PATH…]
+  -1  one name a line     -a  names that begin with a dot too     -l  kind, rights, size, time"""
+LINE_WIDTH: u64 = 80
+PATH_ROOM = 1024
+
+
+@struct
+class Style:
+    single: bool = False
+    everything: bool = False
+    detailed: bool = False
+
+
+@struct
+class Entry:
+    name: str                               # allocated
+    size: u64 = 0
+    mtime_ns: u64 = 0
+    kind: u32 = 0
+    mode: u32 = 0
+
+
+@struct
+class Listing:
+    """A growing table of entries, which own their names."""
+    entries: Span[Entry]
+    count: u64 = 0
+
+
+def main() -> i32:
+    if help_wanted(USAGE):
+        return 0
+    style = Style(single=not console.is_console(STDOUT))
+    options = Options(args=args())
+    while (option := options.next()) != 0:
+        if option == ord("1"):
+            style.single = True
+        elif option == ord("a"):
+            style.everything = True
+        elif option == ord("l"):
+            style.detailed = True
+        else:
+            return options.refuse(USAGE)
+    paths = options.operands()
+    if len(paths) == 0:
+        status = list_path(".", style, False)
+    else:
+        status = list_paths(paths, style)
+    out.flush()
+    return status
+
+
+def list_paths(paths: Span[str], style: Style) -> i32:
+    status: i32 = 0
+    for i in range(len(paths)):
+        status = max(status, list_path(paths[i], style, len(paths) > 1))
+    return status
+
+
+def list_path(path: str, style: Style, with_title: bool) -> i32:
+    stat = Stat()
+    try:
+        sys_stat(path, stat)
+        if stat.kind != FileKind.DIR:
+            entry = Entry(name=path, size=stat.size, mtime_ns=stat.mtime_ns, kind=stat.kind, mode=stat.mode)
+            if style.detailed:
+                print_detailed(entry)
+            else:
+                out.line(path)
+            return 0
+        if with_title:
+            out.line(path)
+        list_directory(path, style)
+    except Error as e:
+        return complain(f"{path}: {e.message}")
+    return 0
+
+
+def list_directory(path: str, style: Style) -> None:
+    listing = Listing()
+    directory = open_directory(path)
+    try:
+        while directory.next():
+            if style.everything or not directory.name.startswith("."):
+                add(listing, path, directory.entry, directory.name, style.detailed)
+        sort_entries(listing.entries[:listing.count])
+        print_listing(listing, style)
+    finally:
+        close_directory(directory)
+        for i in range(listing.count):
+            discard(listing.entries[i].name)
+        if len(listing.entries) > 0:
+            free(listing.entries)
+
+
+def add(listing: Listing, folder: str, found: DirEntry, name: str, detailed: bool) -> None:
+    if listing.count == len(listing.entries):
+        grow(listing)
+    entry = listing.entries[listing.count]
+    entry.name = duplicate(name)
+    listing.count += 1
+    entry.size = found.size
+    entry.mtime_ns = found.mtime_ns
+    entry.kind = found.kind
+    if detailed:
+        path = text(PATH_ROOM)
+        stat = Stat()
+        try:
+            sys_stat(join(path, folder, name), stat)
+            entry.mode = stat.mode
+        except Error:
+            entry.mode = 0                  # it has gone since: the rest is shown all the same
+
+
+def grow(listing: Listing) -> None:
+    larger = new(array(max(len(listing.entries) * 2, 32), Entry))
+    for i in range(listing.count):
+        copy_entry(larger[i], listing.entries[i])
+    if len(listing.entries) > 0:
+        free(listing.entries)
+    listing.entries = larger
+
+
+def copy_entry(into: Entry, source: Entry) -> None:
+    into.name = source.name
+    into.size = source.size
+    into.mtime_ns = source.mtime_ns
+    into.kind = source.kind
+    into.mode = source.mode
+
+
+def sort_entries(entries: Span[Entry]) -> None:
+    """Shell sort by name: in place, no recursion."""
+    gap = len(entries) // 2
+    held = Entry()
+    while gap > 0:
+        for i in range(gap, len(entries)):
+            copy_entry(held, entries[i])
+            k = i
+            while k >= gap and held.name < entries[k - gap].name:
+                copy_entry(entries[k], entries[k - gap])
+                k -= gap
+            copy_entry(entries[k], held)
+        gap //= 2
+
+
+def print_listing(listing: Listing, style: Style) -> None:
+    entries = listing.entries[:listing.count]
+    if style.detailed:
+        for i in range(len(entries)):
+            print_detailed(entries[i])
+    elif style.single:
+        for i in range(len(entries)):
+            out.line(entries[i].name)
+    else:
+        print_columns(entries)
+
+
+def print_columns(entries: Span[Entry]) -> None:
+    """Down, then across, as many columns as fit."""
+    if len(entries) == 0:
+        return
+    widest: u64 = 0
+    for i in range(len(entries)):
+        widest = max(widest, columns(entries[i].name))
+    per_line = max(LINE_WIDTH // (widest + 2), 1)
+    lines = (len(entries) + per_line - 1) // per_line
+    for line in range(lines):
+        at = line
+        while at < len(entries):
+            name = entries[at].name
+            out.put(name)
+            at += lines
+            if at < len(entries):
+                for _ in range(widest + 2 - columns(name)):
+                    out.put(" ")
+        out.put("\n")
+
+
+def print_detailed(entry: Entry) -> None:
+    rights = text(16)
+    rights.append(kind_letter(entry.kind))
+    bit: u32 = 0o400
+    for letter in "rwxrwxrwx":
+        if entry.mode & bit == 0:
+            rights.append("-")
+        else:
+            rights.append("r" if letter == ord("r") else ("w" if letter == ord("w") else "x"))
+        bit >>= 1
+    when = Calendar()
+    when.set_ns(entry.mtime_ns)
+    out.print(f"{rights} {entry.size:>9} {when.year:04}-{when.month:02}-{when.day:02} {when.hour:02}:{when.minute:02} {entry.name}\n")
+
+
+def kind_letter(kind: u32) -> str:
+    if kind == FileKind.DIR:
+        return "d"
+    if kind == FileKind.CHAR:
+        return "c"
+    return "p" if kind == FileKind.PIPE else "-"

@@ -1,0 +1,86 @@
+# SPDX-License-Identifier: LGPL-2.1-or-later
+"""rm: removes files, and with -r directories and all that is in them."""
+
+from lang import Errno, Error, i32, text, u64
+from lib.args import Options, complain, help_wanted, misuse
+from lib.files import Names, is_directory, list_names
+from lib.paths import basename, join
+from rt.args import args
+from syscalls import sys_remove
+
+USAGE = "usage: rm [-rf] PATH…\n  -r  directories with their contents     -f  what is not there is no error"
+PATH_ROOM = 1024
+
+
+def main() -> i32:
+    if help_wanted(USAGE):
+        return 0
+    recursive = False
+    forced = False
+    options = Options(args=args())
+    while (option := options.next()) != 0:
+        if option == ord("r"):
+            recursive = True
+        elif option == ord("f"):
+            forced = True
+        else:
+            return options.refuse(USAGE)
+    if len(options.operands()) == 0 and not forced:
+        return misuse("a path is needed", USAGE)
+    status: i32 = 0
+    for path in options.operands():
+        status = max(status, remove(path, recursive, forced))
+    return status
+
+
+def remove(path: str, recursive: bool, forced: bool) -> i32:
+    name = basename(path)
+    if name == "." or name == ".." or name == "/":
+        return complain(f"{path}: will not be removed")
+    try:
+        if not is_directory(path):
+            sys_remove(path)
+        elif recursive:
+            remove_tree(path)
+        else:
+            return complain(f"{path}: is a directory")
+    except Error as e:
+        if forced and e.errno == Errno.ENOENT:
+            return 0
+        return complain(f"{path}: {e.message}")
+    return 0
+
+
+def remove_tree(root: str) -> None:
+    """Depth first, with a list of directories instead of recursion: each is emptied of files and removed after those found in it."""
+    folders = Names()
+    path = text(PATH_ROOM)
+    try:
+        folders.add(root)
+        at: u64 = 0
+        while at < folders.count:
+            empty_folder(folders.items[at], folders)
+            at += 1
+        while at > 0:
+            at -= 1
+            path.clear()
+            path.append(folders.items[at])
+            sys_remove(path.view)
+    finally:
+        folders.close()
+
+
+def empty_folder(folder: str, folders: Names) -> None:
+    """Remove the files in a folder; add the folders in it to the list."""
+    names = Names()
+    path = text(PATH_ROOM)
+    try:
+        list_names(folder, names)
+        for name in names.all():
+            inside = join(path, folder, name)
+            if is_directory(inside):
+                folders.add(inside)
+            else:
+                sys_remove(inside)
+    finally:
+        names.close()

@@ -1,0 +1,27 @@
+# SPDX-License-Identifier: LGPL-2.1-or-later
+"""touch: makes files that are not there yet."""
+
+from lang import Error, i32
+from kern.abi.file import OpenMode
+from lib.args import Options, complain, help_wanted, misuse
+from rt.args import args
+from rt.io import close, open
+
+USAGE = "usage: touch FILE…"
+
+
+def main() -> i32:
+    if help_wanted(USAGE):
+        return 0
+    options = Options(args=args())
+    if options.next() != 0:
+        return options.refuse(USAGE)
+    if len(options.operands()) == 0:
+        return misuse("a file is needed", USAGE)
+    status: i32 = 0
+    for path in options.operands():
+        try:
+            close(open(path, OpenMode.WRITE | OpenMode.CREATE))
+        except Error as e:
+            status = complain(f"{path}: {e.message}")
+    return status

@@ -1,0 +1,8 @@
+# SPDX-License-Identifier: LGPL-2.1-or-later
+"""true: succeeds."""
+
+from lang import i32
+
+
+def main() -> i32:
+    return 0

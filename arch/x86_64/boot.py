@@ -6,7 +6,7 @@ Runs on one core with interrupts off; no locks. Up to `init_kernel_tables` the l
 boot tables' direct map, which reaches 4 GiB.
 """
 
-from lang import Error, Paddr, Ptr, addr_of, at, extern_symbol, memset, panic, span_of, struct, text, u8, u32, u64
+from lang import Paddr, Ptr, addr_of, at, extern_symbol, memset, panic, span_of, struct, text, u8, u32, u64
 from arch import acpi, apic, cpu, ioapic, mmu, serial, timer, trap, vga
 from kern.arch_api import BootInfo, MemRange
 from kern.debug import log
@@ -28,7 +28,6 @@ LOW_END: u64 = 0x10_0000
 FOUR_GIB: u64 = 0x1_0000_0000
 PAGE: u64 = 4096
 BOOT_IST_SIZE: u64 = 16384                  # of each of the boot core's first IST stacks (boot.S)
-IST_AREA: u64 = 8192                        # what a core's IST stack uses: two nested entries of 4 KiB
 
 image_start_phys = extern_symbol("image_start_phys")
 image_end_phys = extern_symbol("image_end_phys")
@@ -94,7 +93,9 @@ def init_early(info: u64, kind: u64) -> BootInfo:
     """On the boot core: faults that are reported, BootInfo, final page tables, per-core data."""
     serial.init_early()
     cpu.init_idt()
-    cpu.init_core(0, addr_of(boot_ist_stacks), BOOT_IST_SIZE)
+    cpu.init_core(0)
+    for i in range(cpu.IST_STACKS):
+        cpu.set_ist(i, addr_of(boot_ist_stacks) + (u64(i) + 1) * BOOT_IST_SIZE)
     trap.attach_core()
     if kind == KIND_PVH:
         read_pvh(at(PvhStartInfo, info + mmu.DIRECT_MAP))
@@ -121,7 +122,7 @@ def init_devices() -> None:
 
 
 def guard_ist_stacks() -> None:
-    """Give this core IST stacks with guard pages: each has half of a guarded kernel stack's upper part for nested entries."""
+    """Give this core IST stacks with guard pages. Each is as big as any kernel stack: room for a few nested entries."""
     for i in range(cpu.IST_STACKS):
         cpu.set_ist(i, alloc_stack())
 

@@ -260,7 +260,7 @@ def has_gigabyte_pages() -> bool:
 
 
 def init_idt() -> None:
-    """Fill the gates and load them: from now on a fault of the kernel is reported. Once, on the boot core."""
+    """Fill the gates; `init_core` loads them. Once, on the boot core."""
     for vector in range(u64(0), 256):
         set_gate(vector, 0)
     set_gate(1, IST_DEBUG)
@@ -278,12 +278,10 @@ def set_gate(vector: u64, ist: u64) -> None:
     idt[vector * 2 + 1] = target >> 32
 
 
-def init_core(number: u32, ist_base: u64, ist_size: u64) -> None:
-    """Descriptor tables, system calls and protections of this core. `ist_base`: IST_STACKS stacks of `ist_size` bytes."""
+def init_core(number: u32) -> None:
+    """Descriptor tables, system calls and protections of this core. Its IST stacks are to be set next."""
     Ptr[u32](addr_of(core_number) + percore_delta())[0] = number
     init_tables()
-    for i in range(IST_STACKS):
-        set_ist(i, ist_base + (u64(i) + 1) * ist_size)
     enable_features()
     write_msr(MSR_EFER, read_msr(MSR_EFER) | EFER_SYSCALL)
     # sysret takes SS from +8 and CS from +16 of the upper half.

@@ -10,8 +10,8 @@ Locks: none. Handlers are registered at boot or with the line still masked, and 
 
 from typing import Callable, NoReturn
 
-from lang import Error, Ptr, Ref, Uaddr, addr_of, array, at, export, extern, extern_symbol, panic, struct, text, u32, u64
-from arch import apic, context, cpu, ioapic
+from lang import Error, Ptr, Ref, Uaddr, addr_of, array, at, export, extern, extern_symbol, struct, text, u32, u64
+from arch import apic, cpu, ioapic
 from arch.abi import UserContext
 from kern.abi.errno import Errno
 from kern.abi.proc import USER_TOP

@@ -1,0 +1,181 @@
+# SPDX-License-Identifier: GPL-2.0-or-later
+"""Time: the cycle counter, calibrated at boot, the core's one-shot timer, and the board's clock.
+
+The counter runs at a constant rate, the same on all cores (as on every machine of the last decade, and in emulators).
+Its rate comes from the processor (CPUID 0x15) or hypervisor if they tell, else it is measured against the PIT, whose
+rate is 1.193182 MHz on every PC; the local controller's timer is measured along with it. No locks; set at boot, then read.
+"""
+
+from lang import addr_of, cycle_counter, mul_high, pause, u8, u16, u32, u64
+from arch import apic, cpu, trap
+from kern.debug import log
+
+NS_PER_SEC: u64 = 1_000_000_000
+PIT_RATE: u64 = 1_193_182
+PIT_CHANNEL2: u16 = 0x42
+PIT_COMMAND: u16 = 0x43
+PIT_GATE: u16 = 0x61
+MEASURE_TICKS: u64 = 11_932                 # of the PIT: 10 ms
+TSC_DEADLINE_MODE: u32 = 2 << 17
+HYPERVISOR_TIMING: u32 = 0x4000_0010
+
+RTC_INDEX: u16 = 0x70
+RTC_DATA: u16 = 0x71
+
+start_cycles: u64 = 0                       # counter at now_ns() == 0
+frequency: u64 = 0                          # cycles a second; 0 before `init`
+ns_scale: u64 = 0                           # ns = cycles * ns_scale >> 32
+cycle_scale: u64 = 0                        # cycles = ns * cycle_scale >> 30
+apic_frequency: u64 = 0                     # of the local controller's timer, after its divider
+deadline_mode: bool = False
+
+
+def init() -> None:
+    """Calibrate, and set up the boot core's timer."""
+    global start_cycles, frequency, ns_scale, cycle_scale, deadline_mode
+    measured = measure_all()
+    told = told_frequency()
+    frequency = told if told != 0 else measured
+    ns_scale = (NS_PER_SEC << 32) // frequency
+    cycle_scale = (frequency << 30) // NS_PER_SEC
+    start_cycles = cycle_counter()
+    deadline_mode = cpu.has_tsc_deadline()
+    init_core()
+    log.info(f"cycle counter: {frequency // 1_000_000} MHz, timer: {apic_frequency // 1_000_000} MHz")
+
+
+def init_core() -> None:
+    """Arm nothing, but choose the mode."""
+    mode = TSC_DEADLINE_MODE if deadline_mode else u32(0)
+    apic.write(apic.REG_LVT_TIMER, u32(trap.TIMER_VECTOR) | mode)
+
+
+def now_ns() -> u64:
+    """Since boot, the same on all cores; 0 until the counter is calibrated."""
+    if frequency == 0:
+        return 0
+    return cycles_to_ns(cycle_counter() - start_cycles)
+
+
+def cycles_to_ns(cycles: u64) -> u64:
+    return (mul_high(cycles, ns_scale) << 32) | ((cycles * ns_scale) >> 32)
+
+
+def ns_to_cycles(ns: u64) -> u64:
+    return (mul_high(ns, cycle_scale) << 34) | ((ns * cycle_scale) >> 30)
+
+
+def tsc_freq() -> u64:
+    """Cycles of the counter a second."""
+    return frequency
+
+
+def spin_ns(duration_ns: u64) -> None:
+    end = now_ns() + duration_ns
+    while now_ns() < end:
+        pause()
+
+
+def set_core_timer(when_ns: u64) -> None:
+    """One interrupt at `when_ns` on this core (soon, if that is past), instead of any set before. 0: none."""
+    if deadline_mode:
+        cpu.write_msr(cpu.MSR_TSC_DEADLINE, start_cycles + ns_to_cycles(when_ns) if when_ns != 0 else u64(0))
+        return
+    if when_ns == 0:
+        apic.write(apic.REG_TIMER_INITIAL, 0)
+        return
+    now = now_ns()
+    wait = when_ns - now if when_ns > now else u64(0)
+    # A longer wait than the register holds ends early; the alarm code sees that nothing is due, and sets it again.
+    wait = min(wait, NS_PER_SEC)
+    apic.write(apic.REG_TIMER_INITIAL, u32(max(wait * apic_frequency // NS_PER_SEC, u64(1))))
+
+
+def told_frequency() -> u64:
+    """What processor or hypervisor say, 0 if neither does."""
+    words = cpu.CpuidWords()
+    cpu.cpuid(0x15, 0, words)
+    if words.eax != 0 and words.ebx != 0 and words.ecx != 0:
+        return u64(words.ecx) * u64(words.ebx) // u64(words.eax)
+    cpu.cpuid(1, 0, words)
+    if words.ecx & (1 << 31) == 0:
+        return 0
+    cpu.cpuid(0x4000_0000, 0, words)
+    if words.eax < HYPERVISOR_TIMING:
+        return 0
+    cpu.raw_cpuid(HYPERVISOR_TIMING, 0, addr_of(words))
+    return u64(words.eax) * 1000
+
+
+def measure_all() -> u64:
+    """The counter's rate: the middle one of three measurements. Sets apic_frequency along with it."""
+    a = measure()
+    b = measure()
+    return median(a, b, measure())
+
+
+def median(a: u64, b: u64, c: u64) -> u64:
+    return max(min(a, b), min(max(a, b), c))
+
+
+def measure() -> u64:
+    """Let the PIT count 10 ms down, and see how far cycle counter and local timer get."""
+    global apic_frequency
+    gate = cpu.in8(PIT_GATE) & 0xfc
+    cpu.out8(PIT_GATE, gate)
+    cpu.out8(PIT_COMMAND, 0xb0)             # channel 2, both bytes, mode 0: output rises at the end
+    cpu.out8(PIT_CHANNEL2, u8(MEASURE_TICKS & 0xff))
+    cpu.out8(PIT_CHANNEL2, u8(MEASURE_TICKS >> 8))
+    apic.write(apic.REG_LVT_TIMER, apic.MASKED | u32(trap.TIMER_VECTOR))
+    apic.write(apic.REG_TIMER_INITIAL, 0xffff_ffff)
+    cpu.out8(PIT_GATE, gate | 1)
+    begin = cycle_counter()
+    timer_begin = apic.read(apic.REG_TIMER_CURRENT)
+    while cpu.in8(PIT_GATE) & 0x20 == 0:
+        pause()
+    cycles = cycle_counter() - begin
+    ticks = u64(timer_begin - apic.read(apic.REG_TIMER_CURRENT))
+    apic.write(apic.REG_TIMER_INITIAL, 0)
+    cpu.out8(PIT_GATE, gate)
+    apic_frequency = ticks * PIT_RATE // MEASURE_TICKS
+    return cycles * PIT_RATE // MEASURE_TICKS
+
+
+# The board's clock (MC146818), read when it does not change.
+
+def rtc(register: u8) -> u32:
+    cpu.out8(RTC_INDEX, register)
+    return u32(cpu.in8(RTC_DATA))
+
+
+def wall_clock_ns() -> u64:
+    """Nanoseconds since 1970, UTC, to the second. Slow."""
+    while True:
+        while rtc(0x0a) & 0x80 != 0:
+            pause()
+        second = rtc(0)
+        result = read_rtc()
+        if rtc(0x0a) & 0x80 == 0 and rtc(0) == second:
+            return result * NS_PER_SEC
+
+
+def read_rtc() -> u64:
+    mode = rtc(0x0b)
+    binary = mode & 4 != 0
+    hour_register = rtc(4)
+    hour = from_bcd(hour_register & 0x7f, binary)
+    if mode & 2 == 0:                       # twelve hours, bit 7 is PM
+        hour = hour % 12 + (12 if hour_register & 0x80 != 0 else 0)
+    days = days_since_1970(2000 + from_bcd(rtc(9), binary), from_bcd(rtc(8), binary), from_bcd(rtc(7), binary))
+    return ((days * 24 + hour) * 60 + from_bcd(rtc(2), binary)) * 60 + from_bcd(rtc(0), binary)
+
+
+def from_bcd(value: u32, binary: bool) -> u64:
+    return u64(value) if binary else u64((value >> 4) * 10 + (value & 15))
+
+
+def days_since_1970(year: u64, month: u64, day: u64) -> u64:
+    """Of the Gregorian calendar: years begin in March, so that the leap day is the last."""
+    y = year if month > 2 else year - 1
+    m = month - 3 if month > 2 else month + 9
+    return y * 365 + y // 4 - y // 100 + y // 400 + (m * 153 + 2) // 5 + day - 1 - 719_468

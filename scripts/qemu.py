@@ -44,7 +44,7 @@ class Settings:
 
 def image_folder(arch: str, checked: bool) -> Path:
     """Where the compiler puts the kernel image and the programs' files."""
-    return BUILD / arch / ("checked" if checked else "fast")
+    return BUILD / arch / ("checked" if checked else "release")
 
 
 def command(settings: Settings, console: list[str], log: Path, qmp_fd: int | None = None) -> list[str]:

@@ -7,7 +7,7 @@ disables them itself. None may block; only `runnable` may be called from anywher
 
 from abc import ABC, abstractmethod
 
-from lang import Ref, u64
+from lang import Ref
 from kern.abi.syscall import Syscall
 from parlib.thread0 import thread0_scheduler
 from parlib.uthread import Uthread

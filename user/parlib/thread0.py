@@ -5,7 +5,6 @@ When thread 0 blocks, the process sleeps in the kernel until an event comes. Its
 "some call is done" is all that it needs to know, since it looks at its own call again.
 """
 
-from lang import u32, u64
 from kern.abi.event import EventFlag, MailboxKind
 from kern.abi.syscall import Syscall
 from parlib.blockon import register_for

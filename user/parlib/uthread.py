@@ -13,7 +13,7 @@ from lang import RELAXED, Atomic, Error, Raises, Ref, addr_of, assign, at, compi
 from arch import user_abi
 from arch.abi import ContextFlag, FpState, UserContext
 from parlib import sched
-from parlib.current import Current, me, my_uthread, my_vcore
+from parlib.current import Current, my_uthread, my_vcore
 from parlib.entry import run_vcore
 from parlib.machine import pop_context, pop_context_raw, restore_fp, switch_in, switch_out
 from parlib.vcore import Vcore, enter_vcore_context

@@ -7,9 +7,9 @@ Notifications: `disable_notifs` keeps the calling uthread on its vcore, uninterr
 was missed in between.
 """
 
-from lang import ACQUIRE, RELAXED, SEQ_CST, Atomic, Ref, addr_of, array, at, compiler_fence, fence, pause, struct, u32, u64
-from kern.abi.event import EventMsg, EventType
-from kern.abi.proc import MAX_VCORES, PROCDATA_ADDR, PROCINFO_ADDR, ProcData, ProcInfo, Resource, VcoreFlag, VcoreMapping, VcorePreemptData
+from lang import ACQUIRE, Uaddr, addr_of, RELAXED, Atomic, Ref, array, at, compiler_fence, fence, pause, struct, u32, u64
+from kern.abi.event import EventMsg
+from kern.abi.proc import PROCDATA_ADDR, PROCINFO_ADDR, ProcData, ProcInfo, Resource, VcoreMapping, VcorePreemptData
 from kern.abi.syscall import Syscall
 from parlib.current import me, my_uthread, my_vcore
 from parlib.uthread import Uthread
@@ -145,7 +145,7 @@ def wait_spinning(call: Syscall) -> None:
 def notify_self(vcoreid: u32, msg: EventMsg, private: bool) -> None:
     """Post a message into a mailbox of one of our vcores, and notify it."""
     call = Syscall()
-    submit_self_notify(call, vcoreid, msg, private)
+    submit_self_notify(call, vcoreid, u32(msg.ev_type), Uaddr(addr_of(msg)), private)
     wait_spinning(call)
 
 
@@ -169,7 +169,7 @@ def ptr_amount() -> Atomic[u64]:
 
 def poke_kernel() -> None:
     call = Syscall()
-    submit_poke_ksched(call, u32(Resource.CORES))
+    submit_poke_ksched(call, 0, Resource.CORES)
     wait_spinning(call)
 
 

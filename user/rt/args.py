@@ -63,3 +63,9 @@ def aux_value(kind: AuxType) -> u64:
             return pairs[i + 1]
         i += 2
     return 0
+
+
+def set_environment_count(count: u64) -> None:
+    """For rt.env, under its lock."""
+    global environment_count
+    environment_count = count

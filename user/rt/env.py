@@ -7,7 +7,7 @@ Lock: `lock`, a leaf, held for a table scan only.
 from lang import copy_bytes, new, array, u8, u64, Error, Errno
 from parlib.pdr import PdrLock
 from rt import args
-from rt.args import environment_table
+from rt.args import environment_table, set_environment_count
 
 lock = PdrLock()
 
@@ -53,7 +53,7 @@ def place_entry(name: str, entry: str) -> bool:
             return False
         environment_table[i] = entry
         if i == args.environment_count:
-            args.environment_count = i + 1
+            set_environment_count(i + 1)
     return True
 
 
@@ -61,5 +61,6 @@ def unset_env(name: str) -> None:
     with lock:
         i = slot_of(name)
         if i < args.environment_count:
-            args.environment_count -= 1
-            environment_table[i] = environment_table[args.environment_count]
+            last = args.environment_count - 1
+            environment_table[i] = environment_table[last]
+            set_environment_count(last)

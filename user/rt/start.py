@@ -11,8 +11,11 @@ from lang import Error, Raises, export, extern, i32, u64
 from parlib.init import init_parlib
 from parlib.tls import init_thread0_tls
 from rt.args import take_arguments
-from rt.exit import exit
+from rt.exit import exit, exit_now
 from rt.io import STDERR, flush_stdout, print_to
+
+
+CANNOT_START: i32 = 127
 
 
 @extern("main")
@@ -36,5 +39,9 @@ def rt_start(stack: u64) -> None:
     """`stack`: address of argc. Does not return."""
     init_thread0_tls()
     take_arguments(stack)
-    init_parlib()
+    try:
+        init_parlib()
+    except Error as error:
+        print_to(STDERR, f"cannot start: {error.message}\n")
+        exit_now(CANNOT_START)
     exit(program_main())

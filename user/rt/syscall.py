@@ -8,7 +8,7 @@ A Syscall may be reused or go out of scope only after `wait_for` (or `is_done`) 
 """
 
 from lang import ACQUIRE, Errno, Error, Span, addr_of, pause, u8, u32, u64, wrap
-from kern.abi.syscall import Syscall, SyscallFlag
+from kern.abi.syscall import Syscall
 from parlib.blockon import block_on
 from parlib.machine import syscall_trap
 

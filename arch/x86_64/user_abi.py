@@ -1,0 +1,41 @@
+# SPDX-License-Identifier: LGPL-2.1-or-later
+"""How threads are laid out on this processor: the thread-local block, and a context that has not run yet.
+
+Thread-local variables lie below the thread pointer (variant II of the ELF TLS models), and the word at the thread
+pointer is its own address.
+"""
+
+from lang import Ptr, addr_of, u32, u64
+from arch.abi import ContextKind, UserContext
+from parlib.machine import uthread_start
+
+CONTROL_SIZE: u64 = 64                      # what stands at the thread pointer and above
+RFLAGS: u64 = 0x202                         # interrupts on, the bit that is always set
+MXCSR: u32 = 0x1f80                         # no floating-point exceptions, round to nearest
+FPUCW: u32 = 0x37f
+
+
+def image_start(block: u64, size: u64) -> u64:
+    """Where the program's thread-local image, of `size` bytes, lies in a block."""
+    return block
+
+
+def finish_block(block: u64, size: u64) -> u64:
+    """Fill in what is not part of the image; the thread pointer."""
+    tp = block + size
+    Ptr[u64](tp)[0] = tp
+    return tp
+
+
+def start_context(ctx: UserContext, stack_top: u64, tp: u64) -> None:
+    """Make `ctx` a software context that begins a uthread."""
+    ctx.kind = ContextKind.SOFTWARE
+    ctx.flags = 0
+    ctx.fs_base = tp
+    ctx.gs_base = 0
+    ctx.rip = addr_of(uthread_start)
+    ctx.rsp = stack_top
+    ctx.rbp = 0
+    ctx.rflags = RFLAGS
+    ctx.mxcsr = MXCSR
+    ctx.fpucw = FPUCW

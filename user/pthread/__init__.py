@@ -1,0 +1,6 @@
+# SPDX-License-Identifier: LGPL-2.1-or-later
+"""Threads over vcores: `from pthread import Thread, Mutex, …`."""
+
+from parlib.sync import Barrier, CondVar, Mutex, Once, Semaphore
+from pthread.keys import Key
+from pthread.thread import Thread, exit_thread, self_id, yield_now

@@ -1,0 +1,139 @@
+# SPDX-License-Identifier: LGPL-2.1-or-later
+"""The threads' 2LS: one FIFO of ready threads, run by however many vcores the kernel grants.
+
+More vcores are asked for when threads become ready, one for each that waits; a vcore that finds nothing for a while is given back.
+Blocked system calls are told through one event queue for each vcore, each with a mailbox that keeps every message.
+Lock: `lock`, a PdrLock and a leaf, for the queue.
+"""
+
+from lang import RELAXED, Atomic, Ref, addr_of, array, pause, struct, u32, u64
+from kern.abi.event import EventFlag, MailboxKind
+from kern.abi.syscall import Syscall
+from parlib.blockon import register_for
+from parlib.current import in_vcore_context, my_vcore
+from parlib.event import OwnedQueue, init_queue
+from parlib.faults import die_of_fault
+from parlib.init import become_mcp
+from parlib.pdr import PdrLock
+from parlib.sched import Scheduler
+from parlib.sync import Mutex
+from parlib.uthread import Uthread, run_uthread
+from parlib.vcore import Vcore, max_vcores, num_vcores, request_vcores
+from parlib.yielding import vcore_yield
+from pthread.pool import give_thread
+
+IDLE_SPINS = 200                            # looks at the queue before a vcore is given back
+
+
+@struct(align=64)
+class ReadyQueue:
+    lock: PdrLock
+    count: Atomic[u32]                      # changed under the lock, read by idle vcores without
+    head: Ref[Uthread] | None
+    tail: Ref[Uthread] | None
+
+
+ready = ReadyQueue()
+call_queues = array(256, OwnedQueue)        # by vcore
+start_lock = Mutex()
+started = Atomic[u32](0)
+
+
+def push_on(vcore: Vcore, uthread: Uthread) -> None:
+    """Append to the queue. Notifications are disabled."""
+    ready.lock.lock_on(vcore)
+    push_locked(uthread)
+    ready.lock.unlock_on()
+
+
+def pop_on(vcore: Vcore) -> Uthread | None:
+    """Take the longest waiting thread. Notifications are disabled."""
+    ready.lock.lock_on(vcore)
+    uthread = ready.head
+    if uthread is not None:
+        follower = uthread.next
+        ready.head = follower
+        if follower is None:
+            ready.tail = None
+        ready.count.store(ready.count.load(order=RELAXED) - 1, order=RELAXED)
+    ready.lock.unlock_on()
+    return uthread
+
+
+def yield_callback(uthread: Uthread, arg: u64) -> None:
+    """Of a thread that only lets others go first: no more cores are needed for that."""
+    push_on(my_vcore(), uthread)
+
+
+class ThreadScheduler(Scheduler):
+    def entry(self, vcore: Vcore) -> None:
+        uthread = pop_on(vcore)
+        if uthread is not None:
+            run_uthread(vcore, uthread)
+
+    def runnable(self, uthread: Uthread) -> None:
+        if in_vcore_context():
+            push_on(my_vcore(), uthread)
+        else:
+            with ready.lock:
+                push_locked(uthread)
+        ask_for_vcores()
+
+    def paused(self, uthread: Uthread) -> None:
+        push_on(my_vcore(), uthread)
+
+    def block_on_call(self, uthread: Uthread, call: Syscall) -> None:
+        call.u_data = addr_of(uthread)
+        if not register_for(call, call_queues[my_vcore().id].queue):
+            push_on(my_vcore(), uthread)
+
+    def reflected_fault(self, uthread: Uthread) -> None:
+        die_of_fault(uthread)
+
+    def exited(self, uthread: Uthread) -> None:
+        if uthread.memory != 0:
+            give_thread(uthread)
+
+    def idle(self, vcore: Vcore) -> None:
+        data = vcore.data
+        for _ in range(IDLE_SPINS):
+            if ready.count.load(order=RELAXED) != 0 or data.notif_pending.load(order=RELAXED) != 0:
+                return
+            pause()
+        vcore_yield(vcore, False)
+
+
+scheduler = ThreadScheduler()
+
+
+def push_locked(uthread: Uthread) -> None:
+    """Caller holds: `lock`."""
+    uthread.next = None
+    tail = ready.tail
+    if tail is None:
+        ready.head = uthread
+    else:
+        tail.next = uthread
+    ready.tail = uthread
+    ready.count.store(ready.count.load(order=RELAXED) + 1, order=RELAXED)
+
+
+def ask_for_vcores() -> None:
+    """One vcore more than we have for each thread that waits, as far as there are any."""
+    have = num_vcores()
+    if have < max_vcores():
+        request_vcores(have + ready.count.load(order=RELAXED))
+
+
+def start_threads() -> None:
+    """Become an MCP, once. Raises ENOMEM."""
+    if started.load() != 0:
+        return
+    with start_lock:
+        if started.load() != 0:
+            return
+        flags = EventFlag.INDIR | EventFlag.SPAM_INDIR | EventFlag.IPI | EventFlag.WAKEUP
+        for vcoreid in range(max_vcores()):
+            init_queue(call_queues[vcoreid], MailboxKind.UCQ, flags, vcoreid)
+        become_mcp(scheduler)
+        started.store(u32(1))

@@ -337,7 +337,7 @@ class Program(Instances):
         head = self.lookup_path(module, node.value)
         items = list(node.slice.elts) if isinstance(node.slice, ast.Tuple) else [node.slice]
         if isinstance(head, ClassDecl):
-            return self.class_type(head, tuple(self._argument(i, module, tvars) for i in items), node)
+            return self.class_type(head, tuple(self._generic_argument(i, module, tvars) for i in items), node)
         word = head.name if isinstance(head, Vocabulary) else ""
         if word == "Callable":
             return self._callable(node, items, module, tvars)
@@ -372,6 +372,12 @@ class Program(Instances):
         if word == "Reg":
             return arg
         raise self.error(module, node, f"`{ast.unparse(node.value)}` takes no type arguments")
+
+    def _generic_argument(self, node: ast.expr, module: ModuleDecl, tvars: dict[str, Any]) -> Any:
+        """A type, or a name as `Literal["link"]`. A bare string is a type that is declared further down, as elsewhere."""
+        if isinstance(node, ast.Constant) and isinstance(node.value, str):
+            return self.resolve(node, module, tvars)
+        return self._argument(node, module, tvars)
 
     def _argument(self, node: ast.expr, module: ModuleDecl, tvars: dict[str, Any]) -> Any:
         if isinstance(node, ast.Subscript) and isinstance(node.value, ast.Name) and node.value.id == "Literal":

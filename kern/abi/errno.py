@@ -1,6 +1,4 @@
 # SPDX-License-Identifier: GPL-2.0-or-later
-"""Error numbers, shared with user land: the language's own (`raise Error(Errno.X, …)` is part of it)."""
+"""Error numbers, as in POSIX with Linux' values: the language's own, since every `Error` carries one (compiler/lang/errno.py)."""
 
-from lang import Errno
-
-__all__ = ["Errno"]
+from lang import Errno  # noqa: F401

@@ -16,16 +16,16 @@ def set_foreground(sh: Shell, pids: Span[i32]) -> None:
 
 
 def wait_foreground(sh: Shell, pids: Span[i32]) -> i32:
-    """Wait for all of `pids`; the status of the last. If the interrupt key ended them, what follows in the line is dropped."""
+    """Wait for all of `pids`; the status of the last. If the interrupt key ended one, what follows in the line is dropped."""
     set_foreground(sh, pids)
     status: i32 = 0
     for pid in pids:
         status = 0
         if pid != 0:
             status = _wait_one(sh, pid)
-    if sh.interactive and console.was_interrupted():
-        sh.interrupted = True
-        status = KILLED_BY_KEY
+        if sh.interactive and status == KILLED_BY_KEY:
+            sh.interrupted = True
+    set_foreground(sh, pids[:0])
     return status
 
 

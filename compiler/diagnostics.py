@@ -109,6 +109,13 @@ class Reporter:
             return
         self._seen.setdefault(diagnostic.key(), diagnostic)
 
+    def mark(self) -> dict[tuple[str, int, int, str], Diagnostic]:
+        return dict(self._seen)
+
+    def back_to(self, mark: dict[tuple[str, int, int, str], Diagnostic]) -> None:
+        """Forget what was reported since the mark: an attempt that is given up."""
+        self._seen = dict(mark)
+
     @property
     def errors(self) -> list[Diagnostic]:
         return [self._seen[k] for k in sorted(self._seen)]

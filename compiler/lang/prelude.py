@@ -10,7 +10,7 @@ from typing import Any, TypeVar
 
 from lang.enums import formatted
 from lang.convert import bind, to
-from lang.integers import Int, i64, new_type, u64
+from lang.integers import CheckFailed, Int, i64, new_type, u64
 from lang.memory import bytes_span, place
 from lang.text import Str
 
@@ -34,7 +34,7 @@ class Range:
         self.type = type_among(ends) or i64
         plain = [int(e) for e in ends]
         if builtins.len(plain) == 3 and plain[2] == 0:
-            plain[2] = 1
+            raise CheckFailed("the step of a range is zero")
         self.numbers = builtins.range(*plain)
 
     def __iter__(self) -> Any:

@@ -163,12 +163,12 @@ def make_directories(root: RootNode, path: str) -> RootNode:
 
 def append_child(parent: RootNode, node: RootNode) -> None:
     """Children stay in the order of the archive."""
-    last = parent.children
-    if last is None:
+    before: Ref[RootNode] | None = None
+    child = parent.children
+    while child is not None:
+        before = child
+        child = child.sibling
+    if before is None:
         parent.children = node
-        return
-    next = last.sibling
-    while next is not None:
-        last = next
-        next = last.sibling
-    last.sibling = node
+    else:
+        before.sibling = node

@@ -27,6 +27,14 @@ def check_range(address: Uaddr, size: u64) -> None:
         fail_at(address)
 
 
+def check_user_range(address: u64, count: u64, size: u64) -> None:
+    """Raise EFAULT unless `count` elements of `size` bytes from `address` on lie in the user half; none may be anywhere."""
+    if count > 0:
+        if count > USER_TOP // size:
+            fail_at(Uaddr(address))
+        check_range(Uaddr(address), count * size)
+
+
 def check_word(address: Uaddr, size: u64) -> None:
     check_range(address, size)
     if u64(address) % size != 0:

@@ -53,7 +53,8 @@ class Transfer:
 
 def set_user(io: Transfer, buffer: User[Span[u8]]) -> None:
     """Make `io` the user's buffer. Raises EFAULT if it is not user memory at all."""
-    check_range(buffer.address, len(buffer))
+    if len(buffer) > 0:
+        check_range(buffer.address, len(buffer))
     io.base = u64(buffer.address)
     io.length = len(buffer)
     io.done = 0

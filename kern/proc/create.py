@@ -16,7 +16,7 @@ from kern.arch_api import PageFlag
 from kern.core import alloc, sched
 from kern.core.current import switch_back, switch_to
 from kern.mm.mmap import mm_map
-from kern.mm.pages import PAGE_SIZE, alloc_zeroed, order_for
+from kern.mm.pages import PAGE_SIZE, alloc_zeroed, free_pages, order_for
 from kern.mm.umem import read_bytes, store_u64, write_bytes
 from kern.ns.chan import open_path
 from kern.ns.fd import add_fd, copy_fds
@@ -101,17 +101,16 @@ def discard(parent: Proc | None, p: Proc) -> None:
 
 def new_process(parent: Proc | None, path: str) -> Proc:
     """An empty CREATED process that everybody knows."""
-    p = new(Proc)
-    p.refs.init(1)
-    p.state_bits.store(u32(ProcState.CREATED))
-    p.max_vcores = alloc.max_vcores()
+    p = new_structure()
     try:
         mmu.new_space(p.space)
     except Error:
+        free_areas(p)
         free(p)
         raise
     try:
-        make_shared_areas(p)
+        show_area(p, PROCINFO_ADDR, p.info_page, p.info_order, PageFlag.READ | PageFlag.USER)
+        show_area(p, PROCDATA_ADDR, p.data_page, p.data_order, PageFlag.READ | PageFlag.WRITE | PageFlag.USER)
         make_vcores(p)
         assign_pid(p)
     except Error:
@@ -129,22 +128,38 @@ def new_process(parent: Proc | None, path: str) -> Proc:
     return p
 
 
+def new_structure() -> Proc:
+    """A Proc with one reference, and the areas shared with it: contiguous memory each. Raises ENOMEM."""
+    vcores = alloc.max_vcores()
+    info_order = order_for(sizeof(ProcInfo))
+    data_order = order_for(offsetof(ProcData, "vcores") + u64(vcores) * sizeof(VcorePreemptData))
+    info = alloc_zeroed(info_order)
+    try:
+        data = alloc_zeroed(data_order)
+    except Error:
+        free_pages(info, info_order)
+        raise
+    try:
+        p = new(Proc, info=at(ProcInfo, mmu.phys_to_virt(info)), data=at(ProcData, mmu.phys_to_virt(data)), info_page=info,
+                data_page=data, info_order=info_order, data_order=data_order, max_vcores=vcores)
+    except Error:
+        free_pages(info, info_order)
+        free_pages(data, data_order)
+        raise
+    p.refs.init(1)
+    p.state_bits.store(u32(ProcState.CREATED))
+    return p
+
+
+def free_areas(p: Proc) -> None:
+    free_pages(p.info_page, p.info_order)
+    free_pages(p.data_page, p.data_order)
+
+
 def name_process(p: Proc, path: str) -> None:
     slash = path.rfind("/")
     p.name.append(path[u64(slash + 1):])
     p.start_ns = now_ns()
-
-
-def make_shared_areas(p: Proc) -> None:
-    """ProcInfo and ProcData: contiguous memory, in the process' address space for good."""
-    p.info_order = order_for(sizeof(ProcInfo))
-    p.info_page = alloc_zeroed(p.info_order)
-    p.info = at(ProcInfo, mmu.phys_to_virt(p.info_page))
-    p.data_order = order_for(offsetof(ProcData, "vcores") + u64(p.max_vcores) * sizeof(VcorePreemptData))
-    p.data_page = alloc_zeroed(p.data_order)
-    p.data = at(ProcData, mmu.phys_to_virt(p.data_page))
-    show_area(p, PROCINFO_ADDR, p.info_page, p.info_order, PageFlag.READ | PageFlag.USER)
-    show_area(p, PROCDATA_ADDR, p.data_page, p.data_order, PageFlag.READ | PageFlag.WRITE | PageFlag.USER)
 
 
 def show_area(p: Proc, address: u64, page: Paddr, order: u32, flags: PageFlag) -> None:
@@ -153,7 +168,7 @@ def show_area(p: Proc, address: u64, page: Paddr, order: u32, flags: PageFlag) -
 
 
 def make_vcores(p: Proc) -> None:
-    p.vcores = new(array(p.max_vcores, Vcore))
+    p.vcores = new(array(u64(p.max_vcores), Vcore))
     for id in range(p.max_vcores):
         vc = p.vcores[id]
         vc.id = id

@@ -7,7 +7,7 @@ the event if one was asked for, then K_LOCK off. Calls that do not return to the
 Locks: none.
 """
 
-from lang import SEQ_CST, Error, Uaddr, array, as_bytes, copy_bytes, fence, i64, offsetof, syscall_dispatch, u8, u32, u64, wrap
+from lang import SEQ_CST, Error, Uaddr, array, as_bytes, copy_bytes, fence, i64, offsetof, u8, u32, u64, wrap
 from arch.abi import UserContext
 from kern.abi.errno import Errno
 from kern.abi.event import EventMsg, EventType
@@ -19,6 +19,7 @@ from kern.mm.umem import and_u32, check_word, load_u32, load_u64, or_u32, read_b
 from kern.proc.destroy import kill
 from kern.proc.proc import Proc
 from kern.sync.kthread import current_kthread
+from syscalls import syscall_dispatch
 
 
 def handle_syscall(ctx: UserContext, calls: u64, count: u64) -> None:
@@ -38,11 +39,11 @@ def handle_syscall(ctx: UserContext, calls: u64, count: u64) -> None:
         return
     current_kthread().sysc = Uaddr(calls)
     try:
-        value = syscall_dispatch(p, call.num, call)
+        syscall_dispatch(p, call)
     except Error as e:
         finish_failed(p, e.errno, e.message)
         return
-    finish_current_call(value)
+    finish_current_call(call.retval)
 
 
 def finish_current_call(value: i64) -> None:

@@ -67,11 +67,14 @@ class FlowMixin:
             yes, no = self.facts(node.operand)
             return no, yes
         if isinstance(node, ast.BoolOp):
-            parts = [self.facts(v) for v in node.values]
             joined: Facts = {}
             which = 0 if isinstance(node.op, ast.And) else 1
-            for part in parts:
-                joined |= part[which]
+            before = dict(self.state.narrowed)
+            for value in node.values:           # each operand may build on what the ones before it tell
+                found = self.facts(value)[which]
+                joined |= found
+                self.state.narrowed |= found
+            self.state.narrowed = before
             return (joined, {}) if which == 0 else ({}, joined)
         if isinstance(node, ast.Compare) and len(node.ops) == 1:
             right = node.comparators[0]

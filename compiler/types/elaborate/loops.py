@@ -28,6 +28,7 @@ class LoopContext:
     def __init__(self, tag: LoopTag, continue_by_break: LoopTag | None = None) -> None:
         self.tag, self.continue_by_break = tag, continue_by_break
         self.break_states: list[State] = []
+        self.back_states: list[State] = []      # where the loop is entered again from
 
 
 class LoopMixin:
@@ -55,7 +56,8 @@ class LoopMixin:
         if not 1 <= len(node.args) <= 3 or node.keywords:
             raise self.error(node, "`range` takes one to three numbers")
         raw = [self.expr(a) for a in node.args[:2]]
-        typed = next((r for r in raw if r.ty is not UNTYPED), None)
+        stride = self.expr(node.args[2]) if len(node.args) == 3 else None
+        typed = next((r for r in [*raw, *([stride] if stride is not None else [])] if r.ty is not UNTYPED), None)
         ty = typed.ty if typed is not None else model.I64
         if isinstance(ty, model.EnumType) and ty.kind != "enum":
             ty = ty.storage
@@ -65,11 +67,10 @@ class LoopMixin:
         ends = [Const(ty, self.coerce(r, base, a).value) if r.ty is UNTYPED else self.coerce(r, ty, a, "the other end") for r, a in zip(raw, node.args, strict=False)]
         start, stop = (Const(ty, 0), ends[0]) if len(ends) == 1 else (ends[0], ends[1])
         step = 1
-        if len(node.args) == 3:
-            found = self.expr(node.args[2])
-            if not isinstance(found, Const):
-                return self._dynamic_range(node, ty, start, stop, self.coerce(found, base, node.args[2]))
-            step = int(found.value)
+        if stride is not None:
+            if not isinstance(stride, Const):
+                return self._dynamic_range(node, ty, start, stop, self.coerce(stride, base, node.args[2]))
+            step = int(stride.value)
             if step == 0:
                 raise self.error(node.args[2], "the step of a range must not be zero")
         if backwards:
@@ -82,7 +83,16 @@ class LoopMixin:
         signed = base.signed
         pred = ("s" if signed else "u") + ("lt" if step > 0 else "gt")
         forward = Bin(ty, "add.wrap", at, Const(ty, base.wrap(step)))
+        if abs(step) > 1:
+            forward = self._stride(at, stop, Const(ty, base.wrap(abs(step))), forward, step > 0)
         return Iteration([SetVar(counter, start), set_stop], Cmp(BOOL, pred, at, stop), [at], [SetVar(counter, forward)])
+
+    @staticmethod
+    def _stride(at: Expr, stop: Expr, size: Expr, forward: Expr, upwards: bool) -> Expr:
+        """The next number of a range, or its end: the last stride must not wrap around the type's limit."""
+        ty = at.ty
+        left = Bin(ty, "sub.wrap", stop, at) if upwards else Bin(ty, "sub.wrap", at, stop)
+        return hir.Cond(ty, Cmp(BOOL, "ugt", left, size), forward, stop)
 
     def _dynamic_range(self: Any, node: ast.Call, ty: Type, start: Expr, stop: Expr, step: Expr) -> Iteration:
         """A step known only at run time: unsigned, so upwards."""
@@ -93,7 +103,11 @@ class LoopMixin:
         set_step, step = self.temp(step)
         counter = self.variable("", ty)
         at = VarGet(ty, counter)
-        return Iteration([SetVar(counter, start), set_stop, set_step], Cmp(BOOL, "ult", at, stop), [at], [SetVar(counter, Bin(ty, "add.wrap", at, step))])
+        setup = [SetVar(counter, start), set_stop, set_step]
+        if self.checked:
+            setup.append(self.check(Cmp(BOOL, "ne", step, Const(ty, 0)), "the step of a range is zero", node))
+        forward = self._stride(at, stop, step, Bin(ty, "add.wrap", at, step), True)
+        return Iteration(setup, Cmp(BOOL, "ult", at, stop), [at], [SetVar(counter, forward)])
 
     def _countdown(self: Any, ty: Type, start: Expr, stop: Expr) -> Iteration:
         set_start, start = self.temp(start)
@@ -156,9 +170,11 @@ class LoopMixin:
             return
         plan = self.iteration(node.iter)
         self.out += plan.setup
+        self._loop(node.body, lambda: self._for(node, plan))
+
+    def _for(self: Any, node: ast.For, plan: Iteration) -> list[State]:
         tag = LoopTag()
         context = LoopContext(tag)
-        self._enter_loop(node.body)
         before = self.state.copy()
         body: list[Any] = []
         with self.block(body):
@@ -172,22 +188,41 @@ class LoopMixin:
         done.append(Break(tag))
         self.out.append(hir.at_line(Loop(tag, [If(plan.more, [], done), *body], plan.step), node.lineno))
         self.state = merge([after_else, *context.break_states])
+        return context.back_states
 
-    def _enter_loop(self: Any, body: list[ast.stmt]) -> None:
-        """The body may run again after itself: forget what it can change."""
-        for name in assigned_names(body):
+    def _loop(self: Any, body: list[ast.stmt], run: Any) -> None:
+        """The body may run again after itself: what it can change is not known at its start.
+
+        A name that is narrowed before the loop may well stay so: that is tried first, and undone if some way round loses it.
+        """
+        names = assigned_names(body)
+        kept = {k: t for k, t in self.state.narrowed.items() if k in names}
+        for name in names:
             self.forget(name)
         self.forget_memory()
+        if kept:
+            start, env, out, loops = self.state.copy(), dict(self.env), len(self.out), list(self.loops)
+            reported = self.program.reporter.mark()
+            self.state.narrowed |= kept
+            if all(s.narrowed.get(k) is t for s in run() if s.reached for k, t in kept.items()):
+                return
+            self.state, self.env, self.loops = start, env, loops
+            del self.out[out:]
+            self.program.reporter.back_to(reported)
+        run()
 
     def _loop_body(self: Any, body: list[ast.stmt], context: LoopContext) -> None:
         self.loops.append(context)
         self.statements(body)
         self.loops.pop()
+        context.back_states.append(self.state.copy())
 
     def stmt_While(self: Any, node: ast.While) -> None:
+        self._loop([*node.body, ast.Expr(node.test)], lambda: self._while(node))
+
+    def _while(self: Any, node: ast.While) -> list[State]:
         tag = LoopTag()
         context = LoopContext(tag)
-        self._enter_loop([*node.body, ast.Expr(node.test)])
         body: list[Any] = []
         with self.block(body):
             test = self.condition(node.test)
@@ -208,6 +243,7 @@ class LoopMixin:
         self.out.append(hir.at_line(Loop(tag, body, []), node.lineno))
         ends = [*context.break_states] if forever else [after_else, *context.break_states]
         self.state = merge(ends) if ends else State(before.assigned, {}, False)
+        return context.back_states
 
     def stmt_Break(self: Any, node: ast.Break) -> None:
         if not self.loops:
@@ -221,6 +257,7 @@ class LoopMixin:
         if not self.loops:
             raise self.error(node, "`continue` outside a loop")
         context = self.loops[-1]
+        context.back_states.append(self.state.copy())
         self.out.append(Break(context.continue_by_break) if context.continue_by_break is not None else hir.Continue(context.tag))
         self.state.reached = False
 

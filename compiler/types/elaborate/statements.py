@@ -539,8 +539,9 @@ class StatementMixin:
         with self.block(body):
             self._bind_pattern(case.pattern, subject)
             if case.guard is not None:
-                guard = self.condition(case.guard)
-                test = guard if test is None else hir.Logic(BOOL, "and", test, hir.Seq(BOOL, list(self.out), guard))
+                bindings = list(self.out)
+                guard = hir.Seq(BOOL, bindings, self.condition(case.guard))
+                test = guard if test is None else hir.Logic(BOOL, "and", test, guard)
                 self.learn(self.facts(case.guard)[0])
             self.statements(case.body)
         ends.append(self.state)

@@ -82,7 +82,7 @@ class VocabularyMixin:
         return Seq(BOOL, [setter], hir.Logic(BOOL, "and", fits, self.is_member(small, ty)))
 
     def call_sizeof(self: Any, node: ast.Call, want: Type | None) -> Expr:
-        return Const(UNTYPED, self.type_argument(self.exactly(node, 1)[0]).size)
+        return hir.u64(self.type_argument(self.exactly(node, 1)[0]).size)
 
     def call_alignof(self: Any, node: ast.Call, want: Type | None) -> Expr:
         return Const(UNTYPED, self.type_argument(self.exactly(node, 1)[0]).align)

@@ -95,7 +95,7 @@ def main() -> i32:
     for i, slot in enumerate(slots):
         if slot.shape is not None:
             slot.hits += 1
-            print(i, slot.shape.area(), slot.hits)
+            print(i, slot.hits)
     chosen: Ref[Shape] = square
     chosen = rectangle
     chosen.describe()

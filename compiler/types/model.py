@@ -285,7 +285,7 @@ class LiteralType(Type):
     """A name given to a generic: `Literal["link"]`."""
 
     def __init__(self, value: str) -> None:
-        self.name, self.value = f'Literal["{value}"]', value
+        self.name, self.value = f"Literal['{value}']", value
 
 
 def is_pointer(ty: Type) -> bool:

@@ -217,7 +217,7 @@ class ConstructMixin:
 
     def fill_loop(self: Any, start: Expr, elem: Type, count: Expr, home: Any) -> list[Any]:
         """Defaults for each element of a run-time array."""
-        set_start, start = self.temp(same(start, U64))
+        set_start, start = self.temp(same(start, model.intern(PtrType, model.U8)))
         index, tag = self.variable("", U64), hir.LoopTag()
         at = hir.VarGet(U64, index)
         inner = MemoryTarget(hir.Index(U64, start, at, elem.size))

@@ -72,10 +72,10 @@ class Elaborator(
         """A run-time check (checked builds only are asked to make one)."""
         return hir.If(test, [], [*self.fail_statements(what, node)])
 
-    def fail_statements(self, what: str, node: ast.AST) -> list[Any]:
+    def fail_statements(self, what: str | Expr, node: ast.AST) -> list[Any]:
         line = getattr(node, "lineno", 0)
         call = self.hook_call("check_failed", [
-            hir.StrLit(model.STR, what.encode()), hir.StrLit(model.STR, self.module.source.shown.encode()), hir.Const(model.U32, line)], node)
+            what if isinstance(what, Expr) else hir.StrLit(model.STR, what.encode()), hir.StrLit(model.STR, self.module.source.shown.encode()), hir.Const(model.U32, line)], node)
         call.line = line
         return [hir.Do(call), hir.Unreachable()]
 

@@ -106,11 +106,13 @@ class StatementMixin:
             failed: list[Any] = []
             with self.block(failed):
                 if isinstance(node.msg, ast.JoinedStr):
-                    self.out.append(hir.Do(self.hook_call("panic_with", [self.format_argument(node.msg)], node)))
-                    self.out.append(hir.Unreachable())
+                    made = ast.copy_location(ast.Call(ast.copy_location(ast.Name("text"), node), [ast.copy_location(ast.Constant(160), node)], []), node)
+                    setter, line = self.temp(self.make_text(made))
+                    self.out += [setter, hir.Do(self.call_method_nodes(line, "write", [node.msg], node))]
+                    self.out += self.fail_statements(self.coerce(line, model.STR, node), node)
                 else:
-                    text = node.msg.value if isinstance(node.msg, ast.Constant) else f"assert {ast.unparse(node.test)}"
-                    self.out += self.fail_statements(f"assertion failed: {text}", node)
+                    text = node.msg.value if isinstance(node.msg, ast.Constant) else f"assertion failed: {ast.unparse(node.test)}"
+                    self.out += self.fail_statements(text, node)
             self.out.append(If(test, [], failed))
         if isinstance(test, Const) and not test.value:
             self.out.append(hir.Unreachable())

@@ -467,7 +467,8 @@ class VocabularyMixin:
 
     # -- registries ---------------------------------------------------------------------------------------------
     def registry_start(self, base: Expr) -> Expr:
-        return hir.Load(U64, base, U64, False)
+        pointer = model.intern(PtrType, U8)
+        return hir.Load(pointer, base, pointer, False)
 
     def registry_length(self, base: Expr) -> Expr:
         return hir.Load(U64, hir.Offset(U64, base, 8), U64, False)

@@ -5,12 +5,15 @@ The end of file, and EPIPE, come when the last channel of the other end is close
 Locks: the byte queue's own.
 """
 
-from lang import Error, array, free, new, u8, u64
-from kern.abi.file import FileKind, OpenMode, Stat
+from lang import Error, Ref, User, array, free, new, syscall, u8, u64
+from kern.abi.file import FdPair, FileKind, OpenMode, Stat
+from kern.mm.umem import copy_out
 from kern.ns.byte_queue import ByteQueue
 from kern.ns.chan import Chan, chan_put, new_chan
+from kern.ns.fd import add_fd, close_fd
 from kern.ns.node import Node
 from kern.ns.transfer import Transfer
+from kern.proc.proc import Proc
 
 CAPACITY: u64 = 64 * 1024
 
@@ -65,3 +68,20 @@ def new_pipe() -> tuple[Chan, Chan]:
         chan_put(reader)
         raise
     return reader, writer
+
+
+@syscall(109)
+def sys_pipe(p: Proc, ends: User[Ref[FdPair]]) -> None:
+    """A new pipe: `first` reads what is written to `second`."""
+    reader, writer = new_pipe()
+    try:
+        first = add_fd(p.fds, reader, False)
+    except Error:
+        chan_put(writer)
+        raise
+    try:
+        second = add_fd(p.fds, writer, False)
+    except Error:
+        close_fd(p.fds, first)
+        raise
+    copy_out(ends, FdPair(first=first, second=second))

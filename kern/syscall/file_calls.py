@@ -5,7 +5,6 @@ from lang import Error, Ref, Span, Text, Uaddr, User, as_bytes, i32, i64, sizeof
 from kern.abi.errno import Errno
 from kern.abi.file import AT_FDCWD, FdPair, FileKind, MAX_FDS, OpenMode, Stat, Whence
 from kern.abi.proc import ProcState
-from kern.dev.pipe import new_pipe
 from kern.mm.umem import copy_out, copy_out_bytes, copy_string, read_bytes
 from kern.ns.chan import chan_put, create_at, open_path, read_chan, seek_chan, stat_node, write_chan
 from kern.ns.dev import find_mount
@@ -155,23 +154,6 @@ def give_fds(p: Proc, child: Proc, address: u64, count: u64) -> u64:
                 return i
             raise
     return count
-
-
-@syscall(109)
-def sys_pipe(p: Proc, ends: User[Ref[FdPair]]) -> None:
-    """A new pipe: `first` reads what is written to `second`."""
-    reader, writer = new_pipe()
-    try:
-        first = add_fd(p.fds, reader, False)
-    except Error:
-        chan_put(writer)
-        raise
-    try:
-        second = add_fd(p.fds, writer, False)
-    except Error:
-        close_fd(p.fds, first)
-        raise
-    copy_out(ends, FdPair(first=first, second=second))
 
 
 @syscall(110)

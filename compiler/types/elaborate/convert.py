@@ -10,7 +10,7 @@ from compiler.types import hir, model
 from compiler.types.hir import Cond, Const, Conv, Expr, Make, Part
 from compiler.types.model import (
     BOOL, F32, F64, I64, NONE, STR, U8, U64, UNTYPED, VOID, ArrayType, AtomicType, BoolType, ClassType, EnumType, FloatType, FuncType, IntType,
-    MmioType, NewType, OptionalType, PtrType, SpanType, TextType, Type, UserType,
+    MmioType, NewType, OptionalType, PtrType, SpanType, TextType, TupleType, Type, UserType,
 )
 
 
@@ -109,6 +109,9 @@ class ConvertMixin:
             if I64.low <= value <= I64.high:
                 return Const(I64, value)
             return Const(U64, value)
+        if isinstance(expr, Make) and isinstance(expr.ty, TupleType) and UNTYPED in expr.ty.elems:
+            parts = [self.settle(p) for p in expr.parts]
+            return Make(model.intern(TupleType, tuple(p.ty for p in parts)), parts)
         return expr
 
     # -- integers -----------------------------------------------------------------------------------------------

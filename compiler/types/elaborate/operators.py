@@ -387,7 +387,8 @@ class OperatorMixin:
             test: Expr = Const(BOOL, False)
             for choice in where.elts:
                 one = self.compare("eq", item, self.expr(choice, item.ty), node)
-                test = one if isinstance(test, Const) and not test.value else Logic(BOOL, "or", test, one)
+                if not (isinstance(test, Const) and test.value):
+                    test = one if isinstance(test, Const) else Logic(BOOL, "or", test, one)
             return Seq(BOOL, [setter], test)
         if isinstance(where, ast.Call) and isinstance(where.func, ast.Name) and where.func.id == "range":
             return self._in_range(item_node, where, node)
@@ -399,15 +400,21 @@ class OperatorMixin:
             masked = Bin(raw, "and", same(container, raw), same(item, raw))
             return Seq(BOOL, [set_item], Cmp(BOOL, "eq", masked, same(item, raw)))
         if isinstance(container.ty, TupleType):
-            setter, whole = self.temp(container)
+            before: list[Any] = []
+            if isinstance(container, hir.Make):         # a constant tuple: its parts may still be literals
+                parts = container.parts
+            else:
+                setter, whole = self.temp(container)
+                before.append(setter)
+                parts = [hir.Part(t, whole, i) for i, t in enumerate(container.ty.elems)]
             item = self.expr(item_node)
             set_item, item = self.temp(item)
             test = Const(BOOL, False)
-            parts = container.parts if isinstance(container, hir.Make) else [hir.Part(t, whole, i) for i, t in enumerate(container.ty.elems)]
             for part in parts:
                 one = self.compare("eq", item, part, node)
-                test = one if isinstance(test, Const) else Logic(BOOL, "or", test, one)
-            return Seq(BOOL, [setter, set_item] if not isinstance(container, hir.Make) else [set_item], test)
+                if not (isinstance(test, Const) and test.value):
+                    test = one if isinstance(test, Const) else Logic(BOOL, "or", test, one)
+            return Seq(BOOL, [*before, set_item], test)
         if isinstance(container.ty, ClassType) and self.program.layouts.find_method(container.ty, "__contains__"):
             return self.call_method_nodes(container, "__contains__", [item_node], node)
         span = self.as_span(container, where)

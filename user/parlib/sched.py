@@ -1,8 +1,7 @@
 # SPDX-License-Identifier: LGPL-2.1-or-later
 """The second-level scheduler (2LS): what a thread library gives parlib, and which one is in charge.
 
-Every operation runs with notifications disabled: in vcore context, or (runnable only) in a uthread as well, which then
-disables them itself. None may block; only `runnable` may be called from anywhere.
+Every operation but `ending` runs in vcore context; `runnable` and `exited` may be called from anywhere. None of these may block.
 """
 
 from abc import ABC, abstractmethod
@@ -34,6 +33,10 @@ class Scheduler(ABC):
     @abstractmethod
     def reflected_fault(self, uthread: Uthread) -> None:
         """The thread's saved context carries a fault."""
+
+    @abstractmethod
+    def ending(self) -> None:
+        """The calling thread's function has returned: whatever is to be done in its own context."""
 
     @abstractmethod
     def exited(self, uthread: Uthread) -> None:

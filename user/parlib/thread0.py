@@ -43,6 +43,9 @@ class Thread0Scheduler(Scheduler):
     def reflected_fault(self, uthread: Uthread) -> None:
         die_of_fault(uthread)
 
+    def ending(self) -> None:
+        """Thread 0 ends with the process."""
+
     def exited(self, uthread: Uthread) -> None:
         """Thread 0 ends with the process."""
 

@@ -172,6 +172,7 @@ def uthread_main() -> None:
         uthread.fn(uthread.arg)
     except Error as error:
         panic(f"error leaves uthread {uthread.id}: {error.errno.name}: {error.message}")
+    sched.current.ending()
     uthread_exit()
 
 

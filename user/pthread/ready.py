@@ -20,6 +20,7 @@ from parlib.sync import Mutex
 from parlib.uthread import Uthread, run_uthread
 from parlib.vcore import Vcore, max_vcores, num_vcores, request_vcores
 from parlib.yielding import vcore_yield
+from pthread.keys import run_destructors
 from pthread.pool import give_thread
 
 IDLE_SPINS = 200                            # looks at the queue before a vcore is given back
@@ -89,6 +90,9 @@ class ThreadScheduler(Scheduler):
 
     def reflected_fault(self, uthread: Uthread) -> None:
         die_of_fault(uthread)
+
+    def ending(self) -> None:
+        run_destructors()
 
     def exited(self, uthread: Uthread) -> None:
         if uthread.memory != 0:

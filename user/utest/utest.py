@@ -1,0 +1,78 @@
+# SPDX-License-Identifier: LGPL-2.1-or-later
+"""utest [NAME]: the unit tests of the runtime, parlib and threads; just those with NAME in their name, if given.
+
+Prints PASSED or FAILED for each, and ends with status 0 if none failed.
+"""
+
+from lang import i32
+from rt.args import args
+from utest import harness, single_tests, thread_tests
+from utest.harness import run
+
+
+def main() -> i32:
+    given = args()
+    if len(given) > 1:
+        harness.select(given[1])
+    run_single()
+    run_starting()
+    run_locks()
+    run_blocking()
+    run_vcores()
+    print(f"{harness.passed_tests} passed, {harness.failed_tests} failed")
+    return 0 if harness.failed_tests == 0 else 1
+
+
+def run_single() -> None:
+    run("single.allocator", single_tests.test_allocator)
+    run("single.large_blocks", single_tests.test_large_blocks)
+    run("single.objects", single_tests.test_objects)
+    run("single.errors", single_tests.test_errors_carry_the_kernels_words)
+    run("single.null_call", single_tests.test_null_call)
+    run("single.pipe", single_tests.test_pipe)
+    run("single.read_lines", single_tests.test_read_lines)
+    run("single.async", single_tests.test_asynchronous_calls)
+    run("single.sleep", single_tests.test_sleep)
+    run("single.two_sleeps", single_tests.test_two_sleeps_at_once)
+    run("single.environment", single_tests.test_environment)
+    run("single.events", single_tests.test_events_reach_handlers)
+    run("single.self_notify", single_tests.test_self_notify)
+    run("single.locks", single_tests.test_locks_uncontended)
+    run("single.scp", single_tests.test_is_single_core)
+
+
+def run_starting() -> None:
+    run("threads.join_1000", thread_tests.test_join_1000)
+    run("threads.results", thread_tests.test_results)
+    run("threads.detach", thread_tests.test_detach)
+    run("threads.yield", thread_tests.test_yield)
+    run("threads.nested_start", thread_tests.test_nested_start)
+    run("threads.thread_local", thread_tests.test_thread_local)
+    run("threads.floating_point", thread_tests.test_floating_point)
+
+
+def run_locks() -> None:
+    run("locks.mutex", thread_tests.test_mutex_counts_exactly)
+    run("locks.pdr", thread_tests.test_pdr_lock_counts_exactly)
+    run("locks.mcs", thread_tests.test_mcs_lock_uncontended)
+    run("locks.mcs_pdr", thread_tests.test_mcs_pdr_lock_counts_exactly)
+    run("locks.condition_ping_pong", thread_tests.test_condition_ping_pong)
+    run("locks.condition_signal", thread_tests.test_condition_signal_wakes_each)
+    run("locks.barrier", thread_tests.test_barrier)
+    run("locks.semaphore", thread_tests.test_semaphore)
+    run("locks.once", thread_tests.test_once)
+
+
+def run_blocking() -> None:
+    run("blocking.500_threads", thread_tests.test_500_threads_block)
+    run("blocking.calls", thread_tests.test_calls_from_many_threads)
+    run("blocking.read_beside_others", thread_tests.test_blocked_read_lets_others_run)
+    run("blocking.many_readers", thread_tests.test_many_readers_of_a_pipe)
+    run("blocking.sleeps_overlap", thread_tests.test_sleeps_overlap)
+
+
+def run_vcores() -> None:
+    run("vcores.events", thread_tests.test_events_in_an_mcp)
+    run("vcores.all_used", thread_tests.test_all_vcores_are_used)
+    run("vcores.allocator", thread_tests.test_allocator_with_threads)
+    run("vcores.come_and_go", thread_tests.test_vcores_come_and_go)

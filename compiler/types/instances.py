@@ -79,7 +79,11 @@ class Instances:
         inst.inline = "noinline" if "noinline" in decl.marks else "inline" if "inline" in decl.marks else ""
         inst.cold = "cold" in decl.marks
         inst.weight = sum(1 for _ in ast.walk(decl.node))
-        self._signature(inst, decl, cls or bits_self)
+        try:
+            self._signature(inst, decl, cls or bits_self)
+        except CompileError:
+            del decl.instances[key]
+            raise
         if "extern" in decl.marks:
             inst.external = decl.marks["extern"] if isinstance(decl.marks["extern"], str) else decl.name
         else:

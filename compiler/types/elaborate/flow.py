@@ -10,6 +10,7 @@ from compiler.types import hir, model
 from compiler.types.model import OptionalType, Type
 
 Facts = dict[str, Type]
+ASSIGNED = "="                  # a fact `=x` says that x has a value
 
 
 class State:
@@ -124,7 +125,11 @@ class FlowMixin:
             del self.state.narrowed[key]
 
     def learn(self, facts: Facts) -> None:
-        self.state.narrowed |= facts
+        for name, ty in facts.items():
+            if name.startswith(ASSIGNED):
+                self.state.assigned.add(name[len(ASSIGNED):])
+            else:
+                self.state.narrowed[name] = ty
 
 
 def always_true(expr: hir.Expr) -> bool:

@@ -39,22 +39,19 @@ mb2_header:
     .long 8
 mb2_end:
 
+/* No function types here: the symbol table of backtraces covers the higher half only. */
 .section .boot.text, "ax"
     .code32
     .globl pvh_entry
-    .type pvh_entry, @function
 pvh_entry:
     movl $BOOT_PVH, %ebp
     jmp boot_common
-    .size pvh_entry, . - pvh_entry
 
     .globl mb2_entry
-    .type mb2_entry, @function
 mb2_entry:
     movl $BOOT_MULTIBOOT2, %ebp
     cmpl $MB2_LOADED, %eax
     jne boot_refused
-    .size mb2_entry, . - mb2_entry
 
 boot_common:
     cli

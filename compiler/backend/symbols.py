@@ -68,7 +68,9 @@ class Function:
 def read_functions(elf: Elf) -> list[Function]:
     """The functions of a linked ELF with their rows, sorted, without overlaps. Code that no function symbol
     covers (assembly labels without a type) is covered by the nearest global label before it."""
+    # Start-up code that is linked where it is loaded, gigabytes away, is out of the table's reach.
     ranges = elf.executable()
+    ranges = [r for r in ranges if r[1] + (1 << 31) > ranges[-1][1]]
     starts = [low for low, _ in ranges]
 
     def range_end(address: int) -> int:

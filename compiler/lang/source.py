@@ -93,6 +93,12 @@ class Transformer(ast.NodeTransformer):
             node.body.insert(0, ast.Assign([ast.Name(node.target.id, ast.Store())], bound, lineno=node.lineno))      # type: ignore[attr-defined]
         return node
 
+    def visit_Assert(self, node: ast.Assert) -> Any:
+        if node.msg is None:
+            node.msg = ast.Constant(f"assertion failed: {ast.unparse(node.test)}")
+            ast.copy_location(node.msg, node)
+        return self.generic_visit(node)
+
     # -- assignments --------------------------------------------------------------------------------------------
     def visit_AnnAssign(self, node: ast.AnnAssign) -> Any:
         if node.value is not None:

@@ -74,6 +74,8 @@ class FlowMixin:
             for value in node.values:           # each operand may build on what the ones before it tell
                 found = self.facts(value)[which]
                 joined |= found
+                # `a and (x := f())`: x has a value only if the whole is true.
+                joined |= {ASSIGNED + p.target.id: model.NORETURN for p in ast.walk(value) if isinstance(p, ast.NamedExpr)}
                 self.state.narrowed |= found
             self.state.narrowed = before
             return (joined, {}) if which == 0 else ({}, joined)

@@ -144,12 +144,10 @@ boot_long:
 boot_sorry:
     .asciz "Pykaros needs an x86-64 processor with no-execute pages.\n"
     .balign 16
-    .globl boot_gdt
 boot_gdt:
     .quad 0
     .quad 0x00af9a000000ffff            /* 0x08: kernel code, 64-bit */
     .quad 0x00cf92000000ffff            /* 0x10: kernel data */
-    .globl boot_gdtr
 boot_gdtr:
     .short . - boot_gdt - 1
     .quad boot_gdt

@@ -72,7 +72,7 @@ smp_trampoline_end:
     .code64
 /* On the boot tables, without a stack. */
 ap_high:
-    lgdt boot_gdtr_high(%rip)           /* the trampoline's page may be used again */
+    lgdt ap_gdtr(%rip)           /* the trampoline's page may be used again */
     movw $KERNEL_SS, %ax
     movw %ax, %ss
     movw %ax, %ds
@@ -107,6 +107,11 @@ ap_high:
     .globl ap_record
 ap_record:
     .quad 0
-boot_gdtr_high:
-    .short 23
-    .quad boot_gdt + KERNEL_BASE
+/* Until cpu.py gives the core its own: the start-up part of the image, with the boot core's first GDT, is not mapped now. */
+ap_gdt:
+    .quad 0
+    .quad 0x00af9a000000ffff
+    .quad 0x00cf92000000ffff
+ap_gdtr:
+    .short . - ap_gdt - 1
+    .quad ap_gdt

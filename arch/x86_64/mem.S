@@ -128,3 +128,14 @@ FUNCTION memcmp
 4:  xorl %eax, %eax
 5:  ret
 END memcmp
+
+/* The optimiser turns loops that look for a NUL into this. */
+FUNCTION strlen
+    movq %rdi, %rax
+1:  cmpb $0, (%rax)
+    je 2f
+    incq %rax
+    jmp 1b
+2:  subq %rdi, %rax
+    ret
+END strlen

@@ -18,6 +18,14 @@ class CharDev(Node):
     def start(self) -> None:
         """Called once, at boot."""
 
+    def stat(self, into: Stat) -> None:
+        into.dev = 3
+        into.mode = 0o666
+        into.nlink = 1
+        for i in range(len(char_devices)):
+            if char_devices[i] is self:
+                into.ino = i + 1
+
 
 char_devices = Registry[CharDev]()
 

@@ -230,7 +230,7 @@ class StatementMixin:
     def _construct_place(self: Any, addr: Expr, storage: Type, node: ast.Call) -> None:
         """`self.ctx = Ctx(pc=4)` fills the storage."""
         from compiler.types.elaborate.construct import MemoryTarget
-        setter, addr = self.temp(addr)
+        setter, addr = self.temp(same(addr, model.intern(model.PtrType, model.U8)))
         target = MemoryTarget(addr)
         target.body += [setter, hir.Zero(addr, self.program.layouts.ensure(storage).size)]
         self.fill(target, 0, storage, node, self, "")

@@ -139,14 +139,3 @@ FUNCTION strlen
 2:  subq %rdi, %rax
     ret
 END strlen
-
-/* u64 strlen(string): LLVM makes calls of it from loops that look for a NUL. */
-FUNCTION strlen
-    movq %rdi, %rax
-1:  cmpb $0, (%rax)
-    je 2f
-    incq %rax
-    jmp 1b
-2:  subq %rdi, %rax
-    ret
-END strlen

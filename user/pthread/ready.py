@@ -37,6 +37,7 @@ class ReadyQueue:
 ready = ReadyQueue()
 call_queues = array(256, OwnedQueue)        # by vcore
 start_lock = Mutex()
+vcore_limit: u32 = 0xffff_ffff
 started = Atomic[u32](0)
 
 
@@ -122,11 +123,17 @@ def push_locked(uthread: Uthread) -> None:
     ready.count.store(ready.count.load(order=RELAXED) + 1, order=RELAXED)
 
 
+def limit_vcores(most: u32) -> None:
+    """Never ask for more than `most`. Before the first thread."""
+    global vcore_limit
+    vcore_limit = most
+
+
 def ask_for_vcores() -> None:
     """One vcore more than we have for each thread that waits, as far as there are any."""
     have = num_vcores()
-    if have < max_vcores():
-        request_vcores(have + ready.count.load(order=RELAXED))
+    if have < min(max_vcores(), vcore_limit):
+        request_vcores(min(have + ready.count.load(order=RELAXED), vcore_limit))
 
 
 def start_threads() -> None:

@@ -1,0 +1,41 @@
+# SPDX-License-Identifier: LGPL-2.1-or-later
+"""hog: allocates memory until there is no more, or as much as it is told to, tells how much it was, and gives it back."""
+
+from lang import Error, Span, array, free, i32, new, u64, u8
+from lib.args import help_wanted, misuse
+from lib.strings import number_or_none
+from rt.args import args
+
+USAGE = "usage: hog [MIB]"
+BLOCK: u64 = 1 << 20
+PAGE: u64 = 4096
+MAX_BLOCKS: u64 = 65536
+
+
+def main() -> i32:
+    if help_wanted(USAGE):
+        return 0
+    wanted = number_or_none(args()[1]) if len(args()) > 1 else MAX_BLOCKS
+    if wanted is None or wanted > MAX_BLOCKS:
+        return misuse(f"a number up to {MAX_BLOCKS} is needed", USAGE)
+    blocks = new(array(wanted, Span[u8]))
+    taken: u64 = 0
+    try:
+        while taken < wanted:
+            blocks[taken] = new(array(BLOCK, u8))
+            touch(blocks[taken])
+            taken += 1
+        print(f"allocated {taken} MiB")
+    except Error as e:
+        print(f"allocated {taken} MiB, then: {e.message}")
+    for i in range(taken):
+        free(blocks[i])
+    free(blocks)
+    return 0 if taken == wanted else 1
+
+
+def touch(block: Span[u8]) -> None:
+    offset: u64 = 0
+    while offset < len(block):
+        block[offset] = 1
+        offset += PAGE

@@ -2,7 +2,6 @@
 """block N MS: N threads that sleep MS milliseconds in the kernel, all at the same time: a blocked call blocks no vcore."""
 
 from lang import Atomic, array, i32, u64
-from kern.abi.time import NS_PER_SEC
 from lib.args import help_wanted, misuse
 from lib.strings import number_or_none
 from pthread import Thread

@@ -1,7 +1,7 @@
 # SPDX-License-Identifier: LGPL-2.1-or-later
 """cores: who holds which core."""
 
-from lang import i32, u64
+from lang import i32
 from lib.args import help_wanted
 from lib.files import read_file
 from lib.output import out

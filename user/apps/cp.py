@@ -1,7 +1,7 @@
 # SPDX-License-Identifier: LGPL-2.1-or-later
 """cp: copies files."""
 
-from lang import Error, i32, text, u64
+from lang import Error, i32, text
 from lib.args import Options, complain, help_wanted, misuse
 from lib.files import copy_file, is_directory
 from lib.paths import basename, join

@@ -1,7 +1,7 @@
 # SPDX-License-Identifier: LGPL-2.1-or-later
 """help: lists the programs that there are."""
 
-from lang import Error, i32, text, u64
+from lang import Error, i32, u64
 from lib.args import complain, help_wanted
 from lib.files import Names, list_names
 from lib.output import out

@@ -1,7 +1,7 @@
 # SPDX-License-Identifier: LGPL-2.1-or-later
 """mkdir: makes directories."""
 
-from lang import Error, i32, u64
+from lang import Error, i32
 from lib.args import Options, complain, help_wanted, misuse
 from lib.files import is_directory
 from rt.args import args

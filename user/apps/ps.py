@@ -1,7 +1,7 @@
 # SPDX-License-Identifier: LGPL-2.1-or-later
 """ps: lists processes."""
 
-from lang import Error, Span, array, i32, new, free, text, u64
+from lang import Error, i32, text, u64
 from lib.args import help_wanted
 from lib.files import Names, list_names, read_file
 from lib.output import out

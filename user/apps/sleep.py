@@ -1,7 +1,7 @@
 # SPDX-License-Identifier: LGPL-2.1-or-later
 """sleep: waits."""
 
-from lang import i32, u64
+from lang import i32
 from lib.args import help_wanted, misuse
 from lib.duration import parse_duration_ns
 from rt.args import args

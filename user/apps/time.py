@@ -1,10 +1,10 @@
 # SPDX-License-Identifier: LGPL-2.1-or-later
 """time: runs a program and tells how long it took."""
 
-from lang import Error, Span, array, i32, text, u64
+from lang import Error, array, i32, text
 from kern.abi.file import FdPair
 from kern.abi.time import NS_PER_SEC
-from lib.args import complain, help_wanted, misuse
+from lib.args import complain, misuse
 from lib.process import find_program
 from rt.args import args, environment
 from rt.env import get_env

@@ -6,8 +6,6 @@ from lib.args import help_wanted
 from lib.files import read_file
 from lib.strings import discard
 from parlib.vcore import proc_info
-from rt.time import now_ns
-from kern.abi.time import NS_PER_SEC
 
 
 def main() -> i32:

@@ -206,9 +206,10 @@ FUNCTION syscall_entry
     xorl %ebp, %ebp
     call syscall_from_user
     ud2
-/* Runs on the user's stack pointer but never uses it. A thread pointer outside user space becomes 0. */
+/* Runs on the user's stack pointer but never uses it. Spoils rax, rcx, rsi, r10, r11. A thread pointer outside user space becomes 0. */
 set_fs_base:
     movq %rcx, %rsi
+    movq %rdx, %r10
     movq %rdi, %rax
     movq %rdi, %rdx
     shrq $32, %rdx
@@ -219,7 +220,7 @@ set_fs_base:
 3:  movl $MSR_FS_BASE, %ecx
     wrmsr
     movq %rsi, %rcx
-    xorl %edx, %edx
+    movq %r10, %rdx                     /* the user's switching code counts on it */
     sysretq
 END syscall_entry
 

@@ -4,7 +4,7 @@
 #include "asm.inc"
 
 .text
-/* set_thread_pointer(tp): spoils only rax, rcx, rsi, r11 (switch_in and pop_context count on that). */
+/* set_thread_pointer(tp): spoils only rax, rcx, rsi, r10, r11 (switch_in and pop_context count on that). */
 FUNCTION set_thread_pointer
     cmpb $0, user_has_fsgsbase(%rip)
     je 1f

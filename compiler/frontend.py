@@ -11,8 +11,8 @@ from compiler.diagnostics import CompileError
 from compiler.effects import raises
 from compiler.syntax.loader import World
 from compiler.types import hir, model
-from compiler.types.decls import FnInst, FuncDecl, ModuleDecl
-from compiler.types.elaborate.elaborator import evaluate
+from compiler.types.decls import FnInst, FuncDecl, ImportedName, ModuleDecl
+from compiler.types.elaborate.elaborator import describe, evaluate
 from compiler.types.program import Program
 
 __all__ = ["World", "analyse", "lower"]
@@ -36,6 +36,7 @@ def _elaborate(program: Program) -> None:
     """Every function and global of every module, then what they need of generics."""
     for name in sorted(program.modules):
         module = program.modules[name]
+        _module_level(program, module)
         for glob in module.globals:
             program.resolve_global(glob)
         for decl in module.classes:
@@ -73,9 +74,36 @@ def _wrap_main(program: Program, module: ModuleDecl) -> None:
     program.functions.append(wrapper)
 
 
+ALLOWED = (ast.Import, ast.ImportFrom, ast.FunctionDef, ast.ClassDef, ast.Assign, ast.AnnAssign, ast.Pass)
+
+
+def _module_level(program: Program, module: ModuleDecl) -> None:
+    """Every import is found, and there is nothing that would have to run."""
+    for name, item in list(module.scope.items()):
+        if isinstance(item, ImportedName) and not name.startswith("import "):
+            _guard(program, program.lookup, module, name, item.node)
+    for node in module.tree.body:
+        documentation = isinstance(node, ast.Expr) and isinstance(node.value, ast.Constant)
+        if isinstance(node, ALLOWED) or documentation or is_main_guard(node):
+            continue
+        what = describe(node) if isinstance(node, ast.AsyncFunctionDef) else "a statement at module level is"
+        hint = "" if isinstance(node, ast.AsyncFunctionDef) else "a module holds imports, constants, globals, classes and functions; put it in a function"
+        program.reporter.add(program.error(module, node, f"{what} not part of this language", hint).diagnostic)
+
+
+def is_main_guard(node: ast.stmt) -> bool:
+    """`if __name__ == "__main__":`, which is for CPython; likewise `if TYPE_CHECKING:`."""
+    if not isinstance(node, ast.If):
+        return False
+    return any(isinstance(p, ast.Name) and p.id in ("__name__", "TYPE_CHECKING") for p in ast.walk(node.test))
+
+
 def _class_methods(program: Program, decl: Any) -> None:
     ty = program.class_type(decl, ())
     cls = program.layouts.complete(ty) if hasattr(ty, "laid_out") and decl.kind != "error" else None
+    for name in decl.methods:
+        if cls is not None and cls.polymorphic and cls.base is not None and program.layouts.find_method(cls.base, name) and name != "__init__":
+            _guard(program, program.virtual_group, cls, name, decl.node)
     for method in decl.methods.values():
         if program.type_variables(method):
             continue

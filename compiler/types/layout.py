@@ -84,6 +84,8 @@ class Layouts:
         self.ensure(ty)
         if isinstance(ty, ClassType) and ty.size == 0 and ty.decl is decl:
             raise self.program.error(decl.module, node, f"`{decl.name}` cannot contain itself", f"use `Ref[{decl.name}]`")
+        if isinstance(ty, ClassType) and any(m.is_abstract for _, _, m in ty.vtable):
+            raise self.program.error(decl.module, node, f"`{ty.name}` is abstract, so there are no objects of just it to embed", f"hold a reference: `Ref[{ty.name}]`")
         return ty.size, ty.align
 
     def ensure(self, ty: Type) -> Type:

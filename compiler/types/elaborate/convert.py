@@ -27,7 +27,7 @@ class ConvertMixin:
             return found
         hint = self.conversion_hint(expr.ty, want)
         if isinstance(expr.ty, OptionalType) and expr.ty.inner is want:
-            raise self.error(node, f"this may be None, and {what or 'here'} a `{want.name}` is needed", "test it first: `if x is not None:`")
+            raise self.error(node, f"this may be None, but {what or 'it'} must be a `{want.name}`", "test it first: `if x is not None:`")
         subject = f"{what} is" if what else "this must be"
         raise self.error(node, f"{subject} `{want.name}`, but this is `{expr.ty.name}`", hint)
 

@@ -39,6 +39,7 @@ class Elaborator(
         self.globals_declared: set[str] = set()
         self.assigned_later: set[str] = set()       # every name that the function assigns: its locals
         self.out: list[Any] = []
+        self.on_stack: set[Var] = set()             # locals bound to objects of this function's stack
         self.loops: list[Any] = []
         self.catching = 0               # enclosing try bodies whose handler catches everything
         self.in_function = fn.decl is not None
@@ -48,6 +49,8 @@ class Elaborator(
         return CompileError(Diagnostic(message, Span.of(self.module.source, node), hint))
 
     def report(self, error: CompileError) -> None:
+        if error.diagnostic is not None and self.fn.generic and not error.diagnostic.hint:
+            error.diagnostic.hint = f"this is in `{self.fn.symbol}`, the instance for these types"
         self.program.reporter.add(error.diagnostic)
 
     # -- storage of a function ----------------------------------------------------------------------------------

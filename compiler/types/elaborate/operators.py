@@ -348,6 +348,8 @@ class OperatorMixin:
         return Not(BOOL, test) if pred == "ne" else test
 
     def _compare_spans(self: Any, pred: str, left: Expr, right: Expr, node: ast.AST) -> Expr:
+        if not isinstance(right.ty, (SpanType, ArrayType)) and not self.is_text(right.ty):
+            raise self.error(node, f"`{left.ty.name}` and `{right.ty.name}` cannot be compared")
         left, right = self.as_span(left, node), self.as_span(right, node)
         elem = left.ty.elem
         if elem is not right.ty.elem:

@@ -84,6 +84,8 @@ class StatementMixin:
             self.out.append(hir.Return(None))
         else:
             value = self.expr(node.value, result)
+            if result is VOID and value.ty is not VOID:
+                raise self.error(node.value, "this function returns nothing: it is declared `-> None`", f"declare what it returns: `-> {self.settle(value).ty.name}`")
             if result is VOID and value.ty is VOID:
                 self.out += [hir.Do(value), hir.Return(None)]
             else:
@@ -91,12 +93,15 @@ class StatementMixin:
                 self.out.append(hir.Return(self.coerce(value, result, node.value, "the result")))
         self.state.reached = False
 
+    def stack_object(self: Any, value: Expr) -> bool:
+        """Whether this is a reference to an object of this function's stack, as far as can be seen."""
+        while isinstance(value, (hir.Seq, hir.Conv)):
+            value = value.result if isinstance(value, hir.Seq) else value.operand
+        return isinstance(value, hir.StackSlot) or isinstance(value, VarGet) and value.var in self.on_stack
+
     def refuse_stack(self: Any, value: Expr, node: ast.expr) -> None:
         """A reference to an object of this function's stack must not leave it."""
-        inner = value
-        while isinstance(inner, (hir.Seq, hir.Conv)):
-            inner = inner.result if isinstance(inner, hir.Seq) else inner.operand
-        if isinstance(inner, hir.StackSlot) and isinstance(value.ty, (ClassType, ArrayType)):
+        if self.stack_object(value) and isinstance(value.ty, (ClassType, ArrayType)):
             raise self.error(node, "this object is on the stack of this function, and gone when it returns", f"make it with `new({value.ty.name.split('[')[0]}, …)`, or fill one that the caller gives")
 
     def stmt_Assert(self: Any, node: ast.Assert) -> None:
@@ -151,6 +156,10 @@ class StatementMixin:
             var = self.env[name] = self.variable(name, value.ty)
         declared = var.ty
         made = self.coerce(value, declared, node.value, f"`{name}`")
+        if self.stack_object(value):
+            self.on_stack.add(var)
+        else:
+            self.on_stack.discard(var)
         self.out.append(SetVar(var, made))
         self.forget(name)
         self.state.assigned.add(name)
@@ -551,7 +560,7 @@ class StatementMixin:
         if test is None:
             self.out += body
             if len(cases) > 1:
-                raise self.error(cases[1].pattern, "this case is never reached: the one before takes everything")
+                self.report(self.error(cases[1].pattern, "this case is never reached: the one before takes everything"))
             return
         with self.block(rest):
             self._cases(cases[1:], subject, node, ends, covered)
@@ -562,8 +571,8 @@ class StatementMixin:
         if isinstance(ty, EnumType) and ty.kind != "flag":
             missing = [n for n, v in ty.members.items() if v not in covered]
             if missing:
-                raise self.error(node.subject, f"this match does not cover `{ty.name}.{missing[0]}`" + (f" and {len(missing) - 1} more" if len(missing) > 1 else ""),
-                                 "add a case, or `case _:`")
+                self.report(self.error(node.subject, f"this match does not cover `{ty.name}.{missing[0]}`" + (f" and {len(missing) - 1} more" if len(missing) > 1 else ""),
+                                       "add a case, or `case _:`"))
             self.out.append(hir.Unreachable())
             return
         if ty is BOOL and covered >= {0, 1}:
@@ -601,7 +610,8 @@ class StatementMixin:
             if isinstance(subject.ty, OptionalType):
                 return self._compare_optional("eq", subject, value, pattern)
             return self.compare("eq", subject, value, pattern)
-        raise self.error(pattern, "this pattern is not part of this language", "patterns are constants, enum members, `None`, `|` and `_`")
+        self.report(self.error(pattern, "this pattern is not part of this language", "patterns are constants, enum members, `None`, `|` and `_`"))
+        return Const(BOOL, False)
 
 
 _ = TupleType

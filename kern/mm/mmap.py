@@ -127,13 +127,15 @@ def mm_protect(p: Proc, address: Uaddr, length: u64, prot: Prot) -> None:
         split_at(p.vm, end)
         check_protect(p, base, end, prot)
         p.vm.history += 1
+        changed = False
         region = p.vm.regions.first()
         while region is not None and region.base < end:
             if region.base >= base:
                 region.prot = prot
-                protect_pages(p, region)
+                changed = protect_pages(p, region) or changed
             region = p.vm.regions.after(region)
-        flush_space(p)
+        if changed:                         # nobody can have a translation of what was never present
+            flush_space(p)
 
 
 def check_range(address: Uaddr, length: u64) -> None:
@@ -152,7 +154,10 @@ def check_protect(p: Proc, base: u64, end: u64, prot: Prot) -> None:
         region = p.vm.regions.after(region)
 
 
-def protect_pages(p: Proc, region: VmRegion) -> None:
+def protect_pages(p: Proc, region: VmRegion) -> bool:
+    """Whether there were any pages."""
     flags = region.page_flags()
+    found = False
     for address in range(region.base, region.end, PAGE_SIZE):
-        mmu.protect_page(p.space, Uaddr(address), flags)
+        found = mmu.protect_page(p.space, Uaddr(address), flags) or found
+    return found

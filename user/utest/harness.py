@@ -5,6 +5,7 @@ from typing import Callable
 
 from lang import Error, Format, Raises, text, u32, u64
 from parlib.sync import Mutex
+from rt.time import now_ns
 
 failed_tests: u32 = 0
 passed_tests: u32 = 0
@@ -37,13 +38,14 @@ def run(name: str, test: Callable[[], Raises[None]]) -> None:
     if name.find(only) < 0:
         return
     reason.clear()
+    start = now_ns()
     try:
         test()
     except Error as error:
         check(False, f"{error.errno.name}: {error.message}")
     if reason.len == 0:
         passed_tests += 1
-        print(f"PASSED {name}")
+        print(f"PASSED {name} ({(now_ns() - start) // 1_000_000} ms)")
     else:
         failed_tests += 1
         print(f"FAILED {name}: {reason}")

@@ -116,6 +116,9 @@ def _attach_rows(functions: list[Function], elf: Elf, wanted: Callable[[int], bo
             owner.rows.pop()
         if row[2] and not (owner.rows and owner.rows[-1][1:] == row[1:]):      # line 0: code of no line, keeps the last
             owner.rows.append(row)
+    for f in functions:
+        if f.rows:              # code before the first line that is known belongs to it
+            f.rows[0] = (f.start, *f.rows[0][1:])
 
 
 def varint(value: int) -> bytes:

@@ -1,0 +1,103 @@
+# SPDX-License-Identifier: GPL-2.0-or-later
+"""The image that `make build` made: its symbol table, segments, archive and programs, and that a second build does nothing."""
+
+from __future__ import annotations
+
+import io
+import resource
+import subprocess
+import sys
+from typing import Any
+
+import pytest
+from elftools.elf.elffile import ELFFile
+
+from compiler.backend.elf import SHT_NOBITS, Elf
+from compiler.backend.symbols import lookup
+from compiler.driver import REPO, Options
+
+OUT = Options().out
+KERNEL = OUT / "kernel.elf"
+pytestmark = pytest.mark.skipif(not KERNEL.is_file(), reason="no image; `make build` makes one")
+
+
+@pytest.fixture(scope="module")
+def kernel() -> Elf:
+    return Elf(KERNEL.read_bytes())
+
+
+def segments(data: bytes) -> list[Any]:
+    return [s for s in ELFFile(io.BytesIO(data)).iter_segments() if s["p_type"] == "PT_LOAD"]
+
+
+def test_kernel_functions_are_found_by_address(kernel: Elf) -> None:
+    table = kernel.content(".symbols")
+    functions = [s for s in kernel.symbols() if s.kind == 2 and s.size and s.section < 0xFF00 and s.name.startswith("kern.")]
+    assert len(functions) > 300
+    for symbol in functions:
+        found = lookup(table, symbol.value)
+        assert found is not None and found[0] == symbol.name
+        assert found[1].endswith((".py", ".S")) and found[2] > 0, symbol.name
+
+
+def test_lines_agree_with_dwarf(kernel: Elf) -> None:
+    """Sequences of a few compilation units, read by pyelftools; rows at one address may be many, the last counts."""
+    table = kernel.content(".symbols")
+    dwarf = ELFFile(io.BytesIO(kernel.data)).get_dwarf_info()
+    checked = 0
+    for number, unit in enumerate(dwarf.iter_CUs()):
+        program = dwarf.line_program_for_CU(unit)
+        if number % 9 or program is None:
+            continue
+        states = [e.state for e in program.get_entries() if e.state is not None]
+        for this, following in zip(states, states[1:], strict=False):
+            if this.end_sequence or this.line == 0 or following.address == this.address:
+                continue
+            found = lookup(table, this.address)
+            if found is None:
+                continue            # a function that the linker left out
+            assert found[2] == this.line, f"{this.address:#x} is line {this.line}, the table says {found}"
+            checked += 1
+    assert checked > 1000
+
+
+def test_the_symbol_table_is_the_last_section(kernel: Elf) -> None:
+    allocated = [s for s in kernel.sections if s.address]
+    assert max(allocated, key=lambda s: s.address).name == ".symbols"
+
+
+def test_kernel_segments_after_start_up_are_never_writable_and_executable(kernel: Elf) -> None:
+    high = [s for s in segments(kernel.data) if s["p_vaddr"] >= 0xFFFF800000000000]
+    assert len(high) >= 4 and all(s["p_flags"] & 3 != 3 for s in high)
+
+
+def test_the_kernel_carries_the_archive(kernel: Elf) -> None:
+    archive = (OUT / "initrd.cpio").read_bytes()
+    places = {s.name: s.value for s in kernel.symbols() if s.name in ("initrd_start", "initrd_end")}
+    section = next(s for s in kernel.sections if s.address <= places["initrd_start"] < s.address + s.size and s.kind != SHT_NOBITS)
+    start = section.offset + places["initrd_start"] - section.address
+    assert kernel.data[start : start + places["initrd_end"] - places["initrd_start"]] == archive
+    assert b"bin/sh\0" in archive
+
+
+def test_programs_are_static_separate_and_stripped() -> None:
+    staged = sorted((OUT / "root" / "bin").iterdir())
+    assert len(staged) > 20
+    for path in staged:
+        elf, full = Elf(path.read_bytes()), Elf((OUT / "programs" / f"{path.name}.elf").read_bytes())
+        assert not elf.content(".debug_line") and full.content(".debug_line")
+        assert [s.address for s in elf.sections if s.name == ".text"] == [s.address for s in full.sections if s.name == ".text"]
+        assert all(s["p_flags"] & 3 != 3 for s in segments(elf.data)) and segments(elf.data)[0]["p_vaddr"] == 0x400000
+        assert not any(s["p_type"] in ("PT_INTERP", "PT_DYNAMIC") for s in ELFFile(io.BytesIO(elf.data)).iter_segments())
+
+
+def test_building_again_does_nothing_in_under_a_second() -> None:
+    words = [sys.executable, "-m", "compiler", "build"]
+    subprocess.run(words, cwd=REPO, capture_output=True, check=True)
+    image = KERNEL.stat().st_mtime_ns
+    before = resource.getrusage(resource.RUSAGE_CHILDREN)
+    said = subprocess.run(words, cwd=REPO, capture_output=True, text=True, check=True).stdout
+    after = resource.getrusage(resource.RUSAGE_CHILDREN)
+    assert "up to date" in said and KERNEL.stat().st_mtime_ns == image
+    # Processor time: the tests' machine may be busy with others.
+    assert after.ru_utime + after.ru_stime - before.ru_utime - before.ru_stime < 1.0

@@ -3,13 +3,16 @@
 
    Both loaders enter in 32-bit protected mode without paging, at the physical address of the image: PVH (QEMU -kernel,
    Xen; the note below) with %ebx = start info, multiboot2 (GRUB) with %eax = magic, %ebx = tags.
-   The boot tables map the first 4 GiB three times: at 0 (for this code, and for the other cores' trampoline later), at
-   DIRECT_MAP, and its first GiB at KERNEL_BASE. mmu.py replaces them. */
+   The boot tables map the first 4 GiB at DIRECT_MAP, never executable, the image's pages at KERNEL_BASE, each with the
+   rights of its section (so compiled code never sees a page that is writable and executable), and the first 4 GiB at 0 for
+   this code and the other cores' trampoline alone: `kernel_start` begins without it. mmu.py replaces them. */
 
 #include "asm.inc"
 
 #define BOOT_PVH        1
 #define BOOT_MULTIBOOT2 2
+#define IMAGE_TABLES    32              /* of 2 MiB each: link.ld asserts that the image fits */
+#define NO_EXECUTE_HIGH 0x80000000      /* in the upper half of an entry */
 #define MB2_MAGIC       0xe85250d6
 #define MB2_LOADED      0x36d76289
 
@@ -38,6 +41,27 @@ mb2_header:
     .short 0, 0
     .long 8
 mb2_end:
+
+/* Entries for the pages [start, end) of the image, in physical addresses. Spoils eax, ecx, edi. */
+.macro MAP_IMAGE start, end, low, high
+    movl $\start, %eax
+    movl %eax, %edi
+    shrl $9, %edi                       /* 8 bytes of table for each page */
+    addl $boot_image_tables, %edi
+    movl $\end + 0xfff, %ecx
+    shrl $12, %ecx
+    andl $0xfffff000, %eax
+    movl %eax, %edx
+    shrl $12, %edx
+    subl %edx, %ecx
+    orl $\low, %eax
+.Lmap\@:
+    movl %eax, (%edi)
+    movl $\high, 4(%edi)
+    addl $0x1000, %eax
+    addl $8, %edi
+    loop .Lmap\@
+.endm
 
 /* No function types here: the symbol table of backtraces covers the higher half only. */
 .section .boot.text, "ax"
@@ -96,10 +120,23 @@ boot_common:
     addl $0x1000, %eax
     addl $8, %edi
     loop 2b
-    movl $boot_pds + 3, boot_pdpt_high + 510 * 8
+    movl $boot_image_tables + 3, %eax
+    movl $boot_image_pd, %edi
+    movl $IMAGE_TABLES, %ecx
+3:  movl %eax, (%edi)
+    addl $0x1000, %eax
+    addl $8, %edi
+    loop 3b
+    movl $boot_image_pd + 3, boot_pdpt_high + 510 * 8
     movl $boot_pdpt_low + 3, boot_pml4
     movl $boot_pdpt_low + 3, boot_pml4 + 256 * 8
+    movl $NO_EXECUTE_HIGH, boot_pml4 + 256 * 8 + 4
     movl $boot_pdpt_high + 3, boot_pml4 + 511 * 8
+
+    MAP_IMAGE text_start_phys, text_end_phys, 1, 0
+    MAP_IMAGE rodata_start_phys, rodata_end_phys, 1, NO_EXECUTE_HIGH
+    MAP_IMAGE data_start_phys, data_end_phys, 3, NO_EXECUTE_HIGH
+    MAP_IMAGE symbols_start_phys, image_end_phys, 1, NO_EXECUTE_HIGH
 
     movl $CR4_PAE, %eax
     movl %eax, %cr4
@@ -155,11 +192,13 @@ boot_gdtr:
 .section .boot.bss, "aw", @nobits
     .balign 4096
 boot_tables:
-    .globl boot_pml4
+    .globl boot_pml4, boot_pdpt_low
 boot_pml4:      .skip 4096
 boot_pdpt_low:  .skip 4096
 boot_pdpt_high: .skip 4096
 boot_pds:       .skip 4 * 4096
+boot_image_pd:  .skip 4096
+boot_image_tables: .skip IMAGE_TABLES * 4096
 boot_tables_end:
     .skip 256
 boot_stack_low_end:
@@ -172,6 +211,11 @@ boot_high:
     xorl %eax, %eax
     xorl %edx, %edx
     wrmsr
+    /* Nothing is mapped at 0 any more. smp.py puts it back for the other cores. */
+    movabsq $boot_pml4 + DIRECT_MAP, %rax
+    movq $0, (%rax)
+    movq %cr3, %rax
+    movq %rax, %cr3
     /* The other cores' areas start as this one is now. */
     movl %esi, %ebx
     movq $percpu_template, %rdi

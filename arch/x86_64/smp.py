@@ -28,6 +28,8 @@ smp_trampoline_end = extern_symbol("smp_trampoline_end")
 smp_patch_far64 = extern_symbol("smp_patch_far64")
 smp_patch_far32 = extern_symbol("smp_patch_far32")
 smp_patch_gdt = extern_symbol("smp_patch_gdt")
+boot_pml4 = extern_symbol("boot_pml4")
+boot_pdpt_low = extern_symbol("boot_pdpt_low")
 ap_record = extern_symbol("ap_record")
 percore_deltas = extern_symbol("percore_deltas")
 percore_delta_word = extern_symbol("percore_delta")
@@ -102,6 +104,8 @@ def prepare_trampoline() -> None:
     add_page(target, addr_of(smp_patch_far64))
     add_page(target, addr_of(smp_patch_far32))
     add_page(target, addr_of(smp_patch_gdt))
+    # It runs one to one until it is in the higher half.
+    Ptr[u64](addr_of(boot_pml4) + mmu.DIRECT_MAP)[0] = addr_of(boot_pdpt_low) | mmu.PRESENT | mmu.WRITABLE
 
 
 def add_page(target: u64, patch: u64) -> None:

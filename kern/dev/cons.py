@@ -114,10 +114,7 @@ def make_ready(byte: u8) -> None:
 
 
 def echo(data: str) -> None:
-    if data == "\n":
-        serial.put("\r\n")
-    else:
-        serial.put(data)
+    serial.put(data)                        # which puts a carriage return before a line feed
 
 
 def end_process(pid: u64, a1: u64, a2: u64) -> None:
@@ -167,19 +164,6 @@ def take_ready(into: Span[u8]) -> u64:
     return count
 
 
-def put_output(data: Span[u8]) -> None:
-    """To the terminal, which wants a carriage return before a line feed."""
-    start: u64 = 0
-    for i in range(len(data)):
-        if data[i] == ord("\n"):
-            if i > start:
-                serial.put(data[start:i])
-            serial.put("\r\n")
-            start = i + 1
-    if len(data) > start:
-        serial.put(data[start:])
-
-
 @char_devices
 class Cons(CharDev):
     name: str = "cons"
@@ -199,7 +183,7 @@ class Cons(CharDev):
         with output:
             while io.left > 0:
                 count = io.take(chunk[0:512])
-                put_output(chunk[:count])
+                serial.put(chunk[:count])
         return io.done
 
 

@@ -17,12 +17,34 @@ from compiler.types.elaborate.construct import MemoryTarget
 from compiler.types.elaborate.convert import same
 from compiler.types.hir import Cmp, Cond, Const, Conv, Expr, Seq
 from compiler.types.model import (
-    BOOL, STR, U32, U64, UNTYPED, BoolType, ClassType, EnumType, FloatType, IntType, NewType, OptionalType, PtrType, SpanType, TupleType, Type,
+    BOOL,
+    STR,
+    U32,
+    U64,
+    BoolType,
+    ClassType,
+    EnumType,
+    FloatType,
+    IntType,
+    OptionalType,
+    PtrType,
+    SpanType,
+    TupleType,
+    Type,
 )
 
 SPEC = re.compile(r"(?:(.)?([<>^=]))?([+\- ])?(#)?(0)?(\d+)?([,_])?(?:\.(\d+))?([bcdeEfFgGnosxX%])?\Z", re.DOTALL)
-STR_METHODS = {"startswith": "str_startswith", "endswith": "str_endswith", "find": "str_find", "rfind": "str_rfind", "strip": "str_strip", "lstrip": "str_lstrip",
-               "rstrip": "str_rstrip", "isdigit": "str_isdigit", "split1": "str_split1"}
+STR_METHODS = {
+    "startswith": "str_startswith",
+    "endswith": "str_endswith",
+    "find": "str_find",
+    "rfind": "str_rfind",
+    "strip": "str_strip",
+    "lstrip": "str_lstrip",
+    "rstrip": "str_rstrip",
+    "isdigit": "str_isdigit",
+    "split1": "str_split1",
+}
 
 
 class Piece:
@@ -37,8 +59,12 @@ class StringMixin:
         if isinstance(want, ClassType) and want.decl.name == "Format":
             return self.format_argument(node)
         if all(isinstance(v, ast.Constant) for v in node.values):
-            return hir.StrLit(STR, "".join(str(v.value) for v in node.values).encode())      # type: ignore[attr-defined]
-        raise self.error(node, "an f-string is printed or written, it is not a `str`", "write it into a text: `line = text(80); line.write(f\"…\")`, then pass `line.view`")
+            return hir.StrLit(STR, "".join(str(v.value) for v in node.values).encode())  # type: ignore[attr-defined]
+        raise self.error(
+            node,
+            "an f-string is printed or written, it is not a `str`",
+            'write it into a text: `line = text(80); line.write(f"…")`, then pass `line.view`',
+        )
 
     # -- f-strings to Format ------------------------------------------------------------------------------------
     def format_argument(self: Any, node: ast.expr) -> Expr:
@@ -85,14 +111,27 @@ class StringMixin:
             if isinstance(item, ast.Constant):
                 text += str(item.value)
             elif isinstance(item, ast.FormattedValue):
-                nested.append(self.value(item.value, U32) if isinstance(item.value, ast.Constant) else self.convert(self.settled(item.value), U32, item.value))
+                nested.append(
+                    self.value(item.value, U32)
+                    if isinstance(item.value, ast.Constant)
+                    else self.convert(self.settled(item.value), U32, item.value)
+                )
                 text += "9999999"
         match = SPEC.match(text)
         if match is None:
             raise self.error(part, f"`{text}` is not a format that Python has")
         fill, align, sign, alternate, zero, width, grouping, precision, kind = match.groups()
-        spec = {"fill": fill, "align": align, "sign": sign, "alternate": bool(alternate), "zero": bool(zero), "grouping": grouping, "kind": kind,
-                "width": int(width) if width else 0, "precision": int(precision) if precision else -1}
+        spec = {
+            "fill": fill,
+            "align": align,
+            "sign": sign,
+            "alternate": bool(alternate),
+            "zero": bool(zero),
+            "grouping": grouping,
+            "kind": kind,
+            "width": int(width) if width else 0,
+            "precision": int(precision) if precision else -1,
+        }
         if nested and width and width.endswith("9999999"):
             spec["width"] = nested.pop(0)
         if nested and precision == "9999999":
@@ -144,8 +183,11 @@ class StringMixin:
             target.put(at, storage, value)
         holder = hir.StackSlot(fmt, self.slot(fmt.size, 8))
         sig = fmt.fields["fn"].ty
-        body = [*target.body, hir.Store(hir.Offset(U64, holder, fmt.fields["fn"].offset), hir.FnAddr(sig, fn), sig, False),
-                hir.Store(hir.Offset(U64, holder, fmt.fields["ctx"].offset), Conv(U64, "ptrtoint", record), U64, False)]
+        body = [
+            *target.body,
+            hir.Store(hir.Offset(U64, holder, fmt.fields["fn"].offset), hir.FnAddr(sig, fn), sig, False),
+            hir.Store(hir.Offset(U64, holder, fmt.fields["ctx"].offset), Conv(U64, "ptrtoint", record), U64, False),
+        ]
         fn.must_not_raise.append((self.fn, node))
         self.fn.calls.append((fn, getattr(node, "lineno", 0)))
         return Seq(fmt, body, holder)
@@ -164,7 +206,11 @@ class StringMixin:
     # -- methods of str -----------------------------------------------------------------------------------------
     def string_method(self: Any, base: Expr, name: str, node: ast.Call) -> Expr:
         if name not in STR_METHODS:
-            hint = {"split": "use `split1`, or `rt`'s word splitting", "format": "use an f-string", "join": "write the parts into a text"}.get(name, "")
+            hint = {
+                "split": "use `split1`, or `rt`'s word splitting",
+                "format": "use an f-string",
+                "join": "write the parts into a text",
+            }.get(name, "")
             raise self.error(node.func, f"`str` has no method `{name}` here", hint)
         args = [same(base, STR)]
         args += [self.value(a, STR) for a in node.args]
@@ -198,7 +244,9 @@ class FormatPrinter:
         self.maker.out.append(hir.at_line(hir.Do(call), getattr(self.node, "lineno", 0)))
 
     def load(self, ctx: Expr, offset: int, storage: Type) -> Expr:
-        return hir.Load(model.value_of(storage), hir.Offset(U64, Conv(model.intern(PtrType, model.U8), "inttoptr", ctx), offset), storage, False)
+        return hir.Load(
+            model.value_of(storage), hir.Offset(U64, Conv(model.intern(PtrType, model.U8), "inttoptr", ctx), offset), storage, False
+        )
 
     def call(self, name: str, args: list[Expr]) -> None:
         self.do(self.maker.runtime_call(name, [self.sink, *args], self.node))
@@ -231,7 +279,7 @@ class FormatPrinter:
 
     def value(self, value: Expr, spec: dict[str, Any], node: ast.AST) -> None:
         ty, kind = value.ty, spec.get("kind")
-        plain = not any(v for k, v in spec.items() if k != "precision" or v != -1)
+        plain = spec.get("precision", -1) == -1 and not any(v for k, v in spec.items() if k != "precision")
         maker = self.maker
         if isinstance(ty, SpanType) and ty.elem is model.U8:
             if spec.get("repr"):
@@ -262,7 +310,7 @@ class FormatPrinter:
             if maker.program.layouts.find_method(ty, "format"):
                 self.do(maker.call_method(value, "format", [self.sink], node))
                 return
-            raise maker.error(node, f"a `{ty.name}` has no format", f"give it `def format(self, sink: Sink) -> None`, or print its fields")
+            raise maker.error(node, f"a `{ty.name}` has no format", "give it `def format(self, sink: Sink) -> None`, or print its fields")
         number = maker.to_integer(value, node)
         if not isinstance(number.ty, IntType):
             raise maker.error(node, f"a `{ty.name}` has no format")
@@ -276,7 +324,7 @@ class FormatPrinter:
 
     def _integer(self, number: Expr, spec: dict[str, Any]) -> None:
         maker = self.maker
-        if not number.ty.signed:                                        # type: ignore[attr-defined]
+        if not number.ty.signed:  # type: ignore[attr-defined]
             self.call("format_u64", [maker.resize(number, number.ty, U64), Const(BOOL, False), self.spec(spec)])
             return
         wide = maker.resize(number, number.ty, model.I64)
@@ -284,6 +332,3 @@ class FormatPrinter:
         bits = same(wide, U64)
         magnitude = Cond(U64, negative, hir.Bin(U64, "sub.wrap", Const(U64, 0), bits), bits)
         self.call("format_u64", [magnitude, negative, self.spec(spec)])
-
-
-_ = (NewType, UNTYPED)

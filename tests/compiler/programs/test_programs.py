@@ -10,7 +10,7 @@ import pytest
 
 HERE = Path(__file__).resolve().parent
 REPO = HERE.parents[2]
-PROGRAMS = sorted(p.name for p in HERE.glob("*.py") if not p.name.startswith("test_"))
+PROGRAMS = sorted(p.name for p in HERE.glob("*.py") if not p.name.startswith(("test_", "__")))
 ARGUMENTS = {"arguments.py": ["1", "2x", "30", "ü"]}
 
 

@@ -2,7 +2,7 @@
 """cat: prints files, or standard input, one after the other."""
 
 from lang import Error, Errno, i32
-from lib.args import Options, complain, help_wanted
+from lib.args import Options, complain_about, help_wanted
 from lib.files import copy_fd
 from rt.args import args
 from rt.io import STDIN, STDOUT, close, open
@@ -38,5 +38,5 @@ def print_file(path: str) -> i32:
     except Error as e:
         if e.errno == Errno.EPIPE:
             return 1
-        return complain(f"{path}: {e.message}")
+        return complain_about(path, e.message)
     return 0

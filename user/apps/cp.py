@@ -2,7 +2,7 @@
 """cp: copies files."""
 
 from lang import Error, i32, text
-from lib.args import Options, complain, help_wanted, misuse
+from lib.args import Options, complain, complain_about, help_wanted, misuse
 from lib.files import copy_file, is_directory
 from lib.paths import basename, join
 from rt.args import args
@@ -43,5 +43,5 @@ def copy_one(source: str, target: str, into_directory: bool) -> i32:
     try:
         copy_file(source, place.view)
     except Error as e:
-        return complain(f"{source} to {place}: {e.message}")
+        return complain_about(source, e.message)
     return 0

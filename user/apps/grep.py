@@ -2,7 +2,7 @@
 """grep: prints the lines that match a pattern."""
 
 from lang import Error, i32, new, struct, u64
-from lib.args import Options, complain, help_wanted, misuse
+from lib.args import Options, complain_about, help_wanted, misuse
 from lib.output import out
 from lib.regex import Regex
 from rt.args import args
@@ -46,7 +46,7 @@ def main() -> i32:
     try:
         search.regex.compile(words[0])
     except Error as e:
-        complain(f"{words[0]}: {e.message}")
+        complain_about(words[0], e.message)
         return 2
     search.named = len(words) > 2
     problems = False
@@ -56,7 +56,7 @@ def main() -> i32:
         try:
             search_file(search, path, open_file(path))
         except Error as e:
-            complain(f"{path}: {e.message}")
+            complain_about(path, e.message)
             problems = True
     out.flush()
     if problems:

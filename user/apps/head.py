@@ -2,7 +2,7 @@
 """head: prints the first lines."""
 
 from lang import Error, i32, u64
-from lib.args import Options, complain, help_wanted, misuse
+from lib.args import Options, complain_about, help_wanted, misuse
 from lib.output import out
 from rt.args import args
 from rt.io import STDIN, File, close_file, file_of, open_file
@@ -43,7 +43,7 @@ def print_heads(options: Options, lines: u64) -> i32:
                 out.print(f"==> {path} <==\n")
             head(file, lines)
         except Error as e:
-            status = complain(f"{path}: {e.message}")
+            status = complain_about(path, e.message)
     out.flush()
     return status
 

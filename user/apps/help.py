@@ -2,7 +2,7 @@
 """help: lists the programs that there are."""
 
 from lang import Error, i32, u64
-from lib.args import complain, help_wanted
+from lib.args import complain_about, help_wanted
 from lib.files import Names, list_names
 from lib.output import out
 from lib.strings import columns
@@ -18,7 +18,7 @@ def main() -> i32:
     try:
         list_names(FOLDER, names)
     except Error as e:
-        return complain(f"{FOLDER}: {e.message}")
+        return complain_about(FOLDER, e.message)
     names.sort()
     out.line("Programs; each answers --help. The shell's own `help` tells of its commands and keys.")
     width: u64 = 0

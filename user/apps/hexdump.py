@@ -2,7 +2,7 @@
 """hexdump: prints files, or standard input, as bytes in hexadecimal and as text."""
 
 from lang import Error, Span, array, i32, u64, u8
-from lib.args import Options, complain, help_wanted
+from lib.args import Options, complain_about, help_wanted
 from lib.output import out
 from rt.args import args
 from rt.io import STDIN, close, open, read_full
@@ -28,7 +28,7 @@ def main() -> i32:
             finally:
                 close(fd)
         except Error as e:
-            status = complain(f"{path}: {e.message}")
+            status = complain_about(path, e.message)
     out.flush()
     return status
 

@@ -2,7 +2,7 @@
 """kill: ends processes."""
 
 from lang import Error, i32
-from lib.args import Options, complain, help_wanted, misuse
+from lib.args import Options, complain, complain_about, help_wanted, misuse
 from lib.strings import number_or_none
 from rt.args import args
 from rt.process import kill
@@ -32,5 +32,5 @@ def kill_one(word: str) -> i32:
     try:
         kill(i32(pid))
     except Error as e:
-        return complain(f"{word}: {e.message}")
+        return complain_about(word, e.message)
     return 0

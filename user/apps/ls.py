@@ -4,7 +4,7 @@
 from lang import Error, Span, array, free, i32, new, struct, text, u32, u64
 from kern.abi.file import DirEntry, FileKind, Stat
 from lib import console
-from lib.args import Options, complain, help_wanted
+from lib.args import Options, complain_about, help_wanted
 from lib.calendar import Calendar
 from lib.files import close_directory, open_directory
 from lib.output import out
@@ -88,7 +88,7 @@ def list_path(path: str, style: Style, with_title: bool) -> i32:
             out.line(path)
         list_directory(path, style)
     except Error as e:
-        return complain(f"{path}: {e.message}")
+        return complain_about(path, e.message)
     return 0
 
 

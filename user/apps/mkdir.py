@@ -2,7 +2,7 @@
 """mkdir: makes directories."""
 
 from lang import Error, i32
-from lib.args import Options, complain, help_wanted, misuse
+from lib.args import Options, complain_about, help_wanted, misuse
 from lib.files import is_directory
 from rt.args import args
 from syscalls import sys_mkdir
@@ -35,7 +35,7 @@ def make(path: str, parents: bool) -> i32:
         else:
             sys_mkdir(path, 0o755)
     except Error as e:
-        return complain(f"{path}: {e.message}")
+        return complain_about(path, e.message)
     return 0
 
 

@@ -2,7 +2,7 @@
 """mv: renames files and directories, or moves them into a directory. Across devices a file is copied and removed."""
 
 from lang import Errno, Error, i32, text
-from lib.args import Options, complain, help_wanted, misuse
+from lib.args import Options, complain, complain_about, help_wanted, misuse
 from lib.files import copy_file, is_directory
 from lib.paths import basename, join
 from rt.args import args
@@ -40,7 +40,7 @@ def move_one(source: str, target: str, into_directory: bool) -> i32:
     try:
         rename_or_copy(source, place.view)
     except Error as e:
-        return complain(f"{source} to {place}: {e.message}")
+        return complain_about(source, e.message)
     return 0
 
 

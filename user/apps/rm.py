@@ -2,7 +2,7 @@
 """rm: removes files, and with -r directories and all that is in them."""
 
 from lang import Errno, Error, i32, text, u64
-from lib.args import Options, complain, help_wanted, misuse
+from lib.args import Options, complain, complain_about, help_wanted, misuse
 from lib.files import Names, is_directory, list_names
 from lib.paths import basename, join
 from rt.args import args
@@ -47,7 +47,7 @@ def remove(path: str, recursive: bool, forced: bool) -> i32:
     except Error as e:
         if forced and e.errno == Errno.ENOENT:
             return 0
-        return complain(f"{path}: {e.message}")
+        return complain_about(path, e.message)
     return 0
 
 

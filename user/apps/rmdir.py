@@ -2,7 +2,7 @@
 """rmdir: removes empty directories."""
 
 from lang import Error, i32
-from lib.args import Options, complain, help_wanted, misuse
+from lib.args import Options, complain, complain_about, help_wanted, misuse
 from lib.files import exists, is_directory
 from rt.args import args
 from syscalls import sys_remove
@@ -30,5 +30,5 @@ def remove(path: str) -> i32:
     try:
         sys_remove(path)
     except Error as e:
-        return complain(f"{path}: {e.message}")
+        return complain_about(path, e.message)
     return 0

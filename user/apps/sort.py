@@ -2,7 +2,7 @@
 """sort: orders lines by their bytes, or as numbers."""
 
 from lang import Error, Span, array, free, i32, i64, new, u64
-from lib.args import Options, complain, help_wanted
+from lib.args import Options, complain_about, help_wanted
 from lib.buffer import Buffer
 from lib.files import read_all
 from lib.output import out
@@ -56,7 +56,7 @@ def gather(paths: Span[str], into: Buffer) -> i32:
             finally:
                 close(fd)
         except Error as e:
-            status = complain(f"{path}: {e.message}")
+            status = complain_about(path, e.message)
     return status
 
 

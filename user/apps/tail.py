@@ -2,7 +2,7 @@
 """tail: prints the last lines."""
 
 from lang import Error, Span, i32, u64, u8
-from lib.args import Options, complain, help_wanted, misuse
+from lib.args import Options, complain_about, help_wanted, misuse
 from lib.files import read_all
 from lib.output import out
 from lib.strings import discard
@@ -48,7 +48,7 @@ def print_tails(options: Options, lines: u64) -> i32:
             finally:
                 close(fd)
         except Error as e:
-            status = complain(f"{path}: {e.message}")
+            status = complain_about(path, e.message)
     out.flush()
     return status
 

@@ -3,7 +3,7 @@
 
 from lang import Error, array, i32, u64, u8
 from kern.abi.file import OpenMode
-from lib.args import Options, complain, help_wanted, misuse
+from lib.args import Options, complain_about, help_wanted, misuse
 from rt.args import args
 from rt.io import STDIN, STDOUT, open, read, write_all
 
@@ -32,7 +32,7 @@ def main() -> i32:
             fds[count] = open(path, mode)
             count += 1
         except Error as e:
-            status = complain(f"{path}: {e.message}")
+            status = complain_about(path, e.message)
     piece = array(PIECE, u8)
     while (length := read(STDIN, piece)) > 0:
         write_all(STDOUT, piece[:length])

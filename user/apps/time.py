@@ -4,7 +4,7 @@
 from lang import Error, array, i32, text
 from kern.abi.file import FdPair
 from kern.abi.time import NS_PER_SEC
-from lib.args import complain, misuse
+from lib.args import complain, complain_about, misuse
 from lib.process import find_program
 from rt.args import args, environment
 from rt.env import get_env
@@ -32,7 +32,7 @@ def main() -> i32:
     try:
         status = wait(spawn(path.view, words, environment(), no_fds[:0]))
     except Error as e:
-        return complain(f"{words[0]}: {e.message}")
+        return complain_about(words[0], e.message)
     took = now_ns() - start
     print(f"{took // NS_PER_SEC}.{took % NS_PER_SEC // 1000:06} s", file=STDERR)
     return status

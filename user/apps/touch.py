@@ -3,7 +3,7 @@
 
 from lang import Error, i32
 from kern.abi.file import OpenMode
-from lib.args import Options, complain, help_wanted, misuse
+from lib.args import Options, complain_about, help_wanted, misuse
 from rt.args import args
 from rt.io import close, open
 
@@ -23,5 +23,5 @@ def main() -> i32:
         try:
             close(open(path, OpenMode.WRITE | OpenMode.CREATE))
         except Error as e:
-            status = complain(f"{path}: {e.message}")
+            status = complain_about(path, e.message)
     return status

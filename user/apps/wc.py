@@ -2,7 +2,7 @@
 """wc: counts lines, words and bytes."""
 
 from lang import Error, array, i32, struct, u64, u8
-from lib.args import Options, complain, help_wanted
+from lib.args import Options, complain_about, help_wanted
 from lib.output import out
 from lib.strings import is_space
 from rt.args import args
@@ -65,7 +65,7 @@ def count_all(options: Options, wanted: Wanted) -> i32:
                 close(fd)
             show(counts, wanted, path)
         except Error as e:
-            status = complain(f"{path}: {e.message}")
+            status = complain_about(path, e.message)
         total.lines += counts.lines
         total.words += counts.words
         total.bytes += counts.bytes

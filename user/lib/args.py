@@ -43,6 +43,13 @@ def complain(message: Format) -> i32:
     return 1
 
 
+def complain_about(what: str, why: str) -> i32:
+    """The same about one file or thing. The kernel's sentences about files begin with their paths, which is not said twice."""
+    if why.startswith("/"):
+        return complain(f"{why}")
+    return complain(f"{what}: {why}")
+
+
 def misuse(message: Format, usage: str) -> i32:
     """A command line that makes no sense: the reason and the usage on standard error; gives the status 2 to return."""
     line = text(400)

@@ -93,7 +93,7 @@ def change_directory(sh: Shell, argv: Span[str], streams: Streams) -> i32:
     try:
         sys_chdir(0, wanted)
     except Error as e:
-        print(f"{sh.name}: cd: {wanted}: {e.message}", file=streams.error)
+        print(f"{sh.name}: cd: {e.message}", file=streams.error)
         return STATUS_ERROR
     sh.variables.set("OLDPWD", sh.variables.get("PWD"))
     room = array(PATH_ROOM, u8)

@@ -168,7 +168,7 @@ class Editor:
         if self.cursor == self.length and columns(self.line) <= self._room():
             self.screen.add(byte)
         else:
-            self.redraw()
+            self._redraw_line()
 
     def _remove(self, start: u64, end: u64) -> None:
         """Drop the bytes from `start` to `end`; the cursor stands at `start` then."""
@@ -178,12 +178,12 @@ class Editor:
             self.bytes[start + i - end] = self.bytes[i]
         self.length -= end - start
         self.cursor = start
-        self.redraw()
+        self._redraw_line()
 
     def _move_to(self, place: u64) -> None:
         if place != self.cursor:
             self.cursor = place
-            self.redraw()
+            self._redraw_line()
 
     def _before(self, place: u64) -> u64:
         """Where the character before `place` begins."""
@@ -216,7 +216,7 @@ class Editor:
         self.length = min(len(data), LINE_ROOM)
         copy_bytes(self.bytes[:self.length], data[:self.length])
         self.cursor = self.length
-        self.redraw()
+        self._redraw_line()
 
     # -- the screen -----------------------------------------------------------------------------------------------
     def _room(self) -> u64:
@@ -225,21 +225,29 @@ class Editor:
         return self.width - taken if self.width > taken + 10 else 10
 
     def redraw(self) -> None:
-        """Prompt and line, or as much of it as there is room for around the cursor."""
+        """Prompt and line."""
+        self.screen.append("\r")
+        self.screen.append(self.prompt)
+        self._redraw_line()
+
+    def _redraw_line(self) -> None:
+        """The line behind the prompt, or as much of it as there is room for around the cursor."""
         room = self._room()
         cursor_column = columns(self.bytes[:self.cursor])
         first = cursor_column - room if cursor_column > room else 0
         start = self._byte_at_column(first)
         end = self._byte_at_column(first + room)
-        self.screen.append("\r")
-        self.screen.append(self.prompt)
+        begin = columns(self.prompt) + 1
+        self._to_column(begin)
         self.screen.append(self.bytes[start:end])
         self.screen.append("\x1b[K")
-        back = columns(self.bytes[start:end]) - (cursor_column - first)
-        if back > 0:
-            sequence = text(24)
-            sequence.write(f"\x1b[{back}D")
-            self.screen.append(sequence.view)
+        if self.cursor < self.length:
+            self._to_column(begin + cursor_column - first)
+
+    def _to_column(self, column: u64) -> None:
+        sequence = text(24)
+        sequence.write(f"\x1b[{column}G")
+        self.screen.append(sequence.view)
 
     def _byte_at_column(self, column: u64) -> u64:
         at: u64 = 0

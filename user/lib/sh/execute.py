@@ -401,6 +401,8 @@ def open_target(op: TokenKind, path: str) -> i32:
     except Error as e:
         why = text(160)
         why.append(e.message)
+        if why.view.startswith("/"):
+            raise Error(e.errno, f"{why}")
         raise Error(e.errno, f"{path}: {why}")
 
 

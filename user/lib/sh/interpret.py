@@ -34,7 +34,7 @@ def run_file(sh: Shell, path: str) -> i32:
     try:
         source = read_file(path)
     except Error as e:
-        print(f"{sh.name}: {path}: {e.message}", file=2)
+        print(f"{sh.name}: {e.message}", file=2)
         sh.status = STATUS_NOT_FOUND
         return sh.status
     sh.sourced += 1

@@ -87,7 +87,11 @@ def _module_level(program: Program, module: ModuleDecl) -> None:
         if isinstance(node, ALLOWED) or documentation or is_main_guard(node):
             continue
         what = describe(node) if isinstance(node, ast.AsyncFunctionDef) else "a statement at module level is"
-        hint = "" if isinstance(node, ast.AsyncFunctionDef) else "a module holds imports, constants, globals, classes and functions; put it in a function"
+        hint = (
+            ""
+            if isinstance(node, ast.AsyncFunctionDef)
+            else "a module holds imports, constants, globals, classes and functions; put it in a function"
+        )
         program.reporter.add(program.error(module, node, f"{what} not part of this language", hint).diagnostic)
 
 
@@ -102,7 +106,13 @@ def _class_methods(program: Program, decl: Any) -> None:
     ty = program.class_type(decl, ())
     cls = program.layouts.complete(ty) if hasattr(ty, "laid_out") and decl.kind != "error" else None
     for name in decl.methods:
-        if cls is not None and cls.polymorphic and cls.base is not None and program.layouts.find_method(cls.base, name) and name != "__init__":
+        if (
+            cls is not None
+            and cls.polymorphic
+            and cls.base is not None
+            and program.layouts.find_method(cls.base, name)
+            and name != "__init__"
+        ):
             _guard(program, program.virtual_group, cls, name, decl.node)
     for method in decl.methods.values():
         if program.type_variables(method):
@@ -123,4 +133,5 @@ def _guard(program: Program, action: Any, *args: Any) -> None:
 def lower(program: Program) -> dict[str, str]:
     """LLVM IR text of each module that has something to emit."""
     from compiler.lower.module import lower_modules
+
     return lower_modules(program)

@@ -7,7 +7,8 @@ integers are plain `int`s; the compiler is what checks widths.
 
 from __future__ import annotations
 
-from typing import TYPE_CHECKING, Annotated, Any, Callable, Generic, Iterator, Literal, NewType, Protocol, TypeVar
+from collections.abc import Callable, Iterator
+from typing import TYPE_CHECKING, Annotated, Any, Generic, Literal, NewType, Protocol, TypeVar
 
 if TYPE_CHECKING:
     from typing import dataclass_transform
@@ -30,30 +31,107 @@ if TYPE_CHECKING:
     def struct(cls: Any = None, **options: Any) -> Any: ...
 else:
     from lang.integers import (  # noqa: F401
-        CHECKED, CheckFailed, Int, Kaddr, Paddr, Uaddr, bswap, clz, ctz, i8, i16, i32, i64, isize, mul_high, popcount, u8, u16, u32, u64, usize, wrap,
+        CHECKED,
+        CheckFailed,
+        Int,
+        Kaddr,
+        Paddr,
+        Uaddr,
+        bswap,
+        clz,
+        ctz,
+        i8,
+        i16,
+        i32,
+        i64,
+        isize,
+        mul_high,
+        popcount,
+        u8,
+        u16,
+        u32,
+        u64,
+        usize,
+        wrap,
     )
     f32 = f64 = float
 
 from lang.enums import valid  # noqa: E402, F401
-from lang.text import Format, FormatSpec, Sink, Str, Text, text  # noqa: E402, F401
 from lang.errno import Errno  # noqa: E402, F401
+from lang.text import Format, FormatSpec, Sink, Str, Text, text  # noqa: E402, F401
 
 if not TYPE_CHECKING:
-    from lang.memory import (  # noqa: F401
-        Array, Ptr, Raises, Ref, Span, User, addr_of, array, as_bytes, at, cast, copy_bytes, memcpy, memset, place, span_of, volatile_load, volatile_store,
-    )
     from lang.classes import (  # noqa: F401
-        alignof, assign, container_of, copy, free, new, offsetof, sizeof, struct,
+        alignof,
+        assign,
+        container_of,
+        copy,
+        free,
+        new,
+        offsetof,
+        sizeof,
+        struct,
+    )
+    from lang.memory import (  # noqa: F401
+        Array,
+        Ptr,
+        Raises,
+        Ref,
+        Span,
+        User,
+        addr_of,
+        array,
+        as_bytes,
+        at,
+        cast,
+        copy_bytes,
+        memcpy,
+        memset,
+        place,
+        span_of,
+        volatile_load,
+        volatile_store,
     )
     Bytes = Span[u8]
-from lang.errors import Error, Panic, panic, unreachable  # noqa: E402, F401
-from lang.bits import Bits, Mmio, Reg, bit, bits, reg  # noqa: E402, F401
 from lang.atomics import (  # noqa: E402, F401
-    ACQ_REL, ACQUIRE, RELAXED, RELEASE, SEQ_CST, Atomic, PerCore, Registry, ThreadLocal, compiler_fence, cycle_counter, fence, pause,
+    ACQ_REL,
+    ACQUIRE,
+    RELAXED,
+    RELEASE,
+    SEQ_CST,
+    Atomic,
+    PerCore,
+    Registry,
+    ThreadLocal,
+    compiler_fence,
+    cycle_counter,
+    fence,
+    pause,
 )
+from lang.bits import Bits, Mmio, Reg, bit, bits, reg  # noqa: E402, F401
+from lang.errors import Error, Panic, panic, unreachable  # noqa: E402, F401
 from lang.marks import (  # noqa: E402, F401
-    ARCH, WORLD, atomic, cold, export, extern, extern_symbol, frame_address, hash_bytes, hook, inline, interrupt_context, likely, must_use, noinline, ptr_of,
-    return_address, syscall, thread_pointer, unlikely, vcore_context,
+    ARCH,
+    WORLD,
+    atomic,
+    cold,
+    export,
+    extern,
+    extern_symbol,
+    frame_address,
+    hash_bytes,
+    hook,
+    inline,
+    interrupt_context,
+    likely,
+    must_use,
+    noinline,
+    ptr_of,
+    return_address,
+    syscall,
+    thread_pointer,
+    unlikely,
+    vcore_context,
 )
 from lang.source import install, take_over  # noqa: E402
 

@@ -6,9 +6,9 @@ from __future__ import annotations
 import time
 from typing import Any
 
+from lang.classes import zero_value
 from lang.convert import to
 from lang.memory import _Of, checked_index
-from lang.classes import zero_value
 
 RELAXED, ACQUIRE, RELEASE, ACQ_REL, SEQ_CST = "relaxed", "acquire", "release", "acq_rel", "seq_cst"
 

@@ -106,7 +106,7 @@ class Span(metaclass=_Of):
         return self.store[self.start + checked_index(key, self.count)]
 
     def __setitem__(self, key: Any, value: Any) -> None:
-        from lang.classes import is_storage, assign
+        from lang.classes import assign, is_storage
         at = self.start + checked_index(key, self.count)
         if is_storage(self.elem):
             assign(self.store[at], value)

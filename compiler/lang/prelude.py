@@ -8,8 +8,8 @@ import enum
 import sys
 from typing import Any, TypeVar
 
-from lang.enums import formatted
 from lang.convert import bind, to
+from lang.enums import formatted
 from lang.integers import CheckFailed, Int, i64, new_type, u64
 from lang.memory import bytes_span, place
 from lang.text import Str

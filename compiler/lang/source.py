@@ -8,9 +8,9 @@ again from the start under these rules, and the process ends with its status (`t
 """
 
 from __future__ import annotations
+import __future__ as future
 
 import ast
-import __future__ as future
 import importlib.abc
 import importlib.machinery
 import os

@@ -90,7 +90,7 @@ def text_of(value: Any) -> str:
 
 def parse_number(value: Any, signed: bool) -> int:
     """`u64("12")`: decimal digits and nothing else."""
-    from lang.errors import Error, Errno
+    from lang.errors import Errno, Error
     text = text_of(value)
     digits = text[1:] if text.startswith("-" if signed and text.startswith("-") else "+") else text
     if not digits.isascii() or not digits.isdigit():

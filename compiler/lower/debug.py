@@ -15,8 +15,10 @@ class DebugInfo:
         self.files: dict[str, int] = {}
         self.locations: dict[tuple[int, int], int] = {}
         own = self.file(module)
-        self.unit = self.add(f'distinct !DICompileUnit(language: DW_LANG_Python, file: !{own}, producer: "pykaros", isOptimized: true, '
-                             "runtimeVersion: 0, emissionKind: FullDebug)")
+        self.unit = self.add(
+            f'distinct !DICompileUnit(language: DW_LANG_Python, file: !{own}, producer: "pykaros", isOptimized: true, '
+            "runtimeVersion: 0, emissionKind: FullDebug)"
+        )
         self.signature = self.add("!DISubroutineType(types: !{})")
 
     def add(self, text: str) -> int:
@@ -33,8 +35,10 @@ class DebugInfo:
     def subprogram(self, fn: FnInst) -> int:
         name = fn.symbol.replace("\\", "").replace('"', "'")
         place = self.file(fn.module)
-        return self.add(f'distinct !DISubprogram(name: "{name}", scope: !{place}, file: !{place}, line: {fn.line}, type: !{self.signature}, '
-                        f"scopeLine: {fn.line}, spFlags: DISPFlagDefinition | DISPFlagOptimized, unit: !{self.unit})")
+        return self.add(
+            f'distinct !DISubprogram(name: "{name}", scope: !{place}, file: !{place}, line: {fn.line}, type: !{self.signature}, '
+            f"scopeLine: {fn.line}, spFlags: DISPFlagDefinition | DISPFlagOptimized, unit: !{self.unit})"
+        )
 
     def location(self, line: int, scope: int) -> int:
         key = (line, scope)
@@ -46,6 +50,10 @@ class DebugInfo:
     def text(self) -> str:
         base = len(self.nodes)
         lines = [f"!{i} = {node}" for i, node in enumerate(self.nodes)]
-        lines += [f'!{base} = !{{i32 2, !"Debug Info Version", i32 3}}', f'!{base + 1} = !{{i32 7, !"Dwarf Version", i32 5}}',
-                  f"!llvm.dbg.cu = !{{!{self.unit}}}", f"!llvm.module.flags = !{{!{base}, !{base + 1}}}"]
+        lines += [
+            f'!{base} = !{{i32 2, !"Debug Info Version", i32 3}}',
+            f'!{base + 1} = !{{i32 7, !"Dwarf Version", i32 5}}',
+            f"!llvm.dbg.cu = !{{!{self.unit}}}",
+            f"!llvm.module.flags = !{{!{base}, !{base + 1}}}",
+        ]
         return "\n".join(lines)

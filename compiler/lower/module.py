@@ -11,12 +11,11 @@ from typing import Any
 
 from compiler.lower.debug import DebugInfo
 from compiler.lower.function import FunctionEmitter
-from compiler.lower.values import constant, quote, storage_llvm
-from compiler.types import hir, model
+from compiler.lower.values import VALUELESS, constant, quote, storage_llvm
+from compiler.types import model
 from compiler.types.decls import FnInst, GlobalDecl, ModuleDecl
 from compiler.types.instances import INLINE_NODES
-from compiler.types.layout import round_up
-from compiler.types.model import NORETURN, VOID, ClassType, IntType, Type
+from compiler.types.model import NORETURN, ClassType, IntType, Type
 
 
 def lower_modules(program: Any) -> dict[str, str]:
@@ -35,7 +34,13 @@ def lower_modules(program: Any) -> dict[str, str]:
 
 
 def may_inline(fn: FnInst) -> bool:
-    return fn.body is not None and fn.inline != "noinline" and not fn.exported and not fn.cold and (fn.inline == "inline" or 0 < fn.weight <= INLINE_NODES)
+    return (
+        fn.body is not None
+        and fn.inline != "noinline"
+        and not fn.exported
+        and not fn.cold
+        and (fn.inline == "inline" or 0 < fn.weight <= INLINE_NODES)
+    )
 
 
 class ModuleEmitter:
@@ -69,7 +74,7 @@ class ModuleEmitter:
     def _function(self, fn: FnInst, linkage: str) -> str:
         emitter = FunctionEmitter(self, fn, self.debug.subprogram(fn))
         body = emitter.body()
-        params = ", ".join(f"{self.param_type(fn, v.ty)} %a{v.number}" for v in fn.params if v.ty not in (VOID, NORETURN))
+        params = ", ".join(f"{self.param_type(fn, v.ty)} %a{v.number}" for v in fn.params if v.ty not in VALUELESS)
         head = f"define {linkage}{self.return_type(fn)} {self.name(fn)}({params}) #{self._attribute_set(fn)} !dbg !{emitter.scope} {{"
         return "\n".join([head, *body, "}"])
 
@@ -82,10 +87,14 @@ class ModuleEmitter:
 
     def _attributes(self) -> str:
         base = 'nounwind "frame-pointer"="all"' + (" noredzone" if self.world.kind == "kernel" else "")
-        if self.world.kind == "kernel":
-            base += ' "no-jump-tables"="true"' if False else ""
-        return "\n".join([f"attributes #0 = {{ {base} }}", f"attributes #1 = {{ cold noinline {base} }}", f"attributes #2 = {{ noinline {base} }}",
-                          f"attributes #3 = {{ inlinehint {base} }}"])
+        return "\n".join(
+            [
+                f"attributes #0 = {{ {base} }}",
+                f"attributes #1 = {{ cold noinline {base} }}",
+                f"attributes #2 = {{ noinline {base} }}",
+                f"attributes #3 = {{ inlinehint {base} }}",
+            ]
+        )
 
     def return_type(self, fn: Any) -> str:
         return result_llvm(fn.result, fn.raises, bool(fn.external or fn.exported))
@@ -107,7 +116,7 @@ class ModuleEmitter:
                 self.copied.add(id(fn))
                 self.copies.append(fn)
             else:
-                params = ", ".join(self.param_type(fn, v.ty) for v in fn.params if v.ty not in (VOID, NORETURN))
+                params = ", ".join(self.param_type(fn, v.ty) for v in fn.params if v.ty not in VALUELESS)
                 noreturn = " noreturn" if fn.result is NORETURN else ""
                 self.declared[self.name(fn)] = f"declare {self.return_type(fn)} {self.name(fn)}({params}){noreturn} nounwind"
         return self.name(fn)
@@ -146,8 +155,9 @@ class ModuleEmitter:
         entries = ", ".join(f"ptr {constant(self, e)}" for e in glob.entries)
         table = "@" + quote(glob.symbol + ".entries")
         count = len(glob.entries)
-        return (f"{table} = constant [{count} x ptr] [{entries}]\n" if count else f"{table} = constant [0 x ptr] zeroinitializer\n") + \
-            f"{name} = constant {{ptr, i64}} {{ptr {table}, i64 {count}}}"
+        return (
+            f"{table} = constant [{count} x ptr] [{entries}]\n" if count else f"{table} = constant [0 x ptr] zeroinitializer\n"
+        ) + f"{name} = constant {{ptr, i64}} {{ptr {table}, i64 {count}}}"
 
     def contents(self, entries: list[Any], size: int) -> tuple[str, str]:
         """LLVM type and value of a global whose listed places are not zero."""
@@ -193,7 +203,7 @@ class ModuleEmitter:
 
 
 def result_llvm(result: Type, raises: bool, c_abi: bool = False) -> str:
-    if result in (VOID, NORETURN):
+    if result in VALUELESS:
         return "i1" if raises else "void"
     if raises:
         return f"{{{result.llvm}, i1}}"
@@ -211,6 +221,3 @@ def extended(ty: Type, front: bool = False) -> str:
     if not attribute:
         return ty.llvm
     return f"{attribute} {ty.llvm}" if front else f"{ty.llvm} {attribute}"
-
-
-_ = (hir, round_up)

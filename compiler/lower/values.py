@@ -10,6 +10,7 @@ from typing import Any
 from compiler.types import hir, model
 from compiler.types.model import BOOL, NORETURN, VOID, FloatType, Type
 
+VALUELESS = (VOID, NORETURN)
 PLAIN = re.compile(r"[A-Za-z_.$][\w.$]*\Z")
 
 
@@ -52,7 +53,7 @@ def constant(module: Any, expr: hir.Expr, memory: bool = False) -> str:
 
 
 def literal(ty: Type, value: Any, memory: bool = False) -> str:
-    if ty in (VOID, NORETURN):
+    if ty in VALUELESS:
         return "poison"
     if value is None:
         return "null" if ty.llvm == "ptr" else "zeroinitializer"

@@ -9,6 +9,7 @@ distance to the neighbouring numbers (Steele & White 1990, "How to Print Floatin
 from __future__ import annotations
 
 from lang import Array, FormatSpec, Ptr, Sink, array, cast, copy, f64, i32, i64, struct, u8, u32, u64, wrap
+
 from compiler.runtime.fmt import put_number
 
 LIMBS = 40                                  # 1280 bits: the largest number in play has 1140

@@ -5,9 +5,31 @@ The launcher calls `hosted_start(argc, argv)`, which gives `main`'s status. A ch
 101 and one line on stderr, `file:line: what`; an error that nothing catches prints itself and gives status 1.
 """
 
-from typing import Callable, NoReturn
+from collections.abc import Callable
+from typing import NoReturn
 
-from lang import Error, Errno, ErrorSlot, Format, Ptr, Raises, Sink, Text, array, export, extern, hook, i32, i64, span_of, text, u8, u32, u64
+from lang import (
+    Errno,
+    Error,
+    ErrorSlot,
+    Format,
+    Ptr,
+    Raises,
+    Sink,
+    Text,
+    array,
+    export,
+    extern,
+    hook,
+    i32,
+    i64,
+    span_of,
+    text,
+    u8,
+    u32,
+    u64,
+)
+
 from compiler.runtime.sys import set_arguments
 
 FAILED_CHECK = 101

@@ -5,7 +5,7 @@
 is full drops what does not fit and says so in `truncated`; it never ends in half a character. No locks: the owner's.
 """
 
-from typing import Callable
+from collections.abc import Callable
 
 from lang import Ptr, Sink, addr_of, memcpy, sizeof, span_of, struct, u8, u64
 

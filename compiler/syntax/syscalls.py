@@ -26,7 +26,7 @@ class Declared:
     number: int
     node: ast.FunctionDef
     module: str
-    imports: dict[str, str]         # name -> the import statement that brings it
+    imports: dict[str, str]  # name -> the import statement that brings it
 
 
 def declared_calls(loader: Loader) -> list[Declared]:
@@ -93,22 +93,29 @@ def _is_span(inner: ast.expr) -> bool:
 def kernel_module(calls: list[Declared]) -> str:
     lines = ['"""System call entries, written by the compiler from the @syscall declarations."""']
     needed = {
-        "from kern.abi.syscall import Syscall", "from kern.proc.proc import Proc", "from lang import Errno, Error, Span, Uaddr, User, sizeof, valid, wrap",
-        "from lang import bool, u8, u16, u32, u64, i8, i16, i32, i64, usize, isize, str, noinline", "from kern.mm.umem import check_user_range",
+        "from kern.abi.syscall import Syscall",
+        "from kern.proc.proc import Proc",
+        "from lang import Errno, Error, Span, Uaddr, User, sizeof, valid, wrap",
+        "from lang import bool, u8, u16, u32, u64, i8, i16, i32, i64, usize, isize, str, noinline",
+        "from kern.mm.umem import check_user_range",
     }
     for call in calls:
         needed.add(f"from {call.module} import {call.node.name}")
         needed |= _names(call, [p.annotation for p in _parameters(call) if p.annotation is not None])
     lines += sorted(needed)
-    lines += ["", "def narrow(value: u64, low: i64, high: i64) -> None:",
-              "    if wrap(i64, value) < low or wrap(i64, value) > high:",
-              "        raise Error(Errno.EINVAL, f\"argument {value:#x} is out of range\")", ""]
+    lines += [
+        "",
+        "def narrow(value: u64, low: i64, high: i64) -> None:",
+        "    if wrap(i64, value) < low or wrap(i64, value) > high:",
+        '        raise Error(Errno.EINVAL, f"argument {value:#x} is out of range")',
+        "",
+    ]
     for call in calls:
         lines += _entry(call)
     lines += ["def syscall_dispatch(p: Proc, call: Syscall) -> None:", "    match call.num:"]
     for call in calls:
         lines += [f"        case {call.number}:", f"            enter_{call.node.name}(p, call)"]
-    lines += ["        case _:", "            raise Error(Errno.ENOSYS, f\"there is no system call {call.num}\")", ""]
+    lines += ["        case _:", '            raise Error(Errno.ENOSYS, f"there is no system call {call.num}")', ""]
     lines += ["def syscall_name(number: u32) -> str:", "    match number:"]
     for call in calls:
         lines += [f"        case {call.number}:", f"            return {call.node.name.removeprefix('sys_')!r}"]
@@ -148,8 +155,11 @@ def _entry(call: Declared) -> list[str]:
         elif shown in ("Uaddr", "Paddr", "Kaddr"):
             lines.append(f"    {name} = {shown}({word})")
         else:
-            lines += [f"    if not valid({shown}, {word}):", f"        raise Error(Errno.EINVAL, f\"{parameter.arg}: {{{word}}} is not a {shown}\")",
-                      f"    {name} = {shown}({word})"]
+            lines += [
+                f"    if not valid({shown}, {word}):",
+                f'        raise Error(Errno.EINVAL, f"{parameter.arg}: {{{word}}} is not a {shown}")',
+                f"    {name} = {shown}({word})",
+            ]
         arguments.append(name)
     invocation = f"{call.node.name}({', '.join(arguments)})"
     result = ast.unparse(call.node.returns) if call.node.returns is not None else "None"
@@ -179,8 +189,10 @@ def _to_word(value: str, shown: str) -> str:
 def user_module(calls: list[Declared]) -> str:
     lines = ['"""System call stubs, written by the compiler from the @syscall declarations of the kernel."""']
     needed = {
-        "from kern.abi.syscall import Syscall", "from lang import Span, Uaddr, addr_of, bool, u8, u16, u32, u64, i8, i16, i32, i64, usize, isize, str, wrap",
-        "from lang import NoReturn, unreachable", "from rt.syscall import finish, raw_submit, result_of, wait_for",
+        "from kern.abi.syscall import Syscall",
+        "from lang import Span, Uaddr, addr_of, bool, u8, u16, u32, u64, i8, i16, i32, i64, usize, isize, str, wrap",
+        "from lang import NoReturn, unreachable",
+        "from rt.syscall import finish, raw_submit, result_of, wait_for",
     }
     for call in calls:
         shapes = [p.annotation for p in _parameters(call) if p.annotation is not None]
@@ -218,7 +230,13 @@ def _stub(call: Declared) -> list[str]:
     lines = [f"def fill_{short}(call_: Syscall{listed}) -> None:", *stores, ""]
     passed = "".join(f", {p.split(':')[0]}" for p in parameters)
     lines += [f"def submit_{short}(call_: Syscall{listed}) -> None:", f"    fill_{short}(call_{passed})", "    raw_submit(call_)", ""]
-    lines += [f"def sys_{short}({listed[2:]}) -> {result}:", "    call_ = Syscall()", f"    fill_{short}(call_{passed})", "    raw_submit(call_)", "    finish(call_)"]
+    lines += [
+        f"def sys_{short}({listed[2:]}) -> {result}:",
+        "    call_ = Syscall()",
+        f"    fill_{short}(call_{passed})",
+        "    raw_submit(call_)",
+        "    finish(call_)",
+    ]
     if result == "None":
         lines.append("    result_of(call_)")
     elif result == "NoReturn":

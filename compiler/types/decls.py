@@ -60,13 +60,13 @@ class GlobalDecl:
     node: ast.stmt
     annotation: ast.expr | None
     value: ast.expr | None
-    assigned: bool = False          # some function says `global name`
-    state: str = "new"              # new, busy (being resolved), done
-    ty: Type | None = None          # storage type
-    const: Any = None               # its folded value, for constants
+    assigned: bool = False  # some function says `global name`
+    state: str = "new"  # new, busy (being resolved), done
+    ty: Type | None = None  # storage type
+    const: Any = None  # its folded value, for constants
     symbol: str = ""
-    init: Any = None                # [(offset, storage type, constant expression)] for storage
-    entries: list[Any] = field(default_factory=list)    # of a Registry
+    init: Any = None  # [(offset, storage type, constant expression)] for storage
+    entries: list[Any] = field(default_factory=list)  # of a Registry
 
 
 @dataclass(eq=False)
@@ -75,8 +75,8 @@ class FuncDecl:
     module: ModuleDecl
     node: ast.FunctionDef
     owner: ClassDecl | None
-    marks: dict[str, Any]           # decorator name -> its first argument or True
-    decorators: list[ast.expr] = field(default_factory=list)      # those that are not marks: registries
+    marks: dict[str, Any]  # decorator name -> its first argument or True
+    decorators: list[ast.expr] = field(default_factory=list)  # those that are not marks: registries
     instances: dict[Any, FnInst] = field(default_factory=dict)
 
     @property
@@ -93,9 +93,9 @@ class ClassDecl:
     name: str
     module: ModuleDecl
     node: ast.ClassDef
-    kind: str = ""                  # struct, object, enum, bits, mmio, error; found when first used
+    kind: str = ""  # struct, object, enum, bits, mmio, error; found when first used
     typevars: list[str] = field(default_factory=list)
-    options: dict[str, int] = field(default_factory=dict)          # @struct(align=…, packed=…, size=…)
+    options: dict[str, int] = field(default_factory=dict)  # @struct(align=…, packed=…, size=…)
     methods: dict[str, FuncDecl] = field(default_factory=dict)
     fields: list[ast.AnnAssign] = field(default_factory=list)
     constants: dict[str, ast.expr] = field(default_factory=dict)
@@ -117,23 +117,23 @@ class FnInst:
     module: ModuleDecl
     self_type: ClassType | None = None
     tvars: dict[str, Any] = field(default_factory=dict)
-    params: list[Any] = field(default_factory=list)     # hir.Var
+    params: list[Any] = field(default_factory=list)  # hir.Var
     result: Any = None
     body: list[Any] | None = None
     slots: list[Any] = field(default_factory=list)
     variables: list[Any] = field(default_factory=list)
     line: int = 0
     raises: bool = False
-    may_raise_from: list[Any] = field(default_factory=list)        # callees whose error leaves this function
-    raise_node: Any = None                              # where it raises itself (for messages)
+    may_raise_from: list[Any] = field(default_factory=list)  # callees whose error leaves this function
+    raise_node: Any = None  # where it raises itself (for messages)
     calls: list[Any] = field(default_factory=list)
-    external: str = ""                                  # symbol of an @extern
-    exported: str = ""                                  # symbol of an @export
+    external: str = ""  # symbol of an @extern
+    exported: str = ""  # symbol of an @export
     generic: bool = False
     must_not_raise: list[tuple[Any, str]] = field(default_factory=list)
-    inline: str = ""                                    # '', 'inline', 'noinline'
+    inline: str = ""  # '', 'inline', 'noinline'
     cold: bool = False
-    weight: int = 0                                     # size of the body, for inlining across modules
+    weight: int = 0  # size of the body, for inlining across modules
 
     @property
     def shown(self) -> str:
@@ -141,8 +141,23 @@ class FnInst:
 
 
 MARKS = {
-    "staticmethod", "property", "abstractmethod", "extern", "export", "hook", "syscall", "noinline", "inline", "cold",
-    "vcore_context", "interrupt_context", "final", "override", "must_use", "classmethod", "contextmanager",
+    "staticmethod",
+    "property",
+    "abstractmethod",
+    "extern",
+    "export",
+    "hook",
+    "syscall",
+    "noinline",
+    "inline",
+    "cold",
+    "vcore_context",
+    "interrupt_context",
+    "final",
+    "override",
+    "must_use",
+    "classmethod",
+    "contextmanager",
 }
 
 

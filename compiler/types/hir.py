@@ -9,7 +9,7 @@ from __future__ import annotations
 
 from typing import Any
 
-from compiler.types.model import BOOL, U64, VOID, Type
+from compiler.types.model import BOOL, U64, Type
 
 
 class Expr:
@@ -27,35 +27,35 @@ def _node(name: str, fields: str, statement: bool = False) -> Any:
     args = ", ".join(head + names)
     body = "\n".join([f"    self.{n} = {n}" for n in head + names] + ["    self.line = 0"])
     space: dict[str, Any] = {}
-    exec(f"def __init__(self, {args}):\n{body}", space)      # one line a node kind keeps the list below readable
+    exec(f"def __init__(self, {args}):\n{body}", space)  # one line a node kind keeps the list below readable
     return type(name, (() if statement else (Expr,)), {"__slots__": slots, "__init__": space["__init__"]})
 
 
 # Expressions: `X(ty, …)`
-Const = _node("Const", "value")                     # int, bool, float; None for a null pointer or an empty optional
-StrLit = _node("StrLit", "data")                    # bytes -> {ptr, i64}
+Const = _node("Const", "value")  # int, bool, float; None for a null pointer or an empty optional
+StrLit = _node("StrLit", "data")  # bytes -> {ptr, i64}
 VarGet = _node("VarGet", "var")
 GlobalAddr = _node("GlobalAddr", "glob")
 FnAddr = _node("FnAddr", "fn")
 VtableAddr = _node("VtableAddr", "cls")
-CoreAddr = _node("CoreAddr", "glob core")           # linear address of a per-core variable; core None: this one
-StackSlot = _node("StackSlot", "slot")              # address of a stack object
+CoreAddr = _node("CoreAddr", "glob core")  # linear address of a per-core variable; core None: this one
+StackSlot = _node("StackSlot", "slot")  # address of a stack object
 Load = _node("Load", "addr storage volatile")
-Offset = _node("Offset", "base offset")             # byte offset, an int
-Index = _node("Index", "base index scale")          # base + index * scale
-Bin = _node("Bin", "op left right")                 # LLVM opcode, or 'floordiv', 'floormod', 'add.check' …
+Offset = _node("Offset", "base offset")  # byte offset, an int
+Index = _node("Index", "base index scale")  # base + index * scale
+Bin = _node("Bin", "op left right")  # LLVM opcode, or 'floordiv', 'floormod', 'add.check' …
 Cmp = _node("Cmp", "pred left right")
 Not = _node("Not", "operand")
-Logic = _node("Logic", "op left right")             # 'and', 'or' on bools, short-circuit
+Logic = _node("Logic", "op left right")  # 'and', 'or' on bools, short-circuit
 Cond = _node("Cond", "test then other")
-Conv = _node("Conv", "op operand")                  # LLVM cast opcode
+Conv = _node("Conv", "op operand")  # LLVM cast opcode
 Call = _node("Call", "fn args")
 CallPtr = _node("CallPtr", "target args sig")
 CallVirtual = _node("CallVirtual", "receiver group args")
 Intrinsic = _node("Intrinsic", "name args")
 AtomicOp = _node("AtomicOp", "op addr args order elem")
-Seq = _node("Seq", "body result")                   # statements, then a value
-Make = _node("Make", "parts")                       # a first-class aggregate
+Seq = _node("Seq", "body result")  # statements, then a value
+Make = _node("Make", "parts")  # a first-class aggregate
 Part = _node("Part", "whole index")
 
 # Statements
@@ -65,12 +65,12 @@ Zero = _node("Zero", "addr size", True)
 CopyBytes = _node("CopyBytes", "dst src size", True)
 Do = _node("Do", "expr", True)
 If = _node("If", "test then other", True)
-Loop = _node("Loop", "loop body step", True)        # forever; `step` runs on continue too
+Loop = _node("Loop", "loop body step", True)  # forever; `step` runs on continue too
 Break = _node("Break", "loop", True)
 Continue = _node("Continue", "loop", True)
 Return = _node("Return", "value", True)
-Raise = _node("Raise", "", True)                    # the error stands in the slot already
-Try = _node("Try", "body handler final", True)      # handler None: only `final`; handler: statements that run when body raised
+Raise = _node("Raise", "", True)  # the error stands in the slot already
+Try = _node("Try", "body handler final", True)  # handler None: only `final`; handler: statements that run when body raised
 Unreachable = _node("Unreachable", "", True)
 
 
@@ -110,4 +110,3 @@ def at_line(node: Any, line: int) -> Any:
 
 
 TERMINATES = (Return, Raise, Break, Continue, Unreachable)
-_ = VOID

@@ -14,9 +14,9 @@ from compiler.types.elaborate.elaborator import Elaborator, is_constant, pseudo_
 from compiler.types.model import ClassType, EnumType, Type
 
 if TYPE_CHECKING:
-    from compiler.types.program import Program
+    pass
 
-INLINE_NODES = 70       # a body of at most this many ast nodes may be inlined into other modules
+INLINE_NODES = 70  # a body of at most this many ast nodes may be inlined into other modules
 
 
 class VirtualGroup:
@@ -50,8 +50,8 @@ class Instances:
             for part in ast.walk(decl.node.args):
                 if isinstance(part, ast.Name) and part.id not in own and part.id not in found and self._is_typevar(decl.module, part.id):
                     found.append(part.id)
-            decl.tvar_names = found     # type: ignore[attr-defined]
-        return decl.tvar_names          # type: ignore[attr-defined]
+            decl.tvar_names = found  # type: ignore[attr-defined]
+        return decl.tvar_names  # type: ignore[attr-defined]
 
     def _is_typevar(self: Any, module: ModuleDecl, name: str) -> bool:
         item = module.scope.get(name)
@@ -62,13 +62,17 @@ class Instances:
         except CompileError:
             return False
 
-    def instance(self: Any, decl: FuncDecl, cls: ClassType | None, tvars: dict[str, Any], node: ast.AST, bits_self: Type | None = None) -> FnInst:
+    def instance(
+        self: Any, decl: FuncDecl, cls: ClassType | None, tvars: dict[str, Any], node: ast.AST, bits_self: Type | None = None
+    ) -> FnInst:
         """The function to call: made, with its signature resolved, when first asked for."""
         key = (cls, tuple(sorted((k, v.name) for k, v in tvars.items())), bits_self)
         found = decl.instances.get(key)
         if found is not None:
             return found
-        owner = cls.name if cls is not None else bits_self.name if bits_self is not None else decl.owner.name if decl.owner is not None else ""
+        owner = (
+            cls.name if cls is not None else bits_self.name if bits_self is not None else decl.owner.name if decl.owner is not None else ""
+        )
         symbol = ".".join(p for p in (decl.module.name, owner, decl.name) if p)
         if tvars:
             symbol += f"[{', '.join(v.name for _, v in sorted(tvars.items()))}]"
@@ -130,7 +134,9 @@ class Instances:
         return self.format_counts[fn.symbol]
 
     # -- generics -----------------------------------------------------------------------------------------------
-    def unify(self: Any, annotation: ast.expr, ty: Type, tvars: dict[str, Any], names: list[str], decl: FuncDecl, class_tvars: dict[str, Any]) -> None:
+    def unify(
+        self: Any, annotation: ast.expr, ty: Type, tvars: dict[str, Any], names: list[str], decl: FuncDecl, class_tvars: dict[str, Any]
+    ) -> None:
         """Match an annotation against an argument's type, binding type variables."""
         if isinstance(annotation, ast.Name) and annotation.id in names:
             tvars.setdefault(annotation.id, ty)
@@ -194,8 +200,14 @@ class Instances:
             inst = self.instance(method, ty, {}, method.node)
             want, have = group.signature, inst
             if [p.ty for p in want.params[1:]] != [p.ty for p in have.params[1:]] or want.result is not have.result:
-                self.reporter.add(self.error(method.module, method.node, f"`{ty.name}.{name}` overrides `{root.name}.{name}` with other types",
-                                             f"its base has `{ast.unparse(want.decl.node.args)} -> {want.result.name}`").diagnostic)
+                self.reporter.add(
+                    self.error(
+                        method.module,
+                        method.node,
+                        f"`{ty.name}.{name}` overrides `{root.name}.{name}` with other types",
+                        f"its base has `{ast.unparse(want.decl.node.args)} -> {want.result.name}`",
+                    ).diagnostic
+                )
             if not method.is_abstract:
                 group.members.append(inst)
 
@@ -273,8 +285,12 @@ class Instances:
     def _storage_made(self: Any, glob: GlobalDecl, maker: Elaborator) -> Type | None:
         """The storage type if the initialiser makes an object, else None."""
         value = glob.value
-        if isinstance(value, ast.Tuple) and isinstance(glob.annotation, ast.Subscript) and isinstance(glob.annotation.value, ast.Name) and \
-                glob.annotation.value.id in ("Array", "Span"):
+        if (
+            isinstance(value, ast.Tuple)
+            and isinstance(glob.annotation, ast.Subscript)
+            and isinstance(glob.annotation.value, ast.Name)
+            and glob.annotation.value.id in ("Array", "Span")
+        ):
             elem = self.resolve(glob.annotation.slice, glob.module, {})
             self.layouts.ensure(elem)
             return model.intern(model.ArrayType, elem, len(value.elts))
@@ -299,7 +315,9 @@ class Instances:
                 maker.fill(target, 0, inner, value.args[0], maker, "")
             elif maker.needs_filling(inner):
                 maker.fill(target, 0, inner, None, maker, "")
-        elif not isinstance(storage, model.RegistryType) and not (isinstance(value, ast.Call) and isinstance(value.func, ast.Name) and value.func.id == "extern_symbol"):
+        elif not isinstance(storage, model.RegistryType) and not (
+            isinstance(value, ast.Call) and isinstance(value.func, ast.Name) and value.func.id == "extern_symbol"
+        ):
             maker.fill(target, 0, storage, value, maker, "")
         return target.entries
 
@@ -358,6 +376,3 @@ def _locals_of(node: ast.FunctionDef) -> set[str]:
             found.add(part.name)
     found |= {a.arg for a in [*node.args.args, *node.args.kwonlyargs]}
     return found - outer
-
-
-_ = TypeVarDecl

@@ -22,7 +22,7 @@ def round_up(value: int, align: int) -> int:
 class Layouts:
     def __init__(self, program: Program) -> None:
         self.program = program
-        self.evaluate: Any = None       # set by the elaborator: folds a constant expression
+        self.evaluate: Any = None  # set by the elaborator: folds a constant expression
 
     # -- classes ------------------------------------------------------------------------------------------------
     def complete(self, cls: ClassType) -> ClassType:
@@ -43,8 +43,12 @@ class Layouts:
         if decl.kind == "object" and not cls.polymorphic:
             cls.polymorphic = True
             if offset:
-                raise program.error(decl.module, decl.node, f"`{cls.name}` adds virtual methods to a base that is a plain @struct",
-                                    "mark it @struct, or make the base a class without @struct")
+                raise program.error(
+                    decl.module,
+                    decl.node,
+                    f"`{cls.name}` adds virtual methods to a base that is a plain @struct",
+                    "mark it @struct, or make the base a class without @struct",
+                )
             offset = cls.align = 8
         for node in decl.fields:
             try:
@@ -67,8 +71,12 @@ class Layouts:
         inherited = cls.fields.get(name)
         if inherited is not None:
             if inherited.ty is not ty:
-                raise self.program.error(decl.module, node, f"`{name}` is `{inherited.ty.name}` in `{inherited.owner.name}`, not `{ty.name}`",
-                                         "a subclass may only give an inherited field a new default")
+                raise self.program.error(
+                    decl.module,
+                    node,
+                    f"`{name}` is `{inherited.ty.name}` in `{inherited.owner.name}`, not `{ty.name}`",
+                    "a subclass may only give an inherited field a new default",
+                )
             cls.fields[name] = Field(name, ty, inherited.offset, node.value, cls)
             return offset
         size, align = self.extent(ty, decl, node)
@@ -85,7 +93,12 @@ class Layouts:
         if isinstance(ty, ClassType) and ty.size == 0 and ty.decl is decl:
             raise self.program.error(decl.module, node, f"`{decl.name}` cannot contain itself", f"use `Ref[{decl.name}]`")
         if isinstance(ty, ClassType) and any(m.is_abstract for _, _, m in ty.vtable):
-            raise self.program.error(decl.module, node, f"`{ty.name}` is abstract, so there are no objects of just it to embed", f"hold a reference: `Ref[{ty.name}]`")
+            raise self.program.error(
+                decl.module,
+                node,
+                f"`{ty.name}` is abstract, so there are no objects of just it to embed",
+                f"hold a reference: `Ref[{ty.name}]`",
+            )
         return ty.size, ty.align
 
     def ensure(self, ty: Type) -> Type:

@@ -23,7 +23,7 @@ class Type:
     llvm: str = "void"
     size: int = 0
     align: int = 1
-    is_place = False            # values are addresses of storage (classes, arrays, atomics)
+    is_place = False  # values are addresses of storage (classes, arrays, atomics)
 
     def __repr__(self) -> str:
         return self.name
@@ -348,4 +348,13 @@ def underlying(ty: Type) -> Type:
 
 
 SCALARS: dict[str, Type] = {t.name: t for t in (U8, U16, U32, U64, I8, I16, I32, I64, F32, F64, BOOL, PADDR, KADDR, UADDR)}
-SCALARS |= {"usize": U64, "isize": I64, "int": I64, "float": F64, "str": STR, "bytes": span_of(U8), "Bytes": span_of(U8), "NoReturn": NORETURN}
+SCALARS |= {
+    "usize": U64,
+    "isize": I64,
+    "int": I64,
+    "float": F64,
+    "str": STR,
+    "bytes": span_of(U8),
+    "Bytes": span_of(U8),
+    "NoReturn": NORETURN,
+}

@@ -19,8 +19,35 @@ from compiler.types.layout import Layouts
 from compiler.types.model import ClassType, Type
 
 BUILTIN_NAMES = {
-    "print", "len", "range", "min", "max", "abs", "sum", "any", "all", "enumerate", "zip", "reversed", "divmod", "ord", "chr",
-    "getattr", "super", "isinstance", "Exception", "staticmethod", "property", "True", "False", "None", "tuple", "type", "hash", "id", "repr",
+    "print",
+    "len",
+    "range",
+    "min",
+    "max",
+    "abs",
+    "sum",
+    "any",
+    "all",
+    "enumerate",
+    "zip",
+    "reversed",
+    "divmod",
+    "ord",
+    "chr",
+    "getattr",
+    "super",
+    "isinstance",
+    "Exception",
+    "staticmethod",
+    "property",
+    "True",
+    "False",
+    "None",
+    "tuple",
+    "type",
+    "hash",
+    "id",
+    "repr",
 }
 BUILTIN_TYPES = {"int", "float", "bool", "str", "bytes"}
 
@@ -36,7 +63,7 @@ class Program(Instances):
         self.hooks: dict[str, FuncDecl] = {}
         self.layouts = Layouts(self)
         self.error_classes: list[ClassDecl] = []
-        self.functions: list[decls.FnInst] = []         # everything to lower, in order of discovery
+        self.functions: list[decls.FnInst] = []  # everything to lower, in order of discovery
         self.elaborate_later: list[decls.FnInst] = []
         self.globals_used: dict[GlobalDecl, None] = {}
         self.vtables: dict[ClassType, None] = {}
@@ -51,7 +78,7 @@ class Program(Instances):
             if path.is_file():
                 self.module_of(self.loader.load(path), path)
         pending = True
-        while pending:              # imports of imports, until nothing new turns up
+        while pending:  # imports of imports, until nothing new turns up
             before = len(self.modules)
             for module in list(self.modules.values()):
                 self._load_imports(module)
@@ -156,6 +183,7 @@ class Program(Instances):
             if errno is not None and "Errno" in errno.scope:
                 return errno.scope["Errno"]
         from compiler.types.vocabulary import KNOWN
+
         if item.name not in KNOWN:
             hint = did_you_mean(item.name, KNOWN)
             raise self.error(module, item.node, f"`{item.module}` has no `{item.name}` in this language", hint)
@@ -189,7 +217,7 @@ class Program(Instances):
             if word in ("Enum", "IntEnum", "IntFlag", "Flag"):
                 kind = {"Enum": "enum", "IntEnum": "int enum", "IntFlag": "flag", "Flag": "flag"}[word]
             elif word in model.SCALARS:
-                decl.options["storage"] = model.SCALARS[word]       # type: ignore[assignment]
+                decl.options["storage"] = model.SCALARS[word]  # type: ignore[assignment]
             elif word == "Bits":
                 kind, decl.base = "bits", base
             elif word == "Mmio":
@@ -366,7 +394,9 @@ class Program(Instances):
         if word == "Literal":
             return arg
         if word == "Array":
-            raise self.error(module, node, "an array's length stands in its initialiser", "write `field: Array[T] = array(n)`; functions take `Span[T]`")
+            raise self.error(
+                module, node, "an array's length stands in its initialiser", "write `field: Array[T] = array(n)`; functions take `Span[T]`"
+            )
         if word == "Optional":
             return model.optional(arg)
         if word == "Reg":

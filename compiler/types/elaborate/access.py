@@ -12,8 +12,25 @@ from compiler.types.elaborate.convert import same
 from compiler.types.elaborate.flow import path_of
 from compiler.types.hir import Bin, Cmp, Const, Conv, Expr, Index, Load, Make, Offset, Part, Seq
 from compiler.types.model import (
-    BOOL, STR, U32, U64, UADDR, ArrayType, BitsType, ClassType, EnumType, IntType, MmioArrayType, MmioType, OptionalType, PerCoreType, PtrType, RegistryType,
-    SpanType, TupleType, Type, UserType,
+    BOOL,
+    STR,
+    U64,
+    UADDR,
+    ArrayType,
+    BitsType,
+    ClassType,
+    EnumType,
+    IntType,
+    MmioArrayType,
+    MmioType,
+    OptionalType,
+    PerCoreType,
+    PtrType,
+    RegistryType,
+    SpanType,
+    TupleType,
+    Type,
+    UserType,
 )
 
 
@@ -43,7 +60,9 @@ class AccessMixin:
             owner = owner.decl
         decl = owner if isinstance(owner, ClassDecl) else None
         while decl is not None:
-            if node.attr in decl.constants or node.attr in getattr(self.program.maybe_type(decl) if not decl.typevars else None, "members", {}):
+            if node.attr in decl.constants or node.attr in getattr(
+                self.program.maybe_type(decl) if not decl.typevars else None, "members", {}
+            ):
                 return self.class_constant(decl, node.attr, node)
             method = decl.methods.get(node.attr)
             if method is not None and method.is_static:
@@ -52,6 +71,7 @@ class AccessMixin:
         shown = ast.unparse(node.value)
         known = list(owner.constants) + list(owner.methods) if isinstance(owner, ClassDecl) else []
         from compiler.diagnostics import did_you_mean
+
         raise self.error(node, f"`{shown}` has no `{node.attr}`", did_you_mean(node.attr, known))
 
     def _attribute(self: Any, base: Expr, node: ast.Attribute) -> Expr:
@@ -76,7 +96,11 @@ class AccessMixin:
             register = ty.registers.get(name)
             if register is not None:
                 addr = self._register_address(base, register)
-                return same(addr, model.intern(MmioArrayType, register)) if register.count else Load(register.ty, Conv(U64, "inttoptr", addr), register.ty, True)
+                return (
+                    same(addr, model.intern(MmioArrayType, register))
+                    if register.count
+                    else Load(register.ty, Conv(U64, "inttoptr", addr), register.ty, True)
+                )
         if isinstance(ty, SpanType):
             if name == "ptr":
                 return Part(model.intern(PtrType, ty.elem), base, 0)
@@ -196,7 +220,9 @@ class AccessMixin:
         if isinstance(node.slice, ast.Slice):
             return self._slice(base, node)
         if isinstance(base.ty, TupleType):
-            if not (isinstance(node.slice, ast.Constant) and isinstance(node.slice.value, int) and 0 <= node.slice.value < len(base.ty.elems)):
+            if not (
+                isinstance(node.slice, ast.Constant) and isinstance(node.slice.value, int) and 0 <= node.slice.value < len(base.ty.elems)
+            ):
                 raise self.error(node.slice, f"a tuple is indexed by a constant from 0 to {len(base.ty.elems) - 1}")
             return Part(base.ty.elems[node.slice.value], base, node.slice.value)
         if isinstance(base.ty, ClassType) and self.program.layouts.find_method(base.ty, "__getitem__"):
@@ -209,7 +235,12 @@ class AccessMixin:
         """(statements, address, storage type, volatile) of `base[i]`."""
         ty = base.ty
         if isinstance(ty, PerCoreType):
-            return [], hir.CoreAddr(model.value_of(ty.elem) if ty.elem.is_place else U64, base.glob, self.index_value(node.slice)), ty.elem, False
+            return (
+                [],
+                hir.CoreAddr(model.value_of(ty.elem) if ty.elem.is_place else U64, base.glob, self.index_value(node.slice)),
+                ty.elem,
+                False,
+            )
         index = self.index_value(node.slice)
         if isinstance(ty, PtrType):
             return [], self._indexed(base, index, ty.elem), ty.elem, False
@@ -236,7 +267,12 @@ class AccessMixin:
             set_base, base = self.temp(base)
             setter, index = self.temp(index)
             test = Cmp(BOOL, "ult", index, Part(U64, base, 1))
-            return [set_base, setter, self.check(test, "index out of range", node)], self._indexed(Part(U64, base, 0), index, ty.elem), ty.elem, False
+            return (
+                [set_base, setter, self.check(test, "index out of range", node)],
+                self._indexed(Part(U64, base, 0), index, ty.elem),
+                ty.elem,
+                False,
+            )
         raise self.error(node, f"a `{ty.name}` cannot be indexed")
 
     def _indexed(self: Any, base: Expr, index: Expr, elem: Type) -> Expr:
@@ -263,7 +299,11 @@ class AccessMixin:
             lower = self.index_value(node.slice.lower) if node.slice.lower is not None else hir.u64(0)
             set_low, lower = self.temp(lower)
             length = Bin(U64, "sub.wrap", self.index_value(node.slice.upper), lower)
-            return Seq(model.span_of(base.ty.elem), [set_low], Make(model.span_of(base.ty.elem), [self._indexed(base, lower, base.ty.elem), length]))
+            return Seq(
+                model.span_of(base.ty.elem),
+                [set_low],
+                Make(model.span_of(base.ty.elem), [self._indexed(base, lower, base.ty.elem), length]),
+            )
         span = self.as_span(base, node.value)
         ty = span.ty
         set_span, span = self.temp(span)
@@ -290,7 +330,9 @@ class AccessMixin:
                 return [], value.addr, value.storage, False
             if isinstance(value, hir.GlobalAddr):
                 return [], value, value.glob.ty, False
-            raise self.error(node, f"`{node.id}` is a constant; it cannot be assigned", "declare it `global` in this function to make it a variable")
+            raise self.error(
+                node, f"`{node.id}` is a constant; it cannot be assigned", "declare it `global` in this function to make it a variable"
+            )
         if isinstance(node, ast.Attribute):
             meaning = self.meaning(node)
             if meaning is not None:
@@ -320,6 +362,3 @@ class AccessMixin:
         if isinstance(ty, (ClassType, ArrayType, model.AtomicType, model.TextType)):
             return [], value, ty, False
         raise self.error(node, f"`{ast.unparse(node)}` cannot be assigned")
-
-
-_ = U32

@@ -11,7 +11,7 @@ from compiler.types import hir, model
 from compiler.types.decls import ClassDecl, FnInst, FuncDecl, GlobalDecl, ModuleDecl, NewTypeDecl, Vocabulary
 from compiler.types.elaborate.convert import same
 from compiler.types.hir import Expr
-from compiler.types.model import ClassType, FuncType, PtrType, SpanType, Type
+from compiler.types.model import ClassType, FuncType, Type
 
 
 class CallMixin:
@@ -22,7 +22,12 @@ class CallMixin:
 
     def _call(self: Any, node: ast.Call, want: Type | None) -> Expr:
         func = node.func
-        if isinstance(func, ast.Attribute) and isinstance(func.value, ast.Call) and isinstance(func.value.func, ast.Name) and func.value.func.id == "super":
+        if (
+            isinstance(func, ast.Attribute)
+            and isinstance(func.value, ast.Call)
+            and isinstance(func.value.func, ast.Name)
+            and func.value.func.id == "super"
+        ):
             return self._super_call(func.attr, node)
         ty = self.type_meant(func)
         if ty is not None:
@@ -99,11 +104,22 @@ class CallMixin:
         inst = self.program.instance(decl, cls, {}, node)
         return self.call_instance(inst, self.arguments(inst, decl, node.args, node.keywords, node, 0), node)
 
-    def _generic_call(self: Any, decl: FuncDecl, names: list[str], receiver: Expr | None, node: Any, want: Type | None, cls: ClassType | None = None,
-                      arg_nodes: Any = None, keywords: Any = None) -> Expr:
+    def _generic_call(
+        self: Any,
+        decl: FuncDecl,
+        names: list[str],
+        receiver: Expr | None,
+        node: Any,
+        want: Type | None,
+        cls: ClassType | None = None,
+        arg_nodes: Any = None,
+        keywords: Any = None,
+    ) -> Expr:
         """Infer the type variables from the arguments, then call that instance."""
         skip = 1 if receiver is not None else 0
-        pairs = self.bind(decl, arg_nodes if arg_nodes is not None else node.args, node.keywords if keywords is None else keywords, node, skip)
+        pairs = self.bind(
+            decl, arg_nodes if arg_nodes is not None else node.args, node.keywords if keywords is None else keywords, node, skip
+        )
         class_tvars = self.program.tvars_of(cls)
         tvars: dict[str, Any] = {}
         for parameter, argument in pairs:
@@ -137,7 +153,9 @@ class CallMixin:
         return found
 
     # -- arguments ----------------------------------------------------------------------------------------------
-    def bind(self: Any, decl: FuncDecl, args: list[ast.expr], keywords: list[ast.keyword], node: ast.AST, skip: int) -> list[tuple[ast.arg, Any]]:
+    def bind(
+        self: Any, decl: FuncDecl, args: list[ast.expr], keywords: list[ast.keyword], node: ast.AST, skip: int
+    ) -> list[tuple[ast.arg, Any]]:
         """Pair each parameter with its argument; a default is (expression, module)."""
         spec = decl.node.args
         if spec.vararg is not None and decl.name != "__exit__" or spec.kwarg is not None:
@@ -150,7 +168,9 @@ class CallMixin:
         given: dict[str, Any] = {p.arg: a for p, a in zip(parameters, args, strict=False)}
         for keyword in keywords:
             if keyword.arg not in {p.arg for p in every}:
-                raise self.error(keyword, f"`{decl.name}` has no parameter `{keyword.arg}`", did_you_mean(keyword.arg or "", [p.arg for p in every]))
+                raise self.error(
+                    keyword, f"`{decl.name}` has no parameter `{keyword.arg}`", did_you_mean(keyword.arg or "", [p.arg for p in every])
+                )
             if keyword.arg in given:
                 raise self.error(keyword, f"`{keyword.arg}` is given twice")
             given[keyword.arg] = keyword.value
@@ -166,7 +186,9 @@ class CallMixin:
                 raise self.error(node, f"`{decl.name}` needs an argument `{parameter.arg}`")
         return pairs
 
-    def arguments(self: Any, inst: FnInst, decl: FuncDecl, args: list[ast.expr], keywords: list[ast.keyword], node: ast.AST, skip: int) -> list[Expr]:
+    def arguments(
+        self: Any, inst: FnInst, decl: FuncDecl, args: list[ast.expr], keywords: list[ast.keyword], node: ast.AST, skip: int
+    ) -> list[Expr]:
         return self.arguments_of(inst, decl, self.bind(decl, args, keywords, node, skip), node, skip)
 
     def arguments_of(self: Any, inst: FnInst, decl: FuncDecl, pairs: list[tuple[ast.arg, Any]], node: ast.AST, skip: int) -> list[Expr]:
@@ -191,6 +213,7 @@ class CallMixin:
         if module is self.module:
             return self
         from compiler.types.elaborate.elaborator import Elaborator
+
         other = Elaborator(self.program, self.fn)
         other.module = module
         other.tvars = inst.tvars if inst is not None else {}
@@ -245,7 +268,13 @@ class CallMixin:
                 raise self.error(node, f"`{name}` may be None here", "test it first")
             raise self.error(node, f"`{cls.name}` has no method `{name}`", did_you_mean(name, self.members_of(cls)))
         owner, method = found
-        if "property" in method.marks and isinstance(node, ast.Call) and node.args == [] and isinstance(node.func, ast.Attribute) and node.func.attr == name:
+        if (
+            "property" in method.marks
+            and isinstance(node, ast.Call)
+            and node.args == []
+            and isinstance(node.func, ast.Attribute)
+            and node.func.attr == name
+        ):
             raise self.error(node, f"`{name}` is a property", f"leave out the parentheses: `{ast.unparse(node.func)}`")
         if method.is_static:
             inst = self.program.instance(method, owner, {}, node)
@@ -262,7 +291,9 @@ class CallMixin:
         inst = self.program.instance(method, owner, {}, node)
         return self.call_instance(inst, [receiver, *self.arguments(inst, method, args, list(keywords), node, 1)], node)
 
-    def _virtual(self: Any, cls: ClassType, name: str, method: FuncDecl, owner: ClassType, base: Expr, args: list[Any], keywords: Any, node: Any) -> Expr:
+    def _virtual(
+        self: Any, cls: ClassType, name: str, method: FuncDecl, owner: ClassType, base: Expr, args: list[Any], keywords: Any, node: Any
+    ) -> Expr:
         group = self.program.virtual_group(cls, name, node)
         inst = group.signature
         ready = self.arguments(inst, inst.decl, args, keywords, node, 1)
@@ -294,6 +325,3 @@ class CallMixin:
         if not self.catching:
             self.fn.raises = True
             self.fn.raise_node = self.fn.raise_node or node
-
-
-_ = (PtrType, SpanType)

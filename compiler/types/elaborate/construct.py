@@ -15,7 +15,19 @@ from compiler.types import hir, model
 from compiler.types.elaborate.convert import same
 from compiler.types.hir import Const, Expr, Offset, Seq
 from compiler.types.model import (
-    U8, U64, ArrayType, AtomicType, BitsType, ClassType, EnumType, FloatType, IntType, MmioType, NewType, PtrType, SpanType, TextType, Type, UserType,
+    U64,
+    ArrayType,
+    AtomicType,
+    BitsType,
+    ClassType,
+    FloatType,
+    IntType,
+    MmioType,
+    PtrType,
+    SpanType,
+    TextType,
+    Type,
+    UserType,
 )
 
 
@@ -58,7 +70,7 @@ class ConstructMixin:
     def construct_call(self: Any, ty: Type, node: ast.Call, want: Type | None) -> Expr:
         """`T(…)`: a conversion for scalars, a new object for classes."""
         if isinstance(ty, ClassType) and ty.decl.kind == "error":
-            raise self.error(node, "an error is made where it is raised", "write `raise Error(Errno.X, f\"…\")`")
+            raise self.error(node, "an error is made where it is raised", 'write `raise Error(Errno.X, f"…")`')
         if isinstance(ty, ClassType):
             return self._stack_object(ty, node)
         if isinstance(ty, BitsType):
@@ -111,8 +123,11 @@ class ConstructMixin:
         self.program.layouts.complete(cls)
         if cls.decl.kind == "object" and any(m.is_abstract for _, _, m in cls.vtable):
             missing = next(n for n, _, m in cls.vtable if m.is_abstract)
-            raise self.error(node or cls.decl.node, f"`{cls.name}` is abstract: it does not define `{missing}`",
-                             "" if node is not None else f"a field holds a reference: `Ref[{cls.name}]`")
+            raise self.error(
+                node or cls.decl.node,
+                f"`{cls.name}` is abstract: it does not define `{missing}`",
+                "" if node is not None else f"a field holds a reference: `Ref[{cls.name}]`",
+            )
         if cls.polymorphic:
             self.use_vtable(cls)
             target.put(offset, U64, hir.VtableAddr(U64, cls))
@@ -132,7 +147,11 @@ class ConstructMixin:
             if target.static:
                 if node is None and not (init[1].node.args.args[1:]):
                     raise self.error(cls.decl.node, f"`{cls.name}` has an `__init__`, which cannot run before the program starts")
-                raise self.error(node or cls.decl.node, f"`{cls.name}` has an `__init__`, which cannot run before the program starts", "give it constant fields and an `init()` to call")
+                raise self.error(
+                    node or cls.decl.node,
+                    f"`{cls.name}` has an `__init__`, which cannot run before the program starts",
+                    "give it constant fields and an `init()` to call",
+                )
             if node is not None:
                 receiver = same(target.at(offset), cls)
                 call = self._direct(init[0], init[1], receiver, node.args, node.keywords, node)
@@ -143,6 +162,7 @@ class ConstructMixin:
         if home is self and not self.program.tvars_of(field.owner):
             return self
         from compiler.types.elaborate.elaborator import Elaborator
+
         other = Elaborator(self.program, self.fn, field.owner.decl)
         other.module, other.tvars, other.catching = field.owner.decl.module, self.program.tvars_of(field.owner), self.catching
         return other
@@ -183,6 +203,7 @@ class ConstructMixin:
             return
         if target.static:
             from compiler.types.elaborate.elaborator import is_constant
+
             if not is_constant(value):
                 raise self.error(node, "the contents of a global must be known at compile time")
         target.put(offset, storage, value)
@@ -240,8 +261,13 @@ class ConstructMixin:
         for field in ty.fields.values():
             if self.needs_filling(field.ty):
                 return True
-            if field.default is not None and not (isinstance(field.default, ast.Constant) and not field.default.value) and \
-                    not (isinstance(field.default, ast.Call) and isinstance(field.default.func, ast.Name) and field.default.func.id == "array"):
+            if (
+                field.default is not None
+                and not (isinstance(field.default, ast.Constant) and not field.default.value)
+                and not (
+                    isinstance(field.default, ast.Call) and isinstance(field.default.func, ast.Name) and field.default.func.id == "array"
+                )
+            ):
                 return True
         return False
 
@@ -330,6 +356,3 @@ class ConstructMixin:
         self.program.layouts.ensure(ty)
         slot = hir.StackSlot(ty, self.slot(ty.size, ty.align))
         return Seq(ty, [hir.CopyBytes(slot, source, ty.size)], slot)
-
-
-_ = (U8, EnumType, NewType)

@@ -9,8 +9,33 @@ from typing import Any
 from compiler.types import hir, model
 from compiler.types.hir import Cond, Const, Conv, Expr, Make, Part
 from compiler.types.model import (
-    BOOL, F32, F64, I64, NONE, STR, U8, U64, UNTYPED, VOID, ArrayType, AtomicType, BoolType, ClassType, EnumType, FloatType, FuncType, IntType,
-    MmioType, NewType, OptionalType, PtrType, SpanType, TextType, TupleType, Type, UserType,
+    BOOL,
+    F32,
+    F64,
+    I64,
+    NONE,
+    STR,
+    U8,
+    U64,
+    UNTYPED,
+    VOID,
+    ArrayType,
+    AtomicType,
+    BoolType,
+    ClassType,
+    EnumType,
+    FloatType,
+    FuncType,
+    IntType,
+    MmioType,
+    NewType,
+    OptionalType,
+    PtrType,
+    SpanType,
+    TextType,
+    TupleType,
+    Type,
+    UserType,
 )
 
 
@@ -34,7 +59,11 @@ class ConvertMixin:
     def conversion_hint(self, have: Type, want: Type) -> str:
         numeric = (IntType, FloatType, NewType, EnumType)
         if isinstance(have, (*numeric, BoolType)) and isinstance(want, numeric):
-            return f"convert it: `{want.name}(…)`, or `wrap({want.name}, …)` to keep the low bits" if isinstance(want, IntType) else f"convert it: `{want.name}(…)`"
+            return (
+                f"convert it: `{want.name}(…)`, or `wrap({want.name}, …)` to keep the low bits"
+                if isinstance(want, IntType)
+                else f"convert it: `{want.name}(…)`"
+            )
         return ""
 
     def try_coerce(self: Any, expr: Expr, want: Type, node: ast.AST) -> Expr | None:
@@ -66,10 +95,16 @@ class ConvertMixin:
         if isinstance(have, SpanType) and isinstance(want, SpanType) and have.elem is model.storage_of(model.value_of(want.elem)):
             return same(expr, want) if have.elem is want.elem else None
         if isinstance(have, EnumType) and have.kind != "enum" and isinstance(want, IntType):
-            if all(want.low <= v <= want.high for v in have.members.values()) and want.bits >= (have.storage.bits if have.kind == "flag" else 0):
+            if all(want.low <= v <= want.high for v in have.members.values()) and want.bits >= (
+                have.storage.bits if have.kind == "flag" else 0
+            ):
                 return self.resize(expr, have.storage, want)
             return None
-        if isinstance(want, ClassType) and want.decl.name == "Format" and (have is STR or isinstance(have, ClassType) and self.is_text(have)):
+        if (
+            isinstance(want, ClassType)
+            and want.decl.name == "Format"
+            and (have is STR or isinstance(have, ClassType) and self.is_text(have))
+        ):
             return self.format_of_values([expr], node)
         if have is model.F32 and want is F64:
             return Conv(F64, "fpext", expr)
@@ -90,11 +125,14 @@ class ConvertMixin:
         if isinstance(want, OptionalType):
             inner = self._coerce_literal(expr, want.inner, node)
             return Make(want, [inner, hir.true()]) if inner is not None else None
-        value = expr.value      # type: ignore[attr-defined]
+        value = expr.value  # type: ignore[attr-defined]
         if isinstance(want, IntType):
             if not want.low <= value <= want.high:
-                raise self.error(node, f"{value} does not fit in `{want.name}` ({want.low} to {want.high})",
-                                 f"`wrap({want.name}, …)` keeps the low bits" if value < 0 else "")
+                raise self.error(
+                    node,
+                    f"{value} does not fit in `{want.name}` ({want.low} to {want.high})",
+                    f"`wrap({want.name}, …)` keeps the low bits" if value < 0 else "",
+                )
             return Const(want, value)
         if isinstance(want, NewType) and want.base.low <= value <= want.base.high:
             return Const(want, value)
@@ -105,7 +143,7 @@ class ConvertMixin:
     def settle(self, expr: Expr) -> Expr:
         """A literal without a context is `i64`."""
         if expr.ty is UNTYPED:
-            value = expr.value      # type: ignore[attr-defined]
+            value = expr.value  # type: ignore[attr-defined]
             if I64.low <= value <= I64.high:
                 return Const(I64, value)
             return Const(U64, value)
@@ -222,7 +260,12 @@ class ConvertMixin:
                 runs.append([v, v])
         test: Expr = Const(BOOL, False)
         for low, high in runs:
-            one = hir.Cmp(BOOL, "ule", hir.Bin(want.storage, "sub.wrap", value, Const(want.storage, low)), Const(want.storage, want.storage.wrap(high - low)))
+            one = hir.Cmp(
+                BOOL,
+                "ule",
+                hir.Bin(want.storage, "sub.wrap", value, Const(want.storage, low)),
+                Const(want.storage, want.storage.wrap(high - low)),
+            )
             test = one if isinstance(test, Const) else hir.Logic(BOOL, "or", test, one)
         return test
 

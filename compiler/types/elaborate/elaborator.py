@@ -8,15 +8,22 @@ from typing import Any
 
 from compiler.diagnostics import CompileError, Diagnostic, Span
 from compiler.types import hir, model
-from compiler.types.decls import ClassDecl, FnInst, FuncDecl, GlobalDecl, ModuleDecl
+from compiler.types.decls import ClassDecl, FnInst, ModuleDecl
 from compiler.types.elaborate.access import AccessMixin
+from compiler.types.elaborate.assignment import AssignmentMixin
 from compiler.types.elaborate.calls import CallMixin
+from compiler.types.elaborate.comparison import ComparisonMixin
 from compiler.types.elaborate.construct import ConstructMixin
 from compiler.types.elaborate.convert import ConvertMixin
 from compiler.types.elaborate.flow import FlowMixin, State
+from compiler.types.elaborate.logic import LogicMixin
 from compiler.types.elaborate.loops import LoopMixin
+from compiler.types.elaborate.machine import MachineMixin
+from compiler.types.elaborate.matching import MatchMixin
 from compiler.types.elaborate.names import NameMixin
 from compiler.types.elaborate.operators import OperatorMixin
+from compiler.types.elaborate.raising import RaiseMixin
+from compiler.types.elaborate.reductions import NumberMixin
 from compiler.types.elaborate.statements import StatementMixin
 from compiler.types.elaborate.strings import StringMixin
 from compiler.types.elaborate.vocabulary import VocabularyMixin
@@ -25,7 +32,24 @@ from compiler.types.model import Type
 
 
 class Elaborator(
-    FlowMixin, ConvertMixin, NameMixin, AccessMixin, OperatorMixin, CallMixin, ConstructMixin, VocabularyMixin, StringMixin, LoopMixin, StatementMixin,
+    FlowMixin,
+    ConvertMixin,
+    NameMixin,
+    AccessMixin,
+    OperatorMixin,
+    ComparisonMixin,
+    LogicMixin,
+    CallMixin,
+    ConstructMixin,
+    VocabularyMixin,
+    MachineMixin,
+    NumberMixin,
+    StringMixin,
+    LoopMixin,
+    StatementMixin,
+    AssignmentMixin,
+    RaiseMixin,
+    MatchMixin,
 ):
     """Elaborates in the context of `fn` (a module-level constant has a pseudo function)."""
 
@@ -37,11 +61,11 @@ class Elaborator(
         self.env: dict[str, Var] = {}
         self.state = State(set(), {})
         self.globals_declared: set[str] = set()
-        self.assigned_later: set[str] = set()       # every name that the function assigns: its locals
+        self.assigned_later: set[str] = set()  # every name that the function assigns: its locals
         self.out: list[Any] = []
-        self.on_stack: set[Var] = set()             # locals bound to objects of this function's stack
+        self.on_stack: set[Var] = set()  # locals bound to objects of this function's stack
         self.loops: list[Any] = []
-        self.catching = 0               # enclosing try bodies whose handler catches everything
+        self.catching = 0  # enclosing try bodies whose handler catches everything
         self.in_function = fn.decl is not None
 
     # -- errors -------------------------------------------------------------------------------------------------
@@ -77,8 +101,15 @@ class Elaborator(
 
     def fail_statements(self, what: str | Expr, node: ast.AST) -> list[Any]:
         line = getattr(node, "lineno", 0)
-        call = self.hook_call("check_failed", [
-            what if isinstance(what, Expr) else hir.StrLit(model.STR, what.encode()), hir.StrLit(model.STR, self.module.source.shown.encode()), hir.Const(model.U32, line)], node)
+        call = self.hook_call(
+            "check_failed",
+            [
+                what if isinstance(what, Expr) else hir.StrLit(model.STR, what.encode()),
+                hir.StrLit(model.STR, self.module.source.shown.encode()),
+                hir.Const(model.U32, line),
+            ],
+            node,
+        )
         call.line = line
         return [hir.Do(call), hir.Unreachable()]
 
@@ -125,8 +156,11 @@ class Elaborator(
         if self.state.reached and self.fn.result not in (model.VOID,):
             if not all_stubs(decl.node.body):
                 last = decl.node.body[-1]
-                kind = "this function never returns, but its end can be reached" if self.fn.result is model.NORETURN else \
-                    f"`{decl.name}` may end without returning a `{self.fn.result.name}`"
+                kind = (
+                    "this function never returns, but its end can be reached"
+                    if self.fn.result is model.NORETURN
+                    else f"`{decl.name}` may end without returning a `{self.fn.result.name}`"
+                )
                 self.report(self.error(last, kind))
         self.fn.body = self.out
 
@@ -157,18 +191,45 @@ def all_stubs(body: list[ast.stmt]) -> bool:
 
 
 REFUSED = {
-    "Lambda": "write a named function", "Dict": "use HashMap", "DictComp": "use HashMap and a loop", "ListComp": "use an array and a loop",
-    "SetComp": "use a loop", "Await": "blocking calls just block the thread", "Yield": "write a loop", "YieldFrom": "write a loop", "List": "write `array(n, T)`",
-    "Set": "use a bitmap or HashMap", "Starred": "pass the arguments one by one", "GeneratorExp": "only inside sum, any, all, min and max",
+    "Lambda": "write a named function",
+    "Dict": "use HashMap",
+    "DictComp": "use HashMap and a loop",
+    "ListComp": "use an array and a loop",
+    "SetComp": "use a loop",
+    "Await": "blocking calls just block the thread",
+    "Yield": "write a loop",
+    "YieldFrom": "write a loop",
+    "List": "write `array(n, T)`",
+    "Set": "use a bitmap or HashMap",
+    "Starred": "pass the arguments one by one",
+    "GeneratorExp": "only inside sum, any, all, min and max",
 }
 
 
 def describe(node: ast.AST) -> str:
-    names = {"Lambda": "`lambda` is", "Await": "`await` is", "Yield": "`yield` is", "Dict": "a dict literal is", "List": "a list literal is", "Set": "a set literal is",
-             "ListComp": "a list comprehension is", "DictComp": "a dict comprehension is", "SetComp": "a set comprehension is", "GeneratorExp": "a generator expression is",
-             "AsyncFunctionDef": "`async def` is", "AsyncFor": "`async for` is", "AsyncWith": "`async with` is", "Delete": "`del` is", "Import": "an import inside a function is",
-             "ImportFrom": "an import inside a function is", "Nonlocal": "`nonlocal` is", "ClassDef": "a class inside a function is", "FunctionDef": "a nested function is",
-             "Starred": "`*` is", "TryStar": "`except*` is"}
+    names = {
+        "Lambda": "`lambda` is",
+        "Await": "`await` is",
+        "Yield": "`yield` is",
+        "Dict": "a dict literal is",
+        "List": "a list literal is",
+        "Set": "a set literal is",
+        "ListComp": "a list comprehension is",
+        "DictComp": "a dict comprehension is",
+        "SetComp": "a set comprehension is",
+        "GeneratorExp": "a generator expression is",
+        "AsyncFunctionDef": "`async def` is",
+        "AsyncFor": "`async for` is",
+        "AsyncWith": "`async with` is",
+        "Delete": "`del` is",
+        "Import": "an import inside a function is",
+        "ImportFrom": "an import inside a function is",
+        "Nonlocal": "`nonlocal` is",
+        "ClassDef": "a class inside a function is",
+        "FunctionDef": "a nested function is",
+        "Starred": "`*` is",
+        "TryStar": "`except*` is",
+    }
     return names.get(type(node).__name__, f"{type(node).__name__} is")
 
 
@@ -183,6 +244,3 @@ def evaluate(program: Any, node: ast.expr, module: ModuleDecl, tvars: dict[str, 
     if isinstance(found, hir.Const):
         return found.value
     raise maker.error(node, "this must be an integer constant")
-
-
-_ = (FuncDecl, GlobalDecl)

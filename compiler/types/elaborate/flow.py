@@ -10,7 +10,7 @@ from compiler.types import hir, model
 from compiler.types.model import OptionalType, Type
 
 Facts = dict[str, Type]
-ASSIGNED = "="                  # a fact `=x` says that x has a value
+ASSIGNED = "="  # a fact `=x` says that x has a value
 
 
 class State:
@@ -71,7 +71,7 @@ class FlowMixin:
             joined: Facts = {}
             which = 0 if isinstance(node.op, ast.And) else 1
             before = dict(self.state.narrowed)
-            for value in node.values:           # each operand may build on what the ones before it tell
+            for value in node.values:  # each operand may build on what the ones before it tell
                 found = self.facts(value)[which]
                 joined |= found
                 # `a and (x := f())`: x has a value only if the whole is true.
@@ -123,13 +123,13 @@ class FlowMixin:
 
     def forget_memory(self) -> None:
         """Something was called or stored: fields may have changed."""
-        for key in [k for k in self.state.narrowed if "." in k or k not in self.env]:     # type: ignore[attr-defined]
+        for key in [k for k in self.state.narrowed if "." in k or k not in self.env]:  # type: ignore[attr-defined]
             del self.state.narrowed[key]
 
     def learn(self, facts: Facts) -> None:
         for name, ty in facts.items():
             if name.startswith(ASSIGNED):
-                self.state.assigned.add(name[len(ASSIGNED):])
+                self.state.assigned.add(name[len(ASSIGNED) :])
             else:
                 self.state.narrowed[name] = ty
 

@@ -28,7 +28,7 @@ class LoopContext:
     def __init__(self, tag: LoopTag, continue_by_break: LoopTag | None = None) -> None:
         self.tag, self.continue_by_break = tag, continue_by_break
         self.break_states: list[State] = []
-        self.back_states: list[State] = []      # where the loop is entered again from
+        self.back_states: list[State] = []  # where the loop is entered again from
 
 
 class LoopMixin:
@@ -44,7 +44,9 @@ class LoopMixin:
                 more = parts[0].more
                 for part in parts[1:]:
                     more = hir.Logic(BOOL, "and", more, part.more)
-                return Iteration(sum((p.setup for p in parts), []), more, [i for p in parts for i in p.items], sum((p.step for p in parts), []))
+                return Iteration(
+                    sum((p.setup for p in parts), []), more, [i for p in parts for i in p.items], sum((p.step for p in parts), [])
+                )
             if node.func.id == "reversed":
                 inner = node.args[0]
                 if isinstance(inner, ast.Call) and isinstance(inner.func, ast.Name) and inner.func.id == "range":
@@ -64,7 +66,10 @@ class LoopMixin:
         if not isinstance(ty, (IntType, NewType)):
             raise self.error(node, f"`range` counts integers, not `{ty.name}`")
         base = model.underlying(ty)
-        ends = [Const(ty, self.coerce(r, base, a).value) if r.ty is UNTYPED else self.coerce(r, ty, a, "the other end") for r, a in zip(raw, node.args, strict=False)]
+        ends = [
+            Const(ty, self.coerce(r, base, a).value) if r.ty is UNTYPED else self.coerce(r, ty, a, "the other end")
+            for r, a in zip(raw, node.args, strict=False)
+        ]
         start, stop = (Const(ty, 0), ends[0]) if len(ends) == 1 else (ends[0], ends[1])
         step = 1
         if stride is not None:
@@ -115,13 +120,21 @@ class LoopMixin:
         at = VarGet(ty, counter)
         base = model.underlying(ty)
         current = Bin(ty, "sub.wrap", at, Const(ty, 1))
-        return Iteration([set_start, SetVar(counter, stop)], Cmp(BOOL, "sgt" if base.signed else "ugt", at, start), [current], [SetVar(counter, current)])
+        return Iteration(
+            [set_start, SetVar(counter, stop)], Cmp(BOOL, "sgt" if base.signed else "ugt", at, start), [current], [SetVar(counter, current)]
+        )
 
     def _enumerate(self: Any, node: ast.Call) -> Iteration:
         inner = self.iteration(node.args[0])
         counter = self.variable("", U64)
         at = VarGet(U64, counter)
-        first = self.value(node.args[1], U64) if len(node.args) > 1 else self.value(node.keywords[0].value, U64) if node.keywords else hir.u64(0)
+        first = (
+            self.value(node.args[1], U64)
+            if len(node.args) > 1
+            else self.value(node.keywords[0].value, U64)
+            if node.keywords
+            else hir.u64(0)
+        )
         items = inner.items if len(inner.items) == 1 else [hir.Make(model.intern(TupleType, tuple(i.ty for i in inner.items)), inner.items)]
         step = [*inner.step, SetVar(counter, Bin(U64, "add.wrap", at, hir.u64(1)))]
         return Iteration([*inner.setup, SetVar(counter, first)], inner.more, [at, *items], step)
@@ -149,8 +162,12 @@ class LoopMixin:
             item = self.read(self._indexed(start, current, elem), elem)
             return Iteration([*setup, SetVar(counter, length)], Cmp(BOOL, "ne", at, hir.u64(0)), [item], [SetVar(counter, current)])
         item = self.read(self._indexed(start, at, elem), elem)
-        return Iteration([*setup, SetVar(counter, hir.u64(0))], Cmp(BOOL, "ult", at, length), [item],
-                         [SetVar(counter, Bin(U64, "add.wrap", at, hir.u64(1)))])
+        return Iteration(
+            [*setup, SetVar(counter, hir.u64(0))],
+            Cmp(BOOL, "ult", at, length),
+            [item],
+            [SetVar(counter, Bin(U64, "add.wrap", at, hir.u64(1)))],
+        )
 
     def _protocol(self: Any, base: Expr, node: ast.expr) -> Iteration:
         """A class whose `__next__` gives the next item, or None at the end."""
@@ -165,7 +182,11 @@ class LoopMixin:
 
     # -- statements ---------------------------------------------------------------------------------------------
     def stmt_For(self: Any, node: ast.For) -> None:
-        if isinstance(node.iter, ast.Tuple) or isinstance(node.iter, (ast.Name, ast.Attribute)) and self._constant_tuple(node.iter) is not None:
+        if (
+            isinstance(node.iter, ast.Tuple)
+            or isinstance(node.iter, (ast.Name, ast.Attribute))
+            and self._constant_tuple(node.iter) is not None
+        ):
             self._unrolled(node)
             return
         plan = self.iteration(node.iter)
@@ -288,6 +309,7 @@ class LoopMixin:
     def _constant_tuple(self: Any, node: ast.expr) -> list[Expr] | None:
         """The parts of a constant tuple, or None."""
         from compiler.types.decls import GlobalDecl
+
         meaning = self.meaning(node)
         if isinstance(meaning, GlobalDecl):
             self.program.resolve_global(meaning)
@@ -342,8 +364,16 @@ class LoopMixin:
                 collected.append(self.check(VarGet(BOOL, result["seen"]), f"{kind} of nothing", call))
         return Seq(var.ty, [*start, Loop(tag, [*collected, Break(tag)], [])], end)
 
-    def _generator_loops(self: Any, generators: list[ast.comprehension], elt: ast.expr, kind: str, tag: LoopTag, result: dict[str, Any], call: ast.Call,
-                         want: Type | None) -> None:
+    def _generator_loops(
+        self: Any,
+        generators: list[ast.comprehension],
+        elt: ast.expr,
+        kind: str,
+        tag: LoopTag,
+        result: dict[str, Any],
+        call: ast.Call,
+        want: Type | None,
+    ) -> None:
         if not generators:
             self._accumulate(elt, kind, tag, result, call, want)
             return

@@ -9,7 +9,6 @@ from typing import Any
 from compiler.diagnostics import CompileError, did_you_mean
 from compiler.types import hir, model
 from compiler.types.decls import ClassDecl, FuncDecl, GlobalDecl, ModuleDecl, NewTypeDecl, TypeVarDecl, Vocabulary
-from compiler.types.elaborate.convert import same
 from compiler.types.hir import Const, Expr
 from compiler.types.model import BOOL, EnumType, Type
 
@@ -83,7 +82,7 @@ class NameMixin:
             if node.id not in self.state.assigned:
                 raise self.error(node, f"`{node.id}` may not have a value here", "give it one on every path that leads here")
             if var.ty is model.NORETURN:
-                raise CompileError(None)        # its assignment had an error: said already
+                raise CompileError(None)  # its assignment had an error: said already
             return self.narrowed(node.id, hir.VarGet(var.ty, var))
         if self.class_scope is not None and node.id in self.class_scope.constants:
             return self.class_constant(self.class_scope, node.id, node)
@@ -133,7 +132,7 @@ class NameMixin:
     def global_value(self: Any, glob: GlobalDecl, node: ast.expr) -> Expr:
         self.program.resolve_global(glob)
         if glob.ty is None:
-            raise CompileError(None)            # its declaration had an error: said already
+            raise CompileError(None)  # its declaration had an error: said already
         if glob.const is not None:
             const = glob.const
             return type(const)(const.ty, *(getattr(const, s) for s in type(const).__slots__ if s not in ("ty", "line")))
@@ -174,7 +173,10 @@ class NameMixin:
                     return Const(model.UNTYPED, ty.members[name])
                 return Const(ty, ty.members[name])
         from compiler.types.elaborate.elaborator import Elaborator, is_constant, pseudo_function
-        maker = Elaborator(self.program, pseudo_function(decl.module, self.program.tvars_of(self.fn.self_type) if self.fn.self_type else {}), decl)
+
+        maker = Elaborator(
+            self.program, pseudo_function(decl.module, self.program.tvars_of(self.fn.self_type) if self.fn.self_type else {}), decl
+        )
         found = maker.expr(decl.constants[name])
         if not is_constant(found):
             raise maker.error(decl.constants[name], "a class constant must be known at compile time")
@@ -194,7 +196,10 @@ class NameMixin:
     def expr_Tuple(self: Any, node: ast.Tuple, want: Type | None) -> Expr:
         wants = want.elems if isinstance(want, model.TupleType) and len(want.elems) == len(node.elts) else [None] * len(node.elts)
         parts = [self.expr(e, w) for e, w in zip(node.elts, wants, strict=True)]
-        parts = [self.coerce(p, w, e) if w is not None else (self.settle(p) if self.in_function else p) for p, w, e in zip(parts, wants, node.elts, strict=True)]
+        parts = [
+            self.coerce(p, w, e) if w is not None else (self.settle(p) if self.in_function else p)
+            for p, w, e in zip(parts, wants, node.elts, strict=True)
+        ]
         if any(p.ty is model.UNTYPED for p in parts):
             return hir.Make(model.TupleType(tuple(p.ty for p in parts)), parts)
         return hir.Make(model.intern(model.TupleType, tuple(p.ty for p in parts)), parts)
@@ -210,5 +215,18 @@ class NameMixin:
         return self.error(node, f"`{ty.name}` has no `{node.attr}`", did_you_mean(node.attr, known))
 
 
-TYPE_HEADS = {"Ref", "Ptr", "Span", "Atomic", "User", "PerCore", "ThreadLocal", "Registry", "tuple", "Callable", "Literal", "Optional", "Final"}
-_ = same
+TYPE_HEADS = {
+    "Ref",
+    "Ptr",
+    "Span",
+    "Atomic",
+    "User",
+    "PerCore",
+    "ThreadLocal",
+    "Registry",
+    "tuple",
+    "Callable",
+    "Literal",
+    "Optional",
+    "Final",
+}

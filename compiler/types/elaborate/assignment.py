@@ -1,0 +1,237 @@
+# SPDX-License-Identifier: GPL-2.0-or-later
+"""Assignment: to names, tuples, fields, elements, bit-fields and device registers."""
+
+from __future__ import annotations
+
+import ast
+from typing import Any
+
+from compiler.types import hir, model
+from compiler.types.elaborate.convert import same
+from compiler.types.elaborate.operators import OPS
+from compiler.types.hir import Const, Expr, Part, SetVar, Store, VarGet
+from compiler.types.model import VOID, ArrayType, AtomicType, BitsType, ClassType, OptionalType, TupleType, Type
+
+
+class AssignmentMixin:
+    # -- assignment ---------------------------------------------------------------------------------------------
+    def stmt_Assign(self: Any, node: ast.Assign) -> None:
+        if len(node.targets) > 1:
+            setter, value = self.temp(self.settled(node.value))
+            self.out.append(setter)
+            for target in node.targets:
+                self.assign_to(target, value, node)
+            return
+        target = node.targets[0]
+        if isinstance(target, ast.Name) and target.id not in self.globals_declared:
+            var = self.env.get(target.id)
+            value = self.expr(node.value, var.ty if var is not None else None)
+            self._assign_name(target, value, node)
+        elif isinstance(target, ast.Tuple):
+            self._assign_tuple(target, node)
+        else:
+            self._assign_place(target, node.value, node)
+
+    def _assign_name(self: Any, target: ast.Name, value: Expr, node: Any) -> None:
+        name = target.id
+        var = self.env.get(name)
+        if var is not None and var.ty is model.NORETURN:
+            var = None  # its first assignment had an error
+        if value.ty is model.NONE and var is None:
+            raise self.error(node, f"what `{name}` can be besides None is not said", f"write `{name}: T | None = None`")
+        value = self.settle(value) if var is None else value
+        if value.ty is VOID:
+            raise self.error(node.value, "this gives nothing to assign")
+        if var is None:
+            var = self.env[name] = self.variable(name, value.ty)
+        declared = var.ty
+        made = self.coerce(value, declared, node.value, f"`{name}`")
+        if self.stack_object(value):
+            self.on_stack.add(var)
+        else:
+            self.on_stack.discard(var)
+        self.out.append(SetVar(var, made))
+        self.forget(name)
+        self.state.assigned.add(name)
+        if isinstance(declared, OptionalType) and value.ty is declared.inner:
+            self.state.narrowed[name] = declared.inner
+        elif isinstance(declared, OptionalType) and not isinstance(value.ty, OptionalType) and value.ty is not model.NONE:
+            self.state.narrowed[name] = declared.inner
+
+    def _assign_tuple(self: Any, target: ast.Tuple, node: ast.Assign) -> None:
+        hints = [self.path_type(t) if isinstance(t, (ast.Name, ast.Attribute)) else None for t in target.elts]
+        if isinstance(node.value, ast.Tuple) and len(node.value.elts) == len(hints):
+            items = [self.expr(e, h) for e, h in zip(node.value.elts, hints, strict=True)]
+            items = [
+                self.coerce(i, h, e) if i.ty is model.UNTYPED and isinstance(h, model.IntType) else self.settle(i)
+                for i, h, e in zip(items, hints, node.value.elts, strict=True)
+            ]
+            value: Expr = hir.Make(model.TupleType(tuple(i.ty for i in items)), items)
+        else:
+            value = self.expr(node.value)
+        if not isinstance(value.ty, TupleType):
+            raise self.error(node.value, f"a `{value.ty.name}` cannot be unpacked")
+        if len(value.ty.elems) != len(target.elts):
+            raise self.error(target, f"{len(target.elts)} names for {len(value.ty.elems)} values")
+        parts: list[Expr] = []
+        if isinstance(value, hir.Make):
+            for part in value.parts:  # all of the right side before any of the left: `a, b = b, a`
+                var = self.variable("", self.settle(part).ty)
+                self.out.append(SetVar(var, self.settle(part)))
+                parts.append(VarGet(var.ty, var))
+        else:
+            setter, whole = self.temp(value)
+            self.out.append(setter)
+            parts = [Part(t, whole, i) for i, t in enumerate(value.ty.elems)]
+        for name, part in zip(target.elts, parts, strict=True):
+            self.assign_to(name, part, node)
+
+    def assign_to(self: Any, target: ast.expr, value: Expr, node: Any) -> None:
+        """Assign a ready value."""
+        if isinstance(target, ast.Name) and target.id not in self.globals_declared:
+            self._assign_name(target, value, node)
+            return
+        prepare, addr, storage, volatile = self.place(target)
+        self.out += prepare
+        self._store(addr, storage, volatile, self.coerce(value, model.value_of(storage), node), node)
+
+    def _assign_place(self: Any, target: ast.expr, value_node: ast.expr, node: ast.AST) -> None:
+        if isinstance(target, ast.Subscript) and not isinstance(target.slice, ast.Slice):
+            base = self.expr(target.value)
+            if isinstance(base.ty, ClassType) and self.program.layouts.find_method(base.ty, "__setitem__"):
+                self.out.append(hir.Do(self.call_method_nodes(base, "__setitem__", [target.slice, value_node], node)))
+                return
+        if isinstance(target, ast.Attribute) and self._assign_bits(target, value_node, node):
+            return
+        prepare, addr, storage, volatile = self.place(target)
+        self.out += prepare
+        if (
+            isinstance(storage, (ClassType, ArrayType))
+            and isinstance(value_node, ast.Call)
+            and (self.type_meant(value_node.func) is storage or isinstance(storage, ArrayType))
+        ):
+            self._construct_place(addr, storage, value_node)
+            return
+        if isinstance(storage, (ClassType, ArrayType)):
+            raise self.error(node, f"this would copy a whole `{storage.name}`", f"say so: `assign({ast.unparse(target)}, …)`")
+        if isinstance(storage, AtomicType):
+            raise self.error(node, "an atomic is changed by its methods", f"`{ast.unparse(target)}.store(…)`")
+        value = self.value(value_node, model.value_of(storage), f"`{ast.unparse(target)}`")
+        self.refuse_stack_store(value, value_node)
+        self._store(addr, storage, volatile, value, node)
+        from compiler.types.elaborate.flow import path_of
+
+        path = path_of(target)
+        if path:
+            self.forget(path)
+            declared = model.value_of(storage)
+            plain = value.operand if isinstance(value, hir.Conv) and value.op == "same" else value
+            if (
+                isinstance(declared, OptionalType)
+                and not isinstance(plain.ty, OptionalType)
+                and not (isinstance(plain, Const) and plain.value is None)
+            ):
+                self.state.narrowed[path] = declared.inner
+
+    def refuse_stack_store(self, value: Expr, node: ast.expr) -> None:
+        """Storing a stack object's reference is legal (lists of waiters live on stacks); returning one is not."""
+
+    def _construct_place(self: Any, addr: Expr, storage: Type, node: ast.Call) -> None:
+        """`self.ctx = Ctx(pc=4)` fills the storage."""
+        from compiler.types.elaborate.construct import MemoryTarget
+
+        setter, addr = self.temp(same(addr, model.intern(model.PtrType, model.U8)))
+        target = MemoryTarget(addr)
+        target.body += [setter, hir.Zero(addr, self.program.layouts.ensure(storage).size)]
+        self.fill(target, 0, storage, node, self, "")
+        self.out += target.body
+        self.forget_memory()
+
+    def _assign_bits(self: Any, target: ast.Attribute, value_node: ast.expr, node: ast.AST) -> bool:
+        """`pte.present = True`, for a local or a place; and device registers."""
+        if self.meaning(target.value) is not None and self.type_meant(target.value) is None and isinstance(target.value, ast.Name):
+            from compiler.types.decls import GlobalDecl
+
+            if not isinstance(self.meaning(target.value), GlobalDecl):
+                return False
+        base = self.expr(target.value)
+        ty = base.ty
+        if isinstance(ty, model.MmioType):
+            register = ty.registers.get(target.attr)
+            if register is None:
+                raise self.unknown_member(target, ty, ty.registers)
+            addr = hir.Conv(model.U64, "inttoptr", self._register_address(base, register))
+            self.out.append(Store(addr, self.value(value_node, register.ty), register.ty, True))
+            return True
+        if not isinstance(ty, BitsType):
+            return False
+        if target.attr not in ty.fields:
+            raise self.unknown_member(target, ty, ty.fields)
+        value = self.value(value_node, ty.fields[target.attr].ty)
+        changed = same(self.with_bits(same(base, ty.raw), ty, target.attr, value), ty)
+        self.assign_to(target.value, changed, node)
+        return True
+
+    def _store(self: Any, addr: Expr, storage: Type, volatile: bool, value: Expr, node: ast.AST) -> None:
+        self.out.append(Store(addr, value, storage, volatile))
+        self.forget_memory()
+
+    def stmt_AnnAssign(self: Any, node: ast.AnnAssign) -> None:
+        if not isinstance(node.target, ast.Name):
+            raise self.error(node, "only a name is declared here")
+        name = node.target.id
+        if node.value is None:
+            raise self.error(node, f"`{name}` is declared without a value", f"give it one: `{name}: {ast.unparse(node.annotation)} = …`")
+        if isinstance(node.value, ast.Call) and isinstance(node.value.func, ast.Name) and node.value.func.id in ("array", "text"):
+            ty = model.value_of(self.program.layouts.sized_type(node.annotation, node.value, self.module, self.tvars))
+            if isinstance(node.annotation, ast.Subscript) and len(node.value.args) == 1 and node.value.func.id == "array":
+                node = ast.copy_location(
+                    ast.AnnAssign(
+                        node.target,
+                        node.annotation,
+                        ast.copy_location(ast.Call(node.value.func, [*node.value.args, node.annotation.slice], []), node.value),
+                        1,
+                    ),
+                    node,
+                )
+                ast.fix_missing_locations(node)
+        else:
+            ty = model.value_of(self.program.resolve(node.annotation, self.module, self.tvars))
+        var = self.env.get(name)
+        if var is not None and var.ty is not ty and var.ty is not model.NORETURN:
+            raise self.error(node, f"`{name}` is a `{var.ty.name}` already", "use another name")
+        if var is None or var.ty is model.NORETURN:
+            var = self.env[name] = self.variable(name, ty)
+        value = self.expr(node.value, ty)
+        self._assign_name(node.target, value if not (value.ty is model.UNTYPED) else self.coerce(value, ty, node.value), node)
+
+    def stmt_AugAssign(self: Any, node: ast.AugAssign) -> None:
+        op = OPS.get(type(node.op))
+        if op is None:
+            raise self.error(node, "this operator is not part of this language")
+        target = node.target
+        if isinstance(target, ast.Name) and target.id not in self.globals_declared and target.id in self.env:
+            current = self.expr(ast.copy_location(ast.Name(target.id, ast.Load()), target))
+            value = self.binary(op, current, self.expr(node.value, current.ty if op not in ("shl", "shr") else None), node)
+            var = self.env[target.id]
+            self.out.append(SetVar(var, self.coerce(value, var.ty, node.value, f"`{target.id}`")))
+            self.forget(target.id)
+            return
+        if isinstance(target, ast.Attribute):
+            base = self.expr(target.value)
+            if isinstance(base.ty, (BitsType, model.MmioType)):
+                load = ast.copy_location(ast.Attribute(target.value, target.attr, ast.Load()), target)
+                combined = ast.copy_location(ast.BinOp(load, node.op, node.value), node)
+                ast.fix_missing_locations(combined)
+                self._assign_bits(target, combined, node)
+                return
+        prepare, addr, storage, volatile = self.place(target)
+        self.out += prepare
+        if storage.is_place:
+            raise self.error(node, f"a `{storage.name}` cannot be changed this way")
+        set_addr, addr = self.temp(hir.Conv(model.intern(model.PtrType, storage), "same", addr))
+        current = hir.Load(model.value_of(storage), addr, storage, volatile)
+        right = self.expr(node.value, current.ty if op not in ("shl", "shr") else None)
+        value = self.coerce(self.binary(op, current, right, node), current.ty, node)
+        self.out += [set_addr]
+        self._store(addr, storage, volatile, value, node)

@@ -7,16 +7,19 @@ the file's own. That the page is there by now, since another core was faster, co
 Locks: `vm.lock`.
 """
 
-from lang import Error, Paddr, Uaddr, copy_bytes, u64
+from lang import Error, Paddr, PerCore, Uaddr, copy_bytes, memset, u64
 from arch import mmu
 from kern.abi.errno import Errno
 from kern.abi.mman import Prot
 from kern.arch_api import PageFlag
 from kern.core.percore import core
 from kern.debug import log
-from kern.mm.pages import PAGE_MASK, PAGE_SIZE, alloc_pages, alloc_zeroed, bytes_at
+from kern.mm.pages import PAGE_MASK, PAGE_SIZE, alloc_user_page, bytes_at
 from kern.mm.vmr import VmRegion, drop_page, find_region
 from kern.proc.proc import Proc
+
+
+ran_out = PerCore[bool]()                   # this core's last fault failed for want of memory
 
 
 def handle_page_fault(address: Uaddr, access: PageFlag) -> bool:
@@ -28,7 +31,8 @@ def handle_page_fault(address: Uaddr, access: PageFlag) -> bool:
         with p.vm.lock:
             fault_in(p, u64(address) & ~PAGE_MASK, access)
     except Error as e:
-        if e.errno == Errno.ENOMEM:
+        ran_out.mine = e.errno == Errno.ENOMEM
+        if ran_out.mine:
             log.warn(f"process {p.pid}: out of memory at {address:#x}")
         return False
     return True
@@ -68,12 +72,14 @@ def page_for(region: VmRegion, address: u64) -> Paddr:
     """The page that belongs there, with a reference for the mapping."""
     file = region.file
     if file is None:
-        return alloc_zeroed(0)
+        fresh = alloc_user_page()
+        memset(bytes_at(fresh, PAGE_SIZE), 0)
+        return fresh
     theirs = file.page_at((region.offset + (address - region.base)) // PAGE_SIZE)
     if region.shared:
         return theirs
     try:
-        own = alloc_pages(0)
+        own = alloc_user_page()
         copy_bytes(bytes_at(own, PAGE_SIZE), bytes_at(theirs, PAGE_SIZE))
     finally:
         drop_page(theirs)

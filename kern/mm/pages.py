@@ -17,6 +17,8 @@ from kern.sync.spinlock import SpinLock
 PAGE_SHIFT: u64 = 12
 PAGE_SIZE: u64 = 4096
 PAGE_MASK: u64 = 4095
+KERNEL_RESERVE: u64 = 128                   # pages that only try_alloc_pages() gives: kernel messages never fail
+USER_RESERVE: u64 = 512                     # pages that processes do not get, so that the kernel can still kill one
 LOW_LIMIT: u64 = 0x10_0000                  # below: firmware and the trampoline
 
 lock = SpinLock()
@@ -25,13 +27,26 @@ buddy = Buddy()
 
 def alloc_pages(order: u32) -> Paddr:
     """2**order pages; raises ENOMEM. Callable with interrupts off."""
+    return alloc_above(KERNEL_RESERVE, order)
+
+
+def alloc_above(reserve: u64, order: u32) -> Paddr:
+    """The same, if so many pages then stay free. The count is read without the lock: a reserve need not be exact."""
+    if buddy.free_count < reserve + (u64(1) << order):
+        raise Error(Errno.ENOMEM, "the machine is out of memory")
     page = try_alloc_pages(order)
     if page is None:
         raise Error(Errno.ENOMEM, f"no {PAGE_SIZE << order} bytes of contiguous memory are free")
     return page
 
 
+def alloc_user_page() -> Paddr:
+    """A page for a process, contents undefined; raises ENOMEM while there is still some left for the kernel."""
+    return alloc_above(USER_RESERVE, 0)
+
+
 def try_alloc_pages(order: u32) -> Paddr | None:
+    """The same for what cannot fail lightly: down to the last page, and None after that."""
     with lock.irqs_off():
         pfn = buddy.alloc(order)
     if pfn is None:

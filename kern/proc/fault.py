@@ -10,6 +10,7 @@ from kern.abi.proc import KILLED_EXIT_CODE
 from kern.arch_api import TrapKind
 from kern.core.percore import core
 from kern.debug import log
+from kern.mm.fault import ran_out
 from kern.mm.umem import load_u64
 from kern.ns.chan import Chan, chan_put, write_chan
 from kern.ns.fd import get_chan
@@ -42,7 +43,8 @@ def describe(p: Proc, ctx: UserContext, kind: TrapKind, report: Text) -> None:
     report.write(f"{p.name} (process {p.pid}, vcore {core.mine.owning_vcoreid}) killed: ")
     match kind:
         case TrapKind.PAGE_FAULT:
-            report.write(f"bad memory access to {ctx.fault_address:#x}")
+            what = "out of memory for" if ran_out.mine else "bad memory access to"
+            report.write(f"{what} {ctx.fault_address:#x}")
         case TrapKind.DIVIDE:
             report.append("division by zero")
         case TrapKind.PROTECTION:

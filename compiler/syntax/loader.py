@@ -71,7 +71,7 @@ class Loader:
         places = {
             "kernel": [self.world.repo],
             "user": [self.user, self.user / "lib", self.world.repo],
-            "hosted": [*(p.resolve().parent for p in self.world.roots), self.runtime, self.world.repo],
+            "hosted": [*(p.resolve().parent for p in self.world.roots), self.runtime, self.world.repo, self.user],
         }[self.world.kind]
         for place in places:
             found = self._file(place, parts)

@@ -342,8 +342,7 @@ class Editor:
             self.searching = False
             if self.match >= 0:
                 self.replace(self.history.line(u64(self.match)))
-            else:
-                self.redraw()
+            self.redraw()
             return False
         self._show_search()
         return True

@@ -23,7 +23,7 @@ def cases(draw):
 
 def function(index, ty, expression, inlined):
     mark = "" if inlined else "@noinline\n"
-    return f"{mark}def f{index}({parameters()}) -> {ty}:\n    return {expression}\n"
+    return f"{mark}def case{index}({parameters()}) -> {ty}:\n    return {expression}\n"
 
 
 def oracle(source, name, values):
@@ -42,7 +42,7 @@ def program(functions, calls):
 
 
 def call_of(index, values):
-    return f"f{index}({', '.join(map(str, values))})"
+    return f"case{index}({', '.join(map(str, values))})"
 
 
 @SETTINGS
@@ -51,7 +51,7 @@ def test_values_agree(batch, inlined):
     functions, calls, expected = [], [], []
     for i, (ty, expression, values) in enumerate(batch):
         text = function(i, ty, expression, inlined)
-        shown, failed = oracle(text, f"f{i}", values)
+        shown, failed = oracle(text, f"case{i}", values)
         if failed is None:
             functions.append(text)
             calls.append(call_of(i, values))
@@ -68,7 +68,7 @@ def test_failed_checks_agree(batch):
     functions, calls, expected = [], [], []
     for i, (ty, expression, values) in enumerate(batch):
         text = function(i, ty, expression, False)
-        shown, failed = oracle(text, f"f{i}", values)
+        shown, failed = oracle(text, f"case{i}", values)
         functions.append(text)
         calls.append(call_of(i, values))
         if failed is not None:

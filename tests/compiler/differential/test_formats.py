@@ -68,8 +68,8 @@ def test_specs_print_as_in_python(batch):
         except ValueError:
             continue
         quote = spec.replace("{", "{{").replace("}", "}}")
-        functions.append(f'@noinline\ndef f{i}(x: {ty}) -> None:\n    print(f"{{x:{quote}}}")\n')
-        calls.append(f"    f{i}({source_of(ty, value)})")
+        functions.append(f'@noinline\ndef case{i}(x: {ty}) -> None:\n    print(f"{{x:{quote}}}")\n')
+        calls.append(f"    case{i}({source_of(ty, value)})")
     imports = "from lang import Ptr, array, cast, f64, i8, i16, i32, i64, noinline, u8, u16, u32, u64\n"
     helper = "box = array(1, u64)\n\n\ndef float_of(bits: u64) -> f64:\n    box[0] = bits\n    return cast(Ptr[f64], box[0:1].ptr)[0]\n"
     body = "\n".join(calls)

@@ -91,8 +91,11 @@ class Machine:
         except BrokenPipeError:
             raise MachineError(f"the machine is gone, {text!r} cannot be typed\n{self.report()}") from None
 
-    def expect(self, pattern: str, deadline_s: float = 30) -> re.Match[str]:
-        """Waits until `pattern` appears after what was matched last; the next expectation starts behind it."""
+    def expect(self, pattern: str, deadline_s: float = 30) -> list[str]:
+        """Waits until `pattern` appears after what was matched last; the next expectation starts behind it.
+
+        Returns what matched, followed by the pattern's groups.
+        """
         expression = re.compile(pattern.encode(), re.MULTILINE | re.DOTALL)
         end = time.monotonic() + deadline_s
         with self.changed:
@@ -104,11 +107,7 @@ class Machine:
                     raise MachineError(f"no {pattern!r} on the console within {deadline_s:g} s\n{self.report()}")
                 self.changed.wait(left)
             self.position = found.end()
-            skipped = bytes(self.received[found.start():found.end()])
-        text = re.compile(pattern, re.MULTILINE | re.DOTALL).search(skipped.decode(errors="replace"))
-        if text is None:
-            raise MachineError(f"{pattern!r} depends on what surrounds it; expect a pattern that stands by itself")
-        return text
+        return [(part or b"").decode(errors="replace") for part in (found[0], *found.groups())]
 
     def seen(self) -> str:
         """All of the console until now."""

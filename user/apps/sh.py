@@ -5,6 +5,7 @@ from lang import Error, Span, i32, new
 from lib import console
 from lib.args import help_wanted
 from lib.files import read_all
+from lib.sh.builtins import note_directory
 from lib.sh.interactive import run_interactive
 from lib.sh.interpret import run_file, run_text
 from lib.sh.shell import STATUS_SYNTAX, Shell
@@ -61,6 +62,7 @@ def take_environment(sh: Shell) -> None:
         take_variable(sh, "PATH", "/bin")
     if not sh.variables.has("HOME"):
         take_variable(sh, "HOME", "/")
+    note_directory(sh)
 
 
 def take_variable(sh: Shell, name: str, value: str) -> None:

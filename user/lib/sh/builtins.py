@@ -27,6 +27,11 @@ def is_builtin(name: str) -> bool:
             return False
 
 
+def needs_this_shell(name: str) -> bool:
+    """Whether a child shell would have nothing to tell: the answer is this one's state."""
+    return name == "history" or name == "jobs" or name == "set" or name == "export"
+
+
 def run_builtin(sh: Shell, argv: Span[str], streams: Streams) -> i32:
     match argv[0]:
         case "cd":
@@ -90,17 +95,24 @@ def change_directory(sh: Shell, argv: Span[str], streams: Streams) -> i32:
     going_back = wanted == "-"
     if going_back:
         wanted = sh.variables.get("OLDPWD")
+        if len(wanted) == 0:
+            return refuse(sh, "cd", "there is no directory to go back to", streams)
     try:
         sys_chdir(0, wanted)
     except Error as e:
         print(f"{sh.name}: cd: {e.message}", file=streams.error)
         return STATUS_ERROR
     sh.variables.set("OLDPWD", sh.variables.get("PWD"))
-    room = array(PATH_ROOM, u8)
-    sh.variables.set("PWD", room[:sys_getcwd(room)])
+    note_directory(sh)
     if going_back:
         print(sh.variables.get("PWD"), file=streams.output)
     return 0
+
+
+def note_directory(sh: Shell) -> None:
+    """Keep $PWD true."""
+    room = array(PATH_ROOM, u8)
+    sh.variables.set("PWD", room[:sys_getcwd(room)])
 
 
 def print_directory(streams: Streams) -> i32:

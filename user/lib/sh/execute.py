@@ -10,7 +10,7 @@ from kern.abi.file import OpenMode
 from lib.buffer import Buffer
 from lib.files import Names, exists
 from lib.process import find_program
-from lib.sh.builtins import is_builtin, run_builtin
+from lib.sh.builtins import is_builtin, needs_this_shell, run_builtin
 from lib.sh.expand import expand_single, expand_word
 from lib.sh.foreground import wait_foreground
 from lib.sh.launch import start_program, start_shell
@@ -288,18 +288,38 @@ class Executor:
     # -- pipelines and background ---------------------------------------------------------------------------------
     def _pipeline(self, index: u32, streams: Streams) -> i32:
         pids = array(MAX_PIPELINE, i32)
-        count = self._start_pipeline(index, streams, pids)
+        first = self.tree.nodes[index].left
+        count: u64 = 0
+        flush_stdout()
+        if self._needs_this_shell(first):
+            count = self._feed_pipeline(first, streams, pids)
+        else:
+            count = self._start_pipeline(first, streams.input, streams, pids)
         last_failed = count > 0 and pids[count - 1] == 0
         failed_status = self.sh.status
         status = wait_foreground(self.sh, pids[:count])
         return failed_status if last_failed else status
 
-    def _start_pipeline(self, index: u32, streams: Streams, pids: Span[i32]) -> u64:
-        """Start all its commands, each reading what the one before writes; how many."""
+    def _needs_this_shell(self, index: u32) -> bool:
+        node = self.tree.nodes[index]
+        return node.kind == NodeKind.SIMPLE and node.left != 0 and needs_this_shell(self.tree.text(node.left))
+
+    def _feed_pipeline(self, first: u32, streams: Streams, pids: Span[i32]) -> u64:
+        """A pipeline whose first command is ours: the others are started, then fed."""
+        reader, writer = pipe()
+        try:
+            count = self._start_pipeline(self.tree.nodes[first].next, reader, streams, pids)
+            self.run(first, Streams(input=streams.input, output=writer, error=streams.error))
+        finally:
+            close_quietly(writer)
+        return count
+
+    def _start_pipeline(self, first: u32, first_input: i32, streams: Streams, pids: Span[i32]) -> u64:
+        """Start the commands from `first` on, each reading what the one before writes; how many. `first_input` is closed here
+        unless it is the shell's own."""
         count: u64 = 0
-        item = self.tree.nodes[index].left
-        input_fd = streams.input
-        flush_stdout()
+        item = first
+        input_fd = first_input
         try:
             while item != 0:
                 if count >= len(pids):
@@ -343,7 +363,7 @@ class Executor:
                 null_fd = open(NULL_DEVICE)
                 streams.input = null_fd
             if self.tree.nodes[index].kind == NodeKind.PIPELINE:
-                count = self._start_pipeline(index, streams, pids)
+                count = self._start_pipeline(self.tree.nodes[index].left, streams.input, streams, pids)
             else:
                 pids[0] = self._start(index, streams)
         finally:

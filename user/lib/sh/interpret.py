@@ -34,7 +34,7 @@ def run_file(sh: Shell, path: str) -> i32:
     try:
         source = read_file(path)
     except Error as e:
-        print(f"{sh.name}: {e.message}", file=2)
+        print(f"sh: {e.message}", file=2)
         sh.status = STATUS_NOT_FOUND
         return sh.status
     sh.sourced += 1
@@ -89,7 +89,7 @@ def _tell_problem(sh: Shell, parser: Parser, name: str, why: str) -> None:
     column = at - line_start + 1
     flush_stdout()
     if len(name) > 0:
-        print(f"{sh.name}: {name}:{line}:{column}: syntax error: {why}", file=2)
+        print(f"{name}:{line}:{column}: syntax error: {why}", file=2)
     elif line > 1:
         print(f"{sh.name}: syntax error in line {line} at column {column}: {why}", file=2)
     else:

@@ -62,9 +62,10 @@ def word_size(line: str) -> u64:
 
 
 def value_of(word: str, name: str) -> str | None:
-    if not word.startswith(name):
+    option = unquote(word)                  # GRUB quotes the whole word: "name=a value"
+    if not option.startswith(name):
         return None
-    rest = word[len(name):]
+    rest = option[len(name):]
     if not rest:
         return ""
     if not rest.startswith("="):

@@ -7,7 +7,7 @@ import ast
 from functools import partial
 from typing import Any
 
-from compiler.diagnostics import CompileError
+from compiler.diagnostics import CompileError, Span
 from compiler.effects import raises
 from compiler.syntax.loader import World
 from compiler.types import hir, model
@@ -82,6 +82,9 @@ def _module_level(program: Program, module: ModuleDecl) -> None:
     for name, item in list(module.scope.items()):
         if isinstance(item, ImportedName) and not name.startswith("import "):
             _guard(program, program.lookup, module, name, item.node)
+    _defined_once(program, module, module.tree.body)
+    for decl in module.classes:
+        _defined_once(program, module, decl.node.body)
     for node in module.tree.body:
         documentation = isinstance(node, ast.Expr) and isinstance(node.value, ast.Constant)
         if isinstance(node, ALLOWED) or documentation or is_main_guard(node):
@@ -93,6 +96,24 @@ def _module_level(program: Program, module: ModuleDecl) -> None:
             else "a module holds imports, constants, globals, classes and functions; put it in a function"
         )
         program.reporter.add(program.error(module, node, f"{what} not part of this language", hint).diagnostic)
+
+
+def _defined_once(program: Program, module: ModuleDecl, body: list[ast.stmt]) -> None:
+    """A second definition of a name would silently replace the first."""
+    first: dict[str, ast.stmt] = {}
+    for node in body:
+        if isinstance(node, (ast.FunctionDef, ast.ClassDef)):
+            name = node.name
+        elif isinstance(node, ast.AnnAssign) and isinstance(node.target, ast.Name):
+            name = node.target.id
+        elif isinstance(node, ast.Assign) and len(node.targets) == 1 and isinstance(node.targets[0], ast.Name):
+            name = node.targets[0].id
+        else:
+            continue
+        if name in first:
+            notes = [(Span.of(module.source, first[name]), "the first is here")]
+            program.reporter.add(program.error(module, node, f"`{name}` is defined twice", notes=notes).diagnostic)
+        first.setdefault(name, node)
 
 
 def is_main_guard(node: ast.stmt) -> bool:

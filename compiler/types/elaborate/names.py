@@ -28,7 +28,10 @@ class NameMixin:
         if isinstance(value, float):
             return Const(want if isinstance(want, model.FloatType) else model.F64, value)
         if isinstance(value, str):
-            return hir.StrLit(model.STR, value.encode())
+            try:
+                return hir.StrLit(model.STR, value.encode())
+            except UnicodeEncodeError:
+                raise self.error(node, "a string holds text that UTF-8 can write", "for bytes write `b\"…\"`") from None
         if isinstance(value, bytes):
             return hir.StrLit(model.span_of(model.U8), value)
         raise self.error(node, f"`{ast.unparse(node)}` has no meaning here")

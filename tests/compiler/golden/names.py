@@ -45,3 +45,7 @@ def constant() -> None:
 
 def main() -> i32:
     raise Eror(Errno.EINVAL, "no")
+
+
+def constant() -> None:
+    pass

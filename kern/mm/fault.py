@@ -15,7 +15,8 @@ from kern.arch_api import PageFlag
 from kern.core.percore import core
 from kern.debug import log
 from kern.mm.pages import PAGE_MASK, PAGE_SIZE, alloc_user_page, bytes_at
-from kern.mm.vmr import VmRegion, drop_page, find_region
+from kern.mm.regions import VmRegion, find_region
+from kern.mm.vmr import drop_page, page_flags_of
 from kern.proc.proc import Proc
 
 
@@ -46,12 +47,12 @@ def fault_in(p: Proc, address: u64, access: PageFlag) -> None:
     check_access(region, access, address)
     if mmu.lookup(p.space, Uaddr(address)) is not None:
         # Another core was faster, or this one still has a translation from before rights were added.
-        mmu.protect_page(p.space, Uaddr(address), region.page_flags())
+        mmu.protect_page(p.space, Uaddr(address), page_flags_of(region.prot))
         mmu.flush_local_page(address)
         return
     page = page_for(region, address)
     try:
-        mmu.map_page(p.space, Uaddr(address), page, region.page_flags())
+        mmu.map_page(p.space, Uaddr(address), page, page_flags_of(region.prot))
     except Error:
         drop_page(page)
         raise

@@ -14,8 +14,9 @@ from kern.abi.proc import USER_BASE, USER_TOP
 from kern.arch_api import PageFlag
 from kern.mm.fault import fault_in
 from kern.mm.pages import PAGE_MASK, PAGE_SIZE, total_bytes
+from kern.mm.regions import Mappable, VmRegion, find_room, insert_region, is_free, join_range, split_at
 from kern.mm.shootdown import flush_space
-from kern.mm.vmr import Mappable, VmRegion, find_room, insert_region, is_free, remove_range, split_at
+from kern.mm.vmr import page_flags_of, remove_range
 from kern.proc.proc import Proc
 
 
@@ -134,6 +135,7 @@ def mm_protect(p: Proc, address: Uaddr, length: u64, prot: Prot) -> None:
                 region.prot = prot
                 changed = protect_pages(p, region) or changed
             region = p.vm.regions.after(region)
+        join_range(p.vm, base, end)
         if changed:                         # nobody can have a translation of what was never present
             flush_space(p)
 
@@ -156,7 +158,7 @@ def check_protect(p: Proc, base: u64, end: u64, prot: Prot) -> None:
 
 def protect_pages(p: Proc, region: VmRegion) -> bool:
     """Whether there were any pages."""
-    flags = region.page_flags()
+    flags = page_flags_of(region.prot)
     found = False
     for address in range(region.base, region.end, PAGE_SIZE):
         found = mmu.protect_page(p.space, Uaddr(address), flags) or found

@@ -9,7 +9,7 @@ Mapping (kern/mm/vmr.py's Mappable) never blocks.
 from lang import Error, Paddr, u32, u64
 from kern.abi.errno import Errno
 from kern.abi.file import DirEntry, FileKind, OpenMode, Stat
-from kern.mm.vmr import Mappable
+from kern.mm.regions import Mappable
 from kern.ns.transfer import Transfer
 from kern.sync.kref import Kref
 

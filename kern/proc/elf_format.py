@@ -1,0 +1,75 @@
+# SPDX-License-Identifier: GPL-2.0-or-later
+"""The ELF64 format as far as the kernel reads it: header, program headers, and what makes them acceptable.
+
+A header that is no good raises ENOEXEC with a sentence that says why. Knows nothing of files or memory, so that it runs on a host too.
+"""
+
+from lang import Array, Error, array, sizeof, struct, u8, u16, u32, u64
+from arch.abi import ELF_MACHINE
+from kern.abi.errno import Errno
+from kern.abi.proc import MMAP_BASE, USER_BASE
+
+PAGE_MASK: u64 = 4095
+MAX_SEGMENTS: u16 = 32
+TYPE_EXEC: u16 = 2
+SEGMENT_LOAD: u32 = 1
+FLAG_X: u32 = 1
+FLAG_W: u32 = 2
+FLAG_R: u32 = 4
+
+
+@struct(size=64)
+class ElfHeader:
+    ident: Array[u8] = array(16)
+    type: u16
+    machine: u16
+    version: u32
+    entry: u64
+    phoff: u64
+    shoff: u64
+    flags: u32
+    ehsize: u16
+    phentsize: u16
+    phnum: u16
+    shentsize: u16
+    shnum: u16
+    shstrndx: u16
+
+
+@struct(size=56)
+class ElfSegment:
+    type: u32
+    flags: u32
+    offset: u64
+    vaddr: u64
+    paddr: u64
+    filesz: u64
+    memsz: u64
+    align: u64
+
+
+def check_header(header: ElfHeader) -> None:
+    if header.ident[0] != 0x7f or header.ident[1:4] != "ELF":
+        raise Error(Errno.ENOEXEC, "not an ELF file")
+    if header.ident[4] != 2 or header.ident[5] != 1:
+        raise Error(Errno.ENOEXEC, "not a 64-bit little-endian ELF file")
+    if header.machine != ELF_MACHINE:
+        raise Error(Errno.ENOEXEC, f"an ELF file for machine {header.machine}, this is {ELF_MACHINE}")
+    if header.type != TYPE_EXEC:
+        raise Error(Errno.ENOEXEC, "not a statically linked executable")
+    if u64(header.phentsize) != sizeof(ElfSegment) or header.phnum == 0 or header.phnum > MAX_SEGMENTS:
+        raise Error(Errno.ENOEXEC, f"{header.phnum} program headers of {header.phentsize} bytes")
+    if header.phoff > MMAP_BASE:
+        raise Error(Errno.ENOEXEC, "the program headers are beyond any file")
+
+
+def check_segment(segment: ElfSegment, file_size: u64, lowest: u64) -> None:
+    """`lowest`: where the segment before it ended; they come in ascending order and share no page."""
+    if segment.filesz > segment.memsz or segment.offset > file_size or segment.filesz > file_size - segment.offset:
+        raise Error(Errno.ENOEXEC, f"a segment at {segment.vaddr:#x} that is not all in the file")
+    if segment.vaddr >= MMAP_BASE or segment.memsz > MMAP_BASE - segment.vaddr:
+        raise Error(Errno.ENOEXEC, f"a segment at {segment.vaddr:#x}, outside what programs may use")
+    if (segment.vaddr & ~PAGE_MASK) < max(lowest, USER_BASE):
+        raise Error(Errno.ENOEXEC, f"a segment at {segment.vaddr:#x} that is out of order or at address 0")
+    if segment.flags & FLAG_W and segment.flags & FLAG_X:
+        raise Error(Errno.ENOEXEC, f"a segment at {segment.vaddr:#x} that is writable and executable")

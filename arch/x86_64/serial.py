@@ -3,12 +3,12 @@
 
 Early and in a panic by polling; once interrupts are set up, output goes through a ring that the transmitter's interrupt
 empties, and input is handed on byte by byte. When the ring is full, the writer sends by polling: nothing is dropped.
-Locks: `lock` guards the ring and the screen, taken with interrupts off; a leaf. `put_early` takes none.
+Locks: `lock` guards the ring and the screen, taken with interrupts off; a leaf. `put_early` never waits for it.
 """
 
 from typing import Callable
 
-from lang import array, u8, u16, u32, u64
+from lang import array, pause, u8, u16, u32, u64
 from arch import cpu, trap, vga
 from kern.sync.spinlock import SpinLock
 
@@ -72,8 +72,13 @@ def put_debug(data: str) -> None:
 
 
 def put_early(data: str) -> None:
-    """Write and wait. Takes no lock: for the first messages, and for panics."""
-    drain()
+    """Write and wait, for the first messages, panics and NMI handlers. Waits for no lock: what is queued goes first only if
+    nobody is at work on the queue, who may be the code that an NMI interrupted, in the middle of a step."""
+    saved = cpu.irqs_save()
+    if interrupts and lock.try_lock():
+        drain()
+        lock.unlock()
+    cpu.irqs_restore(saved)
     for byte in data:
         if byte == 10:
             send_polled(13)
@@ -135,7 +140,7 @@ def fill_fifo() -> None:
 
 
 def drain() -> None:
-    """Send all that is queued, by polling. Takes no lock: before the machine ends."""
+    """Send all that is queued, by polling. Caller holds: lock, or is all that still runs."""
     while head != tail:
         send_one()
 

@@ -3,18 +3,18 @@
 
 from typing import Callable
 
-from lang import Atomic, Raises, ThreadLocal, array, f64, free, i32, new, pause, u32, u64, u8
+from lang import Atomic, Raises, ThreadLocal, Uaddr, addr_of, array, f64, free, i32, new, pause, u32, u64, u8
 from kern.abi.event import EventMsg, EventType
 from parlib.mcs import McsNode, McsLock, McsPdrLock
 from parlib.pdr import PdrLock
 from parlib.sync import Barrier, CondVar, Mutex, Once, Semaphore
-from parlib.vcore import is_mcp, max_vcores, notify_self, vcoreid_now
+from parlib.vcore import is_mcp, max_vcores, vcoreid_now
 from pthread import Key, Thread, exit_thread, yield_now
 from rt import io
 from rt.time import now_ns, sleep_usec
-from syscalls import sys_block, sys_null
+from syscalls import sys_block, sys_null, sys_send_event
 from utest.harness import check, equal
-from utest.single_tests import seen_now, type_code, wait_until_seen
+from utest.single_tests import own_queue, seen_now, type_code, wait_until_seen
 
 MANY = 1000
 SOME = 32
@@ -401,9 +401,10 @@ def sleep_30_ms(number: u64) -> None:
 
 # -- vcores -------------------------------------------------------------------------------------------------------
 def test_events_in_an_mcp() -> None:
+    """Through a queue that finds a vcore that looks, wherever the process runs by now."""
     before = seen_now()
     for _ in range(50):
-        notify_self(0, EventMsg(ev_type=type_code(EventType.USER_IPI)), False)
+        sys_send_event(Uaddr(addr_of(own_queue.queue)), EventMsg(ev_type=type_code(EventType.USER_IPI)), 0)
     wait_until_seen(before + 50)
     equal(seen_now() - before, 50, "messages")
 

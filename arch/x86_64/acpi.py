@@ -50,6 +50,7 @@ class Fadt:
     pm1a_control: u16
     pm1b_control: u16
     pm1_event_len: u8
+    pm_timer: u16                           # port; 0 if there is none
     has_reset: bool
     reset_space: u8
     reset_address: u64
@@ -195,6 +196,7 @@ def read_fadt(table: u64) -> None:
     fadt.pm1a_event = u16(word(table + 56) & 0xffff)
     fadt.pm1a_control = u16(word(table + 64) & 0xffff)
     fadt.pm1b_control = u16(word(table + 68) & 0xffff)
+    fadt.pm_timer = u16(word(table + 76) & 0xffff)
     fadt.pm1_event_len = byte(table + 88)
     if length >= 129 and word(table + 112) & FADT_RESET_SUPPORTED != 0:
         fadt.has_reset = True

@@ -2,12 +2,12 @@
 """Time: the cycle counter, calibrated at boot, the core's one-shot timer, and the board's clock.
 
 The counter runs at a constant rate, the same on all cores (as on every machine of the last decade, and in emulators).
-Its rate comes from the processor (CPUID 0x15) or hypervisor if they tell, else it is measured against the PIT, whose
-rate is 1.193182 MHz on every PC; the local controller's timer is measured along with it. No locks; set at boot, then read.
+Its rate comes from the processor (CPUID 0x15) or hypervisor if they tell, else it is measured against ACPI's timer or the
+PIT, which run at the same rate on every PC; the local controller's timer is measured along with it. No locks; set at boot, then read.
 """
 
-from lang import addr_of, cycle_counter, mul_high, pause, u8, u16, u32, u64
-from arch import apic, cpu, trap
+from lang import addr_of, cycle_counter, mul_high, pause, struct, u8, u16, u32, u64
+from arch import acpi, apic, cpu, trap
 from kern.debug import log
 
 NS_PER_SEC: u64 = 1_000_000_000
@@ -15,7 +15,9 @@ PIT_RATE: u64 = 1_193_182
 PIT_CHANNEL2: u16 = 0x42
 PIT_COMMAND: u16 = 0x43
 PIT_GATE: u16 = 0x61
-MEASURE_TICKS: u64 = 11_932                 # of the PIT: 10 ms
+PM_TIMER_RATE: u64 = 3_579_545
+MEASURE_MS: u64 = 20
+SAMPLE_TRIES: u32 = 20
 TSC_DEADLINE_MODE: u32 = 2 << 17
 HYPERVISOR_TIMING: u32 = 0x4000_0010
 
@@ -33,7 +35,7 @@ deadline_mode: bool = False
 def init() -> None:
     """Calibrate, and set up the boot core's timer."""
     global start_cycles, frequency, ns_scale, cycle_scale, deadline_mode
-    measured = measure_all()
+    measured = measure()
     told = told_frequency()
     frequency = told if told != 0 else measured
     ns_scale = (NS_PER_SEC << 32) // frequency
@@ -107,38 +109,74 @@ def told_frequency() -> u64:
     return u64(words.eax) * 1000
 
 
-def measure_all() -> u64:
-    """The counter's rate: the middle one of three measurements. Sets apic_frequency along with it."""
-    a = measure()
-    b = measure()
-    return median(a, b, measure())
-
-
-def median(a: u64, b: u64, c: u64) -> u64:
-    return max(min(a, b), min(max(a, b), c))
-
-
 def measure() -> u64:
-    """Let the PIT count 10 ms down, and see how far cycle counter and local timer get."""
+    """The counter's rate, by a reference clock; sets apic_frequency from the same two samples."""
     global apic_frequency
-    gate = cpu.in8(PIT_GATE) & 0xfc
-    cpu.out8(PIT_GATE, gate)
-    cpu.out8(PIT_COMMAND, 0xb0)             # channel 2, both bytes, mode 0: output rises at the end
-    cpu.out8(PIT_CHANNEL2, u8(MEASURE_TICKS & 0xff))
-    cpu.out8(PIT_CHANNEL2, u8(MEASURE_TICKS >> 8))
     apic.write(apic.REG_LVT_TIMER, apic.MASKED | u32(trap.TIMER_VECTOR))
     apic.write(apic.REG_TIMER_INITIAL, 0xffff_ffff)
-    cpu.out8(PIT_GATE, gate | 1)
-    begin = cycle_counter()
-    timer_begin = apic.read(apic.REG_TIMER_CURRENT)
-    while cpu.in8(PIT_GATE) & 0x20 == 0:
+    start_reference()
+    first = Sample()
+    last = Sample()
+    take_sample(first)
+    rate = reference_rate()
+    while (reference() - first.ticks) & reference_mask() < rate * MEASURE_MS // 1000:
         pause()
-    cycles = cycle_counter() - begin
-    ticks = u64(timer_begin - apic.read(apic.REG_TIMER_CURRENT))
+    take_sample(last)
     apic.write(apic.REG_TIMER_INITIAL, 0)
-    cpu.out8(PIT_GATE, gate)
-    apic_frequency = ticks * PIT_RATE // MEASURE_TICKS
-    return cycles * PIT_RATE // MEASURE_TICKS
+    ticks = (last.ticks - first.ticks) & reference_mask()
+    apic_frequency = (first.countdown - last.countdown) * rate // ticks
+    return (last.cycles - first.cycles) * rate // ticks
+
+
+@struct
+class Sample:
+    """The three clocks at one moment."""
+    cycles: u64
+    ticks: u64                              # of the reference
+    countdown: u64                          # of the local controller's timer
+
+
+def take_sample(into: Sample) -> None:
+    """Of several tries the one that took the least time: a virtual processor may be stopped between any two reads."""
+    best: u64 = 0xffff_ffff_ffff_ffff
+    for _ in range(SAMPLE_TRIES):
+        begin = cycle_counter()
+        ticks = reference()
+        countdown = apic.read(apic.REG_TIMER_CURRENT)
+        took = cycle_counter() - begin
+        if took < best:
+            best = took
+            into.cycles = begin + took // 2
+            into.ticks = ticks
+            into.countdown = u64(countdown)
+
+
+# The reference clock: ACPI's timer where there is one, since one read tells its time; else the PIT's second channel.
+
+def reference_rate() -> u64:
+    return PM_TIMER_RATE if acpi.fadt.pm_timer != 0 else PIT_RATE
+
+
+def reference_mask() -> u64:
+    return 0xff_ffff if acpi.fadt.pm_timer != 0 else 0xffff
+
+
+def start_reference() -> None:
+    if acpi.fadt.pm_timer != 0:
+        return
+    cpu.out8(PIT_GATE, (cpu.in8(PIT_GATE) & 0xfc) | 1)
+    cpu.out8(PIT_COMMAND, 0xb4)             # channel 2, both bytes, mode 2: it goes round and round
+    cpu.out8(PIT_CHANNEL2, 0)
+    cpu.out8(PIT_CHANNEL2, 0)
+
+
+def reference() -> u64:
+    """Its time in ticks, modulo reference_mask() + 1."""
+    if acpi.fadt.pm_timer != 0:
+        return u64(cpu.in32(acpi.fadt.pm_timer)) & 0xff_ffff
+    cpu.out8(PIT_COMMAND, 0x80)             # latch
+    low = cpu.in8(PIT_CHANNEL2)
+    return 0xffff - (u64(low) | (u64(cpu.in8(PIT_CHANNEL2)) << 8))
 
 
 # The board's clock (MC146818), read when it does not change.

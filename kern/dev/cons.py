@@ -2,9 +2,11 @@
 """/dev/cons, the console, and /dev/consctl, which sets how it behaves.
 
 Cooked, as at start, it echoes and hands over whole lines: backspace and Ctrl-U edit, Ctrl-D is the end of file. Raw, every byte
-comes at once and unechoed. Ctrl-C ends the foreground processes if there are any; without, it discards the line (cooked)
-or is a byte like any other (raw).
-consctl takes words: `raw`, `cooked`, and `fg PID...` for the foreground processes, `fg` alone for none.
+comes at once and unechoed. Ctrl-C ends the foreground processes, with all their children; without any it is a byte like
+others (raw), or it discards the line and is kept for the processes that come next to the foreground (cooked): a shell that
+is about to start one must not miss it.
+consctl takes words: `raw`, `cooked`, and `fg PID...` for the foreground processes, `fg` alone for none. Reading it gives
+`interrupted` if a Ctrl-C is kept, once.
 Locks: `input.lock`, taken in the port's interrupt handler; the port's own lock comes after it. `output` is a sleeping lock for
 whole writes.
 """
@@ -17,7 +19,7 @@ from kern.core.kmsg import Kind, send_kmsg
 from kern.dev.chardev import CharDev, char_devices
 from kern.ns.transfer import Transfer
 from kern.proc.destroy import proc_destroy
-from kern.proc.proc import find_proc, proc_put
+from kern.proc.proc import find_proc, next_proc, proc_put
 from kern.sync.abort import AbortableSleep
 from kern.sync.condvar import CondVar
 from kern.sync.kthread import current_kthread
@@ -45,6 +47,7 @@ ended: bool = False                         # Ctrl-D on an empty line, for one r
 raw: bool = False
 foreground = array(MAX_FOREGROUND, i32)
 foreground_count: u64 = 0
+kept_interrupt: bool = False                # Ctrl-C was typed while nothing was in the foreground
 
 
 def take_byte(byte: u8) -> None:
@@ -52,8 +55,7 @@ def take_byte(byte: u8) -> None:
     with input.lock.irqs_off():
         if byte == CTRL_C and foreground_count > 0:
             echo("^C\n")
-            for i in range(foreground_count):
-                send_kmsg(0, end_process, u64(foreground[i]), 0, 0, Kind.ROUTINE)
+            interrupt_foreground()
         elif raw:
             make_ready(byte)
         else:
@@ -61,9 +63,15 @@ def take_byte(byte: u8) -> None:
         input.broadcast()
 
 
+def interrupt_foreground() -> None:
+    """Caller holds: `input.lock`."""
+    for i in range(foreground_count):
+        send_kmsg(0, end_process, u64(foreground[i]), 0, 0, Kind.ROUTINE)
+
+
 def edit(byte: u8) -> None:
     """Cooked mode. Caller holds: `input.lock`."""
-    global line_used, ended
+    global line_used, ended, kept_interrupt
     if byte == ord("\r") or byte == ord("\n"):
         echo("\n")
         commit()
@@ -79,6 +87,7 @@ def edit(byte: u8) -> None:
     elif byte == CTRL_C:
         echo("^C\n")
         line_used = 0
+        kept_interrupt = True
     elif (byte >= 32 or byte == ord("\t")) and line_used < LINE_SIZE:
         line[line_used] = byte
         line_used += 1
@@ -118,9 +127,16 @@ def echo(data: str) -> None:
 
 
 def end_process(pid: u64, a1: u64, a2: u64) -> None:
-    """Routine message: Ctrl-C was typed for this process."""
+    """Routine message: Ctrl-C was typed for this process. What it started goes with it."""
     current_kthread().become_ktask("ctrl-c")
     cpu.irqs_on()
+    child = next_proc(0)
+    while child is not None:
+        child_pid = child.pid
+        if child.ppid == i32(pid):
+            send_kmsg(0, end_process, u64(child_pid), 0, 0, Kind.ROUTINE)
+        proc_put(child)
+        child = next_proc(child_pid)
     p = find_proc(i32(pid))
     if p is not None:
         proc_destroy(p, INTERRUPTED_EXIT_CODE)
@@ -192,7 +208,7 @@ class ConsCtl(CharDev):
     name: str = "consctl"
 
     def read(self, io: Transfer, offset: u64, mode: OpenMode) -> u64:
-        return 0
+        return io.give("interrupted\n") if take_kept_interrupt() else u64(0)
 
     def write(self, io: Transfer, offset: u64, mode: OpenMode) -> u64:
         chunk = array(256, u8)
@@ -201,9 +217,17 @@ class ConsCtl(CharDev):
         return count
 
 
+def take_kept_interrupt() -> bool:
+    global kept_interrupt
+    with input.lock.irqs_off():
+        was = kept_interrupt
+        kept_interrupt = False
+        return was
+
+
 def obey(command: str) -> None:
     """One command. Raises EINVAL."""
-    global raw
+    global raw, kept_interrupt
     word, rest = command.strip().split1(" ")
     if word == "fg":
         set_foreground(rest.strip())
@@ -213,11 +237,12 @@ def obey(command: str) -> None:
     with input.lock.irqs_off():
         raw = word == "raw"
         if raw:
+            kept_interrupt = False
             commit()
 
 
 def set_foreground(pids: str) -> None:
-    global foreground_count
+    global foreground_count, kept_interrupt
     found = array(MAX_FOREGROUND, i32)
     count: u64 = 0
     rest = pids
@@ -233,3 +258,6 @@ def set_foreground(pids: str) -> None:
         for i in range(count):
             foreground[i] = found[i]
         foreground_count = count
+        if kept_interrupt and count > 0:
+            kept_interrupt = False
+            interrupt_foreground()

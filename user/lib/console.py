@@ -4,9 +4,9 @@
 What cannot be set (no console, none of our business) is let be: an editor without raw mode still works.
 """
 
-from lang import Error, Span, i32, text
+from lang import Error, Span, array, i32, text, u8
 from kern.abi.file import FileKind, OpenMode, Stat
-from rt.io import close, open, write_all
+from rt.io import close, open, read, write_all
 from syscalls import sys_fstat, sys_stat
 
 CONSOLE = "/dev/cons"
@@ -42,6 +42,19 @@ def set_foreground(pids: Span[i32]) -> None:
         if pid != 0:
             line.write(f" {pid}")
     command(line.view)
+
+
+def take_interrupt() -> bool:
+    """Whether Ctrl-C was typed since, with nobody in the foreground. Asking forgets it."""
+    answer = array(16, u8)
+    try:
+        fd = open(CONTROL)
+        try:
+            return read(fd, answer) > 0
+        finally:
+            close(fd)
+    except Error:
+        return False
 
 
 def command(line: str) -> None:

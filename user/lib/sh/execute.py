@@ -7,6 +7,7 @@ child shell on that piece of the text: there is no fork here. Recursion follows 
 
 from lang import Array, Error, Errno, Ref, Span, array, i32, struct, text, u32, u64
 from kern.abi.file import OpenMode
+from lib import console
 from lib.buffer import Buffer
 from lib.files import Names, exists
 from lib.process import find_program
@@ -161,6 +162,8 @@ class Executor:
     def _leaves_loop(self) -> bool:
         """Count a `break` or `continue` down by this loop; whether the loop ends here."""
         sh = self.sh
+        if sh.interactive and console.take_interrupt():
+            sh.interrupted = True           # a loop of our own commands only has nobody else to be told
         if sh.leaving > 0:
             sh.leaving -= 1
             if sh.leaving == 0 and sh.going_on:

@@ -19,6 +19,8 @@ PROMPT_MORE = "> "
 def run_interactive(sh: Shell) -> i32:
     """Until `exit` or Ctrl-D; the last status."""
     sh.interactive = True
+    nobody = array(1, i32)
+    console.set_foreground(nobody[:0])      # a shell started by a shell is no program to be interrupted
     run_profile(sh)
     editor = new(Editor, history=sh.history)
     command = Buffer()

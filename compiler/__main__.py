@@ -1,5 +1,5 @@
 # SPDX-License-Identifier: GPL-2.0-or-later
-"""The command line: `python -m compiler build|check|run|dump|version`.
+"""The command line: `python -m compiler build|check|run|dump|where|version`.
 
 Exit status: 0 done, 1 errors in the sources (all of them printed, then their number), 2 wrong usage, 3 the compiler itself
 failed (one sentence; the details are in build/compiler-crash.log). `run` answers with the program's own status.
@@ -111,6 +111,30 @@ def dump(file: Path, stage: str, arch: str, checked: bool) -> None:
     from compiler import checking
 
     print(checking.dump(file, stage, arch, checked))
+
+
+@cli.command()
+@click.argument("program")
+@click.argument("addresses", nargs=-1, required=True)
+@click.option("--arch", type=click.Choice(ARCHITECTURES), default="x86_64", show_default=True)
+@click.option("--checked/--release", default=True, show_default=True)
+def where(program: str, addresses: tuple[str, ...], arch: str, checked: bool) -> None:
+    """Say which function, file and line ADDRESSES (hexadecimal) of PROGRAM are in; PROGRAM may be `kernel`.
+
+    For the user backtraces that the kernel prints. In a backtrace all but the first address are return addresses: the
+    line shown is that of the call.
+    """
+    from compiler import checking
+
+    out = Options(arch=arch, checked=checked).out
+    path = out / "kernel.elf" if program == "kernel" else out / "programs" / f"{program}.elf"
+    if not path.is_file():
+        raise click.UsageError(f"there is no {path}; build it first")
+    try:
+        numbers = [int(a, 16) for a in addresses]
+    except ValueError as wrong:
+        raise click.UsageError(f"not a hexadecimal address: {wrong}") from None
+    print(checking.places(path, numbers))
 
 
 @cli.command()

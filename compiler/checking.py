@@ -1,5 +1,5 @@
 # SPDX-License-Identifier: GPL-2.0-or-later
-"""The commands that look at sources without building anything: `check` and `dump`."""
+"""The commands that look at sources or at what was built, and change nothing: `check`, `dump` and `where`."""
 
 from __future__ import annotations
 
@@ -69,3 +69,16 @@ def _machine_text(ir: str, stage: str, arch: str, row: str) -> str:
     builder = llvm.create_pass_builder(machine, llvm.create_pipeline_tuning_options(speed_level=2))
     builder.getModulePassManager().run(module, builder)
     return str(module) if stage == "optimised" else machine.emit_assembly(module)
+
+
+def places(path: Path, addresses: list[int]) -> str:
+    """A line for each address of a linked program: where it is. All but the first are taken as return addresses."""
+    from compiler.backend.elf import Elf
+    from compiler.backend.symbols import build_table, lookup, read_functions
+
+    table = build_table(read_functions(Elf(path.read_bytes())))
+    lines = []
+    for number, address in enumerate(addresses):
+        found = lookup(table, address - (number > 0))
+        lines.append(f"{address:#x} " + (f"{found[0]} at {found[1]}:{found[2]}" if found else "is no code of this program"))
+    return "\n".join(lines)

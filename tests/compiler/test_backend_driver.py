@@ -90,7 +90,7 @@ def test_wrong_usage_is_answered_with_a_sentence(arguments: tuple[str, ...], wor
 
 def test_every_command_has_help() -> None:
     listing = compiler("--help").stdout
-    for command in ("build", "check", "run", "dump", "version"):
+    for command in ("build", "check", "run", "dump", "where", "version"):
         assert command in listing and compiler(command, "--help").returncode == 0
 
 

@@ -91,6 +91,16 @@ def test_programs_are_static_separate_and_stripped() -> None:
         assert not any(s["p_type"] in ("PT_INTERP", "PT_DYNAMIC") for s in ELFFile(io.BytesIO(elf.data)).iter_segments())
 
 
+def test_addresses_are_told_where_they_are(kernel: Elf) -> None:
+    symbol = next(s for s in kernel.symbols() if s.name == "kernel_start")
+    words = [sys.executable, "-m", "compiler", "where", "kernel", hex(symbol.value), hex(symbol.value + 1), "10"]
+    said = subprocess.run(words, cwd=REPO, capture_output=True, text=True, check=True).stdout.splitlines()
+    assert " kernel_start at kern/boot/main.py:" in said[0] and "kernel_start" in said[1]
+    assert said[2] == "0x10 is no code of this program"
+    wrong = subprocess.run([*words[:3], "where", "nothing", "10"], cwd=REPO, capture_output=True, text=True)
+    assert wrong.returncode == 2 and "build it first" in wrong.stderr
+
+
 def test_building_again_does_nothing_in_under_a_second() -> None:
     words = [sys.executable, "-m", "compiler", "build"]
     subprocess.run(words, cwd=REPO, capture_output=True, check=True)

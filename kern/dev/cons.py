@@ -235,10 +235,23 @@ def obey(command: str) -> None:
     if word != "raw" and word != "cooked":
         raise Error(Errno.EINVAL, f"consctl takes raw, cooked and fg, not {word}")
     with input.lock.irqs_off():
+        was_raw = raw
         raw = word == "raw"
         if raw:
             kept_interrupt = False
             commit()
+        elif was_raw:
+            cook_ready()
+
+
+def cook_ready() -> None:
+    """What was typed ahead in raw mode is treated as cooked after all, Ctrl-C included. Caller holds: `input.lock`."""
+    global ready_start, ready_used
+    for _ in range(ready_used):
+        byte = ready[ready_start]
+        ready_start = (ready_start + 1) % READY_SIZE
+        ready_used -= 1
+        edit(byte)
 
 
 def set_foreground(pids: str) -> None:

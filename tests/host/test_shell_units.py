@@ -135,6 +135,10 @@ def edit(keys: str) -> str:
     return done.name
 
 
+def remember(line: str) -> None:
+    history.add(line)
+
+
 def edit_line() -> str:
     return editor.line
 
@@ -338,6 +342,12 @@ def test_editor_history(unit: Any) -> None:
     assert typed(unit, "\x12o\x12\r")[0:2] == ("LINE", "first one")
     assert typed(unit, "\x12thr\x05!")[1] == "third three!"
     assert typed(unit, "x\x12two\x07y")[1] == "xy"
+
+
+def test_editor_shows_a_command_of_several_lines_on_one(unit: Any) -> None:
+    unit.call("remember", "for x in 1\ndo a\ndone")
+    assert typed(unit, "\x1b[A")[1:2] == ("for x in 1\ndo a\ndone",)
+    assert typed(unit, "\x1b[A")[2].lines == ["$ for x in 1⏎do a⏎done"]
 
 
 def test_editor_scrolls_long_lines(unit: Any) -> None:

@@ -239,10 +239,18 @@ class Editor:
         end = self._byte_at_column(first + room)
         begin = columns(self.prompt) + 1
         self._to_column(begin)
-        self.screen.append(self.bytes[start:end])
+        self._show(self.bytes[start:end])
         self.screen.append("\x1b[K")
         if self.cursor < self.length:
             self._to_column(begin + cursor_column - first)
+
+    def _show(self, data: str) -> None:
+        """A command of several lines, from the history, stands on one."""
+        for byte in data:
+            if byte == NEWLINE:
+                self.screen.append("⏎")
+            else:
+                self.screen.add(byte)
 
     def _to_column(self, column: u64) -> None:
         sequence = text(24)
@@ -357,5 +365,5 @@ class Editor:
         self.screen.append(self.query.view)
         self.screen.append("') ")
         if self.match >= 0:
-            self.screen.append(self.history.line(u64(self.match)))
+            self._show(self.history.line(u64(self.match)))
         self.screen.append("\x1b[K")

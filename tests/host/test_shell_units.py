@@ -365,7 +365,7 @@ def test_screen_shows_the_line(unit: Any, keys: list[str], width: int) -> None:
     _, line, terminal = typed(unit, "x" + "".join(keys), width)
     room = width - 3
     if len(line) <= room:
-        assert terminal.lines[terminal.row].ljust(2) == "$ " + line
+        assert terminal.lines[terminal.row].ljust(2) == "$ " + line.replace("\n", "⏎")
         assert terminal.column == 2 + len(line.encode()[:unit.call("edit_cursor")].decode())
 
 

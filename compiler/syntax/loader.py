@@ -123,7 +123,8 @@ class Loader:
             span = Span(source, line, col, error.end_lineno or line, end)
             self.reporter.add(Diagnostic(f"this is not Python: {error.msg}", span))
             tree = ast.Module([], [])
-        except ValueError as error:
-            self.reporter.add(Diagnostic(f"{shown} cannot be parsed: {error}"))
+        except (ValueError, RecursionError, MemoryError) as error:
+            why = error if isinstance(error, ValueError) else "it is nested too deeply"
+            self.reporter.add(Diagnostic(f"{shown} cannot be parsed: {why}"))
             tree = ast.Module([], [])
         return ParsedModule(name, source, tree)

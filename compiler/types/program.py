@@ -311,7 +311,10 @@ class Program(Instances):
             if node.value is None:
                 return model.VOID
             if isinstance(node.value, str):
-                inner = ast.parse(node.value, mode="eval").body
+                try:
+                    inner = ast.parse(node.value, mode="eval").body
+                except (SyntaxError, ValueError):
+                    raise self.error(module, node, f"`{node.value}` is not a type") from None
                 for part in ast.walk(inner):
                     ast.copy_location(part, node)
                 return self.resolve(inner, module, tvars)

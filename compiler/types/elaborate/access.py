@@ -7,7 +7,7 @@ import ast
 from typing import Any
 
 from compiler.types import hir, model
-from compiler.types.decls import ClassDecl, FuncDecl, ModuleDecl
+from compiler.types.decls import ClassDecl
 from compiler.types.elaborate.convert import same
 from compiler.types.elaborate.flow import path_of
 from compiler.types.hir import Bin, Cmp, Const, Conv, Expr, Index, Load, Make, Offset, Part, Seq
@@ -325,7 +325,7 @@ class AccessMixin:
         """(statements, address, storage type, volatile) of what can be assigned to, locals aside."""
         if isinstance(node, ast.Name):
             glob = self.program.lookup(self.module, node.id, node)
-            value = self.global_value(glob, node) if not isinstance(glob, (ModuleDecl, ClassDecl, FuncDecl)) else None
+            value = self.meaning_value(glob, node)
             if isinstance(value, Load):
                 return [], value.addr, value.storage, False
             if isinstance(value, hir.GlobalAddr):

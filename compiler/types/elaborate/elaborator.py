@@ -116,7 +116,7 @@ class Elaborator(
     # -- expressions --------------------------------------------------------------------------------------------
     def expr(self, node: ast.expr, want: Type | None = None) -> Expr:
         """Elaborate an expression to a value; `want` guides literals, it does not convert."""
-        if want is model.UNTYPED:           # no guidance: a literal beside it adapts later
+        if want is model.UNTYPED:  # no guidance: a literal beside it adapts later
             want = None
         method = getattr(self, f"expr_{type(node).__name__}", None)
         if method is None:

@@ -28,13 +28,16 @@ class NameMixin:
         if isinstance(value, float):
             return Const(want if isinstance(want, model.FloatType) else model.F64, value)
         if isinstance(value, str):
-            try:
-                return hir.StrLit(model.STR, value.encode())
-            except UnicodeEncodeError:
-                raise self.error(node, "a string holds text that UTF-8 can write", "for bytes write `b\"…\"`") from None
+            return hir.StrLit(model.STR, self.utf8(value, node))
         if isinstance(value, bytes):
             return hir.StrLit(model.span_of(model.U8), value)
         raise self.error(node, f"`{ast.unparse(node)}` has no meaning here")
+
+    def utf8(self: Any, text: str, node: ast.AST) -> bytes:
+        try:
+            return text.encode()
+        except UnicodeEncodeError:
+            raise self.error(node, "a string holds text that UTF-8 can write", 'for bytes write `b"…"`') from None
 
     # -- meanings -----------------------------------------------------------------------------------------------
     def meaning(self: Any, node: ast.expr) -> Any:

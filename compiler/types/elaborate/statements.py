@@ -38,7 +38,8 @@ class StatementMixin:
 
                     raise self.error(node, f"{describe(node)} not part of this language", REFUSED.get(type(node).__name__, ""))
                 method(node)
-            except CompileError as error:
+            except (CompileError, RecursionError) as problem:
+                error = problem if isinstance(problem, CompileError) else self.error(node, "this is nested too deeply", "name its parts")
                 self.report(error)
                 for name in assigned_names([node]):
                     self.state.assigned.add(name)  # so that later uses do not complain again

@@ -59,7 +59,7 @@ class StringMixin:
         if isinstance(want, ClassType) and want.decl.name == "Format":
             return self.format_argument(node)
         if all(isinstance(v, ast.Constant) for v in node.values):
-            return hir.StrLit(STR, "".join(str(v.value) for v in node.values).encode())  # type: ignore[attr-defined]
+            return hir.StrLit(STR, self.utf8("".join(str(v.value) for v in node.values), node))  # type: ignore[attr-defined]
         raise self.error(
             node,
             "an f-string is printed or written, it is not a `str`",
@@ -82,7 +82,7 @@ class StringMixin:
         pieces: list[Piece] = []
         for part in parts:
             if isinstance(part, ast.Constant) and isinstance(part.value, str):
-                pieces.append(Piece(part.value.encode()))
+                pieces.append(Piece(self.utf8(part.value, part)))
             elif isinstance(part, ast.FormattedValue):
                 spec = self._parse_spec(part)
                 if part.conversion == ord("r"):

@@ -24,7 +24,7 @@ def test_kernel_tells_of_a_fault_with_a_backtrace(guest: Guest) -> None:
     before = len(guest.log())
     guest.run("faults null")
     told = guest.log()[before:]
-    assert re.search(r"\n  user 0x[0-9a-f]+", told), told
+    assert re.search(r"\n  at 0x[0-9a-f]+", told) and re.search(r"\n  called from 0x[0-9a-f]+", told), told
 
 
 def test_shell_outlives_a_hundred_processes(guest: Guest) -> None:

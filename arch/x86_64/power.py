@@ -46,10 +46,10 @@ def reboot() -> NoReturn:
 
 
 def stop() -> None:
-    """Nothing else runs any more, and all output is out."""
+    """All output is out, and nothing else runs any more."""
     cpu.irqs_off()
+    serial.finish()
     smp.stop_others()
-    serial.drain()
 
 
 def on_power_button(handler: Callable[[], None]) -> None:

@@ -140,9 +140,22 @@ def fill_fifo() -> None:
 
 
 def drain() -> None:
-    """Send all that is queued, by polling. Caller holds: lock, or is all that still runs."""
-    while head != tail:
+    """Send all that is queued, by polling. Caller holds: lock."""
+    while head < tail:
         send_one()
+
+
+def finish() -> None:
+    """The machine ends: send all that is queued, and keep everyone else from queueing more.
+
+    Whoever is at work on the queue is let finish first: two that send from it would send old contents again. Not waited for
+    without end, since in a panic the holder may be a core that has been halted, or this one.
+    """
+    for _ in range(PATIENCE):
+        if lock.try_lock():
+            break
+        pause()
+    drain()
 
 
 def on_input(handler: Callable[[u8], None]) -> None:

@@ -12,29 +12,53 @@
 #define RED_ZONE            128
 
 .text
+/* Save what a call preserves into the context at \ctx. Not the thread pointer, which a thread's context has from its beginning, and
+   not the floating-point control words, which are the same in all threads: nothing in the language changes them. */
+.macro SAVE_SOFTWARE ctx
+    movq %rbx, CTX_RBX(\ctx)
+    movq %rbp, CTX_RBP(\ctx)
+    movq %r12, CTX_R12(\ctx)
+    movq %r13, CTX_R13(\ctx)
+    movq %r14, CTX_R14(\ctx)
+    movq %r15, CTX_R15(\ctx)
+    movq (%rsp), %rax
+    movq %rax, CTX_RIP(\ctx)
+    leaq 8(%rsp), %rax
+    movq %rax, CTX_RSP(\ctx)
+.endm
+
+/* set_thread_pointer in place; spoils rax, rcx, rdi, rsi, r11. */
+.macro SET_THREAD_POINTER ctx
+    movq CTX_FS(\ctx), %rdi
+    cmpb $0, user_has_fsgsbase(%rip)
+    je 8f
+    wrfsbase %rdi
+.subsection 1
+8:  call set_thread_pointer
+    jmp 9f
+.previous
+9:
+.endm
+
+/* Load the rest of the software context at \ctx; its return address is on its stack then. A thread that was left at a call uses
+   nothing below its stack pointer. */
+.macro LOAD_SOFTWARE ctx
+    movq CTX_RBX(\ctx), %rbx
+    movq CTX_RBP(\ctx), %rbp
+    movq CTX_R12(\ctx), %r12
+    movq CTX_R13(\ctx), %r13
+    movq CTX_R14(\ctx), %r14
+    movq CTX_R15(\ctx), %r15
+    movq CTX_RSP(\ctx), %rsp
+    pushq CTX_RIP(\ctx)
+.endm
+
 /* switch_out(ctx, stack_top, tp, landing, arg) */
 FUNCTION switch_out
-    movq %rbx, CTX_RBX(%rdi)
-    movq %rbp, CTX_RBP(%rdi)
-    movq %r12, CTX_R12(%rdi)
-    movq %r13, CTX_R13(%rdi)
-    movq %r14, CTX_R14(%rdi)
-    movq %r15, CTX_R15(%rdi)
-    movq (%rsp), %rax
-    movq %rax, CTX_RIP(%rdi)
-    leaq 8(%rsp), %rax
-    movq %rax, CTX_RSP(%rdi)
-    movq $0x202, CTX_RFLAGS(%rdi)
-    stmxcsr CTX_MXCSR(%rdi)
-    fnstcw CTX_FPUCW(%rdi)
-    movq %fs:0, %rax                    /* the word at the thread pointer is its own address */
-    movq %rax, CTX_FS(%rdi)
-    movq $0, CTX_GS(%rdi)
-    movq $CTX_SOFTWARE, CTX_KIND(%rdi)
+    SAVE_SOFTWARE %rdi
     movq %rcx, %rbx
     movq %r8, %r12
     movq %rsi, %rsp
-    andq $-16, %rsp
     xorl %ebp, %ebp
     movq %rdx, %rdi
     call set_thread_pointer
@@ -47,31 +71,41 @@ END switch_out
 FUNCTION switch_in
     movq %rdi, %rdx
     movq %rsi, %r8
-    movq CTX_FS(%rdx), %rdi
-    call set_thread_pointer
-    movq CTX_RBX(%rdx), %rbx
-    movq CTX_RBP(%rdx), %rbp
-    movq CTX_R12(%rdx), %r12
-    movq CTX_R13(%rdx), %r13
-    movq CTX_R14(%rdx), %r14
-    movq CTX_R15(%rdx), %r15
-    ldmxcsr CTX_MXCSR(%rdx)
-    fldcw CTX_FPUCW(%rdx)
-    movq CTX_RSP(%rdx), %rsp
-    pushq CTX_RIP(%rdx)                 /* a thread that was left at a call uses nothing below its stack pointer */
+    SET_THREAD_POINTER %rdx
+    LOAD_SOFTWARE %rdx
     xorl %eax, %eax
     xchgl %eax, VCPD_NOTIF_DISABLED(%r8)        /* and a full fence */
     cmpl $0, VCPD_NOTIF_PENDING(%r8)
-    jne 1f
+    jne late_notification
     ret
-1:  pushq %rbx
+END switch_in
+
+/* switch_direct(from, to, vcpd, lock) */
+FUNCTION switch_direct
+    SAVE_SOFTWARE %rdi
+    movq %rdx, %r8
+    movq %rsi, %rdx
+    movq %rcx, %r9
+    SET_THREAD_POINTER %rdx
+    LOAD_SOFTWARE %rdx
+    movl $0, (%r9)                      /* from here on others may run the thread that we left */
+    xorl %eax, %eax
+    xchgl %eax, VCPD_NOTIF_DISABLED(%r8)
+    cmpl $0, VCPD_NOTIF_PENDING(%r8)
+    jne late_notification
+    ret
+END switch_direct
+
+/* On the stack of a thread that was resumed where it had made a call. */
+FUNCTION late_notification
+    pushq %rbx
     movq %rsp, %rbx
     andq $-16, %rsp
     call missed_notification
     movq %rbx, %rsp
     popq %rbx
     ret
-END switch_in
+END late_notification
 
 /* Onto the stack of the hardware context at %rdx, below its red zone: what `leave` takes off again; %rsp ends there.
    Callee-saved registers and the thread pointer are loaded at once. vcpd stays in %r8. */

@@ -1,8 +1,8 @@
 # SPDX-License-Identifier: LGPL-2.1-or-later
 """What parlib asks of the processor: traps, thread pointers, switching contexts. Bodies stand in arch/<arch>/user_*.S.
 
-Contexts are `arch.abi.UserContext`, by address. A *software* context is what a function call preserves, the thread pointer and the
-floating-point control words; a *hardware* context is everything but the extended registers. `vcpd` is the address of the vcore's
+Contexts are `arch.abi.UserContext`, by address. A *software* context is what a function call preserves, and the thread pointer, which
+is filled in once (user_abi.start_context); a *hardware* context is everything but the extended registers. `vcpd` is the address of the vcore's
 VcorePreemptData: `notif_disabled` at 4, `notif_pending` at 8.
 
 Assembly also defines two entry points that only have addresses here: `vcore_start` (a fresh vcore context: vcore id as first argument;
@@ -32,8 +32,7 @@ def set_thread_pointer(tp: u64) -> None:
 
 @extern
 def switch_out(ctx: u64, stack_top: u64, tp: u64, landing: u64, arg: u64) -> None:
-    """Save a software context into `ctx` (kind SOFTWARE, thread pointer included), then, on the stack `stack_top` (aligned by this
-    function as a call wants it) and with thread pointer `tp`, call `landing(arg)`, which never returns. Returns when `ctx` is resumed."""
+    """Save a software context into `ctx`, then, on the stack `stack_top` (aligned to 16) and with thread pointer `tp`, call `landing(arg)`, which never returns. Returns when `ctx` is resumed."""
     ...
 
 
@@ -41,6 +40,14 @@ def switch_out(ctx: u64, stack_top: u64, tp: u64, landing: u64, arg: u64) -> Non
 def switch_in(ctx: u64, vcpd: u64) -> NoReturn:
     """Leave vcore context for the software context `ctx`: load it (thread pointer first), notif_disabled := 0, full fence, and if
     notif_pending is set then, on the thread's own stack, call `missed_notification()`; return into the thread."""
+    ...
+
+
+@extern
+def switch_direct(from_ctx: u64, to_ctx: u64, vcpd: u64, lock: u64) -> None:
+    """From one uthread to another without going through vcore context; notifications are disabled. Saves a software context, loads
+    the other's, then clears the u32 at `lock` (what keeps others from running the first one before it is saved) and goes on like
+    `switch_in`. Returns when `from_ctx` is resumed."""
     ...
 
 

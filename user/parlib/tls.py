@@ -53,3 +53,4 @@ def init_thread0_tls() -> None:
     me.mine.uthread = addr_of(thread0)
     me.mine.vcore = addr_of(vcore)
     thread0.vars = addr_of(me.mine)
+    user_abi.start_context(thread0.ctx, 0, tp)

@@ -44,7 +44,6 @@ class Uthread:
     fn: Callable[[u64], Raises[None]]       # what it runs
     arg: u64
     result: u64                             # for the joiner
-    launches: u64                           # how often it was put on a vcore
     memory: u64                             # the 2LS's: start of its mapping, 0 if it has none (thread 0)
     tp: u64                                 # its thread pointer
     stack_top: u64
@@ -76,7 +75,6 @@ def init_uthread(uthread: Uthread, stack_top: u64, tp: u64, vars: Current, fn: C
     uthread.fn = fn
     uthread.arg = arg
     uthread.result = 0
-    uthread.launches = 0
     uthread.stack_top = stack_top
     uthread.tp = tp
     uthread.vars = addr_of(vars)
@@ -116,7 +114,6 @@ def run_uthread(vcore: Vcore, uthread: Uthread) -> NoReturn:
     assert uthread.saved != RUNNING, "a uthread is run twice"
     at(Current, uthread.vars).vcore = addr_of(vcore)
     vcore.current = uthread
-    uthread.launches += 1
     saved = uthread.saved
     uthread.saved = RUNNING
     if saved == BY_ITSELF:

@@ -3,4 +3,5 @@
 
 from parlib.sync import Barrier, CondVar, Mutex, Once, Semaphore
 from pthread.keys import Key
-from pthread.thread import Thread, exit_thread, self_id, yield_now
+from pthread.ready import yield_now
+from pthread.thread import Thread, exit_thread, self_id

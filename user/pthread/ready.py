@@ -6,18 +6,20 @@ Blocked system calls are told through one event queue for each vcore, each with 
 Lock: `lock`, a PdrLock and a leaf, for the queue.
 """
 
-from lang import RELAXED, Atomic, Ref, addr_of, array, pause, struct, u32, u64
+from lang import ACQUIRE, RELAXED, Atomic, Ref, addr_of, array, at, compiler_fence, inline, pause, struct, u32, u64
 from kern.abi.event import EventFlag, MailboxKind
 from kern.abi.syscall import Syscall
 from parlib.blockon import register_for
-from parlib.current import in_vcore_context, my_vcore
+from parlib import sched
+from parlib.current import Current, in_vcore_context, my_uthread, my_vcore
 from parlib.event import OwnedQueue, init_queue
 from parlib.faults import die_of_fault
 from parlib.init import become_mcp
-from parlib.pdr import PdrLock
+from parlib.machine import switch_direct
+from parlib.pdr import FREE, PdrLock
 from parlib.sched import Scheduler
 from parlib.sync import Mutex
-from parlib.uthread import Uthread, run_uthread
+from parlib.uthread import BY_ITSELF, RUNNING, Uthread, run_uthread, uthread_yield
 from parlib.vcore import Vcore, max_vcores, num_vcores, request_vcores
 from parlib.yielding import vcore_yield
 from pthread.keys import run_destructors
@@ -62,9 +64,48 @@ def pop_on(vcore: Vcore) -> Uthread | None:
     return uthread
 
 
+def yield_now() -> None:
+    """Let the other ready threads run first."""
+    uthread = my_uthread()
+    uthread.dont_migrate.store(u32(1), order=RELAXED)
+    compiler_fence()
+    vcore = my_vcore()
+    data = vcore.data
+    data.notif_disabled.store(u32(1), order=RELAXED)
+    compiler_fence()
+    # Straight to the next thread if nothing else is to be done: the queue's lock is released once this one is saved.
+    if ready.lock.holder.cas(FREE, vcore.id + 1, order=ACQUIRE):
+        follower = ready.head
+        if follower is not None and follower.saved == BY_ITSELF and data.notif_pending.load(order=RELAXED) == 0:
+            switch_to(vcore, uthread, follower)
+            return
+        ready.lock.unlock_on()
+    uthread_yield(yield_callback, 0)
+
+
+@inline
+def switch_to(vcore: Vcore, uthread: Uthread, follower: Uthread) -> None:
+    """Put the calling thread at the queue's end and run its first one. Caller holds: `lock`; notifications are disabled."""
+    uthread.next = None
+    tail = ready.tail
+    if tail is not None:
+        tail.next = uthread                 # there is at least `follower`, which this may be
+    ready.tail = uthread
+    ready.head = follower.next
+    uthread.saved = BY_ITSELF
+    follower.saved = RUNNING
+    uthread.dont_migrate.store(u32(0), order=RELAXED)
+    at(Current, follower.vars).vcore = addr_of(vcore)
+    vcore.current = follower
+    switch_direct(addr_of(uthread.ctx), addr_of(follower.ctx), vcore.vcpd, addr_of(ready.lock))
+
+
 def yield_callback(uthread: Uthread, arg: u64) -> None:
     """Of a thread that only lets others go first: no more cores are needed for that."""
-    push_on(my_vcore(), uthread)
+    if started.load(order=RELAXED) == 0:
+        sched.current.runnable(uthread)
+    else:
+        push_on(my_vcore(), uthread)
 
 
 class ThreadScheduler(Scheduler):

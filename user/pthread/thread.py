@@ -14,10 +14,10 @@ from typing import Callable, NoReturn
 
 from lang import Errno, Error, Raises, Ref, struct, u32, u64
 from parlib.current import my_uthread
-from parlib.uthread import Uthread, uthread_detach, uthread_exit, uthread_join, uthread_yield
+from parlib.uthread import Uthread, uthread_detach, uthread_exit, uthread_join
 from pthread.keys import run_destructors
 from pthread.pool import take_thread
-from pthread.ready import scheduler, start_threads, yield_callback
+from pthread.ready import scheduler, start_threads
 
 
 @struct
@@ -60,11 +60,6 @@ class Thread:
 def self_id() -> u32:
     """The calling thread's number; thread 0 runs main."""
     return my_uthread().id
-
-
-def yield_now() -> None:
-    """Let the other ready threads run first."""
-    uthread_yield(yield_callback, 0)
 
 
 def exit_thread(result: u64) -> NoReturn:

@@ -160,6 +160,9 @@ class ExpressionMixin:
             return self._fmod(ty, left, right)
         if e.op == "lshr" and e.right.ty.llvm != ty:
             right = literal(e.ty, e.right.value) if isinstance(e.right, Const) else right
+        if e.op in ("shl", "lshr", "ashr") and not isinstance(e.right, Const):
+            # What is past the width is an error in checked builds; in release ones it must not become LLVM's poison.
+            right = self.ins(f"and {ty} {right}, {e.ty.size * 8 - 1}")
         return self.ins(f"{e.op.removesuffix('.wrap')} {ty} {left}, {right}")
 
     def _floor(self: Any, e: Any, left: str, right: str) -> str:

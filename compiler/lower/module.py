@@ -86,7 +86,7 @@ class ModuleEmitter:
         return 3 if fn.inline == "inline" else 0
 
     def _attributes(self) -> str:
-        base = 'nounwind "frame-pointer"="all"' + (" noredzone" if self.world.kind == "kernel" else "")
+        base = 'nounwind "frame-pointer"="all"' + (" noredzone null_pointer_is_valid" if self.world.kind == "kernel" else "")
         return "\n".join(
             [
                 f"attributes #0 = {{ {base} }}",

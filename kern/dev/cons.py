@@ -69,12 +69,6 @@ def interrupt_foreground() -> None:
         send_kmsg(0, end_process, u64(foreground[i]), 0, 0, Kind.ROUTINE)
 
 
-def end_foreground() -> None:
-    """Caller holds: `input.lock`."""
-    for i in range(foreground_count):
-        send_kmsg(0, end_process, u64(foreground[i]), 0, 0, Kind.ROUTINE)
-
-
 def edit(byte: u8) -> None:
     """Cooked mode. Caller holds: `input.lock`."""
     global line_used, ended, kept_interrupt
@@ -93,7 +87,6 @@ def edit(byte: u8) -> None:
     elif byte == CTRL_C:
         echo("^C\n")
         line_used = 0
-        interrupted = input.waiters.is_empty()
         kept_interrupt = True
     elif (byte >= 32 or byte == ord("\t")) and line_used < LINE_SIZE:
         line[line_used] = byte
@@ -278,9 +271,6 @@ def set_foreground(pids: str) -> None:
         for i in range(count):
             foreground[i] = found[i]
         foreground_count = count
-        if interrupted and count > 0:
-            interrupted = False
-            end_foreground()
         if kept_interrupt and count > 0:
             kept_interrupt = False
             interrupt_foreground()

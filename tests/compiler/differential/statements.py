@@ -139,6 +139,8 @@ class Maker:
         if roll < 0.6:
             op = self.random.choice(["+", "-", "*", "&", "|", "^", "//", "%", ">>"])
             left = self.expr(ty, scope, depth - 1)
+            if left.strip("(-)").isdigit():         # two literals would be folded without a width
+                left = f"{ty}({left})"
             if op == ">>":
                 return f"({left} >> {self.random.randrange(int(ty[1:]))})"
             if op in ("//", "%"):
@@ -148,7 +150,10 @@ class Maker:
                 return f"(({left} & 31) {op} ({right} & 3))"
             return f"({left} {op} {right})"
         if roll < 0.7:
-            return f"({self.expr(ty, scope, depth - 1)} if {self.test(scope)} else {self.leaf(ty, scope)})"
+            first, second = self.expr(ty, scope, depth - 1), self.leaf(ty, scope)
+            if first.strip("(-)").isdigit() and second.strip("(-)").isdigit():      # a choice of two literals is an `i64`
+                first = f"{ty}({first})"
+            return f"({first} if {self.test(scope)} else {second})"
         if roll < 0.8:
             return f"wrap({ty}, {self.expr(self.random.choice(TYPES), scope, depth - 1)})"
         if roll < 0.86:
@@ -199,7 +204,7 @@ class Maker:
     # -- statements ---------------------------------------------------------------------------------------------
     def fresh(self, prefix):
         self.counter += 1
-        return f"{prefix}{self.counter}"
+        return f"{prefix}_{self.counter}"
 
     def put(self, indent, line):
         self.lines.append("    " * indent + line)

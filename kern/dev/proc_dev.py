@@ -1,5 +1,6 @@
 # SPDX-License-Identifier: GPL-2.0-or-later
-"""/proc: what the kernel knows, as text. Every read of a file makes its text anew.
+"""/proc: what the kernel knows, as text. Each opening of a file has a text of its own, made anew by a read from its start:
+whoever reads it in pieces gets the pieces of one text.
 
 /proc/uptime    seconds since boot, seconds that cores were idle, summed
 /proc/meminfo   MemTotal and MemFree in kB
@@ -41,7 +42,9 @@ class Page(Sink):
 
 
 class TextFile(Node):
-    """A file whose contents `show` writes. `room` is at least as much as it may write."""
+    """A file whose contents `show` writes; `room` is at least as much as it may write. Every walk to it makes a new node, which one
+    channel then holds, so that the channel's lock guards `page`."""
+    page: Page
 
     def show(self, out: Page) -> None:
         pass
@@ -50,13 +53,17 @@ class TextFile(Node):
         return 4096
 
     def read(self, io: Transfer, offset: u64, mode: OpenMode) -> u64:
-        page = Page()
-        page.bytes = new(array(self.room(), u8))
-        try:
-            self.show(page)
-            return io.give_from(page.bytes[:page.used], offset)
-        finally:
-            free(page.bytes)
+        if offset == 0:
+            if len(self.page.bytes) == 0:
+                self.page.bytes = new(array(self.room(), u8))
+            self.page.used = 0
+            self.show(self.page)
+        return io.give_from(self.page.bytes[:self.page.used], offset)
+
+    def release(self) -> None:
+        if len(self.page.bytes) != 0:
+            free(self.page.bytes)
+        free(self)
 
     def opened(self, mode: OpenMode) -> None:
         if OpenMode.WRITE in mode:
@@ -166,9 +173,6 @@ class Status(TextFile):
         out.print(f"cwd: {path}\n")
         proc_put(p)
 
-    def release(self) -> None:
-        free(self)
-
 
 def cpu_ms(p: Proc) -> u64:
     """Time on cores so far, over all vcores."""
@@ -210,26 +214,22 @@ class ProcDirectory(Node):
         free(self)
 
 
-uptime = Uptime()
-meminfo = Meminfo()
-cores = Cores()
-cmdline = Cmdline()
-log_file = LogFile()
 FIXED_FILES: u64 = 5
 
 
 def fixed_file(index: u64) -> TextFile:
+    """A new node, not referenced yet."""
     match index:
         case 0:
-            return uptime
+            return new(Uptime)
         case 1:
-            return meminfo
+            return new(Meminfo)
         case 2:
-            return cores
+            return new(Cores)
         case 3:
-            return cmdline
+            return new(Cmdline)
         case _:
-            return log_file
+            return new(LogFile)
 
 
 def fixed_name(index: u64) -> str:
@@ -254,7 +254,7 @@ class ProcRoot(Node):
         for i in range(FIXED_FILES):
             if fixed_name(i) == name:
                 found = fixed_file(i)
-                found.get()
+                found.refs.init(1)
                 return found
         if not name.isdigit() or len(name) > 5:
             raise Error(Errno.ENOENT, f"there is no {name}")
@@ -298,8 +298,6 @@ class ProcDev(Dev):
     dev_id: u64 = 4
 
     def attach(self) -> Node:
-        for i in range(FIXED_FILES):
-            fixed_file(i).refs.init(1)
         root = new(ProcRoot)
         root.refs.init(1)
         return root

@@ -57,7 +57,7 @@ def describe(p: Proc, ctx: UserContext, kind: TrapKind, report: Text) -> None:
             report.append("floating-point error")
         case _:
             report.write(f"trap {ctx.trap_number}")
-    report.write(f"\n  user {ctx.pc:#014x}, stack {ctx.sp:#x}\n")
+    report.write(f"\n  at {ctx.pc:#x}, stack {ctx.sp:#x}\n")
 
 
 def backtrace(ctx: UserContext, report: Text) -> None:
@@ -71,7 +71,7 @@ def backtrace(ctx: UserContext, report: Text) -> None:
             next = load_u64(Uaddr(frame))
             if caller == 0:
                 return
-            report.write(f"  user {caller:#014x}\n")
+            report.write(f"  called from {caller:#x}\n")
             if next <= frame:
                 return
             frame = next

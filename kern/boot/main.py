@@ -16,6 +16,7 @@ from kern.core.idle import smp_idle
 from kern.core.percore import core
 from kern.core.smp import all_online
 from kern.debug import log
+from kern.ktest.runner import run_kernel_tests
 from kern.lib import random
 from kern.mm.heap import init_heap
 from kern.mm.pages import free_bytes, init_pages
@@ -67,7 +68,7 @@ def bring_up(info_address: u64) -> NoReturn:
         for init in inits:
             init()
         power.on_power_button(power_button)
-        spawn_ktask("init", start_first_process, 0)
+        spawn_ktask("init", run_kernel_tests if has_option("ktest") else start_first_process, 0)
     except Error as e:
         panic(f"boot: {e.message}")
     smp_idle()

@@ -1,0 +1,148 @@
+# SPDX-License-Identifier: GPL-2.0-or-later
+"""The kernel's memory in the running machine: heap, slab caches, contiguous pages, and copies from bad user addresses."""
+
+from lang import Atomic, Error, Span, Uaddr, array, at, free, new, struct, u8, u64
+from kern.abi.errno import Errno
+from kern.core.smp import call_on_all
+from kern.ktest.runner import KernelTest, check, equal, kernel_tests
+from kern.mm.heap import allocate, release
+from kern.mm.pages import PAGE_SIZE, alloc_pages, free_bytes, free_pages
+from kern.mm.slab import SlabCache
+from kern.mm.umem import read_bytes
+
+BLOCKS: u64 = 64
+MAGIC: u64 = 0x1234_5678_9abc_def0
+
+failures = Atomic[u64](0)
+cache = SlabCache()
+
+
+def fill_and_check(seed: u64) -> None:
+    """Blocks of many sizes, each with its own pattern, checked when they are given back. On any core."""
+    blocks = array(BLOCKS, u64)
+    sizes = array(BLOCKS, u64)
+    try:
+        for i in range(BLOCKS):
+            sizes[i] = (seed * 31 + i * i * 7) % 5000 + 1
+            blocks[i] = allocate(sizes[i], 8)
+            for byte in range(sizes[i]):
+                Span[u8](blocks[i], sizes[i])[byte] = u8(i)
+        for i in range(BLOCKS):
+            for value in Span[u8](blocks[i], sizes[i]):
+                if value != u8(i):
+                    failures.add(1)
+            release(blocks[i])
+    except Error:
+        failures.add(1)
+
+
+@kernel_tests
+class Heap(KernelTest):
+    """Blocks do not overlap, on all cores at once, and come back."""
+    name: str = "heap.blocks"
+
+    def run(self) -> None:
+        failures.store(0)
+        call_on_all(fill_and_check, 1)
+        before = free_bytes()
+        for seed in range(u64(5)):
+            call_on_all(fill_and_check, seed)
+        equal(failures.load(), 0, "damaged blocks")
+        lost = before - min(before, free_bytes())
+        check(lost <= 64 * PAGE_SIZE, f"{lost} bytes are gone")
+
+
+@kernel_tests
+class Alignment(KernelTest):
+    """A block is aligned as asked."""
+    name: str = "heap.alignment"
+
+    def run(self) -> None:
+        for shift in range(u64(3), 14):
+            align = u64(1) << shift
+            for size in range(u64(1), 300, 37):
+                block = allocate(size, align)
+                misplaced = block % align
+                release(block)
+                equal(misplaced, 0, "bytes off")
+
+
+@struct
+class Constructed:
+    magic: u64
+    uses: u64
+
+
+def construct(address: u64) -> None:
+    at(Constructed, address).magic = MAGIC
+    at(Constructed, address).uses = 0
+
+
+@kernel_tests
+class Slab(KernelTest):
+    """Objects of a cache with a constructor keep their state while they are free."""
+    name: str = "slab.constructor"
+
+    def run(self) -> None:
+        cache.init(16, 16, construct)
+        objects = array(500, u64)
+        for round in range(u64(3)):
+            for i in range(u64(500)):
+                objects[i] = cache.alloc()
+                check(at(Constructed, objects[i]).magic == MAGIC, "an object that was not constructed")
+                at(Constructed, objects[i]).uses += 1
+            for i in range(u64(500)):
+                cache.free(objects[i])
+            equal(cache.in_use, 0, "objects in use")
+
+
+@kernel_tests
+class Contiguous(KernelTest):
+    """2 MiB of contiguous, aligned memory can be had."""
+    name: str = "pages.contiguous"
+
+    def run(self) -> None:
+        before = free_bytes()
+        block = alloc_pages(9)
+        equal(u64(block) % (512 * PAGE_SIZE), 0, "misalignment")
+        equal(before - free_bytes(), 512 * PAGE_SIZE, "bytes taken")
+        free_pages(block, 9)
+        equal(free_bytes(), before, "bytes free")
+
+
+@kernel_tests
+class TooMuch(KernelTest):
+    """More than there is, is an error and nothing else."""
+    name: str = "pages.too_much"
+
+    def run(self) -> None:
+        before = free_bytes()
+        try:
+            span = new(array(1 << 40, u8))
+            free(span)
+        except Error as e:
+            check(e.errno == Errno.ENOMEM, f"the error is {e.errno}")
+            equal(free_bytes(), before, "bytes free")
+            return
+        raise Error(Errno.EPROTO, "a TiB of memory was had")
+
+
+@kernel_tests
+class BadUserAddress(KernelTest):
+    """Copies from bad user addresses are errors: unmapped, and outside the user's half."""
+    name: str = "umem.bad_address"
+
+    def run(self) -> None:
+        equal(errno_of_read(0x10_0000), u64(Errno.EFAULT), "unmapped")
+        equal(errno_of_read(0), u64(Errno.EFAULT), "null")
+        equal(errno_of_read(0xffff_8000_0000_0000), u64(Errno.EFAULT), "kernel memory")
+        equal(errno_of_read(0xffff_ffff_ffff_fff8), u64(Errno.EFAULT), "the end of the world")
+
+
+def errno_of_read(address: u64) -> u64:
+    into = array(16, u8)
+    try:
+        read_bytes(into[0:16], Uaddr(address))
+    except Error as e:
+        return u64(e.errno)
+    return 0

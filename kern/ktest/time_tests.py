@@ -1,0 +1,136 @@
+# SPDX-License-Identifier: GPL-2.0-or-later
+"""Alarms: order, the right core, cancelling, and handlers that block."""
+
+from lang import Atomic, Error, array, u32, u64
+from arch import smp
+from kern.core.percore import core
+from kern.ktest.runner import KernelTest, check, equal, kernel_tests
+from kern.sync.rendez import sleep_ns
+from kern.time.alarm import Alarm, reset_alarm, set_alarm, set_alarm_on, unset_alarm
+from kern.time.clock import NS_PER_MS, now_ns, spin_ns
+
+COUNT: u64 = 8
+
+fired = Atomic[u64](0)
+early = Atomic[u64](0)
+fired_on = Atomic[u64](0)
+fire_order = array(COUNT, u64)
+alarms = array(COUNT, Alarm)
+
+
+def note_order(alarm: Alarm) -> None:
+    if now_ns() < alarm.when_ns:
+        early.add(1)
+    fire_order[fired.add(1)] = alarm.arg
+
+
+def note_core(alarm: Alarm) -> None:
+    fired_on.store(u64(core.mine.core_id))
+    fired.add(1)
+
+
+def block_long(alarm: Alarm) -> None:
+    try:
+        sleep_ns(50 * NS_PER_MS)
+    except Error:
+        early.add(1)
+    fired.add(1)
+
+
+def fired_after(count: u64, wait_ms: u64) -> None:
+    """Wait until so many have fired, at most so long."""
+    deadline = now_ns() + wait_ms * NS_PER_MS
+    while fired.load() < count and now_ns() < deadline:
+        sleep_ns(NS_PER_MS)
+    equal(fired.load(), count, "alarms that fired")
+
+
+@kernel_tests
+class AlarmOrder(KernelTest):
+    """However they were set, alarms fire by their time, none before it."""
+    name: str = "alarm.order"
+
+    def run(self) -> None:
+        fired.store(0)
+        early.store(0)
+        start = now_ns()
+        for i in range(COUNT):
+            place = i * 5 % COUNT           # a shuffle: 5 and 8 have no common divisor
+            alarms[place].handler = note_order
+            alarms[place].arg = place
+            set_alarm(alarms[place], start + (place + 2) * 4 * NS_PER_MS)
+        fired_after(COUNT, 5_000)
+        for i in range(COUNT):
+            equal(fire_order[i], i, "which fired")
+        equal(early.load(), 0, "alarms that were early")
+
+
+@kernel_tests
+class AlarmElsewhere(KernelTest):
+    """An alarm on another core's chain runs there."""
+    name: str = "alarm.other_core"
+
+    def run(self) -> None:
+        target = smp.core_count() - 1
+        fired.store(0)
+        alarm = Alarm(handler=note_core)
+        set_alarm_on(target, alarm, now_ns() + 2 * NS_PER_MS)
+        try:
+            fired_after(1, 5_000)
+        finally:
+            unset_alarm(alarm)
+        equal(fired_on.load(), u64(target), "core")
+
+
+@kernel_tests
+class AlarmUnset(KernelTest):
+    """After unset the handler does not run, however close the race."""
+    name: str = "alarm.unset"
+
+    def run(self) -> None:
+        alarm = Alarm(handler=note_core)
+        for i in range(u64(200)):
+            fired.store(0)
+            set_alarm_on(u32(i) % smp.core_count(), alarm, now_ns() + i * 1_000)
+            spin_ns(i * 500)
+            prevented = unset_alarm(alarm)
+            count = fired.load()
+            spin_ns(20_000)
+            equal(fired.load(), count, "alarms that fired after unset")
+            check(prevented != (count == 1), f"prevented: {prevented}, fired: {count}")
+
+
+@kernel_tests
+class AlarmReset(KernelTest):
+    """An alarm can be moved, and fires once, at its last time."""
+    name: str = "alarm.reset"
+
+    def run(self) -> None:
+        fired.store(0)
+        alarm = Alarm(handler=note_core)
+        start = now_ns()
+        set_alarm(alarm, start + 5_000 * NS_PER_MS)
+        check(reset_alarm(alarm, start + 20 * NS_PER_MS), "it was not set")
+        fired_after(1, 4_000)
+        check(now_ns() >= start + 20 * NS_PER_MS, "it was early")
+        check(not unset_alarm(alarm), "it is still set")
+
+
+@kernel_tests
+class AlarmBlocks(KernelTest):
+    """A handler that sleeps does not hold up the alarms behind it; unset waits for it."""
+    name: str = "alarm.handler_blocks"
+
+    def run(self) -> None:
+        fired.store(0)
+        early.store(0)
+        slow = Alarm(handler=block_long)
+        quick = Alarm(handler=note_core)
+        start = now_ns()
+        set_alarm(slow, start + NS_PER_MS)
+        set_alarm(quick, start + 2 * NS_PER_MS)
+        sleep_ns(20 * NS_PER_MS)
+        equal(fired.load(), 1, "alarms that fired beside the slow one")
+        check(not unset_alarm(slow), "the slow one was still set")
+        equal(fired.load(), 2, "handlers that ended before unset did")
+        unset_alarm(quick)

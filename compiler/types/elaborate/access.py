@@ -254,8 +254,11 @@ class AccessMixin:
                 if index.value >= ty.length:
                     raise self.error(node.slice, f"index {index.value} is past the end: the length is {ty.length}")
             elif self.checked:
+                if any(isinstance(part, ast.Call) for part in ast.walk(node.value)):        # what is indexed comes first
+                    set_base, base = self.temp(base)
+                    prepare.append(set_base)
                 setter, index = self.temp(index)
-                prepare = [setter, self.check(Cmp(BOOL, "ult", index, Const(U64, ty.length)), "index out of range", node)]
+                prepare += [setter, self.check(Cmp(BOOL, "ult", index, Const(U64, ty.length)), "index out of range", node)]
             return prepare, self._indexed(base, index, ty.elem), ty.elem, False
         if isinstance(ty, RegistryType):
             return [], self._indexed(self.registry_start(base), index, model.storage_of(ty.elem)), model.storage_of(ty.elem), False

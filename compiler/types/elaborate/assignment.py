@@ -6,6 +6,7 @@ from __future__ import annotations
 import ast
 from typing import Any
 
+from compiler.diagnostics import CompileError
 from compiler.types import hir, model
 from compiler.types.elaborate.convert import same
 from compiler.types.elaborate.operators import OPS
@@ -17,8 +18,10 @@ class AssignmentMixin:
     # -- assignment ---------------------------------------------------------------------------------------------
     def stmt_Assign(self: Any, node: ast.Assign) -> None:
         if len(node.targets) > 1:
-            setter, value = self.temp(self.settled(node.value))
-            self.out.append(setter)
+            value = self.expr(node.value)
+            if value.ty is not model.UNTYPED:       # a literal takes each target's own type
+                setter, value = self.temp(value)
+                self.out.append(setter)
             for target in node.targets:
                 self.assign_to(target, value, node)
             return
@@ -59,7 +62,7 @@ class AssignmentMixin:
             self.state.narrowed[name] = declared.inner
 
     def _assign_tuple(self: Any, target: ast.Tuple, node: ast.Assign) -> None:
-        hints = [self.path_type(t) if isinstance(t, (ast.Name, ast.Attribute)) else None for t in target.elts]
+        hints = [self._target_type(t) for t in target.elts]
         if isinstance(node.value, ast.Tuple) and len(node.value.elts) == len(hints):
             items = [self.expr(e, h) for e, h in zip(node.value.elts, hints, strict=True)]
             items = [
@@ -86,6 +89,15 @@ class AssignmentMixin:
         for name, part in zip(target.elts, parts, strict=True):
             self.assign_to(name, part, node)
 
+    def _target_type(self: Any, target: ast.expr) -> Type | None:
+        """What a target holds, to guide literals; None if it is new, or no plain place."""
+        if isinstance(target, ast.Name):
+            return self.path_type(target)
+        try:
+            return model.value_of(self.place(target)[2])
+        except CompileError:
+            return None                 # reported when it is assigned
+
     def assign_to(self: Any, target: ast.expr, value: Expr, node: Any) -> None:
         """Assign a ready value."""
         if isinstance(target, ast.Name) and target.id not in self.globals_declared:
@@ -104,12 +116,12 @@ class AssignmentMixin:
         if isinstance(target, ast.Attribute) and self._assign_bits(target, value_node, node):
             return
         prepare, addr, storage, volatile = self.place(target)
-        self.out += prepare
         if (
             isinstance(storage, (ClassType, ArrayType))
             and isinstance(value_node, ast.Call)
             and (self.type_meant(value_node.func) is storage or isinstance(storage, ArrayType))
         ):
+            self.out += prepare
             self._construct_place(addr, storage, value_node)
             return
         if isinstance(storage, (ClassType, ArrayType)):
@@ -118,6 +130,8 @@ class AssignmentMixin:
             raise self.error(node, "an atomic is changed by its methods", f"`{ast.unparse(target)}.store(…)`")
         value = self.value(value_node, model.value_of(storage), f"`{ast.unparse(target)}`")
         self.refuse_stack_store(value, value_node)
+        setter, value = self.temp(value)        # the right side first, then the target's own parts
+        self.out += [setter, *prepare]
         self._store(addr, storage, volatile, value, node)
         from compiler.types.elaborate.flow import path_of
 

@@ -189,7 +189,17 @@ class CallMixin:
     def arguments(
         self: Any, inst: FnInst, decl: FuncDecl, args: list[ast.expr], keywords: list[ast.keyword], node: ast.AST, skip: int
     ) -> list[Expr]:
-        return self.arguments_of(inst, decl, self.bind(decl, args, keywords, node, skip), node, skip)
+        pairs = self.bind(decl, args, keywords, node, skip)
+        found = self.arguments_of(inst, decl, pairs, node, skip)
+        names = [p.arg for p, _ in pairs]
+        order = [*range(len(args)), *(names.index(k.arg) for k in keywords)]
+        if order != sorted(order):          # evaluated as written, not as declared
+            setters = []
+            for i in order:
+                setter, found[i] = self.temp(found[i])
+                setters.append(setter)
+            found[0] = hir.Seq(found[0].ty, setters, found[0])
+        return found
 
     def arguments_of(self: Any, inst: FnInst, decl: FuncDecl, pairs: list[tuple[ast.arg, Any]], node: ast.AST, skip: int) -> list[Expr]:
         found = []

@@ -5,8 +5,7 @@ What must run beside the shell itself (a part of a pipeline, a background list, 
 child shell on that piece of the text: there is no fork here. Recursion follows the tree, whose depth the parser bounds.
 """
 
-from lang import Array, Error, Errno, Ref, Span, array, i32, struct, text, u32, u64
-from kern.abi.file import OpenMode
+from lang import Error, Errno, Ref, Span, array, i32, struct, text, u32, u64
 from lib import console
 from lib.buffer import Buffer
 from lib.files import Names, exists
@@ -17,32 +16,13 @@ from lib.sh.foreground import wait_foreground
 from lib.sh.launch import start_program, start_shell
 from lib.sh.lexer import TokenKind
 from lib.sh.parser import NodeKind, Parser, assignment_length
+from lib.sh.redirect import Redirected, close_quietly, copy_streams, redirect
 from lib.sh.shell import STATUS_ERROR, Shell, Streams
-from lib.strings import number_or_none
-from rt.io import close, flush_stdout, open, pipe
+from rt.io import flush_stdout, open, pipe
 
-MAX_OPENED: u64 = 16
 MAX_PIPELINE: u64 = 32
 PATH_ROOM = 1024
 NULL_DEVICE = "/dev/null"
-
-
-@struct
-class Redirected:
-    """Streams after redirection, and the files opened for them: `close` closes these."""
-    streams: Streams
-    opened: Array[i32] = array(MAX_OPENED)
-    count: u64 = 0
-
-    def keep(self, fd: i32) -> i32:
-        self.opened[self.count] = fd
-        self.count += 1
-        return fd
-
-    def close(self) -> None:
-        while self.count > 0:
-            self.count -= 1
-            close_quietly(self.opened[self.count])
 
 
 @struct
@@ -103,7 +83,7 @@ class Executor:
         redirected = Redirected()
         copy_streams(redirected.streams, outer)
         try:
-            self._redirect(self.tree.nodes[index].redirects, redirected)
+            redirect(self.sh, self.tree, self.tree.nodes[index].redirects, redirected)
             return self._inside(index, redirected.streams)
         finally:
             redirected.close()
@@ -205,7 +185,7 @@ class Executor:
             if not self._has_words(index):
                 sh.status = 0
             self._expand(index, argv, assigned)
-            self._redirect(self.tree.nodes[index].left, redirected)
+            redirect(self.sh, self.tree, self.tree.nodes[index].left, redirected)
             if argv.count == 0:
                 self._assign(assigned)
                 return sh.status
@@ -261,32 +241,6 @@ class Executor:
         for assignment in assigned.all():
             name, value = assignment.split1("=")
             self.sh.variables.set(name, value)
-
-    # -- redirection ----------------------------------------------------------------------------------------------
-    def _redirect(self, first: u32, into: Redirected) -> None:
-        """Apply the redirections among the nodes from `first`, left to right."""
-        item = first
-        while item != 0:
-            if self.tree.nodes[item].kind == NodeKind.REDIRECT:
-                if into.count >= MAX_OPENED:
-                    raise Error(Errno.EMFILE, "too many redirections")
-                self._redirect_one(item, into)
-            item = self.tree.nodes[item].next
-
-    def _redirect_one(self, item: u32, into: Redirected) -> None:
-        node = self.tree.nodes[item]
-        target = Buffer()
-        try:
-            expand_single(self.sh, self.tree.text(item), target)
-            if node.op == TokenKind.DUPLICATE:
-                source = number_or_none(target.view)
-                if source is None or source > 2:
-                    raise Error(Errno.EBADF, f"{target.view}: not a descriptor that can be redirected (0, 1 or 2)")
-                set_stream(into.streams, node.number, stream(into.streams, i32(source)))
-                return
-            set_stream(into.streams, node.number, into.keep(open_target(node.op, target.view)))
-        finally:
-            target.close()
 
     # -- pipelines and background ---------------------------------------------------------------------------------
     def _pipeline(self, index: u32, streams: Streams) -> i32:
@@ -389,7 +343,7 @@ class Executor:
         redirected = Redirected()
         copy_streams(redirected.streams, outer)
         try:
-            self._redirect(self.tree.nodes[index].redirects, redirected)
+            redirect(self.sh, self.tree, self.tree.nodes[index].redirects, redirected)
             return start_shell(self.sh, self.tree.text(self.tree.nodes[index].left), redirected.streams)
         finally:
             redirected.close()
@@ -405,55 +359,9 @@ class Executor:
             builtin = argv.count > 0 and is_builtin(argv.items[0])
             if argv.count == 0 or (builtin and not find_program(argv.items[0], self.sh.variables.get("PATH"), path)):
                 return start_shell(self.sh, self.tree.text(index), outer)
-            self._redirect(self.tree.nodes[index].left, redirected)
+            redirect(self.sh, self.tree, self.tree.nodes[index].left, redirected)
             return start_program(self.sh, argv.all(), assigned, redirected.streams)
         finally:
             redirected.close()
             argv.close()
             assigned.close()
-
-
-def open_target(op: TokenKind, path: str) -> i32:
-    """Open what `<`, `>` or `>>` names."""
-    try:
-        if op == TokenKind.INPUT:
-            return open(path)
-        if op == TokenKind.APPEND:
-            return open(path, OpenMode.WRITE | OpenMode.CREATE | OpenMode.APPEND)
-        return open(path, OpenMode.WRITE | OpenMode.CREATE | OpenMode.TRUNC)
-    except Error as e:
-        why = text(160)
-        why.append(e.message)
-        if why.view.startswith("/"):
-            raise Error(e.errno, f"{why}")
-        raise Error(e.errno, f"{path}: {why}")
-
-
-def copy_streams(into: Streams, source: Streams) -> None:
-    into.input = source.input
-    into.output = source.output
-    into.error = source.error
-
-
-def stream(streams: Streams, number: i32) -> i32:
-    if number == 0:
-        return streams.input
-    return streams.output if number == 1 else streams.error
-
-
-def set_stream(streams: Streams, number: i32, fd: i32) -> None:
-    if number == 0:
-        streams.input = fd
-    elif number == 1:
-        streams.output = fd
-    elif number == 2:
-        streams.error = fd
-    else:
-        raise Error(Errno.EBADF, f"descriptor {number} cannot be redirected, only 0, 1 and 2")
-
-
-def close_quietly(fd: i32) -> None:
-    try:
-        close(fd)
-    except Error:
-        return

@@ -43,6 +43,10 @@ class Scheduler(ABC):
         """Nobody needs the thread any more: its memory may be used again. Any context."""
 
     @abstractmethod
+    def has_work(self) -> bool:
+        """Whether a thread is ready: asked once more after the process has said that it wants one core less."""
+
+    @abstractmethod
     def idle(self, vcore: Vcore) -> None:
         """`entry` found nothing, and there were no events. May give the core back, and may return."""
 

@@ -49,6 +49,9 @@ class Thread0Scheduler(Scheduler):
     def exited(self, uthread: Uthread) -> None:
         """Thread 0 ends with the process."""
 
+    def has_work(self) -> bool:
+        return self.ready
+
     def idle(self, vcore: Vcore) -> None:
         vcore_yield(vcore, False)
 

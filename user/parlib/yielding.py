@@ -6,7 +6,7 @@ from kern.abi.syscall import Syscall
 from parlib import sched
 from parlib.event import handle_events
 from parlib.uthread import take_current
-from parlib.vcore import Vcore, is_mcp, wait_spinning, want_one_less
+from parlib.vcore import Vcore, is_mcp, num_vcores, request_vcores, wait_spinning, want_one_less
 from syscalls import submit_proc_yield
 
 CAN_RCV_MSG: u32 = 4                        # VcoreFlag.CAN_RCV_MSG
@@ -35,6 +35,11 @@ def vcore_yield(vcore: Vcore, for_preemption: bool) -> None:
         return
     if is_mcp() and not for_preemption:
         want_one_less()
+        # Who makes a thread ready looks at what we want after that; so we look for threads after changing it.
+        if sched.current.has_work():
+            request_vcores(num_vcores())
+            flags.or_(CAN_RCV_MSG)
+            return
     call = Syscall()
     submit_proc_yield(call, for_preemption)
     wait_spinning(call)

@@ -6,7 +6,7 @@ Blocked system calls are told through one event queue for each vcore, each with 
 Lock: `lock`, a PdrLock and a leaf, for the queue.
 """
 
-from lang import ACQUIRE, RELAXED, Atomic, Ref, addr_of, array, at, compiler_fence, inline, pause, struct, u32, u64
+from lang import ACQUIRE, RELAXED, SEQ_CST, Atomic, Ref, addr_of, array, at, compiler_fence, fence, inline, pause, struct, u32, u64
 from kern.abi.event import EventFlag, MailboxKind
 from kern.abi.syscall import Syscall
 from parlib.blockon import register_for
@@ -140,6 +140,9 @@ class ThreadScheduler(Scheduler):
         if uthread.memory != 0:
             give_thread(uthread)
 
+    def has_work(self) -> bool:
+        return ready.count.load() != 0
+
     def idle(self, vcore: Vcore) -> None:
         data = vcore.data
         for _ in range(IDLE_SPINS):
@@ -171,10 +174,12 @@ def limit_vcores(most: u32) -> None:
 
 
 def ask_for_vcores() -> None:
-    """One vcore more than we have for each thread that waits, as far as there are any."""
-    have = num_vcores()
-    if have < min(max_vcores(), vcore_limit):
-        request_vcores(min(have + ready.count.load(order=RELAXED), vcore_limit))
+    """One vcore more than we have for each thread that waits, as far as there are any.
+
+    Also when we have all of them: one may just be about to leave, and has lowered what we want.
+    """
+    fence(SEQ_CST)                          # the thread is in the queue before we look
+    request_vcores(min(num_vcores() + ready.count.load(order=RELAXED), vcore_limit))
 
 
 def start_threads() -> None:

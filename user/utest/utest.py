@@ -6,12 +6,14 @@ Prints PASSED or FAILED for each, and ends with status 0 if none failed.
 
 from lang import i32
 from rt.args import args
-from utest import harness, single_tests, thread_tests
+from utest import harness, preempt_tests, single_tests, thread_tests
 from utest.harness import run
 
 
 def main() -> i32:
     given = args()
+    if len(given) > 1 and given[1] == "--take-cores":
+        return preempt_tests.take_cores()
     if len(given) > 1:
         harness.select(given[1])
     run_single()
@@ -76,3 +78,4 @@ def run_vcores() -> None:
     run("vcores.all_used", thread_tests.test_all_vcores_are_used)
     run("vcores.allocator", thread_tests.test_allocator_with_threads)
     run("vcores.come_and_go", thread_tests.test_vcores_come_and_go)
+    run("vcores.preempted", preempt_tests.test_preempted_while_counting)

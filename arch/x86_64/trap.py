@@ -22,6 +22,7 @@ from kern.core.percore import core
 from kern.debug import log
 from kern.debug.panic import handle_nmi, panic_at
 from kern.mm.fault import handle_page_fault
+from kern.mm.kmap import is_guard_page
 from kern.proc.fault import handle_user_trap
 from kern.syscall.dispatch import handle_syscall
 from kern.time.alarm import timer_interrupt
@@ -252,8 +253,11 @@ def kernel_fault(frame: TrapFrame) -> NoReturn:
     log.raw(f"r9  {frame.r9:016x} r10 {frame.r10:016x} r11 {frame.r11:016x} r12 {frame.r12:016x}")
     log.raw(f"r13 {frame.r13:016x} r14 {frame.r14:016x} r15 {frame.r15:016x} gs+ {cpu.percore_delta():016x}")
     message = text(120)
-    message.append(fault_name(frame.vector))
-    message.write(f" in the kernel, error code {frame.error_code:#x}")
+    if frame.vector == DOUBLE_FAULT and is_guard_page(cpu.read_cr2()):
+        message.append("kernel stack overflow")
+    else:
+        message.append(fault_name(frame.vector))
+        message.write(f" in the kernel, error code {frame.error_code:#x}")
     if frame.vector == PAGE_FAULT:
         message.write(f", address {cpu.read_cr2():#018x}")
     panic_at(message.view, frame.rip, frame.rbp)

@@ -1,5 +1,6 @@
 # SPDX-License-Identifier: GPL-2.0-or-later
-"""/dev/sysctl: one word written to it is an order to the machine: `reboot`, `halt` (power off), or `panic` (to see one)."""
+"""/dev/sysctl: one word written to it is an order to the machine: `reboot`, `halt` (power off), or, to see what
+they look like, `panic` and `overflow` (of the kernel's stack)."""
 
 from lang import Error, array, panic, u8, u64
 from arch import power
@@ -31,4 +32,13 @@ class Sysctl(CharDev):
                 power.power_off(0)
             case "panic":
                 panic("ordered through /dev/sysctl")
-        raise Error(Errno.EINVAL, f"no order is called {order}; there are reboot, halt and panic")
+            case "overflow":
+                overflow_stack(count)
+        raise Error(Errno.EINVAL, f"no order is called {order}; there are reboot, halt, panic and overflow")
+
+
+def overflow_stack(depth: u64) -> u64:
+    """Recursion without end, which must run into the guard page."""
+    room = array(256, u64)
+    room[depth % 256] = depth
+    return overflow_stack(depth + 1) + room[(depth + 1) % 256]

@@ -59,6 +59,13 @@ def free_stack(top: u64) -> None:
         free_stacks = base
 
 
+def is_guard_page(address: u64) -> bool:
+    """Whether an address that faulted lies in the page below a stack. No locks, any context."""
+    if address < u64(KMAP_BASE) or address >= u64(KMAP_END) - PAGE_SIZE:
+        return False
+    return not mmu.is_kernel_mapped(address) and mmu.is_kernel_mapped(address + PAGE_SIZE)
+
+
 def take_free_stack() -> u64:
     """Lowest address of a free stack, or 0. Caller holds: lock."""
     global free_stacks

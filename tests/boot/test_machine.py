@@ -100,6 +100,15 @@ def test_panic_tells_where_and_ends_the_machine_as_a_failure(fresh: Fresh) -> No
     assert re.search(r"\ncore \d:", text), "the other core does not tell what it did\n" + text
 
 
+@pytest.mark.feature("sync-11")
+def test_an_overflow_of_the_kernel_stack_is_caught_and_named(fresh: Fresh) -> None:
+    guest = fresh(USUAL)
+    guest.send("echo overflow > /dev/sysctl\n")
+    assert guest.wait(30)[0] is Ending.PANIC
+    assert "kernel stack overflow" in guest.panic_text()
+    assert "overflow_stack  kern/dev/sysctl.py" in guest.panic_text()
+
+
 @pytest.mark.feature("boot-01")
 @pytest.mark.skipif(NO_GRUB, reason="grub-mkrescue and xorriso are not installed")
 def test_same_image_boots_from_grub(pool: Pool, tmp_path: Path) -> None:

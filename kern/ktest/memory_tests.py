@@ -86,7 +86,7 @@ class Slab(KernelTest):
     def run(self) -> None:
         cache.init(16, 16, construct)
         objects = array(500, u64)
-        for round in range(u64(3)):
+        for _ in range(3):
             for i in range(u64(500)):
                 objects[i] = cache.alloc()
                 check(at(Constructed, objects[i]).magic == MAGIC, "an object that was not constructed")

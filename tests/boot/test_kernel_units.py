@@ -13,7 +13,8 @@ from scripts.qemu import Ending, Settings
 from tests.boot.conftest import TEST_OPTIONS, Pool
 
 KTEST = Path(__file__).parents[2] / "kern" / "ktest"
-NAMES = sorted(name for source in KTEST.glob("*_tests.py") for name in re.findall(r'^    name: str = "([\w.]+)"', source.read_text(), re.MULTILINE))
+NAME = re.compile(r'^    name: str = "([\w.]+)"', re.MULTILINE)
+NAMES = sorted(name for source in KTEST.glob("*_tests.py") for name in NAME.findall(source.read_text()))
 CORES = (1, 4)
 DEADLINE_S = 120
 ROWS = {

@@ -3,6 +3,8 @@
 
 from __future__ import annotations
 
+import ctypes
+
 import pytest
 from hypothesis import given, settings
 from hypothesis import strategies as st
@@ -50,7 +52,6 @@ def unit() -> Unit:
 
 
 def entries(unit: Unit, archive: bytes) -> dict[str, tuple[bytes, int, int]]:
-    import ctypes
     found, position = {}, 0
     name, data, numbers = bytearray(4096), bytearray(1 << 16), (ctypes.c_uint64 * 4)()
     while (position := unit.call("read_entry", archive, position, name, data, numbers)) != 0:

@@ -3,6 +3,7 @@
 
 from __future__ import annotations
 
+import ctypes
 from collections import deque
 
 import pytest
@@ -183,6 +184,7 @@ def list_count() -> u64:
 
 MANY = settings(max_examples=60, deadline=None)
 NUMBERS = st.integers(0, 63)
+KEYS = st.integers(0, 2**64 - 1) | st.integers(0, 5)
 
 
 @pytest.fixture(scope="module")
@@ -197,7 +199,6 @@ def fresh(unit: Unit) -> Unit:
 
 def walk(unit: Unit, way: str) -> list[int]:
     into = bytearray(8 * 64)
-    import ctypes
     room = (ctypes.c_uint64 * 64).from_buffer(into)
     return list(room[: unit.call(way, room)])
 
@@ -205,7 +206,8 @@ def walk(unit: Unit, way: str) -> list[int]:
 @MANY
 @given(st.lists(st.tuples(st.sampled_from(["push_back", "push_front", "insert", "remove"]), NUMBERS, NUMBERS), max_size=80))
 def test_intrusive_list(loaded: Unit, operations: list[tuple[str, int, int]]) -> None:
-    unit, model = fresh(loaded), []
+    unit = fresh(loaded)
+    model: list[int] = []
     for what, n, m in operations:
         if n in model:
             unit.call("remove", n)
@@ -253,7 +255,7 @@ def test_queue(loaded: Unit, operations: list[tuple[str, int]]) -> None:
 
 @pytest.mark.feature("kmem-19")
 @MANY
-@given(st.lists(st.tuples(st.sampled_from(["insert", "find", "remove"]), st.integers(0, 2**64 - 1) | st.integers(0, 5), NUMBERS), max_size=80))
+@given(st.lists(st.tuples(st.sampled_from(["insert", "find", "remove"]), KEYS, NUMBERS), max_size=80))
 def test_hash_map(loaded: Unit, operations: list[tuple[str, int, int]]) -> None:
     unit, model = fresh(loaded), dict[int, int]()
     for what, key, n in operations:
@@ -306,7 +308,6 @@ def test_bitmap(loaded: Unit, present: set[int], dropped: set[int], start: int) 
 @MANY
 @given(st.lists(st.integers(0, 2**64 - 1), max_size=100))
 def test_sort(loaded: Unit, numbers: list[int]) -> None:
-    import ctypes
     values = (ctypes.c_uint64 * len(numbers))(*numbers)
     loaded.call("sort_numbers", values)
     assert list(values) == sorted(numbers)

@@ -109,7 +109,8 @@ def runs(model: dict[int, int]) -> list[tuple[int, int, int]]:
     return [(BASE + a * PAGE, BASE + b * PAGE, kind) for a, b, kind in found]
 
 
-RANGES = st.tuples(st.sampled_from(["insert", "remove", "protect"]), st.integers(0, PAGES - 1), st.integers(1, 12), st.integers(0, 7), st.booleans())
+ACTIONS = st.sampled_from(["insert", "remove", "protect"])
+RANGES = st.tuples(ACTIONS, st.integers(0, PAGES - 1), st.integers(1, 12), st.integers(0, 7), st.booleans())
 
 
 @pytest.mark.feature("vm-01")

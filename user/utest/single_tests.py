@@ -6,7 +6,7 @@ from kern.abi.event import EventFlag, EventMsg, EventType, MailboxKind
 from kern.abi.syscall import Syscall
 from parlib.event import OwnedQueue, init_queue, register_handler
 from parlib.sync import Mutex, Once, Semaphore
-from parlib.vcore import Vcore, is_mcp, notify_self
+from parlib.vcore import Vcore, disable_notifs, enable_notifs, is_mcp, notify_self
 from rt import io
 from rt.env import get_env, set_env, unset_env
 from rt.syscall import result_of, wait_for
@@ -167,6 +167,20 @@ def test_events_reach_handlers() -> None:
     wait_until_seen(before + 300)
     equal(seen_events - before, 300, "messages")
     equal(seen_payload, 299 * 150, "payload")
+
+
+def test_burst_of_events() -> None:
+    """More messages than two pages hold, while nobody takes any: the kernel maps more pages, and all arrive."""
+    before = seen_now()
+    queue = own_queue.queue
+    disable_notifs()
+    for _ in range(900):
+        sys_send_event(Uaddr(addr_of(queue)), EventMsg(ev_type=type_code(EventType.USER_IPI)), 0)
+    equal(seen_now() - before, 0, "messages taken with notifications disabled")
+    enable_notifs()
+    wait_until_seen(before + 900)
+    equal(seen_now() - before, 900, "messages")
+    equal(own_queue.mailbox.ucq.extra_pages.load(), 0, "pages of the kernel that are left")
 
 
 def type_code(kind: EventType) -> u16:

@@ -38,6 +38,7 @@ def run_single() -> None:
     run("single.two_sleeps", single_tests.test_two_sleeps_at_once)
     run("single.environment", single_tests.test_environment)
     run("single.events", single_tests.test_events_reach_handlers)
+    run("single.event_burst", single_tests.test_burst_of_events)
     run("single.self_notify", single_tests.test_self_notify)
     run("single.locks", single_tests.test_locks_uncontended)
     run("single.scp", single_tests.test_is_single_core)

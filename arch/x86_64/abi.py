@@ -1,4 +1,4 @@
-# SPDX-License-Identifier: GPL-2.0-or-later
+# SPDX-License-Identifier: GPL-2.0-or-later OR LGPL-2.1-or-later
 """The registers of a user thread, as kernel and user land hand them to each other.
 
 A HARDWARE context holds everything: it was interrupted anywhere. A SOFTWARE context was left at a call (a system call or

@@ -1,4 +1,4 @@
-/* SPDX-License-Identifier: GPL-2.0-or-later
+/* SPDX-License-Identifier: GPL-2.0-or-later OR LGPL-2.1-or-later
    memcpy, memmove, memset, memcmp: the compiler calls them, in the kernel and in user land.
 
    Words of 8 bytes, four at a time: no vector registers (the kernel's are the user's), and no string instructions, which an

@@ -6,7 +6,7 @@ Its rate comes from the processor (CPUID 0x15) or hypervisor if they tell, else 
 PIT, which run at the same rate on every PC; the local controller's timer is measured along with it. No locks; set at boot, then read.
 """
 
-from lang import addr_of, cycle_counter, mul_high, pause, struct, u8, u16, u32, u64
+from lang import SEQ_CST, addr_of, cycle_counter, fence, mul_high, pause, struct, u8, u16, u32, u64
 from arch import acpi, apic, cpu, trap
 from kern.debug import log
 
@@ -19,7 +19,9 @@ PM_TIMER_RATE: u64 = 3_579_545
 MEASURE_MS: u64 = 20
 SAMPLE_TRIES: u32 = 20
 TSC_DEADLINE_MODE: u32 = 2 << 17
-HYPERVISOR_TIMING: u32 = 0x4000_0010
+HYPERVISOR_FIRST: u32 = 0x4000_0000
+HYPERVISOR_TIMING: u32 = 0x4000_0010        # eax: kHz of the counter
+HYPERVISOR_LAST: u32 = 0x4000_ffff
 
 RTC_INDEX: u16 = 0x70
 RTC_DATA: u16 = 0x71
@@ -50,6 +52,7 @@ def init_core() -> None:
     """Arm nothing, but choose the mode."""
     mode = TSC_DEADLINE_MODE if deadline_mode else u32(0)
     apic.write(apic.REG_LVT_TIMER, u32(trap.TIMER_VECTOR) | mode)
+    fence(SEQ_CST)                          # in memory before the first deadline, which is written to a register (SDM 11.5.4.1)
 
 
 def now_ns() -> u64:
@@ -102,8 +105,8 @@ def told_frequency() -> u64:
     cpu.cpuid(1, 0, words)
     if words.ecx & (1 << 31) == 0:
         return 0
-    cpu.cpuid(0x4000_0000, 0, words)
-    if words.eax < HYPERVISOR_TIMING:
+    cpu.raw_cpuid(HYPERVISOR_FIRST, 0, addr_of(words))
+    if words.eax < HYPERVISOR_TIMING or words.eax > HYPERVISOR_LAST:
         return 0
     cpu.raw_cpuid(HYPERVISOR_TIMING, 0, addr_of(words))
     return u64(words.eax) * 1000

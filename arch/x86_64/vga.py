@@ -6,7 +6,7 @@ Escape sequences are swallowed. Locks: the caller's (serial.py).
 """
 
 from lang import Ptr, array, u8, u16, u64, volatile_store
-from arch import mmu
+from arch import cpu, mmu
 
 COLUMNS: u64 = 80
 ROWS: u64 = 25
@@ -14,6 +14,10 @@ SCREEN: u64 = 0xb_8000
 GREY: u16 = 0x0700
 BLANK: u16 = 0x0720
 ESCAPE: u8 = 27
+CONTROL_INDEX: u16 = 0x3d4
+CONTROL_DATA: u16 = 0x3d5
+CURSOR_START: u8 = 0x0a
+CURSOR_OFF: u8 = 0x20
 
 cells = array(2000, u16)                    # what is on the screen
 column: u64 = 0
@@ -22,6 +26,9 @@ in_escape: bool = False
 
 
 def clear() -> None:
+    """Blank the screen, and take the adapter's own cursor off it: nobody moves it."""
+    cpu.out8(CONTROL_INDEX, CURSOR_START)
+    cpu.out8(CONTROL_DATA, CURSOR_OFF)
     for i in range(COLUMNS * ROWS):
         cells[i] = 0
         show(i, BLANK)

@@ -6,7 +6,7 @@ Prints PASSED or FAILED for each, and ends with status 0 if none failed.
 
 from lang import i32
 from rt.args import args
-from utest import harness, preempt_tests, single_tests, thread_tests
+from utest import call_tests, harness, preempt_tests, single_tests, thread_tests
 from utest.harness import run
 
 
@@ -17,6 +17,7 @@ def main() -> i32:
     if len(given) > 1:
         harness.select(given[1])
     run_single()
+    run_calls()
     run_starting()
     run_locks()
     run_blocking()
@@ -42,6 +43,24 @@ def run_single() -> None:
     run("single.self_notify", single_tests.test_self_notify)
     run("single.locks", single_tests.test_locks_uncontended)
     run("single.scp", single_tests.test_is_single_core)
+
+
+def run_calls() -> None:
+    run("calls.files", call_tests.test_files)
+    run("calls.sparse_file", call_tests.test_sparse_file)
+    run("calls.directories", call_tests.test_directories)
+    run("calls.working_directory", call_tests.test_working_directory)
+    run("calls.descriptors", call_tests.test_descriptors)
+    run("calls.devices", call_tests.test_devices)
+    run("calls.file_mapping", call_tests.test_file_mapping)
+    run("calls.protection", call_tests.test_protection)
+    run("calls.bad_programs", call_tests.test_bad_programs)
+    run("calls.create_and_run", call_tests.test_create_and_run)
+    run("calls.kill", call_tests.test_kill)
+    run("calls.core_calls", call_tests.test_core_calls)
+    run("calls.unknown_call", call_tests.test_unknown_call)
+    run("calls.nanosleep", call_tests.test_nanosleep)
+    run("calls.abort", call_tests.test_abort)
 
 
 def run_starting() -> None:

@@ -1,0 +1,613 @@
+# SPDX-License-Identifier: LGPL-2.1-or-later
+"""filetest [NAME]: what system calls about files, directories, children and memory promise, right and wrong use alike.
+
+Prints PASSED or FAILED for each, and ends with status 0 if none failed. Leaves /tmp as it was.
+"""
+
+from typing import Callable
+
+from lang import Errno, Error, Raises, Span, Uaddr, array, i32, i64, sizeof, text, u64, u8
+from kern.abi.file import DirEntry, FdPair, FileKind, OpenMode, SpawnFlag, Stat, WaitFlag, WaitStatus, Whence
+from kern.abi.mman import MapFlags, Prot
+from kern.abi.syscall import Syscall
+from lib.files import Names, exists, list_names, read_all, read_file
+from lib.strings import discard
+from parlib.vcore import pcore_of
+from rt.args import args, environment
+from rt.io import close, dup, open, pipe, read, read_full, write_all
+from rt.process import create, exit_status, getpid, kill, run as run_child, spawn, wait
+from rt.syscall import raw_submit, result_of, wait_for
+from rt.time import now_ns, sleep_usec
+from syscalls import (sys_chdir, sys_dup_fds_to, sys_fstat, sys_getcwd, sys_getpcoreid, sys_getvcoreid, sys_mkdir, sys_mmap, sys_mprotect,
+                      sys_munmap, sys_openat, sys_populate_va, sys_proc_run, sys_remove, sys_rename, sys_seek, sys_stat, sys_waitpid)
+from utest import harness
+from utest.harness import check, equal, run
+
+FILE = "/tmp/filetest"
+OTHER = "/tmp/filetest-2"
+FOLDER = "/tmp/filetest-d"
+PAGE: u64 = 4096
+NEW = OpenMode.WRITE | OpenMode.CREATE | OpenMode.TRUNC
+
+fd_tried: i32 = -1
+
+
+def main() -> i32:
+    if len(args()) > 1:
+        harness.select(args()[1])
+    run("files.write_and_read", test_write_and_read)
+    run("files.open_modes", test_open_modes)
+    run("files.open_errors", test_open_errors)
+    run("files.close", test_close)
+    run("files.stat", test_stat)
+    run("files.seek", test_seek)
+    run("files.dup", test_dup)
+    run("files.remove", test_remove)
+    run("files.rename", test_rename)
+    run("files.directories", test_directories)
+    run("files.working_directory", test_working_directory)
+    run("files.pipe", test_pipe)
+    run("files.bad_addresses", test_bad_addresses)
+    run("children.run_once", test_run_once)
+    run("children.wait", test_wait)
+    run("children.descriptors", test_descriptors)
+    run("children.working_directory", test_childs_working_directory)
+    run("children.kill", test_kill)
+    run("memory.map", test_map)
+    run("memory.map_file", test_map_file)
+    run("memory.populate", test_populate)
+    run("calls.ids", test_ids)
+    run("calls.unknown_number", test_unknown_number)
+    run("calls.block", test_block)
+    print(f"{harness.passed_tests} passed, {harness.failed_tests} failed")
+    return 0 if harness.failed_tests == 0 else 1
+
+
+def fails(wanted: Errno, what: str, action: Callable[[], Raises[None]]) -> None:
+    """`action` must raise that error."""
+    try:
+        action()
+    except Error as e:
+        check(e.errno == wanted, f"{what}: {e.errno.name} instead of {wanted.name}")
+        return
+    check(False, f"{what}: no error")
+
+
+def make(path: str, content: str) -> None:
+    fd = open(path, NEW)
+    write_all(fd, content)
+    close(fd)
+
+
+def holds(path: str, wanted: str) -> None:
+    content = read_file(path)
+    found: str = content
+    check(found == wanted, f"{path} holds {found!r}, not {wanted!r}")
+    discard(content)
+
+
+# -- files ------------------------------------------------------------------------------------------------------------
+def test_write_and_read() -> None:
+    make(FILE, "first second")
+    fd = open(FILE)
+    part = array(5, u8)
+    equal(read(fd, part), 5, "bytes read")
+    found: str = part[0:5]
+    check(found == "first", f"read {found!r}")
+    rest = array(100, u8)
+    equal(read_full(fd, rest), 7, "bytes of the rest")
+    equal(read(fd, rest), 0, "bytes at the end")
+    close(fd)
+    sys_remove(FILE)
+
+
+def test_open_modes() -> None:
+    make(FILE, "long content")
+    make(FILE, "short")
+    holds(FILE, "short")
+    fd = open(FILE, OpenMode.WRITE | OpenMode.APPEND)
+    write_all(fd, " and more")
+    close(fd)
+    holds(FILE, "short and more")
+    fd = open(FILE, OpenMode.READ | OpenMode.WRITE)
+    write_all(fd, "SHORT")
+    close(fd)
+    holds(FILE, "SHORT and more")
+    sys_mkdir(FOLDER, 0o755)
+    folder = open(FOLDER, OpenMode.READ | OpenMode.DIRECTORY)
+    fd = sys_openat(folder, "inside", NEW, 0o644)
+    close(fd)
+    close(folder)
+    check(exists("/tmp/filetest-d/inside"), "a file made relative to a directory is elsewhere")
+    sys_remove("/tmp/filetest-d/inside")
+    sys_remove(FOLDER)
+    sys_remove(FILE)
+
+
+def test_open_errors() -> None:
+    make(FILE, "x")
+    fails(Errno.EEXIST, "exclusive creation", open_exclusive)
+    fails(Errno.ENOENT, "a file that is not there", open_missing)
+    fails(Errno.ENOTDIR, "a file as a directory", open_as_directory)
+    fails(Errno.EISDIR, "a directory to be written", write_directory)
+    fails(Errno.ENOTDIR, "a path through a file", open_through_file)
+    fails(Errno.EBADF, "reading what is open for writing", read_write_only)
+    sys_remove(FILE)
+
+
+def open_exclusive() -> None:
+    close(open(FILE, OpenMode.WRITE | OpenMode.CREATE | OpenMode.EXCL))
+
+
+def open_missing() -> None:
+    close(open(OTHER))
+
+
+def open_as_directory() -> None:
+    close(open(FILE, OpenMode.READ | OpenMode.DIRECTORY))
+
+
+def write_directory() -> None:
+    close(open("/tmp", OpenMode.WRITE))
+
+
+def open_through_file() -> None:
+    close(open("/tmp/filetest/below"))
+
+
+def read_write_only() -> None:
+    fd = open(FILE, OpenMode.WRITE)
+    try:
+        byte = array(1, u8)
+        read(fd, byte)
+    finally:
+        close(fd)
+
+
+def test_close() -> None:
+    global fd_tried
+    fd_tried = open("/dev/null")
+    close(fd_tried)
+    fails(Errno.EBADF, "closing twice", close_tried)
+    fd_tried = -1
+    fails(Errno.EBADF, "closing -1", close_tried)
+    fd_tried = 100_000
+    fails(Errno.EBADF, "closing a large number", close_tried)
+
+
+def close_tried() -> None:
+    close(fd_tried)
+
+
+def test_stat() -> None:
+    make(FILE, "twelve bytes")
+    by_path = Stat()
+    by_fd = Stat()
+    sys_stat(FILE, by_path)
+    fd = open(FILE)
+    sys_fstat(fd, by_fd)
+    close(fd)
+    equal(by_path.size, 12, "size")
+    check(by_path.kind == FileKind.FILE, "a file is no file")
+    check(by_path.ino == by_fd.ino and by_path.dev == by_fd.dev and by_fd.size == 12, "stat and fstat differ")
+    sys_stat("/tmp", by_path)
+    check(by_path.kind == FileKind.DIR, "a directory is none")
+    sys_stat("/dev/null", by_path)
+    check(by_path.kind == FileKind.CHAR, "a device is none")
+    fails(Errno.ENOENT, "stat of nothing", stat_missing)
+    sys_remove(FILE)
+
+
+def stat_missing() -> None:
+    stat = Stat()
+    sys_stat(OTHER, stat)
+
+
+def test_seek() -> None:
+    make(FILE, "0123456789")
+    fd = open(FILE)
+    byte = array(1, u8)
+    equal(sys_seek(fd, 4, Whence.SET), 4, "from the start")
+    read(fd, byte)
+    equal(u64(byte[0]), u64(ord("4")), "what is there")
+    equal(sys_seek(fd, -2, Whence.CUR), 3, "from here")
+    equal(sys_seek(fd, -1, Whence.END), 9, "from the end")
+    read(fd, byte)
+    equal(u64(byte[0]), u64(ord("9")), "the last byte")
+    far: i64 = 5_000_000_000
+    equal(sys_seek(fd, far, Whence.SET), u64(far), "beyond 4 GiB")
+    equal(read(fd, byte), 0, "bytes far behind the end")
+    close(fd)
+    fails(Errno.EINVAL, "before the start", seek_before_start)
+    fails(Errno.ESPIPE, "in a pipe", seek_pipe)
+    sys_remove(FILE)
+
+
+def seek_before_start() -> None:
+    fd = open(FILE)
+    try:
+        sys_seek(fd, -1, Whence.SET)
+    finally:
+        close(fd)
+
+
+def seek_pipe() -> None:
+    reader, writer = pipe()
+    try:
+        sys_seek(reader, 1, Whence.SET)
+    finally:
+        close(reader)
+        close(writer)
+
+
+def test_dup() -> None:
+    make(FILE, "abcdef")
+    fd = open(FILE)
+    other = dup(fd)
+    check(other != fd, "the same descriptor")
+    byte = array(1, u8)
+    read(fd, byte)
+    read(other, byte)
+    equal(u64(byte[0]), u64(ord("b")), "the place in the file is shared")
+    close(fd)
+    read(other, byte)
+    equal(u64(byte[0]), u64(ord("c")), "one lives on without the other")
+    equal(u64(dup(other, 40)), 40, "a chosen number")
+    close(40)
+    close(other)
+    sys_remove(FILE)
+
+
+def test_remove() -> None:
+    make(FILE, "still readable")
+    fd = open(FILE)
+    sys_remove(FILE)
+    check(not exists(FILE), "a removed file is there")
+    content = read_all(fd)
+    equal(len(content), 14, "bytes of a removed file that is open")
+    discard(content)
+    close(fd)
+    fails(Errno.ENOENT, "removing twice", remove_file)
+    sys_mkdir(FOLDER, 0o755)
+    make("/tmp/filetest-d/file", "x")
+    fails(Errno.ENOTEMPTY, "removing a full directory", remove_folder)
+    sys_remove("/tmp/filetest-d/file")
+    remove_folder()
+
+
+def remove_file() -> None:
+    sys_remove(FILE)
+
+
+def remove_folder() -> None:
+    sys_remove(FOLDER)
+
+
+def test_rename() -> None:
+    make(FILE, "one")
+    make(OTHER, "two")
+    sys_rename(FILE, OTHER)
+    holds(OTHER, "one")
+    check(not exists(FILE), "the old name is still there")
+    fails(Errno.ENOENT, "renaming nothing", rename_missing)
+    fails(Errno.EXDEV, "across devices", rename_across)
+    sys_mkdir(FOLDER, 0o755)
+    sys_rename(OTHER, "/tmp/filetest-d/moved")
+    holds("/tmp/filetest-d/moved", "one")
+    fails(Errno.EINVAL, "a directory into itself", rename_into_itself)
+    sys_remove("/tmp/filetest-d/moved")
+    sys_remove(FOLDER)
+
+
+def rename_missing() -> None:
+    sys_rename(FILE, OTHER)
+
+
+def rename_across() -> None:
+    sys_rename(OTHER, "/etc/filetest")
+
+
+def rename_into_itself() -> None:
+    sys_rename(FOLDER, "/tmp/filetest-d/below")
+
+
+def test_directories() -> None:
+    sys_mkdir(FOLDER, 0o755)
+    fails(Errno.EEXIST, "making a directory twice", make_folder)
+    path = text(64)
+    for i in range(50):
+        path.clear()
+        path.write(f"{FOLDER}/file{i}")
+        make(path.view, "x")
+    names = Names()
+    list_names(FOLDER, names)
+    equal(names.count, 50, "entries")
+    names.sort()
+    check(names.items[0] == "file0" and names.items[49] == "file9", "the names are others")
+    names.close()
+    short = array(sizeof(DirEntry) - 1, u8)
+    fd = open(FOLDER)
+    fails_to_read_short(fd, short)
+    close(fd)
+    for i in range(50):
+        path.clear()
+        path.write(f"{FOLDER}/file{i}")
+        sys_remove(path.view)
+    sys_remove(FOLDER)
+
+
+def fails_to_read_short(fd: i32, room: Span[u8]) -> None:
+    """Less room than an entry takes gives none, by whatever answer, and never half of one."""
+    try:
+        equal(read(fd, room), 0, "part of an entry")
+    except Error as e:
+        check(e.errno == Errno.EINVAL, f"too little room for an entry: {e.errno.name}")
+
+
+def make_folder() -> None:
+    sys_mkdir(FOLDER, 0o755)
+
+
+def test_working_directory() -> None:
+    sys_mkdir(FOLDER, 0o755)
+    before = text(1024)
+    room = array(1024, u8)
+    before.append(room[:sys_getcwd(room)])
+    sys_chdir(0, FOLDER)
+    make("relative", "here")
+    holds("/tmp/filetest-d/relative", "here")
+    sys_remove("../filetest-d/./relative")
+    where: str = room[:sys_getcwd(room)]
+    check(where == FOLDER, f"the working directory is {where}")
+    fails(Errno.ERANGE, "no room for the path", getcwd_short)
+    fails(Errno.ENOENT, "to nowhere", chdir_nowhere)
+    sys_chdir(0, before.view)
+    make(FILE, "x")
+    fails(Errno.ENOTDIR, "to a file", chdir_file)
+    sys_remove(FILE)
+    sys_remove(FOLDER)
+
+
+def getcwd_short() -> None:
+    little = array(3, u8)
+    sys_getcwd(little)
+
+
+def chdir_nowhere() -> None:
+    sys_chdir(0, "/tmp/nowhere")
+
+
+def chdir_file() -> None:
+    sys_chdir(0, FILE)
+
+
+def test_pipe() -> None:
+    reader, writer = pipe()
+    write_all(writer, "through")
+    data = array(20, u8)
+    equal(read(reader, data), 7, "bytes through a pipe")
+    write_all(writer, "last words")
+    close(writer)
+    equal(read(reader, data), 10, "bytes after the writer has gone")
+    equal(read(reader, data), 0, "bytes at the end")
+    close(reader)
+    fails(Errno.EPIPE, "writing without a reader", write_without_reader)
+
+
+def write_without_reader() -> None:
+    reader, writer = pipe()
+    close(reader)
+    try:
+        write_all(writer, "x")
+    finally:
+        close(writer)
+
+
+def test_bad_addresses() -> None:
+    fails(Errno.EFAULT, "reading into nothing", read_into_nothing)
+    fails(Errno.EFAULT, "writing from nothing", write_from_nothing)
+    fails(Errno.EFAULT, "reading into the kernel", read_into_kernel)
+    fails(Errno.EFAULT, "a path in nothing", open_nothing)
+
+
+def read_into_nothing() -> None:
+    fd = open("/dev/zero")
+    try:
+        read(fd, Span[u8](0x0020_0000_0000, 100))
+    finally:
+        close(fd)
+
+
+def write_from_nothing() -> None:
+    fd = open(FILE, NEW)
+    try:
+        write_all(fd, Span[u8](0x0020_0000_0000, 100))
+    finally:
+        close(fd)
+        sys_remove(FILE)
+
+
+def read_into_kernel() -> None:
+    fd = open("/dev/zero")
+    try:
+        read(fd, Span[u8](0xffff_8000_0010_0000, 100))
+    finally:
+        close(fd)
+
+
+def open_nothing() -> None:
+    close(open(Span[u8](0x0020_0000_0000, 10)))
+
+
+# -- children ---------------------------------------------------------------------------------------------------------
+def start(command: str, output: i32) -> i32:
+    """A shell that runs `command`; created, not started yet."""
+    argv = array(3, str)
+    argv[0] = "sh"
+    argv[1] = "-c"
+    argv[2] = command
+    fds = array(3, FdPair)
+    fds[0] = FdPair(first=0, second=0)
+    fds[1] = FdPair(first=output, second=1)
+    fds[2] = FdPair(first=2, second=2)
+    return create("/bin/sh", argv, environment(), fds, SpawnFlag(0))
+
+
+def test_run_once() -> None:
+    global fd_tried
+    pid = start("exit 7", 1)
+    run_child(pid)
+    fd_tried = pid
+    fails(Errno.EINVAL, "starting a child twice", run_tried)
+    equal(u64(wait(pid)), 7, "exit status")
+    fails(Errno.ESRCH, "starting one that has gone", run_tried)
+
+
+def run_tried() -> None:
+    sys_proc_run(fd_tried)
+
+
+def test_wait() -> None:
+    global fd_tried
+    status = WaitStatus()
+    fails(Errno.ECHILD, "waiting without children", wait_any)
+    pid = start("sleep 0.2; exit 3", 1)
+    run_child(pid)
+    equal(u64(sys_waitpid(pid, status, WaitFlag.NOHANG)), 0, "asking too early")
+    equal(u64(sys_waitpid(-1, status, WaitFlag(0))), u64(pid), "who ended")
+    equal(u64(exit_status(status)), 3, "exit status")
+    fd_tried = pid
+    fails(Errno.ECHILD, "waiting twice", wait_tried)
+
+
+def wait_any() -> None:
+    status = WaitStatus()
+    sys_waitpid(-1, status, WaitFlag.NOHANG)
+
+
+def wait_tried() -> None:
+    wait(fd_tried)
+
+
+def test_descriptors() -> None:
+    """What sys_dup_fds_to gives, the child has under the number asked for; with an entry that is wrong it says how far it came."""
+    reader, writer = pipe()
+    pid = start("cat < /dev/null; echo given", 1)
+    pairs = array(2, FdPair)
+    pairs[0] = FdPair(first=writer, second=1)
+    pairs[1] = FdPair(first=63, second=5)
+    equal(sys_dup_fds_to(pid, pairs), 1, "descriptors given")
+    run_child(pid)
+    close(writer)
+    content = read_all(reader)
+    found: str = content
+    check(found == "given\n", f"the child wrote {found!r}")
+    discard(content)
+    close(reader)
+    wait(pid)
+
+
+def test_childs_working_directory() -> None:
+    reader, writer = pipe()
+    pid = start("pwd", writer)
+    sys_chdir(pid, "/etc")
+    run_child(pid)
+    close(writer)
+    content = read_all(reader)
+    found: str = content
+    check(found == "/etc\n", f"the child is in {found!r}")
+    discard(content)
+    close(reader)
+    wait(pid)
+
+
+def test_kill() -> None:
+    global fd_tried
+    argv = array(1, str)
+    argv[0] = "spin"
+    no_fds = array(1, FdPair)
+    pid = spawn("/bin/spin", argv, environment(), no_fds[:0])
+    kill(pid)
+    check(wait(pid) != 0, "a killed process ended with 0")
+    fd_tried = pid
+    fails(Errno.ESRCH, "killing one that has gone", kill_tried)
+
+
+def kill_tried() -> None:
+    kill(fd_tried)
+
+
+# -- memory -----------------------------------------------------------------------------------------------------------
+def test_map() -> None:
+    place = sys_mmap(Uaddr(0), 3 * PAGE, Prot.READ | Prot.WRITE, MapFlags.PRIVATE | MapFlags.ANONYMOUS, -1, 0)
+    memory = Span[u8](u64(place), 3 * PAGE)
+    check(memory[0] == 0 and memory[3 * PAGE - 1] == 0, "fresh memory is not zero")
+    memory[0] = 1
+    memory[PAGE] = 2
+    memory[2 * PAGE] = 3
+    sys_munmap(place + PAGE, PAGE)
+    check(memory[0] == 1 and memory[2 * PAGE] == 3, "unmapping the middle took more")
+    fails_to_write_at(u64(place) + PAGE, "what is unmapped")
+    sys_mprotect(place, PAGE, Prot.READ)
+    check(memory[0] == 1, "protecting lost the content")
+    fails_to_write_at(u64(place), "what may only be read")
+    sys_munmap(place, 3 * PAGE)
+
+
+def fails_to_write_at(address: u64, what: str) -> None:
+    """The kernel, asked to write there for us, must refuse."""
+    fd = open("/dev/zero")
+    try:
+        read(fd, Span[u8](address, 8))
+        check(False, f"the kernel wrote to {what}")
+    except Error as e:
+        check(e.errno == Errno.EFAULT, f"writing to {what}: {e.errno.name}")
+    finally:
+        close(fd)
+
+
+def test_map_file() -> None:
+    make(FILE, "mapped content")
+    fd = open(FILE)
+    place = sys_mmap(Uaddr(0), PAGE, Prot.READ | Prot.WRITE, MapFlags.PRIVATE, fd, 0)
+    close(fd)
+    memory = Span[u8](u64(place), PAGE)
+    found: str = memory[0:14]
+    check(found == "mapped content", f"mapped: {found!r}")
+    check(memory[14] == 0, "behind the end of the file is not zero")
+    memory[0] = ord("M")
+    holds(FILE, "mapped content")
+    sys_munmap(place, PAGE)
+    sys_remove(FILE)
+
+
+def test_populate() -> None:
+    place = sys_mmap(Uaddr(0), 8 * PAGE, Prot.READ | Prot.WRITE, MapFlags.PRIVATE | MapFlags.ANONYMOUS, -1, 0)
+    equal(sys_populate_va(place, 8), 8, "pages brought in")
+    sys_munmap(place, 8 * PAGE)
+
+
+# -- odds and ends ----------------------------------------------------------------------------------------------------
+def test_ids() -> None:
+    vcore = sys_getvcoreid()
+    equal(u64(vcore), 0, "the only vcore")
+    check(getpid() > 0, "no process id")
+    check(sys_getpcoreid() == pcore_of(vcore), "the core is another than the map says")
+
+
+def test_unknown_number() -> None:
+    call = Syscall(num=199)
+    raw_submit(call)
+    wait_for(call)
+    equal(u64(call.err), u64(Errno.ENOSYS), "error")
+    try:
+        result_of(call)
+        check(False, "a call that does not exist had a result")
+    except Error as e:
+        check(len(e.message) > 0, "no sentence says what was wrong")
+
+
+def test_block() -> None:
+    start = now_ns()
+    sleep_usec(20_000)
+    check(now_ns() - start >= 20_000_000, "it slept too short")

@@ -1,0 +1,69 @@
+# SPDX-License-Identifier: GPL-2.0-or-later
+"""System calls one by one, by the guest's own `utest calls`, which says what each promises; and cores that change hands."""
+
+import re
+from collections.abc import Callable
+
+import pytest
+
+from tests.boot.guest import Guest
+
+CALLS = [
+    ("files", ["sys-37", "sys-38"]),
+    ("sparse_file", ["sys-40"]),
+    ("directories", ["sys-46", "sys-50"]),
+    ("working_directory", ["sys-49"]),
+    ("descriptors", []),
+    ("devices", []),
+    ("file_mapping", ["vm-08"]),
+    ("protection", ["sys-16", "sys-17", "sys-18", "sys-32", "vm-16"]),
+    ("bad_programs", []),
+    ("create_and_run", ["proc-03", "sys-08", "sys-15", "sys-53"]),
+    ("kill", ["sys-09", "sys-10"]),
+    ("core_calls", []),
+    ("unknown_call", []),
+    ("nanosleep", []),
+    ("abort", ["async-07", "async-08", "sys-30"]),
+]
+
+
+@pytest.mark.xdist_group("smp4")
+@pytest.mark.parametrize("name", [pytest.param(n, marks=[pytest.mark.feature(f) for f in features]) for n, features in CALLS])
+def test_system_call(guest: Guest, name: str) -> None:
+    answer = guest.run(f"utest calls.{name}", 60)
+    assert answer.status == 0 and f"PASSED calls.{name}" in answer.output, answer.output
+
+
+@pytest.fixture
+def guest4(boot: Callable[[int], Guest]) -> Guest:
+    return boot(4)
+
+
+def holders(guest: Guest) -> list[tuple[str, str]]:
+    """For each core: (to whom it is allocated, to whom it is provisioned)."""
+    return re.findall(r"^ +\d+ +\w+ +\S+ +\S+ +(\S+) +(\S+)", guest.output("cores"), re.MULTILINE)
+
+
+def start(guest: Guest, command: str, program: str) -> str:
+    """Start it in the background; its process id."""
+    guest.output(f"{command} > /dev/null &")
+    found = re.findall(rf"^ *(\d+) .* {program}$", guest.output("ps"), re.MULTILINE)
+    assert found
+    return found[-1]
+
+
+@pytest.mark.xdist_group("smp4")
+@pytest.mark.feature("proc-32", "proc-33")
+def test_the_owner_of_a_provisioned_core_takes_it_from_a_squatter(guest4: Guest) -> None:
+    """One process has all cores; another, to which two of them are provisioned, gets just these, and both count right."""
+    squatter = start(guest4, "primes 100000000", "primes")
+    guest4.output("sleep 0.3")
+    assert [h[0] for h in holders(guest4)[1:]] == [squatter] * 3
+    owner = start(guest4, "threads 8 100000", "threads")
+    guest4.output(f"prov {owner} 1 2; sleep 0.5")
+    assert holders(guest4)[1:] == [(owner, owner), (owner, owner), (squatter, "-")]
+    guest4.output(f"kill {owner}; sleep 0.3")
+    assert holders(guest4)[1][1] == "-", "death takes the guarantee back"
+    guest4.output(f"kill {squatter}; sleep 0.3")
+    assert holders(guest4)[1:] == [("-", "-")] * 3, "death gives the cores back"
+    guest4.output("wait")

@@ -1,0 +1,183 @@
+# SPDX-License-Identifier: LGPL-2.1-or-later
+"""costs [NAME]: what the basic operations cost, in nanoseconds and cycles; just those with NAME in their name, if given.
+
+Under an emulator that counts one nanosecond for each instruction the figures are instructions. All threads share one vcore.
+"""
+
+from typing import Callable
+
+from lang import Raises, Uaddr, array, i32, u64, u8, Span
+from kern.abi.file import FdPair
+from kern.abi.mman import MapFlags, Prot
+from lib.args import help_wanted
+from pthread import CondVar, Mutex, Semaphore, Thread, yield_now
+from pthread.ready import limit_vcores
+from rt.args import args, environment
+from rt.io import close, pipe, read, write_all
+from rt.process import spawn, wait
+from rt.time import now_tsc, tsc_to_ns
+from syscalls import sys_mmap, sys_munmap, sys_null
+
+USAGE = "usage: costs [NAME]"
+PAGE: u64 = 4096
+
+ends = array(4, i32)
+mutex = Mutex()
+changed = CondVar()
+turn: u64 = 0
+ping = Semaphore()
+pong = Semaphore()
+
+
+def main() -> i32:
+    if help_wanted(USAGE):
+        return 0
+    limit_vcores(1)
+    measure("null call", 20_000, null_calls)
+    measure("read the clock", 100_000, clock_reads)
+    measure("page fault", 2_000, page_faults)
+    measure("pipe, 1 byte there and back, one thread", 5_000, pipe_bytes)
+    measure("spawn and wait", 50, spawns)
+    measure("thread create and join", 5_000, creations)
+    measure("thread switch, 2 threads", 100_000, switches)
+    measure("semaphore ping-pong, per hand-over", 50_000, semaphores)
+    measure("mutex and condition variable, per hand-over", 50_000, conditions)
+    measure("pipe round trip, two threads", 2_000, pipe_round_trips)
+    return 0
+
+
+def measure(name: str, times: u64, action: Callable[[u64], Raises[None]]) -> None:
+    """Once to warm up, then `times` times, of which the mean is told."""
+    if len(args()) > 1 and name.find(args()[1]) < 0:
+        return
+    action(max(times // 50, 2))
+    start = now_tsc()
+    action(times)
+    cycles = now_tsc() - start
+    ns = tsc_to_ns(cycles * 10) // times
+    print(f"{name:<48} {ns // 10:>9,}.{ns % 10} ns {cycles // times:>10,} cycles")
+
+
+def null_calls(times: u64) -> None:
+    for _ in range(times):
+        sys_null()
+
+
+def clock_reads(times: u64) -> None:
+    for _ in range(times):
+        now_tsc()
+
+
+def page_faults(times: u64) -> None:
+    place = sys_mmap(Uaddr(0), times * PAGE, Prot.READ | Prot.WRITE, MapFlags.PRIVATE | MapFlags.ANONYMOUS, -1, 0)
+    memory = Span[u8](u64(place), times * PAGE)
+    for page in range(times):
+        memory[page * PAGE] = 1
+    sys_munmap(place, times * PAGE)
+
+
+def pipe_bytes(times: u64) -> None:
+    reader, writer = pipe()
+    byte = array(1, u8)
+    for _ in range(times):
+        write_all(writer, byte)
+        read(reader, byte)
+    close(reader)
+    close(writer)
+
+
+def spawns(times: u64) -> None:
+    argv = array(1, str)
+    argv[0] = "true"
+    no_fds = array(1, FdPair)
+    for _ in range(times):
+        wait(spawn("/bin/true", argv, environment(), no_fds[:0]))
+
+
+def nothing(arg: u64) -> None:
+    return
+
+
+def creations(times: u64) -> None:
+    thread = Thread()
+    for _ in range(times):
+        thread.start(nothing, 0)
+        thread.join()
+
+
+def in_two_threads(action: Callable[[u64], Raises[None]], arg: u64, other: Callable[[u64], Raises[None]]) -> None:
+    first = Thread()
+    second = Thread()
+    first.start(action, arg)
+    second.start(other, arg)
+    first.join()
+    second.join()
+
+
+def switches(times: u64) -> None:
+    in_two_threads(yield_often, times // 2, yield_often)
+
+
+def yield_often(times: u64) -> None:
+    for _ in range(times):
+        yield_now()
+
+
+def semaphores(times: u64) -> None:
+    in_two_threads(serve, times // 2, answer)
+
+
+def serve(times: u64) -> None:
+    for _ in range(times):
+        ping.up()
+        pong.down()
+
+
+def answer(times: u64) -> None:
+    for _ in range(times):
+        ping.down()
+        pong.up()
+
+
+def conditions(times: u64) -> None:
+    in_two_threads(take_even_turns, times // 2, take_odd_turns)
+
+
+def take_even_turns(times: u64) -> None:
+    take_turns(times, 0)
+
+
+def take_odd_turns(times: u64) -> None:
+    take_turns(times, 1)
+
+
+def take_turns(times: u64, mine: u64) -> None:
+    global turn
+    for _ in range(times):
+        with mutex:
+            while turn % 2 != mine:
+                changed.wait(mutex)
+            turn += 1
+            changed.signal()
+
+
+def pipe_round_trips(times: u64) -> None:
+    ends[0], ends[1] = pipe()
+    ends[2], ends[3] = pipe()
+    in_two_threads(send_and_receive, times, receive_and_send)
+    for fd in ends:
+        close(fd)
+
+
+def send_and_receive(times: u64) -> None:
+    byte = array(1, u8)
+    for _ in range(times):
+        write_all(ends[1], byte)
+        read(ends[2], byte)
+
+
+def receive_and_send(times: u64) -> None:
+    byte = array(1, u8)
+    for _ in range(times):
+        read(ends[0], byte)
+        write_all(ends[3], byte)

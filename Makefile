@@ -23,6 +23,7 @@ MACHINE = --arch $(ARCH) --smp $(SMP) --mem $(MEM) --checked $(CHECKED) --accel 
 
 .PHONY: help qemu run debug build test check features clean emulator
 .SILENT:
+MAKEFLAGS += --no-print-directory
 
 help:
 	echo "make qemu      boot, with the console on this terminal (Ctrl-A x quits)"

@@ -19,6 +19,7 @@ from scripts.features import ledger
 
 ROOT = Path(__file__).parent.parent
 FOLDERS = ("arch", "compiler", "kern", "scripts", "tests", "user")
+MISTAKES = ROOT / "tests" / "compiler" / "golden"       # sources that are wrong on purpose
 USER_HALF = re.compile(r"user_.*|abi\.py")              # of an architecture's folder
 LONG_FILE = 600
 LONG_FUNCTION = 60
@@ -33,7 +34,7 @@ MACHINE_PATH = re.compile(r"(?<![\w.])/(home|root|work|farm)/[a-z.]")
 
 def sources(*suffixes: str, folders: tuple[str, ...] = FOLDERS) -> list[Path]:
     found = [p for folder in folders for p in sorted((ROOT / folder).rglob("*")) if p.suffix in suffixes and p.is_file()]
-    return [p for p in found if "__pycache__" not in p.parts]
+    return [p for p in found if "__pycache__" not in p.parts and not p.is_relative_to(MISTAKES)]
 
 
 def named(path: Path) -> str:

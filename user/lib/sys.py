@@ -4,17 +4,18 @@
 from typing import NoReturn
 
 from lang import Span, i32
-from rt.args import args
 from rt.exit import exit as exit_process
 
+argv: Span[str] = Span[str](0, 0)          # all arguments; the first is the program's name
 stdin: i32 = 0
 stdout: i32 = 1
 stderr: i32 = 2
 
 
-def argv() -> Span[str]:
-    """All arguments; the first is the program's name."""
-    return args()
+def set_arguments(arguments: Span[str]) -> None:
+    """Called once, before `main`."""
+    global argv
+    argv = arguments
 
 
 def exit(status: i32) -> NoReturn:

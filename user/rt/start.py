@@ -7,10 +7,12 @@ fit for vcore context, and `main` runs as thread 0. `main` is the program's own 
 
 from typing import Callable
 
+import sys
+
 from lang import Error, Raises, export, extern, i32, u64
 from parlib.init import init_parlib
 from parlib.tls import init_thread0_tls
-from rt.args import take_arguments
+from rt.args import args, take_arguments
 from rt.exit import exit, exit_now
 from rt.io import STDERR, flush_stdout, print_to
 
@@ -39,6 +41,7 @@ def rt_start(stack: u64) -> None:
     """`stack`: address of argc. Does not return."""
     init_thread0_tls()
     take_arguments(stack)
+    sys.set_arguments(args())
     try:
         init_parlib()
     except Error as error:

@@ -7,9 +7,10 @@ Strings are views into that stack and live as long as the process.
 from lang import Ptr, Span, array, span_of, u8, u64
 from kern.abi.proc import AuxType
 
-MAX_ARGS = 256
+MAX_ARGUMENTS = 4096                        # of a program; rt.process passes on no more
+MAX_ARGS = 256                              # variables of the environment
 
-argument_table = array(MAX_ARGS, str)
+argument_table = array(MAX_ARGUMENTS, str)
 argument_count: u64 = 0
 environment_table = array(MAX_ARGS, str)
 environment_count: u64 = 0
@@ -30,7 +31,7 @@ def take_arguments(stack: u64) -> None:
     global argument_count, environment_count, aux_vector
     words = Ptr[u64](stack)
     argc = words[0]
-    argument_count = min(argc, u64(MAX_ARGS))
+    argument_count = min(argc, u64(MAX_ARGUMENTS))
     for i in range(argument_count):
         argument_table[i] = string_at(words[1 + i])
     place = argc + 2

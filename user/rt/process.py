@@ -1,10 +1,10 @@
 # SPDX-License-Identifier: LGPL-2.1-or-later
 """Child processes: starting a program with arguments, environment and descriptors, waiting for it, killing it."""
 
-from lang import Span, addr_of, array, at, copy_bytes, free, i32, new, u8, u32, u64
+from lang import Errno, Error, Span, addr_of, array, at, copy_bytes, free, i32, new, u8, u32, u64
 from kern.abi.file import FdPair, SpawnArgs, SpawnFlag, WaitFlag, WaitStatus
 from kern.abi.proc import PROCINFO_ADDR, ProcInfo
-from rt.args import environment
+from rt.args import MAX_ARGS, MAX_ARGUMENTS, environment
 from syscalls import sys_proc_create, sys_proc_destroy, sys_proc_run, sys_waitpid
 
 KILLED: i32 = -9
@@ -35,7 +35,12 @@ def pack(into: Span[u8], start: u64, strings: Span[str]) -> u64:
 
 
 def create(path: str, argv: Span[str], env: Span[str], fds: Span[FdPair], flags: SpawnFlag) -> i32:
-    """A child that has not started yet; `run` starts it. `fds` maps our descriptors (first) to the child's (second)."""
+    """A child that has not started yet; `run` starts it. `fds` maps our descriptors (first) to the child's (second).
+
+    Raises E2BIG for more arguments or variables than a program takes.
+    """
+    if len(argv) > MAX_ARGUMENTS or len(env) > MAX_ARGS:
+        raise Error(Errno.E2BIG, f"{len(argv)} arguments and {len(env)} variables are too many")
     length = packed_length(argv) + packed_length(env)
     strings = new(array(length + 1, u8))
     try:

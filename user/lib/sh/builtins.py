@@ -221,8 +221,7 @@ def print_variables(sh: Shell, streams: Streams) -> i32:
 def wait_for_jobs(sh: Shell, argv: Span[str], streams: Streams) -> i32:
     """`wait`, `wait PID`, `wait %JOB`."""
     if len(argv) == 1:
-        sh.jobs.wait_all()
-        return 0
+        return sh.jobs.wait_all(sh.interactive)
     status: i32 = 0
     for word in argv[1:]:
         by_number = word.startswith("%")
@@ -233,7 +232,7 @@ def wait_for_jobs(sh: Shell, argv: Span[str], streams: Streams) -> i32:
         if job is None:
             print(f"{sh.name}: wait: {word}: no such job", file=streams.error)
             return STATUS_ERROR
-        status = sh.jobs.wait(job)
+        status = sh.jobs.wait(job, sh.interactive)
     return status
 
 

@@ -3,10 +3,14 @@
 
 from lang import Array, Error, Span, array, i32, struct, u32, u64
 from lib.strings import discard, duplicate
+from lib import console
 from lib.process import try_wait_for
 from rt.process import wait
+from rt.time import sleep_usec
 
 MAX_JOBS: u32 = 32
+INTERRUPTED: i32 = 130
+PATIENCE_USEC: u64 = 10_000
 MAX_PROCESSES: u64 = 32                     # of one pipeline
 
 
@@ -64,8 +68,14 @@ class Jobs:
         if k + 1 == job.count:
             job.status = status
 
-    def wait(self, job: Job) -> i32:
-        """Wait until all of a job has ended, and forget it; its status."""
+    def wait(self, job: Job, at_console: bool) -> i32:
+        """Wait until all of a job has ended, and forget it; its status. At a console Ctrl-C ends the waiting, not the job."""
+        if at_console:
+            while job.running():
+                if console.take_interrupt():
+                    return INTERRUPTED
+                sleep_usec(PATIENCE_USEC)
+                self.poll()
         for k in range(job.count):
             if job.pids[k] != 0:
                 try:
@@ -77,10 +87,12 @@ class Jobs:
         self.forget(job)
         return result
 
-    def wait_all(self) -> None:
+    def wait_all(self, at_console: bool) -> i32:
+        """Wait for all jobs; 0, or INTERRUPTED."""
         for i in range(MAX_JOBS):
-            if self.items[i].number != 0:
-                self.wait(self.items[i])
+            if self.items[i].number != 0 and self.wait(self.items[i], at_console) == INTERRUPTED:
+                return INTERRUPTED
+        return 0
 
     def find(self, number: u32) -> Job | None:
         if number == 0 or number > MAX_JOBS or self.items[number - 1].number == 0:

@@ -226,6 +226,7 @@ def on_tick(alarm: Alarm) -> None:
     if owner.is_mcp:
         if preempt_core(owner, 0, 0):
             alloc.put_idle(owner, 0)
+            move_to_tail(owner)
     else:
         saved = cpu.irqs_save()
         deschedule_scp(owner)
@@ -233,3 +234,11 @@ def on_tick(alarm: Alarm) -> None:
         if owner.is_in(ProcState.RUNNABLE_S):
             make_runnable(owner)
     proc_put(owner)
+
+
+def move_to_tail(p: Proc) -> None:
+    """Behind the other MCPs, whose turn it is."""
+    with alloc.lock:
+        if p.mcp_link.linked:
+            mcps.remove(p)
+            mcps.push_back(p)

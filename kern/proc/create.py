@@ -190,7 +190,7 @@ def fill_info(p: Proc) -> None:
 
 def check_strings(strings: Span[u8], argc: u64, envc: u64) -> None:
     if argc > MAX_STRINGS or envc > MAX_STRINGS:
-        raise Error(Errno.E2BIG, f"{argc} arguments and {envc} variables")
+        raise Error(Errno.E2BIG, f"{argc} arguments and {envc} variables are too many")
     count: u64 = 0
     for byte in strings:
         if byte == 0:

@@ -302,7 +302,7 @@ class Serial(Protocol):
 
     @abstractmethod
     def put_early(self, data: str) -> None:
-        """Write and wait: from the first instruction on, and in a panic. No locks."""
+        """Write and wait: from the first instruction on, in a panic, in an NMI handler. Never waits for a lock."""
 
     @abstractmethod
     def put_debug(self, data: str) -> None:

@@ -8,7 +8,7 @@ from functools import partial
 from typing import Any
 
 from compiler.diagnostics import CompileError, Span
-from compiler.effects import raises
+from compiler.effects import contexts, raises
 from compiler.syntax.loader import World
 from compiler.types import hir, model
 from compiler.types.decls import FnInst, FuncDecl, ImportedName, ModuleDecl
@@ -25,6 +25,7 @@ def analyse(world: World) -> Program:
     program.load_roots()
     _elaborate(program)
     raises.infer(program)
+    contexts.check(program)
     return program
 
 

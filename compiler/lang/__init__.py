@@ -132,6 +132,9 @@ from lang.marks import (  # noqa: E402, F401
     thread_pointer,
     unlikely,
     vcore_context,
+    blocks,
+    allocates,
+    atomic_section,
 )
 from lang.source import install, take_over  # noqa: E402
 

@@ -33,6 +33,12 @@ def formatted(self: Any, spec: str) -> str:
     return format(shown(self), spec)
 
 
+def inverted(self: Any) -> Any:
+    """`~flags`: the other known flags."""
+    cls = type(self)
+    return cls(int(cls._flag_mask_) & ~int(self._value_))
+
+
 def _uses_lang(module: str) -> bool:
     space = vars(sys.modules.get(module)) if module in sys.modules else {}
     return any(getattr(v, "__module__", None) == "lang" or str(getattr(v, "__module__", "")).startswith("lang.") for v in list(space.values()))
@@ -56,6 +62,8 @@ def new_enum(metacls: Any, cls: str, bases: Any, classdict: Any, **kwds: Any) ->
     if bases and (_uses_lang(made.__module__) or any(issubclass(b, Int) for b in bases)):
         made.__str__ = shown                # type: ignore[assignment, method-assign]
         made.__format__ = formatted         # type: ignore[assignment, method-assign]
+        if issubclass(made, enum.Flag):
+            made.__invert__ = inverted      # type: ignore[assignment, method-assign]
     return made
 
 

@@ -183,8 +183,6 @@ def negative(self: Int) -> Any:
 
 
 def inverted(self: Int) -> Any:
-    if isinstance(self, enum.Flag):
-        return enum.IntFlag.__invert__(self)
     return self.base.truncated(~int(self))
 
 

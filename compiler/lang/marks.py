@@ -17,6 +17,7 @@ def _mark(item: Any = None, *args: Any, **kwargs: Any) -> Any:
 
 
 export = extern = hook = syscall = noinline = inline = cold = vcore_context = interrupt_context = must_use = _mark
+blocks = allocates = atomic_section = _mark
 
 
 def likely(condition: Any) -> Any:

@@ -142,6 +142,8 @@ class Text(Sink):
         return self.data.decode(errors="surrogateescape")
 
     def put(self, data: Any) -> None:
+        if self.truncated:                  # nothing goes behind a gap
+            return
         kept, dropped = clip(text_of(data), self.room - len(self.data))
         self.truncated = self.truncated or dropped
         self.data += kept.encode(errors="surrogateescape")
@@ -155,6 +157,7 @@ class Text(Sink):
 
     def pop(self, count: Any) -> None:
         self.data = self.data[: max(0, len(self.data) - int(count))]
+        self.truncated = self.truncated and int(count) == 0
 
     def __str__(self) -> str:
         return self.as_text()

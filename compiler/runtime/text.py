@@ -2,7 +2,7 @@
 """`Text`: text built in storage of a fixed size, and `Format`: an f-string on its way to a sink.
 
 `text(80)` makes a `Text` with 80 bytes of room right behind it (so it survives being copied whole); the compiler fills in `room`. A text that
-is full drops what does not fit and says so in `truncated`; it never ends in half a character. No locks: the owner's.
+is full drops what does not fit, and all that follows until it is cleared or shortened, and says so in `truncated`; it never ends in half a character. No locks: the owner's.
 """
 
 from collections.abc import Callable
@@ -43,6 +43,8 @@ class Text(Sink):
         return self.used
 
     def put(self, data: str) -> None:
+        if self.truncated:                  # nothing goes behind a gap
+            return
         n = len(data)
         left = self.room - self.used
         if n > left:
@@ -67,3 +69,4 @@ class Text(Sink):
     def pop(self, count: u64) -> None:
         """Drop the last `count` bytes."""
         self.used -= min(count, self.used)
+        self.truncated = self.truncated and count == 0

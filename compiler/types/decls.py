@@ -109,6 +109,15 @@ class ClassDecl:
 
 
 @dataclass(eq=False)
+class CallSite:
+    """One call in a function, for what is found over the call graph. `atomic`: within a spinlock's `with`, which it cannot release."""
+
+    callee: Any  # FnInst or VirtualGroup
+    node: ast.AST | None
+    atomic: bool = False
+
+
+@dataclass(eq=False)
 class FnInst:
     """One function to compile: a declaration with its class instance and type variables fixed."""
 
@@ -126,7 +135,7 @@ class FnInst:
     raises: bool = False
     may_raise_from: list[Any] = field(default_factory=list)  # callees whose error leaves this function
     raise_node: Any = None  # where it raises itself (for messages)
-    calls: list[Any] = field(default_factory=list)
+    calls: list[CallSite] = field(default_factory=list)
     external: str = ""  # symbol of an @extern
     exported: str = ""  # symbol of an @export
     generic: bool = False
@@ -156,6 +165,9 @@ MARKS = {
     "final",
     "override",
     "must_use",
+    "blocks",
+    "allocates",
+    "atomic_section",
     "classmethod",
     "contextmanager",
 }

@@ -19,7 +19,7 @@ Locks: `all_lock` (list and pool of threads) is a leaf. park() is entered with e
 from enum import IntFlag
 from typing import Callable, Literal, NoReturn
 
-from lang import Error, ErrorSlot, Ref, Uaddr, addr_of, at, free, hook, new, panic, struct, u32, u64
+from lang import Error, ErrorSlot, Ref, Uaddr, addr_of, at, blocks, free, hook, new, panic, struct, u32, u64
 from arch import context, cpu, mmu
 from arch.context import KthreadContext
 from kern.core import idle
@@ -123,6 +123,7 @@ def prepare_to_block() -> Kthread:
     return kthread
 
 
+@blocks
 def park(kthread: Kthread, releasing: IrqsOffLock) -> None:
     """Leave this stack until someone calls `wake(kthread)`. Comes back with `releasing` held again, interrupts off.
 

@@ -9,7 +9,7 @@ Who spins serves TLB shootdowns (see kern/mm/shootdown.py), since it may do so w
 Checked builds record the holder, and panic on recursion and on a release by another core.
 """
 
-from lang import ACQUIRE, CHECKED, RELAXED, RELEASE, Atomic, addr_of, cast, panic, struct, u32, u64
+from lang import ACQUIRE, CHECKED, RELAXED, RELEASE, Atomic, addr_of, atomic_section, cast, panic, struct, u32, u64
 from arch import cpu
 from kern.core.percore import core
 from kern.mm.shootdown import relax
@@ -66,6 +66,7 @@ class SpinLock:
         if self.word.load(order=RELAXED) != 0 and self.holder == core.mine.core_id + 1:
             panic(f"spinlock {addr_of(self):#x} taken twice by core {core.mine.core_id}")
 
+    @atomic_section
     def __enter__(self) -> "SpinLock":
         self.lock()
         return self
@@ -90,6 +91,7 @@ class IrqsOffLock(SpinLock):
         self.lock()
         self.saved = saved                  # inside the lock: only its holder writes this
 
+    @atomic_section
     def __enter__(self) -> "IrqsOffLock":
         self.retake()
         return self

@@ -254,7 +254,7 @@ class AccessMixin:
                 if index.value >= ty.length:
                     raise self.error(node.slice, f"index {index.value} is past the end: the length is {ty.length}")
             elif self.checked:
-                if any(isinstance(part, ast.Call) for part in ast.walk(node.value)):        # what is indexed comes first
+                if any(isinstance(part, ast.Call) for part in ast.walk(node.value)):  # what is indexed comes first
                     set_base, base = self.temp(base)
                     prepare.append(set_base)
                 setter, index = self.temp(index)

@@ -19,7 +19,7 @@ class AssignmentMixin:
     def stmt_Assign(self: Any, node: ast.Assign) -> None:
         if len(node.targets) > 1:
             value = self.expr(node.value)
-            if value.ty is not model.UNTYPED:       # a literal takes each target's own type
+            if value.ty is not model.UNTYPED:  # a literal takes each target's own type
                 setter, value = self.temp(value)
                 self.out.append(setter)
             for target in node.targets:
@@ -96,7 +96,7 @@ class AssignmentMixin:
         try:
             return model.value_of(self.place(target)[2])
         except CompileError:
-            return None                 # reported when it is assigned
+            return None  # reported when it is assigned
 
     def assign_to(self: Any, target: ast.expr, value: Expr, node: Any) -> None:
         """Assign a ready value."""
@@ -130,7 +130,7 @@ class AssignmentMixin:
             raise self.error(node, "an atomic is changed by its methods", f"`{ast.unparse(target)}.store(…)`")
         value = self.value(value_node, model.value_of(storage), f"`{ast.unparse(target)}`")
         self.refuse_stack_store(value, value_node)
-        setter, value = self.temp(value)        # the right side first, then the target's own parts
+        setter, value = self.temp(value)  # the right side first, then the target's own parts
         self.out += [setter, *prepare]
         self._store(addr, storage, volatile, value, node)
         from compiler.types.elaborate.flow import path_of

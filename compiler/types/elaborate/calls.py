@@ -8,7 +8,7 @@ from typing import Any
 
 from compiler.diagnostics import did_you_mean
 from compiler.types import hir, model
-from compiler.types.decls import ClassDecl, FnInst, FuncDecl, GlobalDecl, ModuleDecl, NewTypeDecl, Vocabulary
+from compiler.types.decls import CallSite, ClassDecl, FnInst, FuncDecl, GlobalDecl, ModuleDecl, NewTypeDecl, Vocabulary
 from compiler.types.elaborate.convert import same
 from compiler.types.hir import Expr
 from compiler.types.model import ClassType, FuncType, Type
@@ -193,7 +193,7 @@ class CallMixin:
         found = self.arguments_of(inst, decl, pairs, node, skip)
         names = [p.arg for p, _ in pairs]
         order = [*range(len(args)), *(names.index(k.arg) for k in keywords)]
-        if order != sorted(order):          # evaluated as written, not as declared
+        if order != sorted(order):  # evaluated as written, not as declared
             setters = []
             for i in order:
                 setter, found[i] = self.temp(found[i])
@@ -231,14 +231,15 @@ class CallMixin:
         return other
 
     def call_instance(self: Any, inst: FnInst, args: list[Expr], node: Any) -> Expr:
-        self.note_call(inst, node)
+        self.note_call(inst, node, args)
         self.forget_memory()
         call = hir.Call(inst.result, inst, args)
         call.line = getattr(node, "lineno", 0)
         return call
 
-    def note_call(self: Any, callee: Any, node: Any) -> None:
-        self.fn.calls.append((callee, getattr(node, "lineno", 0)))
+    def note_call(self: Any, callee: Any, node: Any, args: list[Expr]) -> None:
+        releases = any(isinstance(a, hir.VarGet) and a.var is guard for guard in self.guards for a in args)
+        self.fn.calls.append(CallSite(callee, node if hasattr(node, "lineno") else None, bool(self.guards) and not releases))
         if not self.catching:
             self.fn.may_raise_from.append(callee)
 
@@ -307,7 +308,7 @@ class CallMixin:
         group = self.program.virtual_group(cls, name, node)
         inst = group.signature
         ready = self.arguments(inst, inst.decl, args, keywords, node, 1)
-        self.note_call(group, node)
+        self.note_call(group, node, ready)
         self.forget_memory()
         call = hir.CallVirtual(inst.result, base, group, ready)
         call.line = getattr(node, "lineno", 0)

@@ -63,6 +63,7 @@ class Elaborator(
         self.globals_declared: set[str] = set()
         self.assigned_later: set[str] = set()  # every name that the function assigns: its locals
         self.out: list[Any] = []
+        self.guards: list[Any] = []  # of the spinlocks held here by `with`: their `as` variable, or None
         self.on_stack: set[Var] = set()  # locals bound to objects of this function's stack
         self.loops: list[Any] = []
         self.catching = 0  # enclosing try bodies whose handler catches everything

@@ -279,10 +279,24 @@ class OperatorMixin:
         if op in names:
             return Bin(left.ty, names[op], left, right)
         if op == "floordiv":
-            return hir.Intrinsic(left.ty, "floor", [Bin(left.ty, "fdiv", left, right)])
+            return self._float_floor(left, right)
         if op == "floormod":
             return Bin(left.ty, "fmod", left, right)
         raise self.error(node, f"`{SHOWN[op]}` is not for floats")
+
+    def _float_floor(self: Any, left: Expr, right: Expr) -> Expr:
+        """`//` of floats, as Python has it: what is left after the remainder divides, up to rounding, without one."""
+        ty = left.ty
+        set_left, left = self.temp(left)
+        set_right, right = self.temp(right)
+        exact = Bin(ty, "fdiv", Bin(ty, "fsub", left, Bin(ty, "fmod", left, right)), right)
+        set_exact, exact = self.temp(exact)
+        set_floor, floor = self.temp(hir.Intrinsic(ty, "floor", [exact]))
+        above = hir.Cmp(BOOL, "ogt", Bin(ty, "fsub", exact, floor), Const(ty, 0.5))
+        nearest = hir.Cond(ty, above, Bin(ty, "fadd", floor, Const(ty, 1.0)), floor)
+        zero = Bin(ty, "fmul", Const(ty, 0.0), Bin(ty, "fdiv", left, right))  # with the quotient's sign
+        result = hir.Cond(ty, hir.Cmp(BOOL, "une", exact, Const(ty, 0.0)), nearest, zero)
+        return hir.Seq(ty, [set_left, set_right, set_exact, set_floor], result)
 
     # -- unary --------------------------------------------------------------------------------------------------
     def expr_UnaryOp(self: Any, node: ast.UnaryOp, want: Type | None) -> Expr:

@@ -12,7 +12,7 @@ import re
 from typing import Any
 
 from compiler.types import hir, model
-from compiler.types.decls import FnInst
+from compiler.types.decls import CallSite, FnInst
 from compiler.types.elaborate.construct import MemoryTarget
 from compiler.types.elaborate.convert import same
 from compiler.types.hir import Cmp, Cond, Const, Conv, Expr, Seq
@@ -189,7 +189,7 @@ class StringMixin:
             hir.Store(hir.Offset(U64, holder, fmt.fields["ctx"].offset), Conv(U64, "ptrtoint", record), U64, False),
         ]
         fn.must_not_raise.append((self.fn, node))
-        self.fn.calls.append((fn, getattr(node, "lineno", 0)))
+        self.fn.calls.append(CallSite(fn, None))
         return Seq(fmt, body, holder)
 
     def printable(self: Any, value: Expr, node: ast.AST) -> Expr:

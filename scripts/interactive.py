@@ -14,7 +14,7 @@ import sys
 import tempfile
 from pathlib import Path
 
-from scripts.qemu import BUILD, Ending, Settings, command, ending, image_folder
+from scripts.qemu import BUILD, ROOT, Ending, Settings, command, ending, image_folder
 
 GDB_PORT = 1234
 
@@ -61,7 +61,7 @@ def debug(settings: Settings, programs: list[str]) -> int:
 
 
 def gdb_words(settings: Settings, stub: Path, programs: list[str]) -> list[str]:
-    words = ["gdb", "-q", str(settings.kernel)]
+    words = ["gdb", "-q", str(settings.kernel), "-ex", "set confirm off", "-ex", f"directory {ROOT}"]
     for name in programs:
         words += ["-ex", f"add-symbol-file {program_file(settings, name)}"]
     return words + ["-ex", f"target remote {stub}"]

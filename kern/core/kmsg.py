@@ -78,6 +78,7 @@ def handle_ipi() -> None:
 
     Routine messages need nothing here: on the way out the core passes its idle loop or its return to user space.
     """
+    core.mine.ipis += 1
     serve_flush()
     run_immediate()
 

@@ -173,7 +173,7 @@ def arm_tick() -> None:
 
 
 def someone_waits() -> bool:
-    return not runnable.is_empty() or (alloc.is_single_core() and alloc.idle_count() == 0 and has_needy_mcp())
+    return not runnable.is_empty() or (alloc.is_single_core() and has_needy_mcp())
 
 
 def has_needy_mcp() -> bool:

@@ -9,16 +9,17 @@ Takes no locks but its own, and breaks the log's: whoever held that is halted.
 
 from typing import NoReturn
 
-from lang import Atomic, Format, hook, text, u32, u64
-from arch import cpu, power, smp
+from lang import Atomic, Format, frame_address, hook, pause, text, u32, u64
+from arch import cpu, power, smp, timer
 from kern.boot.cmdline import option
 from kern.core.percore import core
 from kern.debug import log
 from kern.debug.backtrace import print_frames, print_kernel
+from kern.sync.kthread import Kthread, KthreadFlag, all_kthreads, all_lock
 from kern.time.clock import spin_ns
-from lang import frame_address, pause
 
 NOBODY: u32 = 0xffff_ffff
+MOST_BLOCKED: u32 = 12                      # blocked threads that are shown
 ANSWER_NS: u64 = 200_000_000                # how long the others have for their backtraces, each
 
 panicking = Atomic[u32](NOBODY)             # the core that panics
@@ -57,12 +58,14 @@ def stop_machine(message: str, pc: u64, frame: u64) -> NoReturn:
             end_machine()
         cpu.halt_forever()
     log.lock.force_unlock()
-    log.raw(f"\nkernel panic on core {me}: {message}")
+    now = timer.now_ns()
+    log.raw(f"\nkernel panic on core {me}: {message} (at {now // 1_000_000_000}.{now // 1000 % 1_000_000:06} s)")
     if pc != 0:
         print_kernel(pc, frame)
     else:
         print_frames(frame)
     ask_others(me)
+    print_blocked()
     end_machine()
 
 
@@ -90,6 +93,8 @@ def handle_nmi(pc: u64, frame: u64) -> None:
         log.raw(f"NMI on core {me}:")
         describe_core()
         print_kernel(pc, frame)
+        if me == 0:
+            print_blocked()
         telling.store(NOBODY)
         return
     if panicking.load() == me:
@@ -111,6 +116,29 @@ def describe_core() -> None:
         log.raw(f"  owned by process {owner.pid} as vcore {mine.owning_vcoreid}")
     if current is not None:
         log.raw(f"  in the address space of process {current.pid}")
+
+
+def print_blocked() -> None:
+    """Where the threads sleep that are blocked, the first few of them. Skipped if somebody changes the list just now."""
+    if not all_lock.try_lock():
+        return
+    shown: u32 = 0
+    kthread = all_kthreads.first()
+    while kthread is not None and shown < MOST_BLOCKED:
+        if KthreadFlag.BLOCKED in kthread.flags:
+            describe_blocked(kthread)
+            shown += 1
+        kthread = all_kthreads.after(kthread)
+    all_lock.unlock()
+
+
+def describe_blocked(kthread: Kthread) -> None:
+    p = kthread.proc
+    if p is None:
+        log.raw(f"blocked: {kthread.name}")
+    else:
+        log.raw(f"blocked: {kthread.name} of process {p.pid}, system call at {u64(kthread.sysc):#x}")
+    print_frames(kthread.context.frame_pointer)
 
 
 def end_machine() -> NoReturn:

@@ -1,16 +1,26 @@
 # SPDX-License-Identifier: GPL-2.0-or-later
-"""/dev/sysctl: one word written to it is an order to the machine: `reboot`, `halt` (power off), or, to see what
-they look like, `panic` and `overflow` (of the kernel's stack)."""
+"""/dev/sysctl: one word written to it is an order to the machine.
+
+`reboot` and `halt` (power off); and, to see what they look like, faults of the kernel: `panic`, `overflow` (of its stack),
+`block` (in an interrupt handler), `relock` (a spinlock that it holds).
+"""
 
 from lang import Error, array, panic, u8, u64
 from arch import power
 from kern.abi.errno import Errno
 from kern.abi.file import OpenMode
+from kern.core.kmsg import Kind, send_kmsg
+from kern.core.percore import core
 from kern.debug import log
 from kern.dev.chardev import CharDev, char_devices
 from kern.ns.transfer import Transfer
+from kern.sync.semaphore import Semaphore
+from kern.sync.spinlock import SpinLock
 
 LONGEST_ORDER: u64 = 32
+
+never = Semaphore()
+unused_lock = SpinLock()
 
 
 @char_devices
@@ -34,7 +44,12 @@ class Sysctl(CharDev):
                 panic("ordered through /dev/sysctl")
             case "overflow":
                 overflow_stack(count)
-        raise Error(Errno.EINVAL, f"no order is called {order}; there are reboot, halt, panic and overflow")
+            case "block":
+                send_kmsg(core.mine.core_id, block_here, 0, 0, 0, Kind.IMMEDIATE)
+            case "relock":
+                with unused_lock, unused_lock:
+                    return count
+        raise Error(Errno.EINVAL, f"no order is called {order}; there are reboot, halt, panic, overflow, block and relock")
 
 
 def overflow_stack(depth: u64) -> u64:
@@ -42,3 +57,11 @@ def overflow_stack(depth: u64) -> u64:
     room = array(256, u64)
     room[depth % 256] = depth
     return overflow_stack(depth + 1) + room[(depth + 1) % 256]
+
+
+def block_here(a0: u64, a1: u64, a2: u64) -> None:
+    """Immediate message: what no handler may do."""
+    try:
+        never.down()
+    except Error as e:
+        log.error(f"{e.message}")

@@ -1,8 +1,10 @@
 # SPDX-License-Identifier: GPL-2.0-or-later
 """The kernel's memory in the running machine: heap, slab caches, contiguous pages, and copies from bad user addresses."""
 
-from lang import Atomic, Error, Span, Uaddr, array, at, free, new, struct, u8, u64
+from lang import Atomic, Error, Paddr, Span, Uaddr, array, at, free, new, struct, u8, u64
+from arch import mmu
 from kern.abi.errno import Errno
+from kern.arch_api import PageFlag
 from kern.core.smp import call_on_all
 from kern.ktest.runner import KernelTest, check, equal, kernel_tests
 from kern.mm.heap import allocate, release
@@ -11,6 +13,9 @@ from kern.mm.slab import SlabCache
 from kern.mm.umem import read_bytes
 
 BLOCKS: u64 = 64
+FIRST_MAPPED: u64 = 0x1000                  # from here to there, over all levels of the tables
+LAST_MAPPED: u64 = 0x3f_0000_0000
+MAPPED_STEP: u64 = 0x1_2345_6000
 MAGIC: u64 = 0x1234_5678_9abc_def0
 
 failures = Atomic[u64](0)
@@ -146,3 +151,36 @@ def errno_of_read(address: u64) -> u64:
     except Error as e:
         return u64(e.errno)
     return 0
+
+
+@kernel_tests
+class PageTables(KernelTest):
+    """Pages go into an address space, change their rights, and come out; no page table is lost."""
+    name: str = "mmu.pages"
+
+    def run(self) -> None:
+        before = free_bytes()
+        space = mmu.AddressSpace()
+        mmu.new_space(space)
+        page = alloc_pages(0)
+        try:
+            for address in range(FIRST_MAPPED, LAST_MAPPED, MAPPED_STEP):
+                walk_one(space, Uaddr(address), page)
+        finally:
+            free_pages(page, 0)
+            mmu.destroy_space(space)
+        equal(free_bytes(), before, "bytes free")
+
+
+def walk_one(space: mmu.AddressSpace, address: Uaddr, page: Paddr) -> None:
+    check(mmu.lookup(space, address) is None, "something is mapped in an empty space")
+    mmu.map_page(space, address, page, PageFlag.READ | PageFlag.WRITE | PageFlag.USER)
+    found = mmu.lookup(space, address)
+    check(found is not None and found == page, "another page than was mapped")
+    check(PageFlag.WRITE in mmu.lookup_flags(space, address), "the page is not writable")
+    check(mmu.protect_page(space, address, PageFlag.READ | PageFlag.USER), "the page cannot be protected")
+    check(PageFlag.WRITE not in mmu.lookup_flags(space, address), "the page is still writable")
+    out = mmu.unmap_page(space, address)
+    check(out is not None and out == page, "another page came out")
+    check(mmu.unmap_page(space, address) is None, "the page came out twice")
+    check(not mmu.protect_page(space, address, PageFlag.READ), "nothing was protected")

@@ -168,3 +168,64 @@ class Barriers(KernelTest):
         too_early.store(0)
         call_on_all(meet, 0)
         equal(too_early.load(), 0, "cores that left early")
+
+
+def note_context(unused0: u64, unused1: u64, unused2: u64) -> None:
+    ran_on[core.mine.core_id] += 1
+    if core.mine.irq_depth != 0:
+        disorder.add(1)
+    arrived.add(1)
+
+
+def send_from_handler(unused: u64) -> None:
+    """In interrupt context: hand the rest of the work to a routine message of this core."""
+    if core.mine.irq_depth == 0:
+        disorder.add(1)
+    send_kmsg(core.mine.core_id, note_context, 0, 0, 0, Kind.ROUTINE)
+
+
+@kernel_tests
+class RoutineFromHandler(KernelTest):
+    """What a handler hands on as a routine message runs outside of interrupt context."""
+    name: str = "kmsg.from_handler"
+
+    def run(self) -> None:
+        arrived.store(0)
+        disorder.store(0)
+        call_on_all(send_from_handler, 0)
+        wait_for(u64(smp.core_count()))
+        equal(disorder.load(), 0, "runs in the wrong context")
+
+
+@kernel_tests
+class NoSelfInterrupt(KernelTest):
+    """A routine message to oneself raises no interrupt."""
+    name: str = "kmsg.no_self_interrupt"
+
+    def run(self) -> None:
+        arrived.store(0)
+        saved = cpu.irqs_save()             # nobody else's interrupts count meanwhile
+        before = core.mine.ipis
+        for _ in range(100):
+            send_kmsg(core.mine.core_id, note_context, 0, 0, 0, Kind.ROUTINE)
+        cpu.irqs_restore(saved)
+        taken = core.mine.ipis - before
+        wait_for(100)
+        equal(taken, 0, "interrupts")
+
+
+@kernel_tests
+class Idle(KernelTest):
+    """A core without work halts, and a message gets it going."""
+    name: str = "core.idle"
+
+    def run(self) -> None:
+        target = last_core()
+        start = now_ns()
+        idle_before = core[target].idle_ns
+        sleep_ns(30 * NS_PER_MS)
+        arrived.store(0)
+        send_kmsg(target, note_context, 0, 0, 0, Kind.ROUTINE)
+        wait_for(1)
+        halted = core[target].idle_ns - idle_before
+        check(halted > 10 * NS_PER_MS, f"the core was halted for {halted} ns of {now_ns() - start}")

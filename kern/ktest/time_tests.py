@@ -134,3 +134,15 @@ class AlarmBlocks(KernelTest):
         check(not unset_alarm(slow), "the slow one was still set")
         equal(fired.load(), 2, "handlers that ended before unset did")
         unset_alarm(quick)
+
+
+@kernel_tests
+class Spin(KernelTest):
+    """A busy wait takes at least as long as asked."""
+    name: str = "clock.spin"
+
+    def run(self) -> None:
+        for _ in range(20):
+            start = now_ns()
+            spin_ns(100_000)
+            check(now_ns() - start >= 100_000, "it was too short")

@@ -109,6 +109,22 @@ def test_an_overflow_of_the_kernel_stack_is_caught_and_named(fresh: Fresh) -> No
     assert "overflow_stack  kern/dev/sysctl.py" in guest.panic_text()
 
 
+@pytest.mark.feature("core-16", "debug-04")
+def test_blocking_in_a_handler_is_caught(fresh: Fresh) -> None:
+    guest = fresh(USUAL)
+    guest.send("echo block > /dev/sysctl\n")
+    assert guest.wait(30)[0] is Ending.PANIC
+    assert re.search(r"kernel panic on core \d: blocking with 0 spinlocks held, interrupt depth 1 \(at \d+\.\d{6} s\)", guest.panic_text())
+
+
+@pytest.mark.feature("sync-19", "debug-09")
+def test_taking_a_spinlock_twice_is_caught(fresh: Fresh) -> None:
+    guest = fresh(USUAL)
+    guest.send("echo relock > /dev/sysctl\n")
+    assert guest.wait(30)[0] is Ending.PANIC
+    assert re.search(r"spinlock 0x\w+ taken twice by core \d", guest.panic_text())
+
+
 @pytest.mark.feature("boot-01")
 @pytest.mark.skipif(NO_GRUB, reason="grub-mkrescue and xorriso are not installed")
 def test_same_image_boots_from_grub(pool: Pool, tmp_path: Path) -> None:

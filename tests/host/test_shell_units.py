@@ -267,7 +267,8 @@ def test_parser_bounds_what_it_takes(unit: Any, source: str) -> None:
 
 @settings(max_examples=400)
 @given(st.one_of(st.text("ab '\"\\$(){};|&<>!#\n=12", max_size=60), st.binary(max_size=60),
-                 st.lists(st.sampled_from(["if", "then", "else", "fi", "while", "do", "done", "for", "x", "in", ";", "\n", "|", "&&", "(", ")",
+                 st.lists(st.sampled_from(["if", "then", "else", "fi", "while", "do", "done", "for", "x", "in", ";", "\n", "|", "&&",
+                     "(", ")",
                                            "{", "}", "!", "a=1", "2>&1", "<", "&"]), max_size=30).map(" ".join)))
 def test_parser_answers_anything(unit: Any, source: str | bytes) -> None:
     unit.call("parse", source)
@@ -316,9 +317,11 @@ def typed(unit: Any, keys: str, width: int = 80) -> tuple[str, str, Terminal]:
 
 
 @pytest.mark.parametrize(("keys", "line"), [
-    ("abc", "abc"), ("abx\x7fc", "abc"), ("ac\x1b[Db", "abc"), ("bc\x01a", "abc"), ("bc\x1b[Ha\x1b[Fd", "abcd"), ("bc\x1b[1~a\x1b[4~d", "abcd"),
+    ("abc", "abc"), ("abx\x7fc", "abc"), ("ac\x1b[Db", "abc"), ("bc\x01a", "abc"), ("bc\x1b[Ha\x1b[Fd", "abcd"),
+    ("bc\x1b[1~a\x1b[4~d", "abcd"),
     ("abc\x01\x04", "bc"), ("abc\x1b[D\x1b[D\x1b[3~", "ac"), ("one two\x17three", "one three"), ("one two\x15x", "x"),
-    ("one two\x01\x06\x06\x06\x0b", "one"), ("a\x02b", "ba"), ("äö\x7f", "ä"), ("äö\x1b[Dx", "äxö"), ("a\x1b[1;5Cb", "ab"), ("a\x00\x1fb", "ab"),
+    ("one two\x01\x06\x06\x06\x0b", "one"), ("a\x02b", "ba"), ("äö\x7f", "ä"), ("äö\x1b[Dx", "äxö"), ("a\x1b[1;5Cb", "ab"),
+    ("a\x00\x1fb", "ab"),
 ])
 def test_editor_keys(unit: Any, keys: str, line: str) -> None:
     _, found, terminal = typed(unit, keys)
@@ -326,7 +329,8 @@ def test_editor_keys(unit: Any, keys: str, line: str) -> None:
     assert terminal.lines[0] == "$ " + line
 
 
-@pytest.mark.parametrize(("keys", "done"), [("abc\r", "LINE"), ("abc\n", "LINE"), ("\x04", "END"), ("abc\x03", "INTERRUPT"), ("ab\t", "COMPLETE")])
+@pytest.mark.parametrize(("keys", "done"), [("abc\r", "LINE"), ("abc\n", "LINE"), ("\x04", "END"), ("abc\x03", "INTERRUPT"), ("ab\t",
+                                            "COMPLETE")])
 def test_editor_actions(unit: Any, keys: str, done: str) -> None:
     assert typed(unit, keys)[0] == done
 
@@ -384,7 +388,8 @@ def test_clean_path(unit: Any, path: str, cleaned: str) -> None:
     assert unit.call("clean_path", path) == cleaned
 
 
-@pytest.mark.parametrize(("path", "base", "folder"), [("/a/b", "b", "/a"), ("a", "a", "."), ("/a", "a", "/"), ("/", "/", "/"), ("a/b/", "b", "a")])
+@pytest.mark.parametrize(("path", "base", "folder"), [("/a/b", "b", "/a"), ("a", "a", "."), ("/a", "a", "/"), ("/", "/", "/"), ("a/b/",
+                                                      "b", "a")])
 def test_base_and_folder(unit: Any, path: str, base: str, folder: str) -> None:
     assert unit.call("base", path) == base
     if path != "/":
@@ -397,7 +402,8 @@ def test_calendar_is_pythons(unit: Any, date: Any) -> None:
     assert unit.call("day", days * 86400 * 10**9 + 5) == (date.year, date.month, date.day, date.isoweekday() % 7)
 
 
-@pytest.mark.parametrize(("value", "ns"), [("2", 2 * 10**9), ("0.25", 250_000_000), (".5", 500_000_000), ("many", None), ("", None), (".", None),
+@pytest.mark.parametrize(("value", "ns"), [("2", 2 * 10**9), ("0.25", 250_000_000), (".5", 500_000_000), ("many", None), ("", None),
+                                           (".", None),
                                            ("1.2.3", None), ("-1", None), ("1e3", None), ("99999999999999999999", None)])
 def test_duration(unit: Any, value: str, ns: int | None) -> None:
     assert unit.call("duration", value) == ns

@@ -60,7 +60,9 @@ def redirect_one(sh: Shell, tree: Parser, item: u32, into: Redirected) -> None:
 
 
 def open_target(op: TokenKind, path: str) -> i32:
-    """Open what `<`, `>` or `>>` names."""
+    """Open what `<`, `>` or `>>` names; an error names it too."""
+    why = text(160)
+    errno = Errno.OK
     try:
         if op == TokenKind.INPUT:
             return open(path)
@@ -68,11 +70,11 @@ def open_target(op: TokenKind, path: str) -> i32:
             return open(path, OpenMode.WRITE | OpenMode.CREATE | OpenMode.APPEND)
         return open(path, OpenMode.WRITE | OpenMode.CREATE | OpenMode.TRUNC)
     except Error as e:
-        why = text(160)
+        errno = e.errno
         why.append(e.message)
-        if why.view.startswith("/"):
-            raise Error(e.errno, f"{why}")
-        raise Error(e.errno, f"{path}: {why}")
+    if why.view.startswith("/"):
+        raise Error(errno, f"{why}")
+    raise Error(errno, f"{path}: {why}")
 
 
 def copy_streams(into: Streams, source: Streams) -> None:

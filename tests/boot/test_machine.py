@@ -66,6 +66,15 @@ def test_nmi_is_answered_by_every_core_with_a_backtrace(fresh: Fresh) -> None:
     assert guest.run("echo alive").lines[-1] == "alive"     # before it may come the end of what the cores tell
 
 
+@pytest.mark.feature("sync-34")
+def test_nmi_tells_where_blocked_threads_sleep(fresh: Fresh) -> None:
+    guest = fresh(USUAL)
+    guest.output("sleep 1000 &")
+    guest.command("inject-nmi")
+    log = wait_for_log(guest, r"blocked: .*rendez\.py")
+    assert re.search(r"blocked: kthread of process \d+, system call at 0x\w+\n(.*\n)*.*kern/sync/rendez\.py:\d+", log), log
+
+
 def test_power_button_ends_in_a_clean_power_off(fresh: Fresh) -> None:
     guest = fresh(Settings(smp=2, append=TEST_OPTIONS, exit_port=False))
     guest.command("system_powerdown")

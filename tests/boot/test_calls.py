@@ -67,3 +67,14 @@ def test_the_owner_of_a_provisioned_core_takes_it_from_a_squatter(guest4: Guest)
     guest4.output(f"kill {squatter}; sleep 0.3")
     assert holders(guest4)[1:] == [("-", "-")] * 3, "death gives the cores back"
     guest4.output("wait")
+
+
+@pytest.mark.xdist_group("smp1")
+def test_a_machine_with_one_core_lends_it_in_turns(boot: Callable[[int], Guest]) -> None:
+    """docs/decisions/one-core.md: two busy many-core processes and a spinning one, and still others get through."""
+    guest1 = boot(1)
+    pids = [start(guest1, "primes 100000000", "primes"), start(guest1, "primes 100000000", "primes"), start(guest1, "spin", "spin")]
+    assert "3 threads finished, 9 loops, 1 vcores used" in guest1.output("threads 3 3", 60)
+    busy = re.findall(rf"^ *(?:{'|'.join(pids)}) .*? (\d+) +\d+ (?:primes|spin)$", guest1.output("ps"), re.MULTILINE)
+    assert len(busy) == 3 and all(int(ms) > 0 for ms in busy), busy
+    guest1.output(f"kill {' '.join(pids)}; wait", 60)

@@ -71,12 +71,9 @@ class UserContext:
         return self.fs_base
 
 
-FP_STATE_SIZE: u64 = 1088                   # xsave area: 512 legacy + 64 header + 256 AVX upper halves, rounded up
-
-
 @struct(align=64, size=1088)
 class FpState:
-    """Extended registers, in the format of XSAVE (or FXSAVE, its first 512 bytes, on processors without it)."""
+    """Extended registers as XSAVE lays them out: 512 bytes of FXSAVE, 64 of header, 256 of AVX upper halves; room to spare."""
     area: Array[u8] = array(1088)
 
 

@@ -228,7 +228,7 @@ def small_integer(place: u64) -> u16:
 
 
 def enter_acpi_mode() -> None:
-    """Take the power registers over from the firmware. May raise nothing; gives up after a while."""
+    """Take the power registers over from the firmware; gives up after a while."""
     if fadt.pm1a_control == 0 or cpu.in16(fadt.pm1a_control) & PM1_SCI_ENABLED != 0:
         return
     if fadt.smi_command == 0 or fadt.acpi_enable == 0:

@@ -98,16 +98,6 @@ FUNCTION asm_cpuid
     ret
 END asm_cpuid
 
-FUNCTION asm_read_cr0
-    movq %cr0, %rax
-    ret
-END asm_read_cr0
-
-FUNCTION asm_write_cr0
-    movq %rdi, %cr0
-    ret
-END asm_write_cr0
-
 FUNCTION asm_read_cr2
     movq %cr2, %rax
     ret
@@ -161,11 +151,6 @@ FUNCTION asm_load_tables
     lretq
 1:  ret
 END asm_load_tables
-
-FUNCTION asm_load_idt
-    lidt (%rdi)
-    ret
-END asm_load_idt
 
 /* Where entries from user space start: the TSS for traps, a word of our own for `syscall`. */
 FUNCTION asm_set_kernel_stack

@@ -11,8 +11,6 @@ from typing import NoReturn
 from lang import Array, Text, addr_of, array, at, extern, extern_symbol, struct, u8, u16, u32, u64, Ptr
 
 KERNEL_CS: u16 = 0x08
-USER_SS: u16 = 0x1b
-USER_CS: u16 = 0x23
 TSS_SELECTOR: u16 = 0x28
 
 MSR_EFER: u32 = 0xc000_0080
@@ -102,14 +100,6 @@ def write_msr(msr: u32, value: u64) -> None: ...
 def raw_cpuid(leaf: u32, subleaf: u32, into: u64) -> None: ...
 
 
-@extern("asm_read_cr0")
-def read_cr0() -> u64: ...
-
-
-@extern("asm_write_cr0")
-def write_cr0(value: u64) -> None: ...
-
-
 @extern("asm_read_cr2")
 def read_cr2() -> u64:
     """Where the last page fault was."""
@@ -138,10 +128,6 @@ def write_xcr0(value: u32) -> None: ...
 
 @extern("asm_load_tables")
 def load_tables(gdtr: u64, idtr: u64, tss: u64) -> None: ...
-
-
-@extern("asm_load_idt")
-def load_idt_register(idtr: u64) -> None: ...
 
 
 @extern("asm_set_kernel_stack")

@@ -77,7 +77,6 @@ def stop_others() -> None:
     for target in range(running):
         if target != cpu.core_id():
             send_nmi(target)
-    apic.stopping.load()
 
 
 def start_cores(limit: u32) -> None:

@@ -27,20 +27,11 @@ from kern.proc.fault import handle_user_trap
 from kern.syscall.dispatch import handle_syscall
 from kern.time.alarm import timer_interrupt
 
-DIVIDE: u64 = 0
 DEBUG: u64 = 1
 NMI: u64 = 2
-BREAKPOINT: u64 = 3
-OVERFLOW: u64 = 4
-INVALID_OPCODE: u64 = 6
 DOUBLE_FAULT: u64 = 8
-STACK_FAULT: u64 = 12
 PROTECTION: u64 = 13
 PAGE_FAULT: u64 = 14
-X87_ERROR: u64 = 16
-ALIGNMENT: u64 = 17
-MACHINE_CHECK: u64 = 18
-SIMD_ERROR: u64 = 19
 FIRST_INTERRUPT: u64 = 32
 
 IRQ_VECTOR: u64 = 0x30                      # + global interrupt number
@@ -171,6 +162,7 @@ def wanted_access(error_code: u64) -> PageFlag:
 
 
 def trap_kind(vector: u64) -> TrapKind:
+    """What Intel SDM vol. 3, table 6-1 calls it, in the words of every architecture."""
     match vector:
         case 0:
             return TrapKind.DIVIDE
@@ -182,11 +174,11 @@ def trap_kind(vector: u64) -> TrapKind:
             return TrapKind.OVERFLOW
         case 6:
             return TrapKind.ILLEGAL_INSTRUCTION
-        case 12 | 13:
+        case 12 | 13:                       # stack fault, general protection
             return TrapKind.PROTECTION
         case 14:
             return TrapKind.PAGE_FAULT
-        case 16 | 19:
+        case 16 | 19:                       # x87, SIMD
             return TrapKind.FLOATING_POINT
         case 17:
             return TrapKind.ALIGNMENT

@@ -126,7 +126,7 @@ def is_main_guard(node: ast.stmt) -> bool:
 
 def _class_methods(program: Program, decl: Any) -> None:
     ty = program.class_type(decl, ())
-    cls = program.layouts.complete(ty) if hasattr(ty, "laid_out") and decl.kind != "error" else None
+    cls = program.layouts.complete(ty) if isinstance(ty, model.ClassType) and decl.kind != "error" else None
     for name in decl.methods:
         if (
             cls is not None

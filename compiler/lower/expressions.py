@@ -204,7 +204,7 @@ class ExpressionMixin:
         a, b = self.ins(f"fcmp olt {ty} {rest}, 0.0"), self.ins(f"fcmp olt {ty} {right}, 0.0")
         adjust = self.ins(f"and i1 {nonzero}, {self.ins(f'xor i1 {a}, {b}')}")
         moved = self.ins(f"select i1 {adjust}, {ty} {self.ins(f'fadd {ty} {rest}, {right}')}, {ty} {rest}")
-        zero = self.ins(f"select i1 {b}, {ty} -0.0, {ty} 0.0")      # a zero has the divisor's sign
+        zero = self.ins(f"select i1 {b}, {ty} -0.0, {ty} 0.0")  # a zero has the divisor's sign
         return self.ins(f"select i1 {nonzero}, {ty} {moved}, {ty} {zero}")
 
     def e_Cmp(self: Any, e: Any) -> str:

@@ -194,11 +194,12 @@ class FunctionEmitter(ExpressionMixin, OperationMixin):
             self.start(end)
 
     def _leave_loop(self, loop: Any, index: int) -> None:
-        target = self.loops[loop]
-        self._unwind(target[2])
+        *labels, depth = self.loops[loop]
+        self._unwind(depth)
         if not self.dead:
-            self.used_loops[loop].add(target[index])
-            self.jump(target[index])
+            label = str(labels[index])
+            self.used_loops[loop].add(label)
+            self.jump(label)
 
     def s_Break(self, node: Any) -> None:
         self._leave_loop(node.loop, 1)

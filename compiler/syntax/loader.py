@@ -54,7 +54,7 @@ class Loader:
             return [p.resolve() for p in world.roots] + [self.runtime / f"{n}.py" for n in names]
         if world.kind == "kernel":
             found = [*(repo / "kern").rglob("*.py"), *(p for p in self.arch.glob("*.py") if not p.name.startswith("user_"))]
-            runtime = RUNTIME
+            runtime: tuple[str, ...] = RUNTIME
         else:
             found = [*self.user.rglob("*.py"), *(repo / "kern" / "abi").glob("*.py"), *self.arch.glob("user_*.py")]
             runtime = (*RUNTIME, "fmt_float")

@@ -41,9 +41,9 @@ def declared_calls(loader: Loader) -> list[Declared]:
             if isinstance(node, ast.FunctionDef):
                 for mark in node.decorator_list:
                     if isinstance(mark, ast.Call) and isinstance(mark.func, ast.Name) and mark.func.id == "syscall":
-                        number = mark.args[0]
-                        assert isinstance(number, ast.Constant)
-                        found.append(Declared(int(number.value), node, parsed.name, imports))
+                        number = mark.args[0] if mark.args else None
+                        if isinstance(number, ast.Constant) and isinstance(number.value, int):
+                            found.append(Declared(number.value, node, parsed.name, imports))
     return sorted(found, key=lambda d: d.number)
 
 

@@ -104,6 +104,7 @@ class ClassDecl:
     base_decl: ClassDecl | None = None
     subclasses: list[ClassDecl] = field(default_factory=list)
     instances: dict[Any, Any] = field(default_factory=dict)
+    unknown_option: ast.keyword | None = None  # of @struct(…)
     error_id: int = 0
     ready: bool = False
 
@@ -139,7 +140,7 @@ class FnInst:
     external: str = ""  # symbol of an @extern
     exported: str = ""  # symbol of an @export
     generic: bool = False
-    must_not_raise: list[tuple[Any, str]] = field(default_factory=list)
+    must_not_raise: list[tuple[Any, Any]] = field(default_factory=list)
     inline: str = ""  # '', 'inline', 'noinline'
     cold: bool = False
     weight: int = 0  # size of the body, for inlining across modules
@@ -149,6 +150,7 @@ class FnInst:
         return self.symbol
 
 
+STRUCT_OPTIONS = ("align", "packed", "size")
 MARKS = {
     "staticmethod",
     "property",
@@ -262,8 +264,10 @@ def _collect_class(module: ModuleDecl, node: ast.ClassDef) -> None:
         if isinstance(target, ast.Name) and target.id == "struct":
             decl.kind = "struct"
             for keyword in call.keywords if call else []:
-                if isinstance(keyword.value, ast.Constant) and keyword.arg:
+                if isinstance(keyword.value, ast.Constant) and isinstance(keyword.value.value, int) and keyword.arg in STRUCT_OPTIONS:
                     decl.options[keyword.arg] = int(keyword.value.value)
+                else:
+                    decl.unknown_option = keyword
         elif not (isinstance(target, ast.Name) and target.id in ("final", "runtime_checkable", "unique")):
             decl.decorators.append(decorator)
     for item in node.body:

@@ -7,17 +7,22 @@ has a value type `ty`; addresses are expressions of pointer type.
 
 from __future__ import annotations
 
-from typing import Any
+from typing import TYPE_CHECKING, Any
 
 from compiler.types.model import BOOL, U64, Type
 
 
 class Expr:
     __slots__ = ("line", "ty")
+    ty: Any  # a Type; which one, the node's user knows
 
     def __init__(self, ty: Type) -> None:
         self.ty = ty
         self.line = 0
+
+    if TYPE_CHECKING:  # the fields of the node kinds below
+
+        def __getattr__(self, name: str) -> Any: ...
 
 
 def _node(name: str, fields: str, statement: bool = False) -> Any:

@@ -205,7 +205,7 @@ class Instances:
                         method.module,
                         method.node,
                         f"`{ty.name}.{name}` overrides `{root.name}.{name}` with other types",
-                        f"its base has `{ast.unparse(want.decl.node.args)} -> {want.result.name}`",
+                        f"its base has `{ast.unparse(root.decl.methods[name].node.args)} -> {want.result.name}`",
                     ).diagnostic
                 )
             if not method.is_abstract:
@@ -298,7 +298,7 @@ class Instances:
             return None
         if isinstance(value.func, ast.Name) and value.func.id in ("array", "text", "extern_symbol"):
             if value.func.id == "extern_symbol":
-                glob.symbol = value.args[0].value if value.args and isinstance(value.args[0], ast.Constant) else glob.name
+                glob.symbol = str(value.args[0].value) if value.args and isinstance(value.args[0], ast.Constant) else glob.name
                 glob.entries = ["extern"]
                 return model.intern(model.ArrayType, model.U8, 0)
             return self.layouts.sized_type(glob.annotation, value, glob.module, {})

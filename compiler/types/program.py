@@ -208,6 +208,11 @@ class Program(Instances):
         if decl.ready:
             return decl.kind
         decl.ready = True
+        if decl.unknown_option is not None:
+            message = f"`@struct` has no option `{ast.unparse(decl.unknown_option)}`"
+            self.reporter.add(
+                self.error(decl.module, decl.unknown_option, message, "there are `align=N`, `packed=True` and `size=N`").diagnostic
+            )
         bases = [b for b in decl.node.bases]
         kind, plain = decl.kind, []
         for base in bases:

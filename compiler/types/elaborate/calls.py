@@ -85,7 +85,8 @@ class CallMixin:
         if cls is None or not node.args:
             raise self.error(func, f"`{func.attr}` needs an instance", f"call it on one: `x.{func.attr}(…)`")
         receiver = self.value(node.args[0], cls)
-        return self._direct(found[0], method, receiver, node.args[1:], node.keywords, node)
+        owner_class = found[0] if found is not None else cls
+        return self._direct(owner_class, method, receiver, node.args[1:], node.keywords, node)
 
     def _super_call(self: Any, name: str, node: ast.Call) -> Expr:
         cls = self.fn.self_type

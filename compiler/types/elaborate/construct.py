@@ -102,7 +102,7 @@ class ConstructMixin:
 
     def _span_from_parts(self: Any, ty: Any, node: ast.Call) -> Expr:
         """`Span[u8](address, n)`, `User[Span[u8]](address, n)`."""
-        inner = ty.inner if isinstance(ty, UserType) else ty
+        inner: Any = ty.inner if isinstance(ty, UserType) else ty
         start = self.to_integer(self.settled(node.args[0], U64), node)
         if start.ty is not U64:
             raise self.error(node.args[0], f"an address must be `u64`, not `{start.ty.name}`")

@@ -125,7 +125,7 @@ class ConvertMixin:
         if isinstance(want, OptionalType):
             inner = self._coerce_literal(expr, want.inner, node)
             return Make(want, [inner, hir.true()]) if inner is not None else None
-        value = expr.value  # type: ignore[attr-defined]
+        value = expr.value
         if isinstance(want, IntType):
             if not want.low <= value <= want.high:
                 raise self.error(
@@ -143,7 +143,7 @@ class ConvertMixin:
     def settle(self, expr: Expr) -> Expr:
         """A literal without a context is `i64`."""
         if expr.ty is UNTYPED:
-            value = expr.value  # type: ignore[attr-defined]
+            value = expr.value
             if I64.low <= value <= I64.high:
                 return Const(I64, value)
             return Const(U64, value)

@@ -65,7 +65,7 @@ class LoopMixin:
             ty = ty.storage
         if not isinstance(ty, (IntType, NewType)):
             raise self.error(node, f"`range` counts integers, not `{ty.name}`")
-        base = model.underlying(ty)
+        base: Any = model.underlying(ty)
         ends = [
             Const(ty, self.coerce(r, base, a).value) if r.ty is UNTYPED else self.coerce(r, ty, a, "the other end")
             for r, a in zip(raw, node.args, strict=False)
@@ -101,7 +101,7 @@ class LoopMixin:
 
     def _dynamic_range(self: Any, node: ast.Call, ty: Type, start: Expr, stop: Expr, step: Expr) -> Iteration:
         """A step known only at run time: unsigned, so upwards."""
-        base = model.underlying(ty)
+        base: Any = model.underlying(ty)
         if base.signed:
             raise self.error(node.args[2], "a step that is not constant needs an unsigned range")
         set_stop, stop = self.temp(stop)
@@ -118,7 +118,7 @@ class LoopMixin:
         set_start, start = self.temp(start)
         counter = self.variable("", ty)
         at = VarGet(ty, counter)
-        base = model.underlying(ty)
+        base: Any = model.underlying(ty)
         current = Bin(ty, "sub.wrap", at, Const(ty, 1))
         return Iteration(
             [set_start, SetVar(counter, stop)], Cmp(BOOL, "sgt" if base.signed else "ugt", at, start), [current], [SetVar(counter, current)]

@@ -176,14 +176,8 @@ class MachineMixin:
 
     def call_getattr(self: Any, node: ast.Call, want: Type | None) -> Expr:
         base_node, name = self.exactly(node, 2)
-        text = (
-            self.tvars[name.id].value
-            if isinstance(name, ast.Name) and name.id in self.tvars
-            else name.value
-            if isinstance(name, ast.Constant)
-            else None
-        )
-        if not isinstance(text, str):
+        text = self.name_meant(name)
+        if text is None:
             raise self.error(name, "`getattr` needs a name known at compile time", 'a type variable bound to `Literal["field"]`')
         attribute = ast.Attribute(value=base_node, attr=text, ctx=ast.Load())
         ast.copy_location(attribute, node)
@@ -221,7 +215,8 @@ class MachineMixin:
         if name == "store":
             return hir.AtomicOp(VOID, "store", base, [value], {"acquire": "monotonic", "acq_rel": "release"}.get(order, order), storage)
         op = {"swap": "xchg", "or_": "or", "and_": "and"}.get(name, name)
-        if name in ("min", "max") and isinstance(model.underlying(value_ty), IntType) and not model.underlying(value_ty).signed:
+        base_ty = model.underlying(value_ty)
+        if name in ("min", "max") and isinstance(base_ty, IntType) and not base_ty.signed:
             op = "u" + name
         return hir.AtomicOp(value_ty, op, base, [value], order, storage)
 

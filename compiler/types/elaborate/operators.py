@@ -4,6 +4,7 @@
 from __future__ import annotations
 
 import ast
+import operator
 from typing import Any
 
 from compiler.types import hir, model
@@ -68,24 +69,30 @@ METHODS = {
 }
 
 
+FOLD: dict[str, Any] = {
+    "add": operator.add,
+    "sub": operator.sub,
+    "mul": operator.mul,
+    "floordiv": operator.floordiv,
+    "floormod": operator.mod,
+    "and": operator.and_,
+    "or": operator.or_,
+    "xor": operator.xor,
+    "shl": operator.lshift,
+    "shr": operator.rshift,
+    "pow": operator.pow,
+    "div": operator.truediv,
+}
+WIDEST_CONSTANT = 4096  # bits: `1 << (1 << 40)` is a mistake, not a number
+
+
 def fold(op: str, a: Any, b: Any) -> Any:
     """Python's own arithmetic on constants; None where it has no value."""
+    if op in ("shl", "pow") and b >= WIDEST_CONSTANT:
+        return None
     try:
-        return {
-            "add": lambda: a + b,
-            "sub": lambda: a - b,
-            "mul": lambda: a * b,
-            "floordiv": lambda: a // b,
-            "floormod": lambda: a % b,
-            "and": lambda: a & b,
-            "or": lambda: a | b,
-            "xor": lambda: a ^ b,
-            "shl": lambda: a << b if b < 4096 else None,
-            "shr": lambda: a >> b,
-            "pow": lambda: a**b if b < 4096 else None,
-            "div": lambda: a / b,
-        }[op]()
-    except (ZeroDivisionError, ValueError, TypeError):
+        return FOLD[op](a, b)
+    except (ZeroDivisionError, ValueError, TypeError, OverflowError):
         return None
 
 

@@ -151,7 +151,8 @@ class StringMixin:
         ctx, sink = maker.variable("ctx", U64), maker.variable("sink", sink_type)
         fn.params = [ctx, sink]
         printer = FormatPrinter(maker, hir.VarGet(sink_type, sink), node)
-        offset, stores = 0, []
+        offset = 0
+        stores: list[tuple[int, Type, Any]] = []
         for piece in pieces:
             if piece.value is None:
                 printer.literal(piece.text)
@@ -324,7 +325,7 @@ class FormatPrinter:
 
     def _integer(self, number: Expr, spec: dict[str, Any]) -> None:
         maker = self.maker
-        if not number.ty.signed:  # type: ignore[attr-defined]
+        if not number.ty.signed:
             self.call("format_u64", [maker.resize(number, number.ty, U64), Const(BOOL, False), self.spec(spec)])
             return
         wide = maker.resize(number, number.ty, model.I64)

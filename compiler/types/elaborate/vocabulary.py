@@ -110,15 +110,15 @@ class VocabularyMixin:
         field = self._field_named(ty_node, name)
         return Const(UNTYPED, field.offset)
 
+    def name_meant(self: Any, node: ast.expr) -> str | None:
+        """A name known at compile time: a string, or a type variable bound to `Literal["…"]`."""
+        if isinstance(node, ast.Name) and isinstance(self.tvars.get(node.id), model.LiteralType):
+            return str(self.tvars[node.id].value)
+        return node.value if isinstance(node, ast.Constant) and isinstance(node.value, str) else None
+
     def _field_named(self: Any, ty_node: ast.expr, name: ast.expr) -> Any:
         ty = self.type_argument(ty_node)
-        text = (
-            self.tvars[name.id].value
-            if isinstance(name, ast.Name) and name.id in self.tvars
-            else name.value
-            if isinstance(name, ast.Constant)
-            else None
-        )
+        text = self.name_meant(name)
         if not isinstance(ty, ClassType) or text not in ty.fields:
             raise self.error(name, f"`{ty.name}` has no field `{text}`")
         return ty.fields[text]

@@ -1,10 +1,11 @@
 # SPDX-License-Identifier: GPL-2.0-or-later
 """What may not happen where: blocking and allocating, checked over the whole call graph.
 
-A primitive declares its effect (`@blocks`, `@allocates`; the `allocate` and `release` hooks allocate by nature), callers inherit it. Forbidden:
+A primitive declares its effect (`@blocks`, `@allocates`; the hooks `allocate` and `release` have it by nature), callers
+inherit it. Forbidden:
 - in a function marked `@vcore_context` or `@interrupt_context`, and in all that it calls: blocking and allocating;
-- in the body of `with lock:` where the lock's `__enter__` is marked `@atomic_section`: blocking. A call that is handed the guard
-  (`with lock.irqs_off() as held: park(thread, releasing=held)`) may give the lock up first, so it is allowed.
+- in the body of `with lock:` where the lock's `__enter__` is marked `@atomic_section`: blocking. A call that is handed the
+  guard (`with lock.irqs_off() as held: park(thread, releasing=held)`) may give the lock up first, so it is allowed.
 The error shows the chain of calls. Calls through function values are not followed.
 """
 

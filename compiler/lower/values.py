@@ -48,7 +48,8 @@ def constant(module: Any, expr: hir.Expr, memory: bool = False) -> str:
             return constant(module, inner, memory)
         if isinstance(inner, hir.Const) and inner.value in (0, None):
             return "null" if expr.ty.llvm == "ptr" else "0"
-        return f"{expr.op} ({inner.ty.llvm if inner.ty is not model.U64 or expr.op != 'ptrtoint' else 'ptr'} {constant(module, inner)} to {expr.ty.llvm})"
+        have = "ptr" if expr.op == "ptrtoint" else inner.ty.llvm
+        return f"{expr.op} ({have} {constant(module, inner)} to {expr.ty.llvm})"
     raise AssertionError(f"not a constant: {type(expr).__name__}")
 
 

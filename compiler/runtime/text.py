@@ -1,8 +1,9 @@
 # SPDX-License-Identifier: GPL-2.0-or-later
 """`Text`: text built in storage of a fixed size, and `Format`: an f-string on its way to a sink.
 
-`text(80)` makes a `Text` with 80 bytes of room right behind it (so it survives being copied whole); the compiler fills in `room`. A text that
-is full drops what does not fit, and all that follows until it is cleared or shortened, and says so in `truncated`; it never ends in half a character. No locks: the owner's.
+`text(80)` makes a `Text` with 80 bytes of room right behind it, so that it survives being copied whole; the compiler fills in
+`room`. A text that is full drops what does not fit, and says so in `truncated`; it never ends in half a character.
+No locks: the owner's.
 """
 
 from collections.abc import Callable

@@ -217,7 +217,7 @@ class AssignmentMixin:
         if var is None or var.ty is model.NORETURN:
             var = self.env[name] = self.variable(name, ty)
         value = self.expr(node.value, ty)
-        self._assign_name(node.target, value if not (value.ty is model.UNTYPED) else self.coerce(value, ty, node.value), node)
+        self._assign_name(node.target, value if value.ty is not model.UNTYPED else self.coerce(value, ty, node.value), node)
 
     def stmt_AugAssign(self: Any, node: ast.AugAssign) -> None:
         op = OPS.get(type(node.op))

@@ -7,7 +7,7 @@ memory is touched; a reader that faults loses at most that much.
 Locks: `cv.lock`, a leaf.
 """
 
-from lang import Error, Span, array, struct, u8, u32, u64
+from lang import Error, Span, array, copy_bytes, struct, u8, u32, u64
 from kern.abi.errno import Errno
 from kern.ns.transfer import Transfer
 from kern.sync.abort import AbortableSleep
@@ -49,8 +49,9 @@ class ByteQueue:
                     sleep.check()
                     self.cv.wait(held)
                 count = min(len(into), self.used)
-                for i in range(count):
-                    into[i] = self.data[(self.start + i) % len(self.data)]
+                first = min(count, len(self.data) - self.start)
+                copy_bytes(into[:first], self.data[self.start:self.start + first])
+                copy_bytes(into[first:count], self.data[:count - first])
                 self.start = (self.start + count) % len(self.data)
                 self.used -= count
                 self.cv.broadcast()
@@ -85,8 +86,10 @@ class ByteQueue:
                 if self.readers == 0:
                     raise Error(Errno.EPIPE, "nobody reads the other end of the pipe")
                 count = min(len(data), len(self.data) - self.used)
-                for i in range(count):
-                    self.data[(self.start + self.used + i) % len(self.data)] = data[i]
+                end = (self.start + self.used) % len(self.data)
+                first = min(count, len(self.data) - end)
+                copy_bytes(self.data[end:end + first], data[:first])
+                copy_bytes(self.data[:count - first], data[first:count])
                 self.used += count
                 self.cv.broadcast()
                 return count

@@ -3,11 +3,12 @@
 
 `init=/bin/sh` names the program and `init_args="a b"` its arguments, separated by blanks; `run="CMD"` is the shell with
 `-c CMD`, whose exit status becomes the machine's (kern/proc/destroy.py powers off).
+The console is the first process' from then on: the log leaves it, unless the machine was booted `verbose`.
 Runs as a kernel task. No locks.
 """
 
 from lang import Error, Text, panic, text, u64
-from kern.boot.cmdline import option, option_or, unescape
+from kern.boot.cmdline import has_option, option, option_or, unescape
 from kern.core import sched
 from kern.debug import log
 from kern.proc.create import create_first
@@ -33,6 +34,8 @@ def start_first_process(unused: u64) -> None:
     except Error as e:
         panic(f"cannot start {path}: {e.message}")
     log.info(f"first process: {path}")
+    if not has_option("verbose"):
+        log.be_quiet()
     sched.wakeup(p)
     proc_put(p)
 

@@ -100,12 +100,12 @@ def block_once(unused: u64) -> None:
     all_done.done()
 
 
-def block_many() -> None:
-    all_done.expect(i64(MANY))
-    for _ in range(MANY):
+def block_many(count: u64) -> None:
+    all_done.expect(i64(count))
+    for _ in range(count):
         spawn_ktask("many", block_once, 0)
     sleep_ns(20 * NS_PER_MS)
-    for _ in range(MANY):
+    for _ in range(count):
         queue.up()
     all_done.wait()
 
@@ -116,12 +116,26 @@ class NoLeak(KernelTest):
     name: str = "kthread.no_leak"
 
     def run(self) -> None:
-        block_many()
+        block_many(MANY)
         before = free_bytes()
         for _ in range(5):
-            block_many()
+            block_many(MANY)
         lost = before - min(before, free_bytes())
         check(lost <= 16 * PAGE_SIZE, f"{lost} bytes are gone")
+
+
+@kernel_tests
+class StacksComeBack(KernelTest):
+    """After very many threads have blocked at once, all but a few stacks are memory again, and can be had again."""
+    name: str = "kthread.stacks_come_back"
+
+    def run(self) -> None:
+        block_many(3 * MANY)
+        before = free_bytes()
+        for _ in range(2):
+            block_many(6 * MANY)
+        lost = before - min(before, free_bytes())
+        check(lost <= MANY * STACK_SIZE // 3, f"{lost} bytes are gone")
 
 
 @kernel_tests

@@ -1,22 +1,27 @@
 # SPDX-License-Identifier: GPL-2.0-or-later
 """The kernel map: kernel virtual addresses outside the direct map, for stacks with guard pages and for device registers.
 
-Addresses are handed out upwards; device mappings stay for good, stacks go round with their pages left mapped.
+Addresses are handed out upwards; device mappings stay for good, stacks go round. Some free ones are kept with their pages;
+of more than that the pages go back to memory, many at a time, after every core has flushed.
 A stack is STACK_SIZE bytes with an unmapped page below: an overflow faults instead of corrupting its neighbour.
-So nothing is ever unmapped here, and no core needs a flush: a new mapping was not there before.
 Locks: `lock` guards the arena and the page tables of the kernel map; then the page allocator's. Taken with interrupts off.
 """
 
-from lang import Error, Kaddr, Paddr, at, struct, u64
+from lang import Error, Kaddr, Paddr, array, at, struct, u64
 from arch import mmu
 from arch.mmu import KMAP_BASE, KMAP_END
 from kern.abi.errno import Errno
 from kern.arch_api import PageFlag
 from kern.mm.pages import PAGE_MASK, PAGE_SIZE, alloc_pages, free_pages
+from kern.mm.shootdown import flush_kernel
 from kern.sync.spinlock import SpinLock
 
 STACK_SIZE: u64 = 32 * 1024
+STACK_PAGES: u64 = 8
 GUARD_SIZE: u64 = PAGE_SIZE
+KEPT: u64 = 64                              # free stacks that keep their pages
+BATCH: u64 = 16                             # stacks that lose their pages at once
+BARE_SLOTS: u64 = 2048                      # places without pages that are remembered; more are never used again
 
 
 @struct
@@ -28,6 +33,9 @@ class FreeStack:
 lock = SpinLock()
 next_address: u64 = 0                       # 0: nothing was handed out yet
 free_stacks: u64 = 0                        # address of the first FreeStack
+free_count: u64 = 0                         # how many there are
+bare = array(BARE_SLOTS, u64)               # lowest addresses of stacks without pages
+bare_count: u64 = 0
 
 
 def reserve(size: u64) -> u64:
@@ -51,12 +59,49 @@ def alloc_stack() -> u64:
 
 
 def free_stack(top: u64) -> None:
-    """Give a stack back that nobody stands on."""
-    global free_stacks
+    """Give a stack back that nobody stands on. No spinlock is held: other cores may have to flush."""
+    global free_stacks, free_count
     base = top - STACK_SIZE
     with lock.irqs_off():
         at(FreeStack, base).next = free_stacks
         free_stacks = base
+        free_count += 1
+        too_many = free_count >= KEPT + BATCH
+    if too_many:
+        trim()
+
+
+def trim() -> None:
+    """Take the pages of a batch of free stacks away."""
+    bases = array(BATCH, u64)
+    pages = array(BATCH * STACK_PAGES, u64)
+    count: u64 = 0
+    found: u64 = 0
+    with lock.irqs_off():
+        while count < BATCH and free_count > KEPT:
+            base = take_free_stack()
+            bases[count] = base
+            count += 1
+            for address in range(base, base + STACK_SIZE, PAGE_SIZE):
+                page = mmu.unmap_kernel_page(Kaddr(address))
+                if page is not None:
+                    pages[found] = u64(page)
+                    found += 1
+    # Neither pages nor addresses may be used again before the last core has forgotten where they were.
+    flush_kernel()
+    for i in range(found):
+        free_pages(Paddr(pages[i]), 0)
+    with lock.irqs_off():
+        for i in range(count):
+            remember_bare(bases[i])
+
+
+def remember_bare(base: u64) -> None:
+    """Caller holds: lock."""
+    global bare_count
+    if bare_count < BARE_SLOTS:
+        bare[bare_count] = base
+        bare_count += 1
 
 
 def is_guard_page(address: u64) -> bool:
@@ -67,29 +112,40 @@ def is_guard_page(address: u64) -> bool:
 
 
 def take_free_stack() -> u64:
-    """Lowest address of a free stack, or 0. Caller holds: lock."""
-    global free_stacks
+    """Lowest address of a free stack with its pages, or 0. Caller holds: lock."""
+    global free_stacks, free_count
     base = free_stacks
     if base != 0:
         free_stacks = at(FreeStack, base).next
+        free_count -= 1
     return base
+
+
+def take_place() -> u64:
+    """Addresses for a stack, without pages. Caller holds: lock. Raises ENOMEM."""
+    global bare_count
+    if bare_count > 0:
+        bare_count -= 1
+        return bare[bare_count]
+    return reserve(GUARD_SIZE + STACK_SIZE) + GUARD_SIZE
 
 
 def map_stack() -> u64:
     """A new stack above a guard page. Caller holds: lock. Raises ENOMEM."""
-    base = reserve(GUARD_SIZE + STACK_SIZE) + GUARD_SIZE
+    base = take_place()
     mapped: u64 = 0
     try:
         while mapped < STACK_SIZE:
             map_fresh_page(base + mapped)
             mapped += PAGE_SIZE
     except Error:
-        # Never used, so no core has these translations; the addresses are lost, the pages are not.
+        # Never used, so no core has these translations.
         while mapped > 0:
             mapped -= PAGE_SIZE
             page = mmu.unmap_kernel_page(Kaddr(base + mapped))
             if page is not None:
                 free_pages(page, 0)
+        remember_bare(base)
         raise
     return base
 

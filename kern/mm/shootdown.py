@@ -52,6 +52,20 @@ def flush_space(p: Proc) -> None:
             await_core(target)
 
 
+def flush_kernel() -> None:
+    """Make every core forget translations of the kernel map, and wait until they have. Page tables were changed before."""
+    fence(SEQ_CST)
+    me = core.mine.core_id
+    for target in range(u32(0), smp.core_count()):
+        if target != me:
+            flushes[target].wanted.add(1)
+            smp.send_ipi(target)
+    mmu.flush_local_all()
+    for target in range(u32(0), smp.core_count()):
+        if target != me:
+            await_core(target)
+
+
 def is_inside(target: u32, p: Proc) -> bool:
     there = core[target].cur_proc
     return there is not None and there is p

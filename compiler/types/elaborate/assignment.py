@@ -154,12 +154,29 @@ class AssignmentMixin:
         """`self.ctx = Ctx(pc=4)` fills the storage."""
         from compiler.types.elaborate.construct import MemoryTarget
 
+        if isinstance(storage, ClassType) and self._reads_memory(node):
+            made = self._stack_object(storage, node)            # what it reads may be what it replaces
+            self.out += [hir.CopyBytes(addr, made, storage.size)]
+            self.forget_memory()
+            return
         setter, addr = self.temp(same(addr, model.intern(model.PtrType, model.U8)))
         target = MemoryTarget(addr)
         target.body += [setter, hir.Zero(addr, self.program.layouts.ensure(storage).size)]
         self.fill(target, 0, storage, node, self, "")
         self.out += target.body
         self.forget_memory()
+
+    def _reads_memory(self: Any, node: ast.Call) -> bool:
+        """Whether a constructor's arguments look at more than constants and scalars of this function."""
+        for argument in [*node.args, *(k.value for k in node.keywords)]:
+            for part in ast.walk(argument):
+                if isinstance(part, (ast.Subscript, ast.Call)):
+                    return True
+                if isinstance(part, ast.Attribute) and self.meaning(part.value) is None:
+                    return True
+                if isinstance(part, ast.Name) and isinstance(self.path_type(part), ClassType):
+                    return True
+        return False
 
     def _assign_bits(self: Any, target: ast.Attribute, value_node: ast.expr, node: ast.AST) -> bool:
         """`pte.present = True`, for a local or a place; and device registers."""

@@ -11,7 +11,7 @@ HEAD = '''# SPDX-License-Identifier: GPL-2.0-or-later
 from abc import ABC, abstractmethod
 from enum import IntEnum
 
-from lang import Array, Errno, Error, Ref, Span, array, copy, i8, i32, i64, struct, u8, u16, u32, u64, wrap
+from lang import Array, Errno, Error, Ref, Span, array, assign, copy, i8, i32, i64, struct, text, u8, u16, u32, u64, wrap
 
 
 class Kind(IntEnum):
@@ -88,7 +88,18 @@ class Guard:
         print("leave", self.depth)
 
 
+class Picky(Mix):
+    limit: u64 = 1 << 20
+
+    def take(self, n: u64) -> u64:
+        if n > self.limit:
+            self.limit += n // 3
+            raise Odd(Errno.ERANGE, f"{n:,} is too much")
+        return super().take(n) + 1
+
+
 guard = Guard()
+picky = Picky()
 state = State()
 add = Add()
 mix = Mix(amount=1000)
@@ -101,6 +112,14 @@ def check(n: u64) -> u64:
     if n % 7 == 5:
         raise Odd(Errno.EDOM, f"five {n:#x}")
     return n // 2
+
+
+def halves(n: u64) -> tuple[u64, u32]:
+    return n // 2, wrap(u32, n) | 1
+
+
+def maybe(n: u64) -> u64 | None:
+    return None if n % 3 == 0 else check(n) + 1
 
 
 def total(items: Span[u16]) -> u64:
@@ -175,7 +194,7 @@ class Maker:
         return f"{ty}({found})" if found[0] in "0123456789(" and ty != "i64" and self.random.random() < 0.5 else found
 
     def call(self, scope, depth):
-        choice = self.random.randrange(6)
+        choice = self.random.randrange(9)
         inner = self.expr("u64", scope, depth - 1)
         if choice == 0 and self.functions:
             return f"{self.random.choice(self.functions)}({self.expr('u8', scope, 0)}, {self.expr('i32', scope, 0)}, {inner})"
@@ -187,6 +206,12 @@ class Maker:
             return f"state.parts[{self.random.randrange(4)}].bump({self.expr('u8', scope, 0)})"
         if choice == 4:
             return "sum(u64(t) for t in table if t > 2)"
+        if choice == 5:
+            return f"check({inner})"
+        if choice == 6:
+            return f"picky.{self.random.choice(['take', 'twice'])}({inner})"
+        if choice == 7:
+            return f"halves({inner})[0]"
         return f"u64({self.test(scope)})"
 
     def test(self, scope):
@@ -217,7 +242,7 @@ class Maker:
     def statement(self, indent, scope, depth, in_loop):
         kinds = ["local", "assign", "assign", "augment", "field", "field", "store", "print", "print"]
         if depth > 0:
-            kinds += ["if", "if", "while", "for", "for", "each", "try", "try", "match", "with", "optional"]
+            kinds += ["if", "if", "while", "for", "for", "each", "try", "try", "match", "with", "optional", "maybe", "copies", "pair", "line"]
         if in_loop:
             kinds += ["leave"]
         if self.random.random() < 0.04:
@@ -354,6 +379,46 @@ class Maker:
         self.put(indent, f"if {name} is not None:")
         self.put(indent + 1, f"{name}.u8_p += 1")
         self.put(indent + 1, f'print("part", {name}.u64_p, {name}.bump(3))')
+
+    def make_maybe(self, indent, scope, depth, in_loop):
+        name = self.fresh("o")
+        self.put(indent, f"{name} = maybe({self.expr('u64', scope, 1)})")
+        form = self.random.randrange(3)
+        if form == 0:
+            self.put(indent, f"if {name} is not None and {name} > 5:")
+            self.block(indent + 1, {**scope, name: "u64"}, depth - 1, in_loop)
+        elif form == 1:
+            self.put(indent, f"if {name} is None:")
+            self.put(indent + 1, f"{name} = {self.expr('u64', scope, 1)}")
+            self.put(indent, f'print("maybe", {name} + 1)')
+        else:
+            self.put(indent, f"while ({name} := maybe({self.expr('u64', scope, 1)})) is not None:")
+            self.put(indent + 1, f'print("got", {name})')
+            self.put(indent + 1, "break")
+
+    def make_copies(self, indent, scope, depth, in_loop):
+        name = self.fresh("s")
+        i, j = self.random.randrange(4), self.random.randrange(4)
+        self.put(indent, f"{name} = copy(state.parts[{i}])")
+        self.put(indent, f"{name}.u64_p ^= {self.expr('u64', scope, 1)}")
+        self.put(indent, f"assign(state.parts[{j}], {name})")
+        self.put(indent, f"{name}.u8_p += 1")
+        self.put(indent, f'print("copy", state.parts[{i}].u64_p, state.parts[{j}].u8_p, {name}.u8_p)')
+        if self.random.random() < 0.5:
+            self.put(indent, f"state.part = Part(u64_p={self.expr('u64', scope, 1)}, u8_p=state.part.u8_p)")
+
+    def make_pair(self, indent, scope, depth, in_loop):
+        a, b = self.fresh("v"), self.fresh("v")
+        self.put(indent, f"{a}, {b} = halves({self.expr('u64', scope, 1)})")
+        scope[a], scope[b] = "u64", "u32"
+        self.put(indent, f"{a}, state.items[{b} & 7] = u64({b}), wrap(u16, {a})")
+
+    def make_line(self, indent, scope, depth, in_loop):
+        name = self.fresh("t")
+        self.put(indent, f"{name} = text({self.random.randrange(1, 30)})")
+        spec = self.random.choice(["", ":>7", ":#x", ":,", ":08b", ":<3"])
+        self.put(indent, f'{name}.write(f"{{{self.expr("u64", scope, 1)}{spec}}}|{{{self.leaf("i32", scope)}:+}}")')
+        self.put(indent, f'print({name}, {name}.len, {name}.truncated, {name}.view.find("|"))')
 
     def make_leave(self, indent, scope, depth, in_loop):
         self.put(indent, f"if {self.test(scope)}:")

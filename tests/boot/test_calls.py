@@ -34,6 +34,21 @@ def test_system_call(guest: Guest, name: str) -> None:
     assert answer.status == 0 and f"PASSED calls.{name}" in answer.output, answer.output
 
 
+MEMORY = [
+    ("replaced_pages", ["vm-11", "vm-23"]),
+    ("fixed", ["vm-04"]),
+    ("rights", ["vm-10"]),
+    ("populate", ["vm-12"]),
+]
+
+
+@pytest.mark.xdist_group("smp4")
+@pytest.mark.parametrize("name", [pytest.param(n, marks=[pytest.mark.feature(f) for f in features]) for n, features in MEMORY])
+def test_memory(guest: Guest, name: str) -> None:
+    answer = guest.run(f"utest memory.{name}", 60)
+    assert answer.status == 0 and f"PASSED memory.{name}" in answer.output, answer.output
+
+
 @pytest.fixture
 def guest4(boot: Callable[[int], Guest]) -> Guest:
     return boot(4)

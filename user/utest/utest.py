@@ -6,7 +6,7 @@ Prints PASSED or FAILED for each, and ends with status 0 if none failed.
 
 from lang import i32
 from rt.args import args
-from utest import call_tests, harness, preempt_tests, single_tests, thread_tests
+from utest import call_tests, harness, memory_tests, preempt_tests, single_tests, thread_tests
 from utest.harness import run
 
 
@@ -22,6 +22,7 @@ def main() -> i32:
     run_locks()
     run_blocking()
     run_vcores()
+    run_memory()
     print(f"{harness.passed_tests} passed, {harness.failed_tests} failed")
     return 0 if harness.failed_tests == 0 else 1
 
@@ -99,3 +100,10 @@ def run_vcores() -> None:
     run("vcores.allocator", thread_tests.test_allocator_with_threads)
     run("vcores.come_and_go", thread_tests.test_vcores_come_and_go)
     run("vcores.preempted", preempt_tests.test_preempted_while_counting)
+
+
+def run_memory() -> None:
+    run("memory.replaced_pages", memory_tests.test_no_translation_outlives_its_page)
+    run("memory.fixed", memory_tests.test_fixed_mapping_replaces)
+    run("memory.rights", memory_tests.test_rights_come_and_go)
+    run("memory.populate", memory_tests.test_populate_stops_where_nothing_is)

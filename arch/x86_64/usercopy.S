@@ -200,6 +200,28 @@ END \name
 BITWISE or_user_u32, orl
 BITWISE and_user_u32, andl
 
+/* publish_user(address, value, stop, bits, fault) -> old flags: store the value, then set bits in the 32-bit word behind it
+   unless one of `stop` is set there. A user that changes the word 64 times under us is as good as a fault. */
+FUNCTION publish_user
+    movl %edx, %r9d
+    movq %r8, %rdx
+    ALLOW_USER_ACCESS
+    USER word_fault_rdx, movq %rsi, (%rdi)
+    movl $64, %r8d
+    USER word_fault_rdx, movl 8(%rdi), %eax
+1:  testl %r9d, %eax
+    jnz 2f
+    movl %eax, %r10d
+    orl %ecx, %r10d
+    USER word_fault_rdx, lock cmpxchgl %r10d, 8(%rdi)
+    je 2f
+    decl %r8d
+    jnz 1b
+    jmp word_fault_rdx
+2:  END_USER_ACCESS
+    ret
+END publish_user
+
 word_fault_rsi:
     movq %rsi, %rdx
 word_fault_rdx:

@@ -93,7 +93,7 @@ def _is_span(inner: ast.expr) -> bool:
 def kernel_module(calls: list[Declared]) -> str:
     lines = ['"""System call entries, written by the compiler from the @syscall declarations."""']
     needed = {
-        "from kern.abi.syscall import Syscall",
+        "from kern.abi.syscall import SyscallWords",
         "from kern.proc.proc import Proc",
         "from lang import Errno, Error, Span, Uaddr, User, sizeof, valid, wrap",
         "from lang import bool, u8, u16, u32, u64, i8, i16, i32, i64, usize, isize, str, noinline",
@@ -112,7 +112,7 @@ def kernel_module(calls: list[Declared]) -> str:
     ]
     for call in calls:
         lines += _entry(call)
-    lines += ["def syscall_dispatch(p: Proc, call: Syscall) -> None:", "    match call.num:"]
+    lines += ["def syscall_dispatch(p: Proc, call: SyscallWords) -> None:", "    match call.num:"]
     for call in calls:
         lines += [f"        case {call.number}:", f"            enter_{call.node.name}(p, call)"]
     lines += ["        case _:", '            raise Error(Errno.ENOSYS, f"there is no system call {call.num}")', ""]
@@ -124,7 +124,7 @@ def kernel_module(calls: list[Declared]) -> str:
 
 
 def _entry(call: Declared) -> list[str]:
-    lines = [f"def enter_{call.node.name}(p: Proc, call: Syscall) -> None:"]
+    lines = [f"def enter_{call.node.name}(p: Proc, call: SyscallWords) -> None:"]
     words, arguments = 0, ["p"]
     for parameter in _parameters(call):
         annotation = parameter.annotation

@@ -2,8 +2,9 @@
 """The structure of a system call: what user land fills in and the kernel completes. Asynchronous by design.
 
 Life: the user zeroes and fills one, and traps with its address. The kernel runs the call; when it finishes, maybe long
-after the trap returned, it stores `err`, `errstr` and `retval`, then sets DONE and K_LOCK in one atomic operation, sends
-EV_SYSCALL (arg3 = address of this structure) to `ev_q` if UEVENT was set by then, and clears K_LOCK.
+after the trap returned, it stores `retval` (and `err` and `errstr` if it failed) and sets DONE in one atomic operation with the
+test whether UEVENT is set; if it is, it sets K_LOCK with it, sends EV_SYSCALL (arg3 = address of this structure) to `ev_q`, and
+clears K_LOCK.
 The structure may be reused or go out of scope only when DONE is set and K_LOCK is clear.
 To be told: store `ev_q`, fence, then compare-and-swap UEVENT into `flags` while neither DONE nor K_LOCK is set.
 """
@@ -23,8 +24,10 @@ class SyscallFlag(u32, IntFlag):
     ABORT = 16                              # set by the kernel: somebody asked for the call to give up
 
 
-@struct(size=216)
-class Syscall:
+@struct(size=88)
+class SyscallWords:
+    """The part that both sides work on; the kernel copies just this in."""
+
     num: u32                                # offset 0
     err: u32                                # 4: an Errno, 0 when the call succeeded
     retval: i64                             # 8: -1 when it failed
@@ -33,4 +36,8 @@ class Syscall:
     ev_q: Uaddr                             # 24: an EventQueue, or 0
     u_data: u64                             # 32: the user's own; the kernel never looks at it
     args: Array[u64] = array(6)             # 40
+
+
+@struct(size=216)
+class Syscall(SyscallWords):
     errstr: Array[u8] = array(128)          # 88: NUL-terminated sentence when err is not 0

@@ -20,11 +20,10 @@ def current_proc() -> Proc | None:
 
 def enter_address_space(p: Proc) -> None:
     """Load p's page tables and make it `cur_proc`, with a reference of its own. Nothing if it is there already."""
-    saved = cpu.irqs_save()
     old = core.mine.cur_proc
     if old is not None and old is p:
-        cpu.irqs_restore(saved)
-        return
+        return                              # no interrupt leaves another one behind
+    saved = cpu.irqs_save()
     proc_get(p)
     core.mine.cur_proc = p                  # first: a shootdown that does not see us here precedes the load
     mmu.load(p.space)

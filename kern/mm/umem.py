@@ -195,6 +195,17 @@ def cas_u64(address: Uaddr, expected: u64, new: u64) -> u64:
     return old
 
 
+def publish(address: Uaddr, value: u64, stop: u32, bits: u32) -> u32:
+    """Store a word, then set `bits` in the 32-bit word behind it, unless one of `stop` is set there. The old flags."""
+    check_word(address, 8)
+    check_range(address, 16)
+    fault = FaultFlag()
+    old = usercopy.publish_user(u64(address), value, stop, bits, ptr_of(fault.hit))
+    if fault.hit != 0:
+        fail_at(address)
+    return old
+
+
 def or_u32(address: Uaddr, bits: u32) -> u32:
     check_word(address, 4)
     fault = FaultFlag()

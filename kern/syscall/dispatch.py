@@ -11,11 +11,11 @@ from lang import SEQ_CST, Error, Uaddr, array, as_bytes, copy_bytes, fence, i64,
 from arch.abi import UserContext
 from kern.abi.errno import Errno
 from kern.abi.event import EventMsg, EventType
-from kern.abi.syscall import ERRSTR_LEN, Syscall, SyscallFlag
+from kern.abi.syscall import ERRSTR_LEN, Syscall, SyscallFlag, SyscallWords
 from kern.core.percore import core
 from kern.debug import log
 from kern.event.send import send_event
-from kern.mm.umem import and_u32, check_word, load_u32, load_u64, or_u32, read_bytes, store_u32, store_u64, write_bytes
+from kern.mm.umem import and_u32, check_word, load_u32, load_u64, or_u32, publish, read_bytes, store_u32, store_u64, write_bytes
 from kern.proc.destroy import kill
 from kern.proc.proc import Proc
 from kern.sync.kthread import current_kthread
@@ -29,7 +29,7 @@ def handle_syscall(ctx: UserContext, calls: u64, count: u64) -> None:
         return
     if count > 1:
         log.warn(f"process {p.pid} submits {count} calls at once; only the first is run")
-    call = Syscall()
+    call = SyscallWords()
     try:
         check_word(Uaddr(calls), 8)
         read_bytes(as_bytes(call), Uaddr(calls))
@@ -56,9 +56,11 @@ def finish_current_call(value: i64) -> None:
     if p.is_dying():
         return
     try:
-        store_u32(sysc + offsetof(Syscall, "err"), 0)
-        store_u64(sysc + offsetof(Syscall, "retval"), wrap(u64, value))
-        complete(p, sysc)
+        # Whether somebody asked to be told and DONE are one atomic step: with no event to send nobody has to wait for K_LOCK.
+        # `err` is 0 already: the user zeroes the structure.
+        old = publish(sysc + offsetof(Syscall, "retval"), wrap(u64, value), SyscallFlag.UEVENT, SyscallFlag.DONE)
+        if old & SyscallFlag.UEVENT:
+            complete(p, sysc)
     except Error as e:
         log.debug(f"process {p.pid}: its system call's structure has gone: {e.message}")
 

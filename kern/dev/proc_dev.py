@@ -9,6 +9,7 @@ whoever reads it in pieces gets the pieces of one text.
 /proc/cmdline   what the kernel was booted with
 /proc/log       the kernel's log
 /proc/N/status  a line `name: value` for each fact about process N
+/proc/N/ctl     takes commands (proc_ctl.py)
 No locks of its own; what is shown may have changed since.
 """
 
@@ -20,6 +21,7 @@ from kern.boot.cmdline import command_line
 from kern.core.alloc import CoreView, view_core
 from kern.core.percore import core
 from kern.debug.log import read_log
+from kern.dev.proc_ctl import Ctl
 from kern.mm.pages import free_bytes, total_bytes
 from kern.ns.dev import Dev, devices
 from kern.ns.node import Node, set_entry
@@ -191,17 +193,25 @@ class ProcDirectory(Node):
     pid: i32
 
     def walk(self, name: str) -> Node:
-        if name != "status":
-            raise Error(Errno.ENOENT, f"there is no {name}")
         proc_put(get_proc(self.pid))
-        node = new(Status, pid=self.pid)
-        node.refs.init(1)
-        return node
+        if name == "status":
+            status = new(Status, pid=self.pid)
+            status.refs.init(1)
+            return status
+        if name == "ctl":
+            ctl = new(Ctl, pid=self.pid)
+            ctl.refs.init(1)
+            return ctl
+        raise Error(Errno.ENOENT, f"there is no {name}")
 
     def entry(self, index: u64, into: DirEntry) -> bool:
-        if index > 0:
-            return False
-        set_entry(into, "status", FileKind.FILE, u64(self.pid) * 16 + 1, 0, 0)
+        match index:
+            case 0:
+                set_entry(into, "status", FileKind.FILE, u64(self.pid) * 16 + 1, 0, 0)
+            case 1:
+                set_entry(into, "ctl", FileKind.CHAR, u64(self.pid) * 16 + 2, 0, 0)
+            case _:
+                return False
         return True
 
     def stat(self, into: Stat) -> None:

@@ -93,3 +93,24 @@ def test_a_machine_with_one_core_lends_it_in_turns(boot: Callable[[int], Guest])
     busy = re.findall(rf"^ *(?:{'|'.join(pids)}) .*? (\d+) +\d+ (?:primes|spin)$", guest1.output("ps"), re.MULTILINE)
     assert len(busy) == 3 and all(int(ms) > 0 for ms in busy), busy
     guest1.output(f"kill {' '.join(pids)}; wait", 60)
+
+
+@pytest.mark.xdist_group("smp4")
+@pytest.mark.feature("proc-24", "proc-25", "proc-40")
+def test_a_storm_of_preemptions_loses_nothing(guest4: Guest) -> None:
+    """All cores and single ones are taken from working processes, hundreds of times: what they count stays exact."""
+    storm = "for i in $(seq 1 {}); do echo preempt > /proc/$p/ctl; echo preempt 1 > /proc/$p/ctl; done 2> /dev/null; wait; cat /tmp/o"
+    assert "148,933 primes" in guest4.output("primes 2000000 > /tmp/o & p=$!; sleep 0.1; " + storm.format(100), 120)
+    assert "30 threads finished, 6000 loops" in guest4.output("threads 30 200 > /tmp/o & p=$!; " + storm.format(500), 120)
+    output = guest4.output("utest locks > /tmp/o & p=$!; " + storm.format(500), 120)
+    assert " 0 failed" in output, output
+    guest4.output("rm /tmp/o")
+
+
+@pytest.mark.xdist_group("smp4")
+def test_commands_to_a_process_are_checked(guest4: Guest) -> None:
+    pid = start(guest4, "spin", "spin")
+    for command in ("dance", "preempt 0", "warn 0 5", "kill 999"):
+        assert guest4.run(f"cp /dev/null /tmp/n; echo {command} > /tmp/n; cat /tmp/n > /proc/{pid}/ctl").status != 0, command
+    assert guest4.run(f"echo kill 3 > /tmp/n; cat /tmp/n > /proc/{pid}/ctl; wait {pid}").status == 3
+    guest4.output("rm /tmp/n")

@@ -14,7 +14,7 @@ from kern.abi.proc import USER_BASE, USER_TOP
 from kern.arch_api import PageFlag
 from kern.mm.fault import fault_in
 from kern.mm.pages import PAGE_MASK, PAGE_SIZE, total_bytes
-from kern.mm.regions import Mappable, VmRegion, find_room, insert_region, is_free, join_range, split_at
+from kern.mm.regions import Mappable, VmRegion, check_count, find_room, insert_region, is_free, join_range, split_at
 from kern.mm.shootdown import flush_space
 from kern.mm.vmr import page_flags_of, remove_range
 from kern.proc.proc import Proc
@@ -66,6 +66,7 @@ def place(p: Proc, wanted: u64, size: u64, flags: MapFlags, region: VmRegion) ->
     try:
         if p.vm.mapped_bytes + size > total_bytes() * 2:
             raise Error(Errno.ENOMEM, f"{size} bytes more would be over twice the machine's memory")
+        check_count(p.vm)
         if MapFlags.FIXED in flags:
             base = wanted
             remove_range(p, base, base + size)

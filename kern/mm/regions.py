@@ -14,6 +14,8 @@ from kern.abi.mman import Prot
 from kern.abi.proc import MMAP_BASE, MMAP_TOP
 from kern.lib.list import IntrusiveList, ListLink
 
+MAX_REGIONS: u64 = 4096                     # of one process: they are kernel memory, and looked through one by one
+
 
 class Mappable(Protocol):
     """A file that can be mapped. Every region holds one reference. None of this may block."""
@@ -139,11 +141,18 @@ def forget(region: VmRegion) -> None:
     free(region)
 
 
+def check_count(vm: RegionList) -> None:
+    """Raise ENOMEM if there may be no further region."""
+    if vm.regions.count >= MAX_REGIONS:
+        raise Error(Errno.ENOMEM, f"a process has at most {MAX_REGIONS} regions of memory")
+
+
 def split_at(vm: RegionList, address: u64) -> None:
     """Make `address` a border between regions, if one contains it. Raises ENOMEM."""
     region = find_region(vm, address)
     if region is None or region.base == address:
         return
+    check_count(vm)
     file = region.file
     upper = new(VmRegion, base=address, end=region.end, prot=region.prot, shared=region.shared, file=file)
     if file is not None:

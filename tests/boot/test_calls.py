@@ -39,6 +39,7 @@ MEMORY = [
     ("fixed", ["vm-04"]),
     ("rights", ["vm-10"]),
     ("populate", ["vm-12"]),
+    ("many_regions", []),
 ]
 
 

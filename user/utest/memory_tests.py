@@ -132,3 +132,22 @@ def test_populate_stops_where_nothing_is() -> None:
     sys_munmap(Uaddr(base + 2 * PAGE), 2 * PAGE)
     equal(sys_populate_va(Uaddr(base), 4), 2, "pages brought in")
     sys_munmap(Uaddr(base), 2 * PAGE)
+
+
+def test_regions_are_limited() -> None:
+    """Every other page read-only makes every page a region of its own: at some number the kernel says no, and goes on."""
+    pages: u64 = 10_000
+    base = u64(sys_mmap(Uaddr(0), pages * PAGE, USUAL, ANONYMOUS, -1, 0))
+    made: u64 = 0
+    refused = Errno.OK
+    try:
+        while made < pages:
+            sys_mprotect(Uaddr(base + made * PAGE), PAGE, Prot.READ)
+            made += 2
+    except Error as e:
+        refused = e.errno
+    check(refused == Errno.ENOMEM, f"after {made} pages: {refused.name}")
+    check(made > 1000, f"refused after {made} pages")
+    sys_munmap(Uaddr(base), pages * PAGE)
+    equal(u64(sys_mmap(Uaddr(base), PAGE, USUAL, ANONYMOUS, -1, 0)), base, "address")
+    sys_munmap(Uaddr(base), PAGE)

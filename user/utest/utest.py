@@ -107,3 +107,4 @@ def run_memory() -> None:
     run("memory.fixed", memory_tests.test_fixed_mapping_replaces)
     run("memory.rights", memory_tests.test_rights_come_and_go)
     run("memory.populate", memory_tests.test_populate_stops_where_nothing_is)
+    run("memory.many_regions", memory_tests.test_regions_are_limited)

@@ -16,13 +16,13 @@ from kern.arch_api import PageFlag
 from kern.core import alloc, sched
 from kern.core.current import switch_back, switch_to
 from kern.mm.mmap import mm_map
-from kern.mm.pages import PAGE_SIZE, alloc_zeroed, free_pages, order_for
+from kern.mm.pages import PAGE_MASK, PAGE_SIZE, alloc_zeroed, free_pages, order_for
 from kern.mm.umem import read_bytes, store_u64, write_bytes
 from kern.ns.chan import open_path
 from kern.ns.fd import add_fd, copy_fds
 from kern.ns.path import find_node
 from kern.proc.destroy import proc_destroy
-from kern.proc.elf import ElfImage, load_elf
+from kern.proc.elf import ElfImage, bring_in, load_elf
 from kern.proc.proc import Proc, Vcore, assign_pid, proc_put
 from kern.proc.wait import add_child, remove_child
 from kern.syscall.file_calls import give_fds
@@ -204,10 +204,12 @@ def build_stack(p: Proc, image: ElfImage, strings: Span[u8], argc: u64, envc: u6
     flags = MapFlags.PRIVATE | MapFlags.ANONYMOUS | MapFlags.FIXED
     mm_map(p, Uaddr(USER_STACK_TOP - USER_STACK_SIZE), USER_STACK_SIZE, Prot.READ | Prot.WRITE, flags, None, 0)
     text_at = (USER_STACK_TOP - len(strings)) & ~u64(15)
-    if len(strings) > 0:
-        write_bytes(Uaddr(text_at), strings)
     words = 1 + argc + 1 + envc + 1 + 6 * 2
     stack = (text_at - words * 8) & ~u64(15)
+    first_page = stack & ~PAGE_MASK
+    bring_in(p, first_page, USER_STACK_TOP - first_page)
+    if len(strings) > 0:
+        write_bytes(Uaddr(text_at), strings)
     place = put_word(stack, argc)
     start: u64 = 0
     for i in range(argc + envc):

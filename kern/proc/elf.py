@@ -11,8 +11,8 @@ from lang import Error, Span, Uaddr, as_bytes, sizeof, struct, u8, u64
 from kern.abi.errno import Errno
 from kern.abi.file import OpenMode
 from kern.abi.mman import MapFlags, Prot
-from kern.mm.mmap import mm_map, mm_protect
-from kern.mm.pages import PAGE_MASK
+from kern.mm.mmap import mm_map, mm_populate, mm_protect
+from kern.mm.pages import PAGE_MASK, PAGE_SIZE
 from kern.ns.node import Node
 from kern.ns.transfer import Transfer, set_kernel
 from kern.proc.elf_format import FLAG_R, FLAG_W, FLAG_X, SEGMENT_LOAD, ElfHeader, ElfSegment, check_header, check_segment
@@ -65,6 +65,8 @@ def load_segment(p: Proc, node: Node, segment: ElfSegment) -> None:
     length = segment.vaddr + segment.memsz - start
     flags = MapFlags.PRIVATE | MapFlags.ANONYMOUS | MapFlags.FIXED
     mm_map(p, Uaddr(start), length, Prot.READ | Prot.WRITE, flags, None, 0)
+    if segment.filesz > 0:
+        bring_in(p, start, segment.vaddr + segment.filesz - start)
     io = Transfer(base=segment.vaddr, length=segment.filesz)
     while io.left > 0:
         if node.read(io, segment.offset + io.done, OpenMode.READ) == 0:
@@ -78,3 +80,10 @@ def load_segment(p: Proc, node: Node, segment: ElfSegment) -> None:
         prot = prot | Prot.EXEC
     if Prot.WRITE not in prot:
         mm_protect(p, Uaddr(start), length, prot)
+
+
+def bring_in(p: Proc, start: u64, length: u64) -> None:
+    """Make all pages of a range present. Raises ENOMEM: said here, it does not look like a bad address later."""
+    pages = (length + PAGE_MASK) // PAGE_SIZE
+    if mm_populate(p, Uaddr(start), pages) < pages:
+        raise Error(Errno.ENOMEM, "not enough memory for the program")

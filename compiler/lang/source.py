@@ -202,8 +202,8 @@ class Finder(importlib.abc.MetaPathFinder):
     """Loads modules that import `lang` through `SourceLoader`."""
 
     def find_spec(self, fullname: str, path: Any, target: Any = None) -> Any:
-        if fullname.split(".")[0] == "lang" or fullname.startswith("compiler.") and not fullname.startswith("compiler.runtime."):
-            return None
+        if fullname.split(".")[0] in ("lang", "tests") or fullname.startswith("compiler.") and not fullname.startswith("compiler.runtime."):
+            return None             # host programs, whatever they quote
         spec = importlib.machinery.PathFinder.find_spec(fullname, path, target)
         loader = spec.loader if spec else None
         if spec is None or not isinstance(loader, importlib.machinery.SourceFileLoader) or os.path.basename(loader.path).startswith(("test_", "conftest")):

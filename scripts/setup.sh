@@ -33,7 +33,7 @@ venv() {
         python3 -m venv .venv
     fi
     say "installing the packages that pyproject.toml names into .venv"
-    .venv/bin/pip install --quiet --disable-pip-version-check --editable . >&2
+    .venv/bin/pip install -qq --disable-pip-version-check --editable . >&2
     say ".venv is ready"
 }
 

@@ -50,6 +50,23 @@ def test_memory(guest: Guest, name: str) -> None:
     assert answer.status == 0 and f"PASSED memory.{name}" in answer.output, answer.output
 
 
+CORES = [
+    ("second_change_is_refused", ["proc-12", "sys-28"]),
+    ("maps_agree", ["proc-15"]),
+    ("ids_agree", ["sys-06", "sys-07"]),
+    ("event_flags", ["event-06"]),
+    ("bits_coalesce", []),
+    ("kernel_events", ["event-17", "proc-07", "sys-22"]),
+]
+
+
+@pytest.mark.xdist_group("smp4")
+@pytest.mark.parametrize("name", [pytest.param(n, marks=[pytest.mark.feature(f) for f in features]) for n, features in CORES])
+def test_what_a_many_core_process_is_told(guest: Guest, name: str) -> None:
+    answer = guest.run(f"utest mcp.{name}", 60)
+    assert answer.status == 0 and f"PASSED mcp.{name}" in answer.output, answer.output
+
+
 @pytest.fixture
 def guest4(boot: Callable[[int], Guest]) -> Guest:
     return boot(4)

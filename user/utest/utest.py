@@ -6,7 +6,7 @@ Prints PASSED or FAILED for each, and ends with status 0 if none failed.
 
 from lang import i32
 from rt.args import args
-from utest import call_tests, harness, memory_tests, preempt_tests, single_tests, thread_tests
+from utest import call_tests, core_tests, harness, memory_tests, preempt_tests, single_tests, thread_tests
 from utest.harness import run
 
 
@@ -22,6 +22,7 @@ def main() -> i32:
     run_locks()
     run_blocking()
     run_vcores()
+    run_cores()
     run_memory()
     print(f"{harness.passed_tests} passed, {harness.failed_tests} failed")
     return 0 if harness.failed_tests == 0 else 1
@@ -108,3 +109,12 @@ def run_memory() -> None:
     run("memory.rights", memory_tests.test_rights_come_and_go)
     run("memory.populate", memory_tests.test_populate_stops_where_nothing_is)
     run("memory.many_regions", memory_tests.test_regions_are_limited)
+
+
+def run_cores() -> None:
+    run("mcp.second_change_is_refused", core_tests.test_second_change_is_refused)
+    run("mcp.maps_agree", core_tests.test_maps_agree)
+    run("mcp.ids_agree", core_tests.test_ids_agree)
+    run("mcp.event_flags", core_tests.test_event_flags)
+    run("mcp.bits_coalesce", core_tests.test_bits_coalesce)
+    run("mcp.kernel_events", core_tests.test_kernel_events)

@@ -54,6 +54,7 @@ else:
         usize,
         wrap,
     )
+
     f32 = f64 = float
 
 from lang.enums import valid  # noqa: E402, F401
@@ -92,6 +93,7 @@ if not TYPE_CHECKING:
         volatile_load,
         volatile_store,
     )
+
     Bytes = Span[u8]
 from lang.atomics import (  # noqa: E402, F401
     ACQ_REL,

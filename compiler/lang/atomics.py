@@ -72,7 +72,7 @@ class AtomicPlace(Atomic):
         object.__setattr__(self, "elem", type(self.value).base if hasattr(type(self.value), "base") else type(self.value))
 
     @property
-    def value(self) -> Any:                 # type: ignore[override]
+    def value(self) -> Any:  # type: ignore[override]
         return getattr(self.owner, self.key) if isinstance(self.key, str) else self.owner[self.key]
 
     @value.setter
@@ -147,4 +147,5 @@ def pause() -> None: ...
 
 def cycle_counter() -> Any:
     from lang.integers import u64
+
     return u64(time.perf_counter_ns())

@@ -73,9 +73,9 @@ class Bits:
         return type(self).from_raw(self.raw)
 
     def __eq__(self, other: object) -> bool:
-        return type(other) is type(self) and self.raw == other.raw          # type: ignore[attr-defined]
+        return type(other) is type(self) and self.raw == other.raw  # type: ignore[attr-defined]
 
-    __hash__ = None                         # type: ignore[assignment]
+    __hash__ = None  # type: ignore[assignment]
 
 
 class Reg:

@@ -91,7 +91,7 @@ def field_types(cls: Any) -> dict[str, Any]:
             if isinstance(annotation, str):
                 if annotation.startswith(("Final", "ClassVar")):
                     continue
-                annotation = eval(annotation, names, names)         # the program's own annotation, in its own module
+                annotation = eval(annotation, names, names)  # the program's own annotation, in its own module
             found[name] = annotation
     return found
 
@@ -112,6 +112,7 @@ def default_of(cls: Any, name: str, ty: Any) -> Any:
 
 def convert_field(ty: Any, value: Any) -> Any:
     from lang.convert import to
+
     if hasattr(type(value), "__copy_value__"):
         return value.__copy_value__()
     return to(ty, value)
@@ -193,7 +194,9 @@ def _specialise(cls: Any, args: Any) -> Any:
         names = [v.__name__ for v in cls.__parameters__]
         tvars = {n: _literal(a) for n, a in zip(names, args, strict=True)}
         shown = ", ".join(getattr(a, "__name__", str(a)) for a in args)
-        made[key] = type(f"{cls.__name__}[{shown}]", (cls,), {"__tvars__": tvars, "__module__": cls.__module__, "_types": None, "__parameters__": ()})
+        made[key] = type(
+            f"{cls.__name__}[{shown}]", (cls,), {"__tvars__": tvars, "__module__": cls.__module__, "_types": None, "__parameters__": ()}
+        )
     return made[key]
 
 
@@ -203,7 +206,9 @@ def _literal(argument: Any) -> Any:
 
 def _build(cls: Any) -> Any:
     cls.__field_types__ = classmethod(field_types)
-    if not any("__init__" in base.__dict__ and base.__init__ is not _init and hasattr(base, "__field_types__") for base in cls.__mro__[:-1]):
+    if not any(
+        "__init__" in base.__dict__ and base.__init__ is not _init and hasattr(base, "__field_types__") for base in cls.__mro__[:-1]
+    ):
         cls.__init__ = _init
     cls.__new__ = _new
     cls.__setattr__ = _setattr
@@ -228,6 +233,7 @@ def struct(cls: Any = None, **options: Any) -> Any:
 def plain_class(cls: Any) -> Any:
     """What the importer puts on a class without `@struct`."""
     from lang.bits import Bits, Mmio
+
     if issubclass(cls, (enum.Enum, BaseException, Bits, Mmio)) or getattr(cls, "_is_protocol", False):
         return cls
     return _build(cls)

@@ -43,7 +43,7 @@ def to_integer(target: Any, value: Any, kind: Any) -> Any:
         if issubclass(target, enum.Enum):
             return value
         if not target.low <= value <= target.high:
-            if target.base is i64 and value > target.high:      # an untyped intermediate; compiled it has wrapped or failed
+            if target.base is i64 and value > target.high:  # an untyped intermediate; compiled it has wrapped or failed
                 raise CheckFailed("i64 overflow")
             raise TypeError(f"{value} does not fit in `{target.__name__}`")
         return target.of(value)

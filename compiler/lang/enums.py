@@ -41,10 +41,12 @@ def inverted(self: Any) -> Any:
 
 def _uses_lang(module: str) -> bool:
     space = vars(sys.modules.get(module)) if module in sys.modules else {}
-    return any(getattr(v, "__module__", None) == "lang" or str(getattr(v, "__module__", "")).startswith("lang.") for v in list(space.values()))
+    return any(
+        getattr(v, "__module__", None) == "lang" or str(getattr(v, "__module__", "")).startswith("lang.") for v in list(space.values())
+    )
 
 
-_find_data_type = enum.EnumType._find_data_type_.__func__      # type: ignore[attr-defined]
+_find_data_type = enum.EnumType._find_data_type_.__func__  # type: ignore[attr-defined]
 _new_enum = enum.EnumType.__new__
 
 
@@ -60,17 +62,17 @@ def find_data_type(mcls: Any, class_name: str, bases: Any) -> Any:
 def new_enum(metacls: Any, cls: str, bases: Any, classdict: Any, **kwds: Any) -> Any:
     made = _new_enum(metacls, cls, bases, classdict, **kwds)
     if bases and (_uses_lang(made.__module__) or any(issubclass(b, Int) for b in bases)):
-        made.__str__ = shown                # type: ignore[assignment, method-assign]
-        made.__format__ = formatted         # type: ignore[assignment, method-assign]
+        made.__str__ = shown  # type: ignore[assignment, method-assign]
+        made.__format__ = formatted  # type: ignore[assignment, method-assign]
         if issubclass(made, enum.Flag):
-            made.__invert__ = inverted      # type: ignore[assignment, method-assign]
+            made.__invert__ = inverted  # type: ignore[assignment, method-assign]
     return made
 
 
 def install() -> None:
     """Teach `enum` about the widths; enums of other programs in the process keep their ways."""
-    enum.EnumType._find_data_type_ = classmethod(find_data_type)            # type: ignore[attr-defined, method-assign]
-    enum.EnumType.__new__ = staticmethod(new_enum)                          # type: ignore[assignment, method-assign]
+    enum.EnumType._find_data_type_ = classmethod(find_data_type)  # type: ignore[attr-defined, method-assign]
+    enum.EnumType.__new__ = staticmethod(new_enum)  # type: ignore[assignment, method-assign]
 
 
 install()

@@ -54,4 +54,4 @@ class Errno(u32, IntEnum):
     ETIMEDOUT = 110
     ECONNREFUSED = 111
     EALREADY = 114
-    EUNSPECIFIED = 200                      # a message was given, but no number
+    EUNSPECIFIED = 200  # a message was given, but no number

@@ -58,6 +58,7 @@ def number_of(value: Any, target: type[Int]) -> int:
     """The plain integer in whatever converts explicitly."""
     if isinstance(value, str) or hasattr(value, "as_text"):
         from lang.text import parse_number
+
         return parse_number(value, target.signed)
     if isinstance(value, float):
         return int(value)
@@ -122,9 +123,14 @@ def remainder(a: int, b: int) -> int:
 
 
 ARITHMETIC = {
-    "add": (lambda a, b: a + b, "overflow"), "sub": (lambda a, b: a - b, "overflow"), "mul": (lambda a, b: a * b, "overflow"),
-    "floordiv": (divide, ""), "mod": (remainder, ""),
-    "and": (lambda a, b: a & b, ""), "or": (lambda a, b: a | b, ""), "xor": (lambda a, b: a ^ b, ""),
+    "add": (lambda a, b: a + b, "overflow"),
+    "sub": (lambda a, b: a - b, "overflow"),
+    "mul": (lambda a, b: a * b, "overflow"),
+    "floordiv": (divide, ""),
+    "mod": (remainder, ""),
+    "and": (lambda a, b: a & b, ""),
+    "or": (lambda a, b: a | b, ""),
+    "xor": (lambda a, b: a ^ b, ""),
 }
 
 
@@ -136,7 +142,7 @@ def forward(name: str, operate: Any, what: str) -> Any:
             return flag_method(self, other)
         right = operand(self, other)
         if right is None or right is NotImplemented:
-            if right is NotImplemented:         # an enum beside another width: the integer's type wins
+            if right is NotImplemented:  # an enum beside another width: the integer's type wins
                 return settle(self, other, operate(int(self), int(other)), what)
             return NotImplemented
         return settle(self, other, operate(int(self), right), what)
@@ -190,23 +196,23 @@ def quotient_and_remainder(self: Int, other: Any) -> Any:
     return self // other, self % other
 
 
-Int.__lshift__ = shift_left                         # type: ignore[method-assign, assignment]
-Int.__rshift__ = shift_right                        # type: ignore[method-assign, assignment]
-Int.__rlshift__ = lambda self, other: int(other) << shift_amount(64, self)         # type: ignore[method-assign, assignment]
-Int.__rrshift__ = lambda self, other: int(other) >> shift_amount(64, self)         # type: ignore[method-assign, assignment]
-Int.__neg__ = negative                              # type: ignore[method-assign]
-Int.__pos__ = lambda self: self                     # type: ignore[method-assign, assignment]
-Int.__abs__ = lambda self: -self if self < 0 else self      # type: ignore[method-assign, assignment]
-Int.__invert__ = inverted                           # type: ignore[method-assign]
-Int.__divmod__ = quotient_and_remainder             # type: ignore[method-assign, assignment]
-Int.__new__ = convert                               # type: ignore[method-assign, assignment]
+Int.__lshift__ = shift_left  # type: ignore[method-assign, assignment]
+Int.__rshift__ = shift_right  # type: ignore[method-assign, assignment]
+Int.__rlshift__ = lambda self, other: int(other) << shift_amount(64, self)  # type: ignore[method-assign, assignment]
+Int.__rrshift__ = lambda self, other: int(other) >> shift_amount(64, self)  # type: ignore[method-assign, assignment]
+Int.__neg__ = negative  # type: ignore[method-assign]
+Int.__pos__ = lambda self: self  # type: ignore[method-assign, assignment]
+Int.__abs__ = lambda self: -self if self < 0 else self  # type: ignore[method-assign, assignment]
+Int.__invert__ = inverted  # type: ignore[method-assign]
+Int.__divmod__ = quotient_and_remainder  # type: ignore[method-assign, assignment]
+Int.__new__ = convert  # type: ignore[method-assign, assignment]
 
 
 def _width(name: str, bits: int, signed: bool) -> Any:
     made = type(name, (Int,), {"__slots__": (), "bits": bits, "signed": signed, "__module__": "lang", "__new__": convert})
-    made.low = -(1 << (bits - 1)) if signed else 0          # type: ignore[attr-defined]
-    made.high = (1 << (bits - 1)) - 1 if signed else (1 << bits) - 1        # type: ignore[attr-defined]
-    made.base = made                                        # type: ignore[attr-defined]
+    made.low = -(1 << (bits - 1)) if signed else 0  # type: ignore[attr-defined]
+    made.high = (1 << (bits - 1)) - 1 if signed else (1 << bits) - 1  # type: ignore[attr-defined]
+    made.base = made  # type: ignore[attr-defined]
     return made
 
 
@@ -223,13 +229,13 @@ class Address(Int):
 
 def _address_forward(name: str, operate: Any) -> Any:
     def method(self: Address, other: Any) -> Any:
-        plain = self.plain.truncated                        # type: ignore[attr-defined]
+        plain = self.plain.truncated  # type: ignore[attr-defined]
         if type(other) is type(self):
             if name == "sub":
                 return plain(operate(int(self), int(other)))
             if name in ("and", "or", "xor"):
                 return self.base.truncated(operate(int(self), int(other)))
-        elif type(other) in (int, self.plain):              # type: ignore[attr-defined]
+        elif type(other) in (int, self.plain):  # type: ignore[attr-defined]
             value = operate(int(self), int(other))
             return plain(value) if name in ("floordiv", "mod") else self.base.truncated(value)
         raise TypeError(f"`{type(self).__name__}` and `{type(other).__name__}` do not mix")
@@ -245,8 +251,20 @@ for _name, (_operate, _what) in ARITHMETIC.items():
 
 def new_type(name: str, plain: Any) -> Any:
     """`Pfn = NewType("Pfn", u64)`."""
-    made = type(name, (Address,), {"__slots__": (), "bits": plain.bits, "signed": plain.signed, "low": plain.low, "high": plain.high, "plain": plain, "__new__": convert})
-    made.base = made                                        # type: ignore[attr-defined]
+    made = type(
+        name,
+        (Address,),
+        {
+            "__slots__": (),
+            "bits": plain.bits,
+            "signed": plain.signed,
+            "low": plain.low,
+            "high": plain.high,
+            "plain": plain,
+            "__new__": convert,
+        },
+    )
+    made.base = made  # type: ignore[attr-defined]
     return made
 
 

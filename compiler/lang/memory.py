@@ -36,7 +36,7 @@ class _Of(type):
         made = cls.__dict__.get("_made")
         if made is None:
             made = {}
-            cls._made = made                # type: ignore[attr-defined]
+            cls._made = made  # type: ignore[attr-defined]
         try:
             return made[elem]
         except KeyError:
@@ -107,6 +107,7 @@ class Span(metaclass=_Of):
 
     def __setitem__(self, key: Any, value: Any) -> None:
         from lang.classes import assign, is_storage
+
         at = self.start + checked_index(key, self.count)
         if is_storage(self.elem):
             assign(self.store[at], value)
@@ -129,7 +130,7 @@ class Span(metaclass=_Of):
             return self.count == len(other) and all(a == b for a, b in zip(self, other, strict=True))
         return NotImplemented
 
-    __hash__ = None                         # type: ignore[assignment]
+    __hash__ = None  # type: ignore[assignment]
 
     def __bytes__(self) -> bytes:
         return bytes(int(b) for b in self)
@@ -168,6 +169,7 @@ class ArrayStorage(Span):
 
     def __copy_storage__(self) -> ArrayStorage:
         from lang.classes import copy, is_storage
+
         made = object.__new__(ArrayStorage)
         made.elem, made.start, made.count = self.elem, 0, self.count
         made.store = [copy(x) if is_storage(self.elem) else x for x in self.store]
@@ -228,7 +230,7 @@ class Ptr(metaclass=_Of):
     def __eq__(self, other: object) -> bool:
         return isinstance(other, Ptr) and self.store is other.store and self.start == other.start
 
-    __hash__ = None                         # type: ignore[assignment]
+    __hash__ = None  # type: ignore[assignment]
 
     def address_number(self) -> int:
         if self.store is None:
@@ -285,7 +287,7 @@ class Reinterpreted:
         code = PACKED[self.pointer.elem.__name__]
         data = b"".join(packing.pack(code, self.pointer[i]) for i in range(first, last + 1))
         skip = start - first * self.have
-        return self.elem(packing.unpack(PACKED[self.elem.__name__], data[skip:skip + self.want])[0])
+        return self.elem(packing.unpack(PACKED[self.elem.__name__], data[skip : skip + self.want])[0])
 
     def __setitem__(self, index: int, value: Any) -> None:
         data = packing.pack(PACKED[self.elem.__name__], value)
@@ -320,7 +322,7 @@ def address_of(x: Any) -> int:
         found = _next_address
         _next_address += 0x1_0000
         _by_object[id(x)] = found
-        _addresses[found] = x               # keeps it alive, so that its id stays its own
+        _addresses[found] = x  # keeps it alive, so that its id stays its own
     return found
 
 
@@ -342,7 +344,7 @@ def memcpy(target: Any, source: Any) -> None:
     data = list(source) if not isinstance(source, (str, Text)) else list(Str(text_of(source)))
     if len(data) > target.count and CHECKED:
         raise CheckFailed("memcpy past the end")
-    target.store[target.start:target.start + len(data)] = data
+    target.store[target.start : target.start + len(data)] = data
 
 
 copy_bytes = memcpy
@@ -368,11 +370,13 @@ def as_bytes(x: Any) -> Any:
 def zero(elem: Any) -> Any:
     """What zeroed storage of that type holds."""
     from lang.classes import zero_value
+
     return zero_value(elem)
 
 
 def coerce(target: Any, value: Any) -> Any:
     from lang.convert import to
+
     return to(target, value)
 
 

@@ -112,14 +112,27 @@ def print_(*values: Any, sep: str = " ", end: str = "\n", file: Any = None) -> N
 
 
 BUILTINS: dict[str, Any] = {
-    **vars(builtins), "len": len_, "range": Range, "min": min_, "max": max_, "enumerate": enumerate_, "getattr": getattr_, "print": print_,
-    "__to__": to, "__bind__": bind, "__Str__": Str, "__bytes__": bytes_span, "__place__": place, "__new_type__": new_type,
+    **vars(builtins),
+    "len": len_,
+    "range": Range,
+    "min": min_,
+    "max": max_,
+    "enumerate": enumerate_,
+    "getattr": getattr_,
+    "print": print_,
+    "__to__": to,
+    "__bind__": bind,
+    "__Str__": Str,
+    "__bytes__": bytes_span,
+    "__place__": place,
+    "__new_type__": new_type,
 }
 
 
 def _late() -> None:
     from lang.atomics import AtomicPlace
     from lang.classes import plain_class
+
     BUILTINS["__class__of__"] = plain_class
     BUILTINS["__atomic__"] = AtomicPlace
 

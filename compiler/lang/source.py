@@ -19,9 +19,29 @@ import sys
 import traceback
 from typing import Any
 
-IMPORTS_LANG = re.compile(r"^\s*(from lang import|import lang\b)", re.MULTILINE)
+IMPORTS_LANG = re.compile(r"^from lang import", re.MULTILINE)
 IS_PROGRAM = re.compile(r"^from lang import[\s\S]*^def main\(\) -> ", re.MULTILINE)
-SCALARS = {"u8", "u16", "u32", "u64", "i8", "i16", "i32", "i64", "usize", "isize", "int", "float", "f64", "str", "Paddr", "Kaddr", "Uaddr", "Bytes", "bytes"}
+SCALARS = {
+    "u8",
+    "u16",
+    "u32",
+    "u64",
+    "i8",
+    "i16",
+    "i32",
+    "i64",
+    "usize",
+    "isize",
+    "int",
+    "float",
+    "f64",
+    "str",
+    "Paddr",
+    "Kaddr",
+    "Uaddr",
+    "Bytes",
+    "bytes",
+}
 CONVERTED_HEADS = {"Span", "tuple", "Optional"}
 PLACES = {"ptr_of": "__place__", "atomic": "__atomic__"}
 
@@ -36,9 +56,9 @@ def call(function: str, *args: ast.expr) -> ast.Call:
 
 class Transformer(ast.NodeTransformer):
     def __init__(self) -> None:
-        self.results: list[ast.expr | None] = []        # of the functions around this point
+        self.results: list[ast.expr | None] = []  # of the functions around this point
         self.new_types: set[str] = set()
-        self.classes = 0                                # nesting of class bodies directly around this point
+        self.classes = 0  # nesting of class bodies directly around this point
 
     def converts(self, annotation: ast.expr | None) -> bool:
         """Whether a value meeting this annotation may need a conversion."""
@@ -73,24 +93,24 @@ class Transformer(ast.NodeTransformer):
         for arg in [*node.args.args, *node.args.kwonlyargs]:
             if self.converts(arg.annotation):
                 target = ast.Name(arg.arg, ast.Store())
-                head.append(ast.Assign([target], call("__to__", arg.annotation, name(arg.arg)), lineno=node.lineno))      # type: ignore[arg-type]
-        first = 1 if body and isinstance(body[0], ast.Expr) and isinstance(node.body[0].value, ast.Constant) else 0     # type: ignore[attr-defined]
+                head.append(ast.Assign([target], call("__to__", arg.annotation, name(arg.arg)), lineno=node.lineno))  # type: ignore[arg-type]
+        first = 1 if body and isinstance(body[0], ast.Expr) and isinstance(node.body[0].value, ast.Constant) else 0  # type: ignore[attr-defined]
         node.body = body[:first] + head + body[first:]
         return node
 
     def visit_Return(self, node: ast.Return) -> Any:
-        node = self.generic_visit(node)         # type: ignore[assignment]
+        node = self.generic_visit(node)  # type: ignore[assignment]
         if node.value is not None and self.results and self.converts(self.results[-1]):
-            node.value = call("__to__", self.results[-1], node.value)           # type: ignore[arg-type]
+            node.value = call("__to__", self.results[-1], node.value)  # type: ignore[arg-type]
         return node
 
     def visit_For(self, node: ast.For) -> Any:
         unrolled = isinstance(node.iter, ast.Tuple) and isinstance(node.target, ast.Name)
-        node = self.generic_visit(node)         # type: ignore[assignment]
-        if unrolled:                            # each literal is an `i64`
+        node = self.generic_visit(node)  # type: ignore[assignment]
+        if unrolled:  # each literal is an `i64`
             none = ast.Lambda(ast.arguments([], [], None, [], [], None, []), ast.Constant(None))
-            bound = call("__bind__", name(node.target.id), none)                # type: ignore[attr-defined]
-            node.body.insert(0, ast.Assign([ast.Name(node.target.id, ast.Store())], bound, lineno=node.lineno))      # type: ignore[attr-defined]
+            bound = call("__bind__", name(node.target.id), none)  # type: ignore[attr-defined]
+            node.body.insert(0, ast.Assign([ast.Name(node.target.id, ast.Store())], bound, lineno=node.lineno))  # type: ignore[attr-defined]
         return node
 
     def visit_Assert(self, node: ast.Assert) -> Any:
@@ -109,7 +129,12 @@ class Transformer(ast.NodeTransformer):
 
     def visit_Assign(self, node: ast.Assign) -> Any:
         value = node.value
-        if isinstance(value, ast.Call) and isinstance(value.func, ast.Name) and value.func.id == "NewType" and isinstance(node.targets[0], ast.Name):
+        if (
+            isinstance(value, ast.Call)
+            and isinstance(value.func, ast.Name)
+            and value.func.id == "NewType"
+            and isinstance(node.targets[0], ast.Name)
+        ):
             self.new_types.add(node.targets[0].id)
             value.func.id = "__new_type__"
             return node
@@ -136,7 +161,7 @@ class Transformer(ast.NodeTransformer):
     # -- expressions --------------------------------------------------------------------------------------------
     def visit_Expr(self, node: ast.Expr) -> Any:
         if isinstance(node.value, ast.Constant):
-            return node                         # a docstring
+            return node  # a docstring
         return self.generic_visit(node)
 
     def visit_Constant(self, node: ast.Constant) -> Any:
@@ -162,7 +187,7 @@ class Transformer(ast.NodeTransformer):
     def visit_match_case(self, node: ast.match_case) -> Any:
         node.guard = self.visit(node.guard) if node.guard else None
         node.body = [self.visit(s) for s in node.body]
-        return node                             # patterns stay literals
+        return node  # patterns stay literals
 
     def visit_Call(self, node: ast.Call) -> Any:
         if isinstance(node.func, ast.Name):
@@ -186,8 +211,20 @@ def compiled(text: str, path: str) -> Any:
 def prepared(space: dict[str, Any]) -> dict[str, Any]:
     """A module's namespace, with the language's builtins."""
     from lang.prelude import BUILTINS
+
     space["__builtins__"] = BUILTINS
     return space
+
+
+def imports_lang(text: str) -> bool:
+    """Whether a source is in the language: it takes names from `lang` (a tool may look at `lang.something`)."""
+    if not IMPORTS_LANG.search(text):
+        return False
+    try:
+        tree = ast.parse(text)
+    except SyntaxError:
+        return False
+    return any(isinstance(node, ast.ImportFrom) and node.module == "lang" for node in tree.body)
 
 
 class SourceLoader(importlib.machinery.SourceFileLoader):
@@ -203,12 +240,16 @@ class Finder(importlib.abc.MetaPathFinder):
 
     def find_spec(self, fullname: str, path: Any, target: Any = None) -> Any:
         if fullname.split(".")[0] in ("lang", "tests") or fullname.startswith("compiler.") and not fullname.startswith("compiler.runtime."):
-            return None             # host programs, whatever they quote
+            return None  # host programs, whatever they quote
         spec = importlib.machinery.PathFinder.find_spec(fullname, path, target)
         loader = spec.loader if spec else None
-        if spec is None or not isinstance(loader, importlib.machinery.SourceFileLoader) or os.path.basename(loader.path).startswith(("test_", "conftest")):
+        if (
+            spec is None
+            or not isinstance(loader, importlib.machinery.SourceFileLoader)
+            or os.path.basename(loader.path).startswith(("test_", "conftest"))
+        ):
             return None
-        if not IMPORTS_LANG.search(loader.get_data(loader.path).decode(errors="replace")):
+        if not imports_lang(loader.get_data(loader.path).decode(errors="replace")):
             return None
         spec.loader = SourceLoader(spec.name, loader.path)
         return spec
@@ -223,12 +264,12 @@ def take_over() -> None:
         return
     frame = sys._getframe(1)
     while frame is not None and ("importlib" in frame.f_code.co_filename or frame.f_globals.get("__name__", "").split(".")[0] == "lang"):
-        frame = frame.f_back                    # type: ignore[assignment]
+        frame = frame.f_back  # type: ignore[assignment]
     if frame is None or frame.f_globals is not main.__dict__:
         return
     with open(path, encoding="utf-8") as file:
         text = file.read()
-    if not IS_PROGRAM.search(text):             # a tool that looks at `lang`, not a program in the language
+    if not IS_PROGRAM.search(text):  # a tool that looks at `lang`, not a program in the language
         return
     run_program(text, path, main.__dict__)
 
@@ -237,8 +278,9 @@ def run_program(text: str, path: str, space: dict[str, Any]) -> None:
     from lang.errors import Error, Panic
     from lang.integers import CheckFailed
     from lang.text import Str
+
     for stream in (sys.stdout, sys.stderr):
-        stream.reconfigure(encoding="utf-8", errors="surrogateescape")          # type: ignore[union-attr]
+        stream.reconfigure(encoding="utf-8", errors="surrogateescape")  # type: ignore[union-attr]
     sys.setrecursionlimit(20000)
     sys.argv = [Str(a) for a in sys.argv]
     status = 0
@@ -255,7 +297,7 @@ def run_program(text: str, path: str, space: dict[str, Any]) -> None:
     except (CheckFailed, AssertionError) as failed:
         complain(f"{place_of(failed, path)}: {failed if str(failed) else 'assertion failed'}")
         status = 101
-    except BaseException:
+    except BaseException:  # noqa: BLE001  whatever it is, the program has ended
         traceback.print_exc()
         status = 120
     sys.stdout.flush()

@@ -38,6 +38,7 @@ class Str(str):
 
     def __getitem__(self, key: Any) -> Any:
         from lang.memory import bounds, checked_index
+
         data = self.data()
         if isinstance(key, slice):
             start, stop = bounds(key, len(data))
@@ -50,25 +51,25 @@ class Str(str):
     def __contains__(self, item: Any) -> bool:
         return int(item) in self.data() if isinstance(item, int) else str.__contains__(self, item)
 
-    def find(self, part: Any) -> Any:       # type: ignore[override]
+    def find(self, part: Any) -> Any:  # type: ignore[override]
         return i64(self.data().find(text_of(part).encode(errors="surrogateescape")))
 
-    def rfind(self, part: Any) -> Any:      # type: ignore[override]
+    def rfind(self, part: Any) -> Any:  # type: ignore[override]
         return i64(self.data().rfind(text_of(part).encode(errors="surrogateescape")))
 
-    def strip(self) -> Str:                 # type: ignore[override]
+    def strip(self) -> Str:  # type: ignore[override]
         return Str(str.strip(self, WHITE))
 
-    def lstrip(self) -> Str:                # type: ignore[override]
+    def lstrip(self) -> Str:  # type: ignore[override]
         return Str(str.lstrip(self, WHITE))
 
-    def rstrip(self) -> Str:                # type: ignore[override]
+    def rstrip(self) -> Str:  # type: ignore[override]
         return Str(str.rstrip(self, WHITE))
 
-    def startswith(self, part: Any) -> bool:    # type: ignore[override]
+    def startswith(self, part: Any) -> bool:  # type: ignore[override]
         return str.startswith(self, text_of(part))
 
-    def endswith(self, part: Any) -> bool:      # type: ignore[override]
+    def endswith(self, part: Any) -> bool:  # type: ignore[override]
         return str.endswith(self, text_of(part))
 
     def split1(self, sep: Any) -> tuple[Str, Str]:
@@ -78,6 +79,7 @@ class Str(str):
     @property
     def ptr(self) -> Any:
         from lang.memory import Ptr
+
         return Ptr[u8].into(list(self), 0)
 
 
@@ -91,6 +93,7 @@ def text_of(value: Any) -> str:
 def parse_number(value: Any, signed: bool) -> int:
     """`u64("12")`: decimal digits and nothing else."""
     from lang.errors import Errno, Error
+
     text = text_of(value)
     digits = text[1:] if text.startswith("-" if signed and text.startswith("-") else "+") else text
     if not digits.isascii() or not digits.isdigit():
@@ -142,7 +145,7 @@ class Text(Sink):
         return self.data.decode(errors="surrogateescape")
 
     def put(self, data: Any) -> None:
-        if self.truncated:                  # nothing goes behind a gap
+        if self.truncated:  # nothing goes behind a gap
             return
         kept, dropped = clip(text_of(data), self.room - len(self.data))
         self.truncated = self.truncated or dropped
@@ -174,7 +177,7 @@ class Text(Sink):
     def __eq__(self, other: object) -> bool:
         return self.as_text() == text_of(other)
 
-    __hash__ = None                         # type: ignore[assignment]
+    __hash__ = None  # type: ignore[assignment]
 
     def __copy_storage__(self) -> Text:
         made = Text(self.room)

@@ -3,7 +3,16 @@
 
 from hypothesis import strategies as st
 
-WIDTHS = {"u8": (8, False), "u16": (16, False), "u32": (32, False), "u64": (64, False), "i8": (8, True), "i16": (16, True), "i32": (32, True), "i64": (64, True)}
+WIDTHS = {
+    "u8": (8, False),
+    "u16": (16, False),
+    "u32": (32, False),
+    "u64": (64, False),
+    "i8": (8, True),
+    "i16": (16, True),
+    "i32": (32, True),
+    "i64": (64, True),
+}
 TYPES = sorted(WIDTHS)
 NAMES = {t: [f"{t}_a", f"{t}_b"] for t in TYPES}
 
@@ -32,7 +41,11 @@ def integers(draw, ty, depth=3, names=None):
     """An expression of that integer type."""
     if depth == 0:
         return draw(st.sampled_from((names or NAMES)[ty]))
-    kind = draw(st.sampled_from(["binary", "binary", "binary", "literal", "shift", "unary", "convert", "wrap", "choose", "extreme", "bits", "of_bool", "name"]))
+    kind = draw(
+        st.sampled_from(
+            ["binary", "binary", "binary", "literal", "shift", "unary", "convert", "wrap", "choose", "extreme", "bits", "of_bool", "name"]
+        )
+    )
 
     def inner(want):
         return draw(integers(want, depth - 1, names))
@@ -76,7 +89,9 @@ def conditions(draw, depth=2, names=None):
     def number():
         return draw(integers(ty, max(depth - 1, 0), names))
 
-    kind = draw(st.sampled_from(["compare", "compare", "chain", "and", "or", "not", "literal", "truth", "member"])) if depth > 0 else "compare"
+    kind = (
+        draw(st.sampled_from(["compare", "compare", "chain", "and", "or", "not", "literal", "truth", "member"])) if depth > 0 else "compare"
+    )
     compare = st.sampled_from(["<", "<=", ">", ">=", "==", "!="])
     if kind == "chain":
         return f"({number()} {draw(compare)} {number()} {draw(compare)} {number()})"

@@ -1,5 +1,5 @@
 # SPDX-License-Identifier: GPL-2.0-or-later
-"""Random programs: control flow, errors, `with`, arrays, structs, virtual calls. Loops are bounded; checks may fail, the same way for both."""
+"""Random programs: control flow, errors, `with`, arrays, structs, virtual calls. Loops are bounded."""
 
 import random
 
@@ -158,19 +158,19 @@ class Maker:
         if roll < 0.6:
             op = self.random.choice(["+", "-", "*", "&", "|", "^", "//", "%", ">>"])
             left = self.expr(ty, scope, depth - 1)
-            if left.strip("(-)").isdigit():         # two literals would be folded without a width
+            if left.strip("(-)").isdigit():  # two literals would be folded without a width
                 left = f"{ty}({left})"
             if op == ">>":
                 return f"({left} >> {self.random.randrange(int(ty[1:]))})"
             if op in ("//", "%"):
                 return f"({left} {op} {self.random.choice([1, 2, 3, 10, 100])})"
             right = self.expr(ty, scope, depth - 1)
-            if ty in SIGNED and op in "+-*":        # mostly small, so that not every program fails a check
+            if ty in SIGNED and op in "+-*":  # mostly small, so that not every program fails a check
                 return f"(({left} & 31) {op} ({right} & 3))"
             return f"({left} {op} {right})"
         if roll < 0.7:
             first, second = self.expr(ty, scope, depth - 1), self.leaf(ty, scope)
-            if first.strip("(-)").isdigit() and second.strip("(-)").isdigit():      # a choice of two literals is an `i64`
+            if first.strip("(-)").isdigit() and second.strip("(-)").isdigit():  # a choice of two literals is an `i64`
                 first = f"{ty}({first})"
             return f"({first} if {self.test(scope)} else {second})"
         if roll < 0.8:
@@ -242,7 +242,23 @@ class Maker:
     def statement(self, indent, scope, depth, in_loop):
         kinds = ["local", "assign", "assign", "augment", "field", "field", "store", "print", "print"]
         if depth > 0:
-            kinds += ["if", "if", "while", "for", "for", "each", "try", "try", "match", "with", "optional", "maybe", "copies", "pair", "line"]
+            kinds += [
+                "if",
+                "if",
+                "while",
+                "for",
+                "for",
+                "each",
+                "try",
+                "try",
+                "match",
+                "with",
+                "optional",
+                "maybe",
+                "copies",
+                "pair",
+                "line",
+            ]
         if in_loop:
             kinds += ["leave"]
         if self.random.random() < 0.04:
@@ -282,7 +298,8 @@ class Maker:
 
     def make_store(self, indent, scope, depth, in_loop):
         where, ty = self.random.choice([("state.items", "u16"), ("table", "u32")])
-        self.put(indent, f"{where}[{self.expr(self.random.choice(['u8', 'u32', 'u64']), scope, 1)} & 7] {self.random.choice(['=', '+='])} {self.expr(ty, scope)}")
+        index = self.expr(self.random.choice(["u8", "u32", "u64"]), scope, 1)
+        self.put(indent, f"{where}[{index} & 7] {self.random.choice(['=', '+='])} {self.expr(ty, scope)}")
 
     def make_print(self, indent, scope, depth, in_loop):
         parts = [self.expr(self.random.choice(TYPES), scope, 1) for _ in range(2)]
@@ -309,8 +326,13 @@ class Maker:
     def make_for(self, indent, scope, depth, in_loop):
         name, ty = self.fresh("i"), self.random.choice(["u8", "u32", "u64", "i64", "i32"])
         low, high = self.random.randrange(5), self.random.randrange(9)
-        forms = [f"range({ty}({low}), {high})", f"range({ty}({high}))", f"range({ty}({low}), {high * 3}, {self.random.choice([1, 2, 5])})",
-                 f"range({ty}({high * 3}), {low}, {self.random.choice([-1, -2, -5])})", f"reversed(range({ty}({low}), {high}))"]
+        forms = [
+            f"range({ty}({low}), {high})",
+            f"range({ty}({high}))",
+            f"range({ty}({low}), {high * 3}, {self.random.choice([1, 2, 5])})",
+            f"range({ty}({high * 3}), {low}, {self.random.choice([-1, -2, -5])})",
+            f"reversed(range({ty}({low}), {high}))",
+        ]
         self.put(indent, f"for {name} in {self.random.choice(forms)}:")
         self.block(indent + 1, {**scope, name: ty}, depth - 1, True)
         self.maybe_else(indent, scope, depth, in_loop)
@@ -444,7 +466,11 @@ class Maker:
             self.function()
         self.put(0, "\n\ndef main() -> i32:")
         for name in self.functions:
-            for a, b, c in ((0, 0, 0), (200, -7, 1 << 60), (self.random.randrange(256), self.random.randrange(-999, 999), self.random.randrange(1 << 40))):
+            for a, b, c in (
+                (0, 0, 0),
+                (200, -7, 1 << 60),
+                (self.random.randrange(256), self.random.randrange(-999, 999), self.random.randrange(1 << 40)),
+            ):
                 self.put(1, "try:")
                 self.put(2, f'print("{name}", {name}({a}, {b}, {c}))')
                 self.put(1, "except Error as e:")

@@ -10,10 +10,14 @@ from pathlib import Path
 from hypothesis import HealthCheck, Phase, settings
 
 REPO = Path(__file__).resolve().parents[3]
-EXAMPLES = int(os.environ.get("PYKAROS_EXAMPLES", "6"))      # programs per property; more for a long night
-SHRINK = os.environ.get("PYKAROS_SHRINK", "0") != "0"       # each step compiles a program: minutes, for whoever looks into a failure
+EXAMPLES = int(os.environ.get("PYKAROS_EXAMPLES", "6"))  # programs per property; more for a long night
+SHRINK = os.environ.get("PYKAROS_SHRINK", "0") != "0"  # each step compiles a program: minutes, for whoever looks into a failure
 SETTINGS = settings(
-    max_examples=EXAMPLES, deadline=None, derandomize=EXAMPLES <= 6, suppress_health_check=list(HealthCheck), database=None,
+    max_examples=EXAMPLES,
+    deadline=None,
+    derandomize=EXAMPLES <= 6,
+    suppress_health_check=list(HealthCheck),
+    database=None,
     phases=[Phase.explicit, Phase.generate, *([Phase.shrink] if SHRINK else [])],
 )
 HEAD = "# SPDX-License-Identifier: GPL-2.0-or-later\n"

@@ -10,7 +10,7 @@ from tests.compiler.differential.support import HEAD, SETTINGS, compiled_run, cp
 
 def program(prelude, functions, calls):
     body = "\n".join(f"    {c}" for c in calls)
-    end = f"\n\ndef main() -> i32:\n{body}\n    return 0\n\n\nif __name__ == \"__main__\":\n    raise SystemExit(main())\n"
+    end = f'\n\ndef main() -> i32:\n{body}\n    return 0\n\n\nif __name__ == "__main__":\n    raise SystemExit(main())\n'
     return f'{HEAD}"""Generated."""\n\n{prelude}\n\n' + "\n\n".join(functions) + end
 
 
@@ -22,7 +22,9 @@ def agree(source):
         got = compiled_run(source, release)
         lines, have = expected[1].splitlines(), got[1].splitlines()
         for i, line in enumerate(lines):
-            assert i < len(have) and have[i] == line, f"release={release} line {i}: CPython {line!r}, compiled {have[i:i + 1]}\n{got[2]}\n{source}"
+            assert i < len(have) and have[i] == line, (
+                f"release={release} line {i}: CPython {line!r}, compiled {have[i : i + 1]}\n{got[2]}\n{source}"
+            )
         assert got[0] == expected[0], f"release={release}: status {got[0]}, CPython {expected[0]}\n{got[2]}\n{expected[2]}\n{source}"
 
 
@@ -53,7 +55,7 @@ def test_ranges(batch):
 
 
 STRINGS = st.text(alphabet="ab =ä\n1", max_size=10)
-STRING_HEAD = '''from lang import Errno, Error, i32, i64, noinline, text, u8, u64
+STRING_HEAD = """from lang import Errno, Error, i32, i64, noinline, text, u8, u64
 
 
 @noinline
@@ -89,13 +91,21 @@ def parse(a: str) -> None:
 def cut(a: str, i: u64, j: u64) -> None:
     if i <= j and j <= len(a):
         print(f"{a[i:j]!r} {a[i:]!r} {a[:j]!r}", a[i:j] == a[:j])
-'''
+"""
 
 
 @SETTINGS
-@given(st.lists(st.tuples(STRINGS, STRINGS | st.text(alphabet="ab ", max_size=2), st.integers(0, 5), st.integers(0, 9)), min_size=10, max_size=25),
-       st.lists(st.text(alphabet="0123456789", max_size=21) | st.sampled_from(["-", "+5", "-0", "-9223372036854775808", "-9223372036854775809", " 1", "1_0", "18446744073709551616"])
-                | st.integers(-(1 << 65), 1 << 65).map(str), max_size=10))
+@given(
+    st.lists(
+        st.tuples(STRINGS, STRINGS | st.text(alphabet="ab ", max_size=2), st.integers(0, 5), st.integers(0, 9)), min_size=10, max_size=25
+    ),
+    st.lists(
+        st.text(alphabet="0123456789", max_size=21)
+        | st.sampled_from(["-", "+5", "-0", "-9223372036854775808", "-9223372036854775809", " 1", "1_0", "18446744073709551616"])
+        | st.integers(-(1 << 65), 1 << 65).map(str),
+        max_size=10,
+    ),
+)
 def test_strings(pairs, numbers):
     calls = []
     for a, b, i, j in pairs:
@@ -105,7 +115,7 @@ def test_strings(pairs, numbers):
 
 
 FLOATS = st.floats(-1e6, 1e6).map(lambda x: round(x, 3)) | st.sampled_from([0.0, 1.0, -1.0, 0.5, 1e-9, 1e18, 3.0, -2.5])
-FLOAT_HEAD = '''from lang import f64, i32, i64, noinline, u8
+FLOAT_HEAD = """from lang import f64, i32, i64, noinline, u8
 
 
 @noinline
@@ -123,7 +133,7 @@ def show(a: f64, b: f64, n: i32) -> None:
 
 def bool_of(a: f64) -> bool:
     return not a == 0.0 and (a > 1.0 or a < -1.0)
-'''
+"""
 
 
 @SETTINGS
@@ -132,7 +142,7 @@ def test_floats(triples):
     agree(program(FLOAT_HEAD, [], [f"show({a!r}, {b!r}, {n})" for a, b, n in triples]))
 
 
-BITS_HEAD = '''from enum import IntEnum, IntFlag
+BITS_HEAD = """from enum import IntEnum, IntFlag
 
 from lang import Array, Bits, array, bit, bits, bswap, clz, ctz, i32, mul_high, noinline, popcount, struct, u8, u16, u32, u64, valid, wrap
 
@@ -179,7 +189,8 @@ def show(a: u32, b: u8, c: u64) -> None:
     print(f"{word.raw:#x} {other.raw:#x} {holder.word.raw:#x}", holder.word.level, holder.word == other)
     mode = Mode(b & 71)
     mode |= Mode.X
-    print(Mode.R in mode, Mode.W not in mode, u8(mode), u8(mode & ~Mode.R), u8(mode ^ Mode.S), u8(~mode), mode == Mode.X, bool_of(mode & Mode.W))
+    print(Mode.R in mode, Mode.W not in mode, u8(mode), u8(mode & ~Mode.R), u8(mode ^ Mode.S), u8(~mode))
+    print(mode == Mode.X, bool_of(mode & Mode.W))
     holder.modes[u64(b) % 3] |= mode
     print(u8(holder.modes[0]), u8(holder.modes[2]), valid(Mode, b), valid(Level, b), Level.MIDDLE + a % 5, a > Level.HIGH)
     print(popcount(a), clz(a), ctz(a), bswap(a), popcount(b), clz(b), ctz(c), clz(c), bswap(c), mul_high(c, c), wrap(u16, c), wrap(u8, a))
@@ -189,7 +200,7 @@ def bool_of(mode: Mode) -> bool:
     if mode:
         return True
     return False
-'''
+"""
 
 
 @SETTINGS

@@ -37,14 +37,18 @@ def integer_cases(draw):
 
 @st.composite
 def string_cases(draw):
-    text = draw(st.text(st.characters(min_codepoint=32, max_codepoint=0x24F, exclude_characters="\x7f\xad", exclude_categories=("Cc",)), max_size=12))
+    text = draw(
+        st.text(
+            st.characters(min_codepoint=32, max_codepoint=0x24F, exclude_characters="\x7f\xad", exclude_categories=("Cc",)), max_size=12
+        )
+    )
     precision = draw(st.sampled_from(["", ".0", ".3", ".20"]))
     return "str", text, f"{draw(layouts('<>^'))}{draw(WIDTH)}{precision}{draw(st.sampled_from(['', 's']))}"
 
 
 @st.composite
 def float_cases(draw):
-    bits = struct.unpack("<d", struct.pack("<Q", draw(st.integers(0, 2 ** 64 - 1))))[0]
+    bits = struct.unpack("<d", struct.pack("<Q", draw(st.integers(0, 2**64 - 1))))[0]
     value = draw(st.sampled_from([bits, 0.0, 0.5, 1.5, 0.1, 1e16, 123456.789, 1e-5]) | st.floats(-1e6, 1e6))
     kind = draw(st.sampled_from(["", "f", "e", "g"]))
     precision = draw(st.sampled_from(["", ".0", ".1", ".3", ".12"]))
@@ -73,5 +77,7 @@ def test_specs_print_as_in_python(batch):
     imports = "from lang import Ptr, array, cast, f64, i8, i16, i32, i64, noinline, u8, u16, u32, u64\n"
     helper = "box = array(1, u64)\n\n\ndef float_of(bits: u64) -> f64:\n    box[0] = bits\n    return cast(Ptr[f64], box[0:1].ptr)[0]\n"
     body = "\n".join(calls)
-    source = f'{HEAD}"""Generated."""\n\n{imports}\n{helper}\n\n' + "\n\n".join(functions) + f"\n\ndef main() -> i32:\n{body}\n    return 0\n"
+    source = (
+        f'{HEAD}"""Generated."""\n\n{imports}\n{helper}\n\n' + "\n\n".join(functions) + f"\n\ndef main() -> i32:\n{body}\n    return 0\n"
+    )
     assert_lines(source, expected, compiled_run(source))

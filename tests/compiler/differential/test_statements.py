@@ -17,11 +17,12 @@ def differences(source):
     for release in (False, True):
         got = compiled_run(source, release)
         if release and status == 101:
-            continue                        # without checks it goes on, whatever it then does
+            continue  # without checks it goes on, whatever it then does
         if got[:2] != (status, out) or last_words(got[2]) != last_words(err):
             lines, have = out.splitlines(), got[1].splitlines()
             first = next((i for i, (a, b) in enumerate(zip(lines, have, strict=False)) if a != b), min(len(lines), len(have)))
-            found.append(f"release={release} status {status}/{got[0]} line {first}: CPython {lines[first:first + 1]}, compiled {have[first:first + 1]}\n{err}\n{got[2]}")
+            where = f"release={release} status {status}/{got[0]} line {first}"
+            found.append(f"{where}: CPython {lines[first : first + 1]}, compiled {have[first : first + 1]}\n{err}\n{got[2]}")
     return "\n".join(found)
 
 

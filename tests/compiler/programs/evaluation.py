@@ -1,7 +1,7 @@
 # SPDX-License-Identifier: GPL-2.0-or-later
 """Order of evaluation: once each, left to right, short circuits, default and keyword arguments."""
 
-from lang import Array, array, i32, i64, struct, u8, u32, u64
+from lang import Array, array, i32, struct, u8, u32, u64
 
 trace: u64 = 0
 

@@ -5,7 +5,7 @@ from enum import auto, IntEnum
 
 from typing import Callable
 
-from lang import Array, Errno, Error, Ref, Raises, Span, array, i32, i64, struct, u8, u64
+from lang import Array, Errno, Error, Raises, Span, array, i32, i64, struct, u8, u64
 
 
 class Op(u8, IntEnum):

@@ -3,7 +3,7 @@
 
 from typing import Callable, Final
 
-from lang import Array, Ref, Span, Text, array, i32, i64, struct, text, u8, u16, u32, u64
+from lang import Array, Ref, Span, Text, array, i32, i64, struct, text, u16, u32, u64
 
 PAGE = 1 << 12
 PAGES: u64 = 16

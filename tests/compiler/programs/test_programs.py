@@ -17,7 +17,9 @@ ARGUMENTS = {"arguments.py": ["1", "2x", "30", "ü"]}
 def outcome(command, name, **environment):
     """Status, stdout and stderr of a run of the program."""
     path = str((HERE / name).relative_to(REPO))
-    done = subprocess.run([*command, path, *ARGUMENTS.get(name, [])], cwd=REPO, capture_output=True, timeout=240, env={**os.environ, **environment})
+    done = subprocess.run(
+        [*command, path, *ARGUMENTS.get(name, [])], cwd=REPO, capture_output=True, timeout=240, env={**os.environ, **environment}
+    )
     return done.returncode, done.stdout.decode(errors="replace"), done.stderr.decode(errors="replace")
 
 
@@ -29,6 +31,7 @@ def by_cpython():
         if name not in known:
             known[name] = outcome([sys.executable], name)
         return known[name]
+
     return run
 
 

@@ -112,11 +112,18 @@ def new_process(parent: Proc | None, path: str) -> Proc:
         show_area(p, PROCINFO_ADDR, p.info_page, p.info_order, PageFlag.READ | PageFlag.USER)
         show_area(p, PROCDATA_ADDR, p.data_page, p.data_order, PageFlag.READ | PageFlag.WRITE | PageFlag.USER)
         make_vcores(p)
-        assign_pid(p)
     except Error:
         proc_put(p)
         raise
+    # The scheduler's reference comes first: from the moment that it has a pid, anybody may end the process.
+    sched.register(p)
     name_process(p, path)
+    try:
+        assign_pid(p)
+    except Error:
+        proc_put(p)
+        proc_put(p)
+        raise
     fill_info(p)
     if parent is None:
         p.cwd.append("/")
@@ -124,7 +131,6 @@ def new_process(parent: Proc | None, path: str) -> Proc:
         with parent.cwd_lock:
             p.cwd.append(parent.cwd.view)
         add_child(parent, p)
-    sched.register(p)
     return p
 
 

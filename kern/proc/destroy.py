@@ -1,8 +1,8 @@
 # SPDX-License-Identifier: GPL-2.0-or-later
 """The end of a process: exit, kill, and fatal faults. It may be called by anybody, on any core, more than once.
 
-Order: cores are taken and told; DYING; children disowned; files closed, so that a parent which waits on our pipe wakes;
-DYING_ABORT, which ends every abortable sleep; cores given back; the parent told. Memory goes with the last reference.
+Order: cores are taken and told; DYING; cores given back; children disowned; files closed, so that a parent which waits on our
+pipe wakes; DYING_ABORT, which ends every abortable sleep; the parent told. Memory goes with the last reference.
 A thread that was in a system call finishes it; the core it stands on leaves the process when it reaches its idle loop.
 Locks: `p.lock`, then, one after the other: the parent's `child_cv.lock`, the fd table's, the scheduler's.
 """
@@ -34,12 +34,13 @@ def proc_destroy(p: Proc, exit_code: i32) -> None:
         p.exit_code = exit_code
         count = take_cores(p, pcores)
         p.set_state(ProcState.DYING)
+    # At once: who wants one of the cores waits for this, and closing files may sleep.
+    sched.forget(p, pcores[0:count])
     disown_children(p)
     close_all_fds(p.fds)
     with p.lock:
         p.set_state(ProcState.DYING_ABORT)
     abort_all_calls(p)
-    sched.forget(p, pcores[0:count])
     if p.kills_machine:
         log.info(f"the first process ended with {exit_code}")
         power.power_off(u32(exit_code & 0xff))

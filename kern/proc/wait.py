@@ -11,12 +11,17 @@ from kern.sync.abort import AbortableSleep
 
 
 def add_child(parent: Proc, child: Proc) -> None:
+    """List the child, unless the parent is dying: then nobody would ever take it off again."""
     proc_get(child)
-    child.parent = parent
-    child.ppid = parent.pid
-    child.info.ppid = parent.pid
     with parent.child_cv.lock.irqs_off():
-        parent.children.push_back(child)
+        listed = not parent.is_dying()
+        if listed:
+            child.parent = parent
+            child.ppid = parent.pid
+            child.info.ppid = parent.pid
+            parent.children.push_back(child)
+    if not listed:
+        proc_put(child)
 
 
 def remove_child(parent: Proc, child: Proc) -> None:

@@ -53,7 +53,7 @@ def error(message: Format) -> None:
 
 
 def write(level: Level, message: Format) -> None:
-    line = text(400)
+    line = text(1200)
     now = timer.now_ns()
     line.write(f"[{now // 1_000_000_000:>5}.{now // 1000 % 1_000_000:06}] {core.mine.core_id:>2} ")
     if level == Level.WARN:

@@ -165,6 +165,7 @@ def free_areas(p: Proc) -> None:
 def name_process(p: Proc, path: str) -> None:
     slash = path.rfind("/")
     p.name.append(path[u64(slash + 1):])
+    p.program.append(path)
     p.start_ns = now_ns()
 
 

@@ -4,7 +4,7 @@
 No locks. May block.
 """
 
-from lang import Error, Text, Uaddr, text, u64
+from lang import Error, Span, Text, Uaddr, array, text, u64
 from arch.abi import UserContext
 from kern.abi.proc import KILLED_EXIT_CODE
 from kern.arch_api import TrapKind
@@ -14,9 +14,11 @@ from kern.mm.fault import ran_out
 from kern.mm.umem import load_u64
 from kern.ns.chan import Chan, chan_put, write_chan
 from kern.ns.fd import get_chan
+from kern.ns.node import Node
 from kern.ns.transfer import Transfer, set_kernel
 from kern.proc.destroy import destroy_self
 from kern.proc.proc import Proc
+from kern.proc.user_symbols import UserSymbols, open_program, write_symbol
 
 MAX_FRAMES: u64 = 16
 STDERR = 2
@@ -27,13 +29,17 @@ def handle_user_trap(ctx: UserContext, kind: TrapKind) -> None:
     p = core.mine.cur_proc
     if p is None:
         return
-    report = text(1024)
+    report = text(2048)
     describe(p, ctx, kind, report)
-    backtrace(ctx, report)
-    log.warn(f"{report.view}")
+    frames = array(MAX_FRAMES, u64)
+    count = walk_stack(ctx, frames[0:MAX_FRAMES])
+    pc = ctx.pc
+    sp = ctx.sp
     chan = standard_error(p)
     # First of all it must not run on: telling may block, and then the core would go back to the same instruction.
     destroy_self(p, KILLED_EXIT_CODE)
+    write_backtrace(p, pc, sp, frames[:count], report)
+    log.warn(f"{report.view}")
     if chan is not None:
         tell(chan, report)
         chan_put(chan)
@@ -57,26 +63,49 @@ def describe(p: Proc, ctx: UserContext, kind: TrapKind, report: Text) -> None:
             report.append("floating-point error")
         case _:
             report.write(f"trap {ctx.trap_number}")
-    report.write(f"\n  at {ctx.pc:#x}, stack {ctx.sp:#x}\n")
 
 
-def backtrace(ctx: UserContext, report: Text) -> None:
-    """Return addresses along the chain of frame pointers, as far as it can be read."""
+def walk_stack(ctx: UserContext, frames: Span[u64]) -> u64:
+    """Collect return addresses along the chain of frame pointers, as far as it can be read; returns how many."""
     frame = ctx.frame_pointer
+    count: u64 = 0
     try:
-        for _ in range(MAX_FRAMES):
-            if frame == 0 or frame % 8 != 0:
-                return
+        while count < len(frames) and frame != 0 and frame % 8 == 0:
             caller = load_u64(Uaddr(frame + 8))
             next = load_u64(Uaddr(frame))
             if caller == 0:
-                return
-            report.write(f"  called from {caller:#x}\n")
+                break
+            frames[count] = caller
+            count += 1
             if next <= frame:
-                return
+                break
             frame = next
     except Error:
-        report.append("  (no further)\n")
+        return count
+    return count
+
+
+def write_backtrace(p: Proc, pc: u64, sp: u64, frames: Span[u64], report: Text) -> None:
+    """Where it was and who called, with names if the program's file tells them."""
+    symbols = UserSymbols()
+    node = open_program(p, symbols)
+    report.write(f"\n  at {pc:#x}")
+    write_name(node, symbols, pc, report)
+    report.write(f", stack {sp:#x}\n")
+    last: u64 = 0
+    for caller in frames:
+        if caller != last:
+            report.write(f"  called from {caller:#x}")
+            write_name(node, symbols, caller - 1, report)
+            report.append("\n")
+        last = caller
+    if node is not None:
+        node.put()
+
+
+def write_name(node: Node | None, symbols: UserSymbols, address: u64, report: Text) -> None:
+    if node is not None:
+        write_symbol(node, symbols, address, report)
 
 
 def standard_error(p: Proc) -> Chan | None:

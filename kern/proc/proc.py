@@ -47,6 +47,7 @@ class Proc:
     refs: Kref
     lock: SpinLock
     name: Text = text(32)
+    program: Text = text(256)               # path of its file; truncated it is of no use
     space: mmu.AddressSpace
     vm: VmSpace
     info: Ref[ProcInfo]

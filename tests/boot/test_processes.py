@@ -39,6 +39,7 @@ def test_kernel_says_why_and_where_a_process_died(guest: Guest, name: str, words
     told = re.search(rf"faults \(process \d+, vcore 0\) killed: [^\n]*{words}[^\n]*((?:\n +[a-z ]*0x[0-9a-f]+[^\n]*)+)", output)
     assert told, output
     assert len(told[1].strip().splitlines()) >= 3, "no backtrace\n" + output
+    assert re.search(r"called from 0x[0-9a-f]+ in apps\.faults\.main\+0x", told[1]), "no names\n" + output
 
 
 @pytest.mark.feature("proc-06")

@@ -169,11 +169,17 @@ class Status(TextFile):
         out.print(f"kind: {'MCP' if p.is_mcp else 'SCP'}\nvcores: {p.info.num_vcores}\nmax_vcores: {p.max_vcores}\n")
         out.print(f"cpu_ms: {cpu_ms(p)}\nage_ms: {(now_ns() - p.start_ns) // NS_PER_MS}\n")
         out.print(f"mapped_kb: {p.vm.mapped_bytes // 1024}\nexit_code: {p.exit_code}\n")
+        out.print(f"preemptions: {preemptions(p)}\n")
         path = text(1024)
         with p.cwd_lock:
             path.append(p.cwd.view)
         out.print(f"cwd: {path}\n")
         proc_put(p)
+
+
+def preemptions(p: Proc) -> u64:
+    """How often a core was taken from it."""
+    return sum(p.info.vcoremap[v].nr_preempts_sent.load() for v in range(p.max_vcores))
 
 
 def cpu_ms(p: Proc) -> u64:
@@ -182,8 +188,11 @@ def cpu_ms(p: Proc) -> u64:
     for v in range(p.max_vcores):
         entry = p.info.vcoremap[v]
         cycles += entry.total_ticks
-        if entry.valid != 0:
-            cycles += cycle_counter() - entry.resume_ticks
+        started = entry.resume_ticks
+        now = cycle_counter()
+        # It may have been started again since, on a core whose counter is a little ahead.
+        if entry.valid != 0 and now > started:
+            cycles += now - started
     return timer.cycles_to_ns(cycles) // NS_PER_MS
 
 

@@ -132,3 +132,23 @@ def test_commands_to_a_process_are_checked(guest4: Guest) -> None:
         assert guest4.run(f"cp /dev/null /tmp/n; echo {command} > /tmp/n; cat /tmp/n > /proc/{pid}/ctl").status != 0, command
     assert guest4.run(f"echo kill 3 > /tmp/n; cat /tmp/n > /proc/{pid}/ctl; wait {pid}").status == 3
     guest4.output("rm /tmp/n")
+
+
+def preemptions(guest: Guest, pid: str) -> int:
+    found = re.search(r"^preemptions: (\d+)", guest.output(f"cat /proc/{pid}/status"), re.MULTILINE)
+    assert found
+    return int(found[1])
+
+
+@pytest.mark.xdist_group("smp4")
+@pytest.mark.feature("proc-23")
+def test_a_warned_vcore_gives_its_core_up_itself(guest4: Guest) -> None:
+    """With a second to go, nothing has to be taken; without any, it is."""
+    pid = start(guest4, "primes 100000000", "primes")
+    guest4.output("sleep 0.3")
+    before = preemptions(guest4, pid)
+    guest4.output(f"echo warn 1 1000000 > /proc/{pid}/ctl")
+    assert preemptions(guest4, pid) == before
+    guest4.output(f"echo preempt 1 > /proc/{pid}/ctl")
+    assert preemptions(guest4, pid) == before + 1
+    guest4.output(f"kill {pid}; wait; true")

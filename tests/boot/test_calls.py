@@ -60,6 +60,25 @@ CORES = [
 ]
 
 
+UNITS = [
+    ("single.null_call", ["sys-01"]),
+    ("single.async", ["async-02"]),
+    ("single.errors", ["async-04", "sys-39"]),
+    ("single.sleep", ["sys-02"]),
+    ("single.event", ["event-02"]),
+    ("blocking.read_beside_others", []),
+    ("vcores.all_used", ["proc-19", "proc-21"]),
+    ("vcores.preempted", ["proc-25"]),
+]
+
+
+@pytest.mark.xdist_group("smp4")
+@pytest.mark.parametrize(("name", "features"), [pytest.param(n, f, marks=[pytest.mark.feature(*f)], id=n) for n, f in UNITS])
+def test_promise_of_the_library_and_the_kernel_together(guest: Guest, name: str, features: list[str]) -> None:
+    answer = guest.run(f"utest {name}", 120)
+    assert answer.status == 0 and f"PASSED {name}" in answer.output, (features, answer.output)
+
+
 @pytest.mark.xdist_group("smp4")
 @pytest.mark.parametrize("name", [pytest.param(n, marks=[pytest.mark.feature(f) for f in features]) for n, features in CORES])
 def test_what_a_many_core_process_is_told(guest: Guest, name: str) -> None:

@@ -72,6 +72,8 @@ def bind(value: Any, old: Any) -> Any:
             known = type(old())
         except NameError:
             known = i64
+        if known is type(None):             # an optional: of what, only its declaration says
+            return value
         if issubclass(known, Int):
             return to_integer(known.base, value, kind)
         return float(value) if known is float else to_integer(i64, value, kind)

@@ -108,8 +108,8 @@ class Transformer(ast.NodeTransformer):
         unrolled = isinstance(node.iter, ast.Tuple) and isinstance(node.target, ast.Name)
         node = self.generic_visit(node)  # type: ignore[assignment]
         if unrolled:  # each literal is an `i64`
-            none = ast.Lambda(ast.arguments([], [], None, [], [], None, []), ast.Constant(None))
-            bound = call("__bind__", name(node.target.id), none)  # type: ignore[attr-defined]
+            fresh = ast.Lambda(ast.arguments([], [], None, [], [], None, []), ast.Constant(0))
+            bound = call("__bind__", name(node.target.id), fresh)  # type: ignore[attr-defined]
             node.body.insert(0, ast.Assign([ast.Name(node.target.id, ast.Store())], bound, lineno=node.lineno))  # type: ignore[attr-defined]
         return node
 

@@ -7,6 +7,7 @@ What the shell's line editor echoes, redraws and prompts is taken off, so that a
 from __future__ import annotations
 
 import re
+import time
 from dataclasses import dataclass
 from pathlib import Path
 
@@ -59,6 +60,13 @@ class Guest(Machine):
         if answer.status != 0:
             raise MachineError(f"{line!r} ended with status {answer.status}\n{answer.output}\n{self.report()}")
         return answer.output
+
+    def wait_until_gone(self, line: str, pattern: str, deadline_s: float = 30) -> None:
+        """Asks `line` until nothing it prints matches: who was killed may be seen dying for a moment."""
+        end = time.monotonic() + deadline_s
+        while re.search(pattern, shown := self.output(line)):
+            if time.monotonic() > end:
+                raise MachineError(f"{pattern!r} does not go away from {line!r} within {deadline_s:g} s\n{shown}\n{self.report()}")
 
     def wait_for_prompt(self, deadline_s: float = 30) -> None:
         self.expect(r"(?<=[\r\n])" + re.escape(self.prompt.strip()) + r" \Z", deadline_s)

@@ -14,6 +14,11 @@ def free_kib(guest: Guest) -> int:
     return next(int(line.split()[-1]) for line in guest.output("free").splitlines() if line.startswith("KiB"))
 
 
+def is_given_back(guest: Guest, before: int) -> bool:
+    """Whether all but 512 KiB is free again, at the latest when asked for the fiftieth time: the last of a process goes a little later."""
+    return any(before - free_kib(guest) < 512 for _ in range(50))
+
+
 def pid_of(guest: Guest, name: str) -> str:
     return next(line.split()[0] for line in guest.output("ps").splitlines() if name in line)
 
@@ -53,14 +58,14 @@ def test_shell_outlives_a_hundred_processes(guest: Guest) -> None:
     before = free_kib(guest)
     for _ in range(10):
         assert guest.output(ten) == ""
-    assert before - free_kib(guest) < 512, "memory of processes that are gone was not given back"
+    assert is_given_back(guest, before), "memory of processes that are gone"
 
 
 def test_kill_ends_a_spinning_process(guest: Guest) -> None:
     guest.output("spin &")
     pid = pid_of(guest, "spin")
     guest.output(f"kill {pid}")
-    assert "spin" not in guest.output("ps")
+    guest.wait_until_gone("ps", "spin")
 
 
 @pytest.mark.feature("proc-39", "sys-10")
@@ -69,9 +74,9 @@ def test_kill_ends_a_process_that_holds_cores(guest: Guest) -> None:
     guest.output("primes 1000000000 &")
     pid = pid_of(guest, "primes")
     guest.output(f"kill {pid}")
-    assert "primes" not in guest.output("ps")
+    guest.wait_until_gone("ps", "primes")
     assert "primes" not in guest.output("cores")
-    assert before - free_kib(guest) < 512, "its memory was not given back"
+    assert is_given_back(guest, before)
     assert "threads" in guest.output("threads 4 1", 60)
 
 
@@ -84,5 +89,5 @@ def test_process_that_wants_all_memory_dies_alone_and_gives_it_back(guest: Guest
     before = free_kib(guest)
     answer = guest.run("hog", 120)
     assert answer.status != 0 and "out of memory" in answer.output
-    assert abs(before - free_kib(guest)) < 512
+    assert is_given_back(guest, before)
     assert guest.output("echo alive") == "alive\n"

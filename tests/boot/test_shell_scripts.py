@@ -63,7 +63,7 @@ def test_interrupt_key(guest: Guest, line: str, delay: float) -> None:
     guest.send("\x03")
     guest.wait_for_prompt()
     assert "never\r" not in guest.shown(start, guest.position).partition("\n")[2]
-    assert not re.search("sleep|primes", guest.output("ps"))
+    guest.wait_until_gone("ps", "sleep|primes")
 
 
 def test_end_of_input_key_ends_a_program_not_the_shell(guest: Guest) -> None:

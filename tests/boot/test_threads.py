@@ -63,7 +63,7 @@ def test_two_many_core_processes_at_once(guest8: Guest) -> None:
 
 def test_cores_are_given_back(guest8: Guest) -> None:
     guest8.output("threads 30 3", 120)
-    assert "threads" not in guest8.output("cores")
+    guest8.wait_until_gone("cores", "threads")
 
 
 def test_mutex_barrier_condition_once_and_keys(guest8: Guest) -> None:

@@ -8,7 +8,7 @@ import types
 import typing
 from typing import Any
 
-from lang.integers import CheckFailed, Int, i64
+from lang.integers import CheckFailed, Int, i64, u64
 from lang.memory import Ptr, Ref, Span, bytes_span
 from lang.text import Str, Text, text_of
 
@@ -73,7 +73,7 @@ def bind(value: Any, old: Any) -> Any:
         except NameError:
             known = i64
         if known is type(None):             # an optional: of what, only its declaration says
-            return value
+            return value if value <= i64.high else u64.of(value)
         if issubclass(known, Int):
             return to_integer(known.base, value, kind)
         return float(value) if known is float else to_integer(i64, value, kind)

@@ -17,7 +17,7 @@ class DebugInfo:
         own = self.file(module)
         self.unit = self.add(
             f'distinct !DICompileUnit(language: DW_LANG_Python, file: !{own}, producer: "pykaros", isOptimized: true, '
-            "runtimeVersion: 0, emissionKind: FullDebug)"
+            "runtimeVersion: 0, emissionKind: FullDebug, nameTableKind: None)"
         )
         self.signature = self.add("!DISubroutineType(types: !{})")
 

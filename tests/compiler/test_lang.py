@@ -1,0 +1,82 @@
+# SPDX-License-Identifier: GPL-2.0-or-later
+"""`lang` under CPython refuses what the compiler refuses at compile time, and checks what a checked build checks."""
+
+import os
+import subprocess
+import sys
+
+import lang
+import pytest
+from lang.convert import to
+
+MIXES = [
+    lambda: lang.u8(1) + lang.u16(1),
+    lambda: lang.i32(1) < lang.i32(2) and lang.u64(1) - lang.i64(1),
+    lambda: lang.u8(1) & lang.i8(1),
+    lambda: lang.u8(1) + 256,
+    lambda: lang.u32(3) / 2,
+    lambda: lang.Paddr(4096) + lang.Kaddr(1),
+    lambda: lang.Paddr(4096) + lang.Paddr(1),
+    lambda: to(lang.u16, lang.u8(3)),
+    lambda: to(lang.u8, 300),
+    lambda: lang.u8(1) + True,
+]
+
+
+@pytest.mark.parametrize("mix", MIXES)
+def test_widths_do_not_mix(mix):
+    with pytest.raises(TypeError):
+        mix()
+
+
+CHECKS = [
+    (lambda: lang.u8(300), "value does not fit in u8"),
+    (lambda: lang.u64(-1), "value does not fit in u64"),
+    (lambda: lang.i32(2**31 - 1) + 1, "i32 overflow"),
+    (lambda: -lang.i8(-128), "i8 overflow"),
+    (lambda: lang.u32(1) // 0, "division by zero"),
+    (lambda: lang.u32(1) << 32, "shift past the width"),
+    (lambda: lang.array(3, lang.u8)[3], "index out of range"),
+    (lambda: lang.array(3, lang.u8)[2:4], "slice out of range"),
+]
+
+
+@pytest.mark.parametrize(("check", "what"), CHECKS)
+def test_checks(check, what):
+    with pytest.raises(lang.CheckFailed, match=what):
+        check()
+
+
+def test_results_keep_their_type_and_wrap():
+    assert (lang.u8(255) + 1, type(lang.u8(255) + 1)) == (0, lang.u8)
+    assert (1 - lang.u16(2), type(1 - lang.u16(2))) == (65535, lang.u16)
+    assert lang.wrap(lang.i8, 200) == -56
+    assert lang.u64("17") * 2 == 34
+    assert type(lang.Paddr(8192) - lang.Paddr(4096)) is lang.u64
+    assert f"{lang.u32(255):#06x}" == "0x00ff"
+
+
+def test_signed_results_wrap_without_checks():
+    code = "import lang; print(lang.i8(127) + 1, lang.u8(300))"
+    done = subprocess.run([sys.executable, "-c", code], capture_output=True, text=True, env={**os.environ, "PYKAROS_CHECKED": "0"})
+    assert done.stdout == "-128 44\n"
+
+
+def test_texts_are_cut_at_whole_characters():
+    line = lang.text(5)
+    line.write("abcdé")
+    assert (line.view, line.truncated) == ("abcd", True)
+    line.append("x")
+    assert line.view == "abcd"
+    line.pop(1)
+    line.append("é")
+    assert (line.view, len(line)) == ("abcé", 5)
+
+
+def test_enums_of_other_programs_stay_as_they_are():
+    import signal
+    import socket
+
+    assert f"{signal.SIGTERM}" == "15"
+    assert "AF_INET" in repr(socket.AF_INET)
+    assert f"{lang.Errno.ENOENT} {lang.Errno.ENOENT:d} {lang.Errno.ENOENT + 1}" == "ENOENT 2 3"

@@ -2,8 +2,8 @@
 """What parlib asks of the processor: traps, thread pointers, switching contexts. Bodies stand in arch/<arch>/user_*.S.
 
 Contexts are `arch.abi.UserContext`, by address. A *software* context is what a function call preserves, and the thread pointer, which
-is filled in once (user_abi.start_context); a *hardware* context is everything but the extended registers. `vcpd` is the address of the vcore's
-VcorePreemptData: `notif_disabled` at 4, `notif_pending` at 8.
+is filled in once (user_abi.start_context); a *hardware* context is everything but the extended registers. `vcpd` is the address of
+the vcore's VcorePreemptData: `notif_disabled` at 4, `notif_pending` at 8.
 
 Assembly also defines two entry points that only have addresses here: `vcore_start` (a fresh vcore context: vcore id as first argument;
 aligns the stack, ends the frame chain, calls the exported `vcore_entry(vcoreid)`) and `uthread_start` (a fresh uthread: aligns the stack,
@@ -32,7 +32,8 @@ def set_thread_pointer(tp: u64) -> None:
 
 @extern
 def switch_out(ctx: u64, stack_top: u64, tp: u64, landing: u64, arg: u64) -> None:
-    """Save a software context into `ctx`, then, on the stack `stack_top` (aligned to 16) and with thread pointer `tp`, call `landing(arg)`, which never returns. Returns when `ctx` is resumed."""
+    """Save a software context into `ctx`, then, on the stack `stack_top` (aligned to 16) and with thread pointer `tp`, call
+    `landing(arg)`, which never returns. Returns when `ctx` is resumed."""
     ...
 
 

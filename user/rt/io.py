@@ -8,7 +8,9 @@ input is read); standard error is written at once. In vcore context output is wr
 Lock: `stdout_lock`, which sleeps; held while standard output is written.
 """
 
-from lang import Array, Errno, Error, Format, Ref, Sink, Span, Text, array, copy_bytes, free, hook, i32, i64, memcpy, new, struct, text, u8, u32, u64
+from lang import (
+    Array, Errno, Error, Format, Ref, Sink, Span, Text, array, copy_bytes, free, hook, i32, i64, memcpy, new, struct, text, u8, u32, u64,
+)
 from kern.abi.file import AT_FDCWD, FdPair, OpenMode, Stat, Whence
 from parlib.current import in_vcore_context
 from parlib.sync import Mutex

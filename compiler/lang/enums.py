@@ -7,7 +7,7 @@ import enum
 import sys
 from typing import Any
 
-from lang.integers import Int
+from lang.integers import CheckFailed, Int
 
 
 def valid(kind: Any, value: Any) -> bool:
@@ -39,6 +39,10 @@ def inverted(self: Any) -> Any:
     return cls(int(cls._flag_mask_) & ~int(self._value_))
 
 
+def missing(cls: Any, value: Any) -> Any:
+    raise CheckFailed(f"not a member of {cls.__name__}")
+
+
 def _uses_lang(module: str) -> bool:
     space = vars(sys.modules.get(module)) if module in sys.modules else {}
     return any(
@@ -64,6 +68,8 @@ def new_enum(metacls: Any, cls: str, bases: Any, classdict: Any, **kwds: Any) ->
     if bases and (_uses_lang(made.__module__) or any(issubclass(b, Int) for b in bases)):
         made.__str__ = shown  # type: ignore[assignment, method-assign]
         made.__format__ = formatted  # type: ignore[assignment, method-assign]
+        if not issubclass(made, enum.Flag):
+            made._missing_ = classmethod(missing)  # type: ignore[assignment, method-assign]
         if issubclass(made, enum.Flag):
             made.__invert__ = inverted  # type: ignore[assignment, method-assign]
     return made

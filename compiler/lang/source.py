@@ -314,7 +314,7 @@ def place_of(failed: BaseException, path: str) -> str:
     """The innermost line of the program (not of this package)."""
     here = os.path.dirname(__file__)
     for frame in reversed(traceback.extract_tb(failed.__traceback__)):
-        if not frame.filename.startswith(here) and not frame.filename.startswith("<"):
+        if not frame.filename.startswith((here, os.path.dirname(os.__file__), "<")):
             return f"{shown_path(frame.filename)}:{frame.lineno}"
     return path
 

@@ -7,6 +7,7 @@ a panic with its text, a hang with what every core was doing, a guest that left 
 
 from __future__ import annotations
 
+import shutil
 import subprocess
 import sys
 import tempfile
@@ -40,6 +41,7 @@ def run(settings: Settings, line: str, deadline_s: float) -> int:
         machine.close()
         newlines.finish()
     if how is Ending.STATUS:
+        shutil.rmtree(folder)       # the logs are for those who look for a fault
         return status
     if how is Ending.PANIC:
         return trouble(f"the kernel panicked\n{machine.panic_text() or machine.report()}")

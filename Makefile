@@ -43,7 +43,7 @@ run: build emulator
 	$(PYTHON) -m scripts run $(MACHINE) --deadline $(DEADLINE) -- "$$GUEST_COMMAND"
 
 debug: build emulator
-	scripts/setup.sh gdb
+	scripts/setup.sh gdb $(if $(filter $(ARCH),$(shell uname -m)),gdb,gdb-multiarch)
 	$(PYTHON) -m scripts debug $(MACHINE) $(PROGRAMS)
 
 # What a build says goes to standard error: standard output belongs to the command of `make run`.
@@ -70,4 +70,4 @@ $(VENV): pyproject.toml scripts/setup.sh
 	touch $@
 
 emulator:
-	scripts/setup.sh qemu qemu-system-$(ARCH)
+	scripts/setup.sh qemu qemu-system-$(ARCH:riscv=riscv64)

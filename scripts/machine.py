@@ -132,7 +132,7 @@ class Machine:
         except subprocess.TimeoutExpired:
             raise MachineError(f"the machine did not end within {deadline_s:g} s\n{self.report()}") from None
         self.reader.join()
-        return ending(returncode)
+        return ending(returncode, self.settings.arch)
 
     @property
     def running(self) -> bool:

@@ -55,9 +55,6 @@ class UserContext:
         return self.tp
 
 
-FP_STATE_SIZE: u64 = 320
-
-
 @struct(align=64, size=320)
 class FpState:
     """Floating-point registers: f0 to f31, then fcsr."""

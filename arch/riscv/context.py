@@ -18,6 +18,10 @@ class KthreadContext:
     sp: u64                                 # offset 0
     fp: u64                                 # 8: for backtraces
 
+    @property
+    def frame_pointer(self) -> u64:
+        return self.fp
+
 
 @extern("asm_switch_stack_and_call")
 def switch_stack_and_call(top: u64, fn: Callable[[u64], NoReturn], arg: u64) -> NoReturn: ...

@@ -79,18 +79,21 @@ def put_debug(data: str) -> None:
 
 
 def put_early(data: str) -> None:
-    """Write and wait, for the first messages, panics and NMI handlers. Waits for no lock: what is queued goes first only if
-    nobody is at work on the queue, who may be the code that an NMI interrupted, in the middle of a step."""
+    """Write and wait: for the first messages, for panics and NMI handlers. Never waits for a lock: whoever holds it may be
+    the code that was interrupted, or a core that was stopped. Then the ring is left alone, and the screen."""
     saved = cpu.irqs_save()
-    if interrupts and lock.try_lock():
+    held = lock.try_lock()
+    if held:
         drain()
-        lock.unlock()
-    cpu.irqs_restore(saved)
     for byte in data:
         if byte == 10:
             send_polled(13)
         send_polled(byte)
-        vga.put(byte)
+        if held:
+            vga.put(byte)
+    if held:
+        lock.unlock()
+    cpu.irqs_restore(saved)
 
 
 def send_polled(byte: u8) -> None:

@@ -204,6 +204,27 @@ END cas_user_u32
 COMPARE_AND_SWAP cas_word, lr.w.aqrl, sc.w.rl
 COMPARE_AND_SWAP cas_user_u64, lr.d.aqrl, sc.d.rl
 
+/* publish_user(address, value, stop, bits, fault) -> old flags: store the value, then set bits in the 32-bit word behind it
+   unless one of `stop` is set there. 64 failed stores count as a fault. */
+FUNCTION publish_user
+    WORD a4
+    li t4, 64
+    USER word_fault, sd a1, 0(a0)
+    addi a0, a0, 8
+1:  USER word_fault, lr.w.aqrl t0, (a0)
+    and t1, t0, a2
+    bnez t1, 2f
+    or t1, t0, a3
+    USER word_fault, sc.w.rl t1, t1, (a0)
+    beqz t1, 2f
+    addi t4, t4, -1
+    bnez t4, 1b
+    j word_fault
+2:  END_USER_ACCESS
+    mv a0, t0
+    ret
+END publish_user
+
 word_fault:
     END_USER_ACCESS
     li t0, 1

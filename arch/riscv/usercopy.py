@@ -56,6 +56,12 @@ def cas_user_u64(address: u64, expected: u64, new: u64, fault: Ptr[u32]) -> u64:
 
 
 @extern
+def publish_user(address: u64, value: u64, stop: u32, bits: u32, fault: Ptr[u32]) -> u32:
+    """Store a word, then set `bits` in the 32-bit word behind it unless one of `stop` is set there; returns what was there."""
+    ...
+
+
+@extern
 def or_user_u32(address: u64, bits: u32, fault: Ptr[u32]) -> u32: ...
 
 

@@ -1,7 +1,8 @@
 # SPDX-License-Identifier: GPL-2.0-or-later
 # Builds, runs and tests Pykaros. Every target makes what it needs on first use; `make help` lists them.
 
-ARCH    = x86_64
+ARCH    ?= x86_64
+export ARCH
 SMP     = 4
 MEM     = 1G
 CHECKED = 1

@@ -32,14 +32,15 @@ class Board:
     log: tuple[str, ...]            # devices that write the kernel's log to the character device `log`, byte by byte
     exit_port: tuple[str, ...]      # the device that ends QEMU with a value; the `virt` board has its own
     odd_values: bool                # QEMU exits with (value << 1) | 1, not with the value
-    nmi: bool                       # QEMU can interrupt all cores, whatever they do
+    start_of_text: bytes            # the console is the firmware's until it has sent this
+    ask_cores: tuple[str, dict[str, str]]           # the QMP command that makes all cores tell what they do
 
 
 BOARDS = {
     "x86_64": Board("qemu-system-x86_64", "max", ("-machine", "q35", "-vga", "std"), ("-device", "isa-debugcon,iobase=0xe9,chardev=log"),
-                    ("-device", "isa-debug-exit,iobase=0xf4,iosize=0x01"), True, True),
+                    ("-device", "isa-debug-exit,iobase=0xf4,iosize=0x01"), True, b"", ("inject-nmi", {})),
     "riscv": Board("qemu-system-riscv64", "rv64", ("-machine", "virt"),
-                   ("-device", "virtio-serial-device", "-device", "virtconsole,chardev=log"), (), False, False),
+                   ("-device", "virtio-serial-device", "-device", "virtconsole,chardev=log"), (), False, b"\x02\r\n", ("chardev-send-break", {"id": "console"})),
 }
 DEFAULT_ARCH = os.environ.get("ARCH", "x86_64")         # of tests and commands that name none
 

@@ -10,7 +10,7 @@ Locks: `lock` guards the ring, taken with interrupts off; a leaf. `put_early` ne
 from typing import Callable
 
 from lang import Ptr, array, pause, u8, u32, u64, volatile_load, volatile_store
-from arch import acpi, cpu, mmu, trap, vga
+from arch import acpi, cpu, mmu, smp, trap, vga
 from kern.sync.spinlock import SpinLock
 
 DATA: u64 = 0
@@ -22,7 +22,9 @@ MODEM_CONTROL: u64 = 4
 LINE_STATUS: u64 = 5
 EMERGENCY_WRITE: u64 = 0x108                # virtio 1.1, 5.3.4: config space begins at 0x100
 
+START_OF_TEXT = "\x02\n"                    # what came before was the firmware: `make run` leaves that out
 RECEIVED: u8 = 1
+BREAK: u8 = 0x10
 ROOM: u8 = 0x20
 IRQ_RECEIVED: u8 = 1
 IRQ_ROOM: u8 = 2
@@ -58,6 +60,7 @@ def init_early() -> None:
     write(FIFO_CONTROL, 0xc7)
     write(MODEM_CONTROL, 0x0b)
     present = True
+    put_early(START_OF_TEXT)
 
 
 def init_interrupts() -> None:
@@ -178,10 +181,22 @@ def on_input(handler: Callable[[u8], None]) -> None:
 def handle_interrupt(unused: u64) -> None:
     # Until the port has nothing more to say: the line stays up that long.
     while read(IRQ_ID) & 1 == 0:
-        while read(LINE_STATUS) & RECEIVED != 0:
+        status = read(LINE_STATUS)
+        if status & BREAK != 0:
+            read(DATA)
+            ask_all_cores()
+            status = read(LINE_STATUS)
+        while status & RECEIVED != 0:
             receive(read(DATA))
+            status = read(LINE_STATUS)
         with lock.irqs_off():
             fill_fifo()
+
+
+def ask_all_cores() -> None:
+    """A break on the line: somebody wants to know what the cores do. Elsewhere that is a non-maskable interrupt."""
+    for target in range(smp.core_count()):
+        smp.send_nmi(target)
 
 
 def receive(byte: u8) -> None:

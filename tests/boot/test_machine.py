@@ -59,7 +59,7 @@ def test_no_page_is_both_writable_and_executable(fresh: Fresh) -> None:
 @pytest.mark.feature("core-17")
 def test_nmi_is_answered_by_every_core_with_a_backtrace(fresh: Fresh) -> None:
     guest = fresh(USUAL)
-    guest.command("inject-nmi")
+    guest.ask_cores()
     log = wait_for_log(guest, r"NMI on core 0.*NMI on core 1|NMI on core 1.*NMI on core 0")
     assert "NMI on core 0" in log and "NMI on core 1" in log
     assert re.search(FRAME, log), log
@@ -70,7 +70,7 @@ def test_nmi_is_answered_by_every_core_with_a_backtrace(fresh: Fresh) -> None:
 def test_nmi_tells_where_blocked_threads_sleep(fresh: Fresh) -> None:
     guest = fresh(USUAL)
     guest.output("sleep 1000 &")
-    guest.command("inject-nmi")
+    guest.ask_cores()
     log = wait_for_log(guest, r"blocked: .*rendez\.py")
     assert re.search(r"blocked: kthread of process \d+, system call at 0x\w+\n(.*\n)*.*kern/sync/rendez\.py:\d+", log), log
 

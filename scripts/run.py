@@ -78,22 +78,24 @@ class Newlines:
     """The console ends lines as terminals want it, with CR LF; files and pipes want LF."""
 
     def __init__(self, start_of_text: bytes) -> None:
-        self.held = b""             # a CR whose LF may come with the next piece
+        self.held = b""             # not said yet: a CR whose LF may come with the next piece
         self.awaited = start_of_text                # what comes before it is not the guest's
 
     def write(self, data: bytes) -> None:
+        data = self.held + data
         if self.awaited:
-            _, found, data = data.partition(self.awaited)
+            self.held, found, data = data.partition(self.awaited)
             if not found:
                 return
             self.awaited = b""
-        data = self.held + data
         self.held = b"\r" if data.endswith(b"\r") else b""
         data = data[:len(data) - len(self.held)]
         sys.stdout.buffer.write(data.replace(b"\r\n", b"\n"))
         sys.stdout.buffer.flush()
 
     def finish(self) -> None:
+        if self.awaited:
+            return
         sys.stdout.buffer.write(self.held)
         sys.stdout.buffer.flush()
         self.held = b""

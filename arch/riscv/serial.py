@@ -26,7 +26,7 @@ START_OF_TEXT = "\x02\n"                    # what came before was the firmware:
 RECEIVED: u8 = 1
 BREAK: u8 = 0x10
 ROOM: u8 = 0x20
-IRQ_RECEIVED: u8 = 1
+IRQ_RECEIVED: u8 = 5                        # data, and a break
 IRQ_ROOM: u8 = 2
 FIFO_SIZE: u64 = 16
 

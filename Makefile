@@ -35,7 +35,7 @@ help:
 	echo "make check     compiler diagnostics for all sources, ruff, mypy"
 	echo "make features  which rows of docs/features.md the last tests showed"
 	echo "make clean     remove build/"
-	echo "Variables: ARCH=$(ARCH) SMP=$(SMP) MEM=$(MEM) CHECKED=$(CHECKED) ACCEL=$(ACCEL) GDB=$(GDB) DEADLINE=$(DEADLINE) APPEND= (boot options)"
+	echo "Variables: ARCH=$(ARCH) (x86_64, riscv) SMP=$(SMP) MEM=$(MEM) CHECKED=$(CHECKED) ACCEL=$(ACCEL) GDB=$(GDB) DEADLINE=$(DEADLINE) APPEND= (boot options)"
 
 qemu: build emulator
 	$(PYTHON) -m scripts qemu $(MACHINE) --gdb $(GDB)
@@ -52,6 +52,7 @@ build: $(VENV)
 	$(PYTHON) -m compiler build --arch $(ARCH) $(if $(filter 0,$(CHECKED)),--release,--checked) >&2
 
 test: build emulator
+	for other in $(filter-out $(ARCH),x86_64 riscv); do $(MAKE) build emulator ARCH=$$other || exit 1; done
 	$(PYTHON) -m pytest -n $(JOBS) --dist loadgroup $(TESTS)
 
 check: $(VENV)

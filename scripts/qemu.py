@@ -37,10 +37,14 @@ class Board:
 
 
 BOARDS = {
-    "x86_64": Board("qemu-system-x86_64", "max", ("-machine", "q35", "-vga", "std"), ("-device", "isa-debugcon,iobase=0xe9,chardev=log"),
-                    ("-device", "isa-debug-exit,iobase=0xf4,iosize=0x01"), True, b"", ("inject-nmi", {})),
-    "riscv": Board("qemu-system-riscv64", "rv64", ("-machine", "virt"),
-                   ("-device", "virtio-serial-device", "-device", "virtconsole,chardev=log"), (), False, b"\x02\r\n", ("chardev-send-break", {"id": "console"})),
+    "x86_64": Board(
+        emulator="qemu-system-x86_64", cpu="max", machine=("-machine", "q35", "-vga", "std"),
+        log=("-device", "isa-debugcon,iobase=0xe9,chardev=log"), exit_port=("-device", "isa-debug-exit,iobase=0xf4,iosize=0x01"),
+        odd_values=True, start_of_text=b"", ask_cores=("inject-nmi", {})),
+    "riscv": Board(
+        emulator="qemu-system-riscv64", cpu="rv64", machine=("-machine", "virt"),
+        log=("-device", "virtio-serial-device", "-device", "virtconsole,chardev=log"), exit_port=(),
+        odd_values=False, start_of_text=b"\x02\r\n", ask_cores=("chardev-send-break", {"id": "console"})),
 }
 DEFAULT_ARCH = os.environ.get("ARCH", "x86_64")         # of tests and commands that name none
 

@@ -7,7 +7,7 @@ child, or its end, comes. Then only read. No locks.
 
 from typing import Callable
 
-from lang import Ptr, Text, addr_of, array, span_of, struct, text, u8, u32, u64
+from lang import Ptr, Text, array, span_of, struct, text, u8, u32, u64
 from arch import cpu, mmu
 
 MAX_CORES: u32 = 256

@@ -20,7 +20,7 @@ boot_info = BootInfo()
 
 
 def init_early(info: u64, kind: u64) -> BootInfo:
-    """On the boot core: faults that are reported, BootInfo, final page tables, per-core data. `info`: the device tree; `kind`: this hart."""
+    """On the boot core: faults that are reported, BootInfo, final page tables, per-core data. `info`: device tree, `kind`: this hart."""
     cpu.init_core(0)
     trap.attach_core()
     smp.hart_ids[0] = kind

@@ -8,7 +8,7 @@ The per-core words that the entry paths use (boot.S) are set here. No locks.
 
 from typing import NoReturn
 
-from lang import Ptr, Text, addr_of, extern, extern_symbol, i64, u32, u64, wrap
+from lang import Ptr, Text, addr_of, extern, extern_symbol, i64, u32, u64
 from arch import acpi
 
 STATUS_SIE: u64 = 2

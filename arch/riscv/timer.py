@@ -1,6 +1,6 @@
 # SPDX-License-Identifier: GPL-2.0-or-later
-"""Time: the time counter, which runs at the rate that the device tree names, the same on all harts; the core's one-shot timer, set through the
-firmware; and the board's clock.
+"""Time: the time counter, which runs at the rate that the device tree names, the same on all harts; the core's one-shot timer,
+set through the firmware; and the board's clock.
 
 No locks; set at boot, then read.
 """

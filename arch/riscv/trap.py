@@ -27,15 +27,13 @@ from kern.syscall.dispatch import handle_syscall
 from kern.time.alarm import timer_interrupt
 
 INTERRUPT: u64 = 1 << 63
-FETCH_MISALIGNED: u64 = 0
-FETCH_ACCESS: u64 = 1
-ILLEGAL: u64 = 2
-BREAKPOINT: u64 = 3
 USER_CALL: u64 = 8
 FETCH_PAGE: u64 = 12
 LOAD_PAGE: u64 = 13
 STORE_PAGE: u64 = 15
 
+OPCODE: u64 = 0x7f                          # of an instruction
+SYSTEM_OPCODE: u64 = 0x73
 CALL_SIZE: u64 = 4                          # of the instruction ecall
 RESUME_CALL: u64 = 0xffff_ffff_ffff_ffff    # as a count: the fast call that resumes a context (user_context.S)
 MAX_HANDLERS: u32 = 32
@@ -135,7 +133,7 @@ def user_fault(ctx: UserContext) -> None:
     if is_page_fault(cause) and ctx.fault_address < u64(USER_TOP):
         if handle_page_fault(Uaddr(ctx.fault_address), wanted_access(cause)):
             return
-    handle_user_trap(ctx, trap_kind(cause))
+    handle_user_trap(ctx, trap_kind(cause, ctx.fault_address))
 
 
 def is_page_fault(cause: u64) -> bool:
@@ -150,14 +148,15 @@ def wanted_access(cause: u64) -> PageFlag:
     return PageFlag.USER | PageFlag.READ
 
 
-def trap_kind(cause: u64) -> TrapKind:
+def trap_kind(cause: u64, value: u64) -> TrapKind:
+    """`value`: of an illegal instruction the instruction itself, where the processor tells; a system one is most likely privileged."""
     match cause:
         case 0 | 4 | 6:
             return TrapKind.ALIGNMENT
         case 1 | 5 | 7:
             return TrapKind.PROTECTION
         case 2:
-            return TrapKind.ILLEGAL_INSTRUCTION
+            return TrapKind.PROTECTION if value & OPCODE == SYSTEM_OPCODE else TrapKind.ILLEGAL_INSTRUCTION
         case 3:
             return TrapKind.BREAKPOINT
         case 12 | 13 | 15:

@@ -62,7 +62,8 @@ def print_frames(start: u64) -> None:
 
 def is_kernel_frame(frame: u64) -> bool:
     """Whether reading a frame there cannot fault: aligned, and inside the stack of a thread or the boot stack."""
-    return frame >= KERNEL_HALF and frame % 8 == 0 and mmu.is_kernel_mapped(frame - FRAME_RECORD) and mmu.is_kernel_mapped(frame - FRAME_RECORD + 8)
+    record = frame - FRAME_RECORD
+    return frame >= KERNEL_HALF and frame % 8 == 0 and mmu.is_kernel_mapped(record) and mmu.is_kernel_mapped(record + 8)
 
 
 def print_user(pc: u64, frame_pointer: u64) -> None:

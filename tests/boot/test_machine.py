@@ -40,8 +40,10 @@ def page_rights(guest: Guest) -> list[tuple[str, str]]:
     """Address and rights of all that is mapped: X stands for no-execute, W for writable, U for user mode's."""
     if guest.settings.arch == "x86_64":
         return re.findall(r"^([0-9a-f]{16}): [0-9a-f]{16} ([-XGPDACTUW]{9})", monitor(guest, "info tlb").replace("\r", ""), re.MULTILINE)
-    ranges = re.findall(r"^([0-9a-f]{16}) [0-9a-f]{16} [0-9a-f]{16} ([-rwxugad]{7})", monitor(guest, "info mem").replace("\r", ""), re.MULTILINE)
-    return [(address, ("" if "x" in flags else "X") + ("W" if "w" in flags else "") + ("U" if "u" in flags else "")) for address, flags in ranges]
+    text = monitor(guest, "info mem").replace("\r", "")
+    ranges = re.findall(r"^([0-9a-f]{16}) [0-9a-f]{16} [0-9a-f]{16} ([-rwxugad]{7})", text, re.MULTILINE)
+    meaning = (("x", "", "X"), ("w", "W", ""), ("u", "U", ""))
+    return [(address, "".join(yes if flag in flags else no for flag, yes, no in meaning)) for address, flags in ranges]
 
 
 def test_idle_cores_halt(fresh: Fresh) -> None:

@@ -37,7 +37,7 @@ int _start(int x) {
 """
 
 
-@pytest.fixture(scope="module", params=["x86_64", "riscv"])
+@pytest.fixture(scope="module", params=["x86_64", "riscv64"])
 def program(request: pytest.FixtureRequest, tmp_path_factory: pytest.TempPathFactory) -> bytes:
     folder = tmp_path_factory.mktemp(request.param)
     (folder / "code.c").write_text(SOURCE)

@@ -62,6 +62,8 @@ class Settings:
     exit_port: bool = True          # without it the kernel can leave by ACPI alone
     reboots: bool = False           # False: a reset ends QEMU, so that a triple fault is seen
     cdrom: Path | None = None       # boot this disc's loader in place of QEMU's own
+    loader: Path | None = None      # what QEMU starts in place of the kernel, which is for it to load
+    extra: tuple[str, ...] = ()     # further words
     cpu: str = ""                   # "": the board's usual one
 
     @property
@@ -96,7 +98,8 @@ def command(settings: Settings, console: list[str], log: Path, qmp_fd: int | Non
         words += ["-chardev", f"socket,id=qmp,fd={qmp_fd}", "-mon", "chardev=qmp,mode=control"]
     if settings.cdrom is not None:
         return words + ["-cdrom", str(settings.cdrom), "-boot", "d"]
-    return words + ["-kernel", str(settings.kernel), *(["-append", settings.append] if settings.append else [])]
+    words += settings.extra
+    return words + ["-kernel", str(settings.loader or settings.kernel), *(["-append", settings.append] if settings.append else [])]
 
 
 def escape(path: Path) -> str:

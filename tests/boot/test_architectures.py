@@ -1,5 +1,5 @@
 # SPDX-License-Identifier: GPL-2.0-or-later
-"""The architectures that the other tests do not run on: the same commands, the same answers. `make test ARCH=riscv` runs all of them there."""
+"""The architectures that the other tests do not run on: the same commands, the same answers. `make test ARCH=riscv` runs all there."""
 
 import re
 

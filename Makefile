@@ -1,8 +1,7 @@
 # SPDX-License-Identifier: GPL-2.0-or-later
 # Builds, runs and tests Pykaros. Every target makes what it needs on first use; `make help` lists them.
 
-ARCH    ?= x86_64
-export ARCH
+ARCH    = x86_64
 SMP     = 4
 MEM     = 1G
 CHECKED = 1
@@ -20,6 +19,7 @@ VENV    = .venv/.ready
 # The values as they were typed: a shell's $? or $HOME in them is the guest's, not make's.
 export GUEST_COMMAND := $(value CMD)
 export GUEST_APPEND  := $(value APPEND)
+export PYKAROS_ARCH  := $(ARCH)
 MACHINE = --arch $(ARCH) --smp $(SMP) --mem $(MEM) --checked $(CHECKED) --accel $(ACCEL) --append "$$GUEST_APPEND"
 
 .PHONY: help qemu run debug build test check features clean emulator

@@ -46,7 +46,7 @@ BOARDS = {
         log=("-device", "virtio-serial-device", "-device", "virtconsole,chardev=log"), exit_port=(),
         odd_values=False, start_of_text=b"\x02\r\n", ask_cores=("chardev-send-break", {"id": "console"})),
 }
-DEFAULT_ARCH = os.environ.get("ARCH", "x86_64")         # of tests and commands that name none
+DEFAULT_ARCH = os.environ.get("PYKAROS_ARCH", "x86_64")  # of tests and commands that name none
 
 
 @dataclass(frozen=True)

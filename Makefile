@@ -19,6 +19,7 @@ VENV    = .venv/.ready
 # The values as they were typed: a shell's $? or $HOME in them is the guest's, not make's.
 export GUEST_COMMAND := $(value CMD)
 export GUEST_APPEND  := $(value APPEND)
+export PYKAROS_ARCH  := $(ARCH)
 MACHINE = --arch $(ARCH) --smp $(SMP) --mem $(MEM) --checked $(CHECKED) --accel $(ACCEL) --append "$$GUEST_APPEND"
 
 .PHONY: help qemu run debug build test check features clean emulator
@@ -34,7 +35,7 @@ help:
 	echo "make check     compiler diagnostics for all sources, ruff, mypy"
 	echo "make features  which rows of docs/features.md the last tests showed"
 	echo "make clean     remove build/"
-	echo "Variables: ARCH=$(ARCH) SMP=$(SMP) MEM=$(MEM) CHECKED=$(CHECKED) ACCEL=$(ACCEL) GDB=$(GDB) DEADLINE=$(DEADLINE) APPEND= (boot options)"
+	echo "Variables: ARCH=$(ARCH) (x86_64, riscv) SMP=$(SMP) MEM=$(MEM) CHECKED=$(CHECKED) ACCEL=$(ACCEL) GDB=$(GDB) DEADLINE=$(DEADLINE) APPEND= (boot options)"
 
 qemu: build emulator
 	$(PYTHON) -m scripts qemu $(MACHINE) --gdb $(GDB)
@@ -43,7 +44,7 @@ run: build emulator
 	$(PYTHON) -m scripts run $(MACHINE) --deadline $(DEADLINE) -- "$$GUEST_COMMAND"
 
 debug: build emulator
-	scripts/setup.sh gdb
+	scripts/setup.sh gdb $(if $(filter $(ARCH),$(shell uname -m)),gdb,gdb-multiarch)
 	$(PYTHON) -m scripts debug $(MACHINE) $(PROGRAMS)
 
 # What a build says goes to standard error: standard output belongs to the command of `make run`.
@@ -51,6 +52,7 @@ build: $(VENV)
 	$(PYTHON) -m compiler build --arch $(ARCH) $(if $(filter 0,$(CHECKED)),--release,--checked) >&2
 
 test: build emulator
+	for other in $(filter-out $(ARCH),x86_64 riscv); do $(MAKE) build emulator ARCH=$$other || exit 1; done
 	$(PYTHON) -m pytest -n $(JOBS) --dist loadgroup $(TESTS)
 
 check: $(VENV)
@@ -70,4 +72,4 @@ $(VENV): pyproject.toml scripts/setup.sh
 	touch $@
 
 emulator:
-	scripts/setup.sh qemu qemu-system-$(ARCH)
+	scripts/setup.sh qemu qemu-system-$(ARCH:riscv=riscv64)

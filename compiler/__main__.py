@@ -18,7 +18,7 @@ from compiler.driver import REPO, BuildFailed, CompilerCrash, Options
 from compiler.driver import build as build_image
 from compiler.report import count, make_report
 
-ARCHITECTURES = ("x86_64", "riscv64")
+ARCHITECTURES = ("x86_64", "riscv")
 SOURCE = click.Path(exists=True, dir_okay=False, path_type=Path)
 
 

@@ -12,7 +12,7 @@ import click
 from scripts import features as features_report
 from scripts import interactive
 from scripts import run as run_command
-from scripts.qemu import Settings
+from scripts.qemu import BOARDS, DEFAULT_ARCH, Settings
 
 
 @click.group(help="Runs Pykaros in QEMU, and reports on it. The Makefile's targets are the short way.")
@@ -23,7 +23,7 @@ def cli() -> None:
 def machine_options(function: Callable[..., Any]) -> Callable[..., Any]:
     """The options that describe a machine; each has the name of the Makefile's variable."""
     options = [
-        click.option("--arch", default="x86_64", show_default=True),
+        click.option("--arch", type=click.Choice(sorted(BOARDS)), default=DEFAULT_ARCH, show_default=True),
         click.option("--smp", default=4, show_default=True, help="cores"),
         click.option("--mem", default="1G", show_default=True),
         click.option("--checked", default=1, type=click.IntRange(0, 1), show_default=True, help="1: the build with run-time checks"),

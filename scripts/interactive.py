@@ -7,6 +7,7 @@ Both use the terminal as the machine's console. `qemu` puts QEMU's monitor on it
 
 from __future__ import annotations
 
+import platform
 import shutil
 import socket
 import subprocess
@@ -30,7 +31,7 @@ def interactive(settings: Settings, gdb: bool) -> int:
         words += ["-gdb", f"tcp::{GDB_PORT}", "-S"]
         hint += f"; waiting for: gdb {settings.kernel} -ex 'target remote :{GDB_PORT}'"
     print(f"{settings.smp} cores, {settings.mem}, {words[words.index('-accel') + 1]}; {hint}; kernel log: {log}", file=sys.stderr)
-    how, status = ending(subprocess.run(words, check=False).returncode)
+    how, status = ending(subprocess.run(words, check=False).returncode, settings.arch)
     if how is Ending.PANIC:
         print("the kernel panicked", file=sys.stderr)
         return 1
@@ -39,8 +40,8 @@ def interactive(settings: Settings, gdb: bool) -> int:
 
 def debug(settings: Settings, programs: list[str]) -> int:
     """gdb on a machine that waits at its first instruction. `programs` are guest programs whose symbols to load as well."""
-    if shutil.which("gdb") is None:
-        print("debug: no gdb here; install it (Debian: apt install gdb)", file=sys.stderr)
+    if shutil.which(debugger(settings)) is None:
+        print(f"debug: no {debugger(settings)} here; install it (Debian: apt install {debugger(settings)})", file=sys.stderr)
         return 1
     folder = Path(tempfile.mkdtemp(prefix="pykaros-debug-"))
     stub = folder / "gdb"
@@ -60,8 +61,13 @@ def debug(settings: Settings, programs: list[str]) -> int:
         shutil.rmtree(folder)
 
 
+def debugger(settings: Settings) -> str:
+    """The host's own gdb knows its own architecture only."""
+    return "gdb" if settings.arch == platform.machine() else "gdb-multiarch"
+
+
 def gdb_words(settings: Settings, stub: Path, programs: list[str]) -> list[str]:
-    words = ["gdb", "-q", str(settings.kernel), "-ex", "set confirm off", "-ex", f"directory {ROOT}"]
+    words = [debugger(settings), "-q", str(settings.kernel), "-ex", "set confirm off", "-ex", f"directory {ROOT}"]
     for name in programs:
         words += ["-ex", f"add-symbol-file {program_file(settings, name)}"]
     return words + ["-ex", f"target remote {stub}"]

@@ -125,6 +125,10 @@ class Machine:
         """One QMP command; returns its answer."""
         return self.qmp.cmd(name, **(arguments or {}))
 
+    def ask_cores(self) -> None:
+        """Have every core tell in the log what it does."""
+        self.command(*self.settings.board.ask_cores)
+
     def wait(self, deadline_s: float) -> tuple[Ending, int]:
         """Waits for QEMU's end. All of the console has been read when this returns."""
         try:
@@ -132,7 +136,7 @@ class Machine:
         except subprocess.TimeoutExpired:
             raise MachineError(f"the machine did not end within {deadline_s:g} s\n{self.report()}") from None
         self.reader.join()
-        return ending(returncode)
+        return ending(returncode, self.settings.arch)
 
     @property
     def running(self) -> bool:

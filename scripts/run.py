@@ -28,7 +28,7 @@ def run(settings: Settings, line: str, deadline_s: float) -> int:
     runs = BUILD / "runs"
     runs.mkdir(parents=True, exist_ok=True)
     folder = Path(tempfile.mkdtemp(prefix="run-", dir=runs))
-    newlines = Newlines()
+    newlines = Newlines(settings.board.start_of_text)
     try:
         machine = Machine(settings, folder, newlines.write)
     except MachineError as error:
@@ -54,9 +54,9 @@ def quote(line: str) -> str:
 
 
 def hang_report(machine: Machine) -> str:
-    """Asks all cores for a backtrace by NMI, waits for it to have been told, and returns the log's end."""
+    """Asks all cores for a backtrace, waits for it to have been told, and returns the log's end."""
     known = len(machine.log())
-    machine.command("inject-nmi")
+    machine.ask_cores()
     end = time.monotonic() + BACKTRACE_S
     quiet_since = time.monotonic()
     while time.monotonic() < end and time.monotonic() - quiet_since < 1:
@@ -79,17 +79,25 @@ def trouble(text: str) -> int:
 class Newlines:
     """The console ends lines as terminals want it, with CR LF; files and pipes want LF."""
 
-    def __init__(self) -> None:
-        self.held = b""             # a CR whose LF may come with the next piece
+    def __init__(self, start_of_text: bytes) -> None:
+        self.held = b""             # not said yet: a CR whose LF may come with the next piece
+        self.awaited = start_of_text                # what comes before it is not the guest's
 
     def write(self, data: bytes) -> None:
         data = self.held + data
+        if self.awaited:
+            self.held, found, data = data.partition(self.awaited)
+            if not found:
+                return
+            self.awaited = b""
         self.held = b"\r" if data.endswith(b"\r") else b""
         data = data[:len(data) - len(self.held)]
         sys.stdout.buffer.write(data.replace(b"\r\n", b"\n"))
         sys.stdout.buffer.flush()
 
     def finish(self) -> None:
+        if self.awaited:
+            return
         sys.stdout.buffer.write(self.held)
         sys.stdout.buffer.flush()
         self.held = b""

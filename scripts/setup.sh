@@ -1,7 +1,7 @@
 #!/bin/sh
 # SPDX-License-Identifier: GPL-2.0-or-later
 # What the Makefile's targets need, made on first use: `setup.sh venv` the Python environment of pyproject.toml, `setup.sh qemu
-# COMMAND` the emulator, `setup.sh gdb` the debugger. Nothing is done that is done already. Debian's packages are installed
+# COMMAND` the emulator, `setup.sh gdb COMMAND` the debugger. Nothing is done that is done already. Debian's packages are installed
 # when this runs as root; otherwise the message says which to install.
 set -eu
 cd "$(dirname "$0")/.."
@@ -40,13 +40,15 @@ venv() {
 qemu() {
     case $1 in
         qemu-system-x86_64) package=qemu-system-x86 ;;
-        *) package=qemu-system-misc ;;
+        *) package="qemu-system-misc opensbi" ;;
     esac
-    command -v "$1" >/dev/null || need_packages "$1 is missing" "$package"
+    # shellcheck disable=SC2086
+    command -v "$1" >/dev/null || need_packages "$1 is missing" $package
 }
 
+# gdb COMMAND: gdb, or gdb-multiarch for another architecture than the host's.
 gdb() {
-    command -v gdb >/dev/null || need_packages "gdb is missing" gdb
+    command -v "$1" >/dev/null || need_packages "$1 is missing" "$1"
 }
 
 "$@"

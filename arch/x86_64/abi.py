@@ -77,4 +77,5 @@ class FpState:
     area: Array[u8] = array(1088)
 
 
+FRAME_RECORD: u64 = 0                       # how far the caller's frame pointer and the return address lie below a frame pointer
 ELF_MACHINE: u16 = 62                       # EM_X86_64: what programs for this architecture say in their headers

@@ -35,11 +35,11 @@ _ROWS = {
     ("x86_64", "kernel"): Target(
         "x86_64-unknown-none-elf", "x86-64", NO_FLOAT_X86, "kernel", "", ("-mcmodel=kernel",), ("-m", "elf_x86_64")),
     ("x86_64", "user"): Target("x86_64-unknown-none-elf", "x86-64", "", "small", "", (), ("-m", "elf_x86_64")),
-    ("riscv64", "kernel"): Target(
-        "riscv64-unknown-none-elf", "generic-rv64", "+m,+a,+c", "medium", "lp64",
+    ("riscv", "kernel"): Target(
+        "riscv64-unknown-none-elf", "generic-rv64", "+m,+a,+c,+zihintpause", "medium", "lp64",
         ("-march=rv64imac_zicsr_zifencei", "-mabi=lp64", "-mcmodel=medany"), ("-m", "elf64lriscv")),
-    ("riscv64", "user"): Target(
-        "riscv64-unknown-none-elf", "generic-rv64", "+m,+a,+f,+d,+c", "medium", "lp64d",
+    ("riscv", "user"): Target(
+        "riscv64-unknown-none-elf", "generic-rv64", "+m,+a,+f,+d,+c,+zihintpause", "medium", "lp64d",
         ("-march=rv64gc", "-mabi=lp64d", "-mcmodel=medany"), ("-m", "elf64lriscv")),
 }
 

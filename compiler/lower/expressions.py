@@ -73,8 +73,9 @@ class ExpressionMixin:
 
     def _this_core_delta(self: Any) -> str:
         if self.arch == "riscv":
-            self.module.declare("@llvm.thread.pointer.p0", "declare ptr @llvm.thread.pointer.p0()")
-            return self.ins(f"ptrtoint ptr {self.ins('call ptr @llvm.thread.pointer.p0()')} to i64")
+            # Not the thread-pointer intrinsic, which counts as a constant: a thread that blocks may come back on another core.
+            self.module.declare("@llvm.read_register.i64", "declare i64 @llvm.read_register.i64(metadata)")
+            return self.ins('call i64 @llvm.read_register.i64(metadata !{!"tp"})')
         self.module.declare("@percore_delta", "@percore_delta = external global i64")
         return self.ins("load i64, ptr addrspace(256) inttoptr (i64 ptrtoint (ptr @percore_delta to i64) to ptr addrspace(256))")
 

@@ -136,8 +136,10 @@ class OperationMixin:
         return "poison"
 
     def i_readcyclecounter(self: Any, e: Any) -> str:
-        self.module.declare("@llvm.readcyclecounter", "declare i64 @llvm.readcyclecounter()")
-        return self.ins("call i64 @llvm.readcyclecounter()")
+        # On RISC-V the counter that all harts share; cycles differ from one to the next, and with the clock's rate.
+        name = "@llvm.readsteadycounter" if self.arch == "riscv" and self.kind != "hosted" else "@llvm.readcyclecounter"
+        self.module.declare(name, f"declare i64 {name}()")
+        return self.ins(f"call i64 {name}()")
 
     def i_mul_high(self: Any, e: Any) -> str:
         a, b = (self.value(x) for x in e.args)

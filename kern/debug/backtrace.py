@@ -1,14 +1,15 @@
 # SPDX-License-Identifier: GPL-2.0-or-later
 """Backtraces by frame pointers: of this code, of interrupted kernel code, of blocked threads, of user code.
 
-Every frame begins with the caller's frame pointer, followed by the return address, on both architectures' stacks as our
-compiler lays them out. A kernel frame is followed only while it stays in plausible kernel memory and moves up the stack,
+A frame pointer leads to a record of the caller's frame pointer and the return address: it lies FRAME_RECORD bytes below, which the
+architecture says. A kernel frame is followed only while it stays in plausible kernel memory and moves up the stack,
 a user frame only as far as copies from user memory succeed.
 Prints through log.raw: no locks, any context; the user part only where user memory may be touched.
 """
 
 from lang import Error, Uaddr, at, frame_address, struct, u64
 from arch import mmu
+from arch.abi import FRAME_RECORD
 from kern.abi.proc import USER_BASE, USER_TOP
 from kern.debug import log
 from kern.debug.symbols import Location, find
@@ -50,7 +51,7 @@ def print_frames(start: u64) -> None:
     for _ in range(MAX_FRAMES):
         if not is_kernel_frame(frame):
             return
-        current = at(Frame, frame)
+        current = at(Frame, frame - FRAME_RECORD)
         if current.return_address == 0:
             return
         print_pc(current.return_address, True)
@@ -61,7 +62,8 @@ def print_frames(start: u64) -> None:
 
 def is_kernel_frame(frame: u64) -> bool:
     """Whether reading a frame there cannot fault: aligned, and inside the stack of a thread or the boot stack."""
-    return frame >= KERNEL_HALF and frame % 8 == 0 and mmu.is_kernel_mapped(frame) and mmu.is_kernel_mapped(frame + 8)
+    record = frame - FRAME_RECORD
+    return frame >= KERNEL_HALF and frame % 8 == 0 and mmu.is_kernel_mapped(record) and mmu.is_kernel_mapped(record + 8)
 
 
 def print_user(pc: u64, frame_pointer: u64) -> None:
@@ -72,8 +74,8 @@ def print_user(pc: u64, frame_pointer: u64) -> None:
         if frame < USER_BASE or frame > USER_TOP - 16 or frame % 8 != 0:
             return
         try:
-            caller = load_u64(Uaddr(frame))
-            back = load_u64(Uaddr(frame + 8))
+            caller = load_u64(Uaddr(frame - FRAME_RECORD))
+            back = load_u64(Uaddr(frame - FRAME_RECORD + 8))
         except Error:
             return
         if back == 0:

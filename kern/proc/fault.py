@@ -5,7 +5,7 @@ No locks. May block.
 """
 
 from lang import Error, Span, Text, Uaddr, array, text, u64
-from arch.abi import UserContext
+from arch.abi import FRAME_RECORD, UserContext
 from kern.abi.proc import KILLED_EXIT_CODE
 from kern.arch_api import TrapKind
 from kern.core.percore import core
@@ -71,8 +71,8 @@ def walk_stack(ctx: UserContext, frames: Span[u64]) -> u64:
     count: u64 = 0
     try:
         while count < len(frames) and frame != 0 and frame % 8 == 0:
-            caller = load_u64(Uaddr(frame + 8))
-            next = load_u64(Uaddr(frame))
+            caller = load_u64(Uaddr(frame - FRAME_RECORD + 8))
+            next = load_u64(Uaddr(frame - FRAME_RECORD))
             if caller == 0:
                 break
             frames[count] = caller

@@ -97,7 +97,7 @@ def pytest_runtest_makereport(item: pytest.Item) -> Iterator[None]:
 
 
 def screenshot(machine: Machine) -> str:
-    if not machine.running:
+    if not machine.running or "-vga" not in machine.settings.board.machine:
         return ""
     path = machine.folder / "screen.ppm"
     machine.command("screendump", {"filename": str(path)})

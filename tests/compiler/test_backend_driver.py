@@ -19,7 +19,7 @@ from compiler.driver import REPO, Options
 @pytest.fixture
 def tree(tmp_path: Path) -> Path:
     for name in ("kern/a.py", "kern/deep/b.py", "user/apps/sh.py", "user/root/etc/motd",
-                 "arch/x86_64/boot.S", "arch/riscv64/boot.S", "compiler/c.py"):
+                 "arch/x86_64/boot.S", "arch/riscv/boot.S", "compiler/c.py"):
         (tmp_path / name).parent.mkdir(parents=True, exist_ok=True)
         (tmp_path / name).write_text(f"# {name}\n")
     (tmp_path / "kern/__pycache__").mkdir()

@@ -8,6 +8,7 @@ resolve them), and ends the process. Works in vcore context too.
 from typing import NoReturn
 
 from lang import ErrorSlot, Format, Ptr, ThreadLocal, frame_address, hook, i32, u32, u64
+from arch.abi import FRAME_RECORD
 from parlib.current import current_vcoreid, in_vcore_context
 from rt.exit import exit_now
 from rt.io import STDERR, flush_stdout, print_to
@@ -48,12 +49,12 @@ def end_with_trace(message: Format, frame: u64) -> NoReturn:
 
 
 def print_frames(frame: u64) -> None:
-    """Return addresses along the chain of frame pointers: each points at the one before, then the return address."""
+    """Return addresses along the chain of frame pointers: the architecture says where in a frame they are."""
     at = frame
     for depth in range(MAX_FRAMES):
         if at < LOWEST_STACK or at % 8 != 0:
             return
-        words = Ptr[u64](at)
+        words = Ptr[u64](at - FRAME_RECORD)
         if words[1] == 0:
             return
         print_to(STDERR, f"  #{depth:<2} {words[1]:#x}\n")

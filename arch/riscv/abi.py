@@ -1,0 +1,65 @@
+# SPDX-License-Identifier: GPL-2.0-or-later OR LGPL-2.1-or-later
+"""The registers of a user thread, as kernel and user land hand them to each other.
+
+A HARDWARE context holds everything but floating point: it was interrupted anywhere, or is in a system call. A SOFTWARE context was left
+at a switch between threads: only what the calling convention preserves means something, fs0 to fs11 included.
+Other floating-point registers are never in here: they stay in the core until someone saves them to an FpState.
+user_context.S and trap.S know these offsets (asm.inc); `size=` keeps them honest.
+"""
+
+from enum import IntEnum
+
+from lang import Array, array, struct, u8, u16, u32, u64
+
+
+class ContextKind(u32, IntEnum):
+    NONE = 0
+    HARDWARE = 1
+    SOFTWARE = 2
+
+
+class ContextFlag:
+    """Bits of UserContext.flags."""
+    FAULTED = 1                             # left by a fault that the 2LS shall look at: trap_number and error_code tell which
+
+
+@struct(size=384)
+class UserContext:
+    kind: ContextKind                       # offset 0
+    flags: u32                              # 4
+    pc: u64                                 # 8
+    ra: u64                                 # 16
+    sp: u64                                 # 24
+    gp: u64                                 # 32
+    tp: u64                                 # 40: the thread pointer
+    s0: u64                                 # 48: the frame pointer
+    s: Array[u64] = array(11)               # 56: s1 to s11
+    fs: Array[u64] = array(12)              # 144: only of software contexts
+    t0: u64                                 # 240: from here on only of hardware contexts
+    t1: u64                                 # 248
+    t2: u64                                 # 256
+    a0: u64                                 # 264
+    a1: u64                                 # 272
+    a: Array[u64] = array(6)                # 280: a2 to a7
+    t: Array[u64] = array(4)                # 328: t3 to t6
+    trap_number: u64                        # 360: scause
+    error_code: u64                         # 368: none on this architecture
+    fault_address: u64                      # 376: stval
+
+    @property
+    def frame_pointer(self) -> u64:
+        return self.s0
+
+    @property
+    def thread_pointer(self) -> u64:
+        return self.tp
+
+
+@struct(align=64, size=320)
+class FpState:
+    """Floating-point registers: f0 to f31, then fcsr."""
+    area: Array[u8] = array(320)
+
+
+FRAME_RECORD: u64 = 16                      # how far the caller's frame pointer and the return address lie below a frame pointer
+ELF_MACHINE: u16 = 243                      # EM_RISCV: what programs for this architecture say in their headers

@@ -1,0 +1,302 @@
+# SPDX-License-Identifier: GPL-2.0-or-later
+"""What the firmware tells of the board: here the device tree, in its flattened form (Devicetree Specification 0.4, chapter 5).
+
+Read once at boot, through the direct map, in one walk: properties of a node precede its children, so a node is looked at when its first
+child, or its end, comes. Then only read. No locks.
+"""
+
+from typing import Callable
+
+from lang import Ptr, Text, array, span_of, struct, text, u8, u32, u64
+from arch import cpu, mmu
+
+MAX_CORES: u32 = 256
+MAX_RANGES: u32 = 16
+MAX_DEPTH: u64 = 16
+NO_CONTEXT: u32 = 0xffff_ffff
+MAGIC: u32 = 0xd00d_feed
+BEGIN_NODE: u32 = 1
+END_NODE: u32 = 2
+PROPERTY: u32 = 3
+END: u32 = 9
+SUPERVISOR_EXTERNAL: u32 = 9                # interrupt of a hart's own controller
+
+
+@struct
+class Range:
+    start: u64
+    size: u64
+
+
+@struct
+class Property:
+    """A property's value: where, and how long; 0 if the node has none."""
+    at: u64
+    size: u64
+
+
+@struct
+class Node:
+    """What is looked at of a node."""
+    reg: Property
+    compatible: Property
+    device_type: Property
+    status: Property
+    phandle: u32
+    interrupt: u32
+    context_list: Property                  # interrupts-extended
+    lines: u32                              # riscv,ndev
+    isa: Property
+    done: bool
+    reserved: bool                          # a child of /reserved-memory
+    address_cells: u32                      # for its children
+    size_cells: u32
+
+
+nodes = array(16, Node)                     # the path to the node that is being read, by depth
+memory = array(16, Range)
+memory_count: u32 = 0
+reserved = array(16, Range)
+reserved_count: u32 = 0
+harts = array(256, u64)                     # in the tree's order, as far as they are usable
+hart_phandles = array(256, u32)             # of their interrupt controllers
+core_count: u32 = 0
+timebase: u64 = 10_000_000                  # ticks of the time counter a second
+uart: u64 = 0                               # physical addresses; 0: none
+uart_line: u32 = 0
+plic: u64 = 0
+plic_lines: u32 = 0
+plic_contexts = Property(0, 0)
+test_device: u64 = 0                        # ends the emulator
+clock: u64 = 0                              # the board's clock
+debug_console: u64 = 0                      # a paravirtual console with a register for single characters
+command_line = Property(0, 0)
+isa: Text = text(120)
+tree_size: u64 = 0
+
+
+def word(address: u64) -> u32:
+    """Big-endian, through the direct map; any alignment."""
+    p = Ptr[u8](address + mmu.DIRECT_MAP)
+    return u32(p[0]) << 24 | u32(p[1]) << 16 | u32(p[2]) << 8 | u32(p[3])
+
+
+def quad(address: u64) -> u64:
+    return u64(word(address)) << 32 | u64(word(address + 4))
+
+
+def cells(address: u64, count: u32) -> u64:
+    return quad(address) if count == 2 else u64(word(address))
+
+
+def string_at(address: u64) -> str:
+    p = Ptr[u8](address + mmu.DIRECT_MAP)
+    length: u64 = 0
+    while p[length] != 0:
+        length += 1
+    return span_of(p, length)
+
+
+def has_string(value: Property, name: str) -> bool:
+    """Whether a list of strings has `name`."""
+    place = value.at
+    while place < value.at + value.size:
+        entry = string_at(place)
+        if entry == name:
+            return True
+        place += len(entry) + 1
+    return False
+
+
+def init(tree: u64) -> bool:
+    """Read the tree at a physical address. False if there is none."""
+    global tree_size
+    if tree == 0 or word(tree) != MAGIC:
+        return False
+    tree_size = u64(word(tree + 4))
+    read_reservations(tree + u64(word(tree + 16)))
+    strings = tree + u64(word(tree + 12))
+    place = tree + u64(word(tree + 8))
+    depth: u64 = 0
+    while True:
+        token = word(place)
+        place += 4
+        if token == BEGIN_NODE:
+            name = string_at(place)
+            place = (place + len(name) + 4) & ~u64(3)
+            enter(depth, name)
+            depth += 1
+        elif token == END_NODE:
+            depth -= 1
+            finish(depth)
+        elif token == PROPERTY:
+            size = u64(word(place))
+            take(depth - 1, string_at(strings + u64(word(place + 4))), place + 8, size)
+            place = (place + 8 + size + 3) & ~u64(3)
+        elif token == END:
+            return True
+
+
+def read_reservations(place: u64) -> None:
+    while quad(place + 8) != 0:
+        add_reserved(quad(place), quad(place + 8))
+        place += 16
+
+
+def add_reserved(start: u64, size: u64) -> None:
+    global reserved_count
+    if reserved_count < MAX_RANGES:
+        reserved[reserved_count].start = start
+        reserved[reserved_count].size = size
+        reserved_count += 1
+
+
+def enter(depth: u64, name: str) -> None:
+    if depth >= MAX_DEPTH:
+        return
+    if depth > 0:
+        finish(depth - 1)
+    nodes[depth] = Node(address_cells=2, size_cells=1)
+    if depth > 0:
+        nodes[depth].reserved = nodes[depth - 1].reserved
+    if depth == 1 and name == "reserved-memory":
+        nodes[depth].reserved = True
+
+
+def take(depth: u64, name: str, value: u64, size: u64) -> None:
+    """One property of the node at `depth`."""
+    global timebase
+    if depth >= MAX_DEPTH:
+        return
+    node = nodes[depth]
+    match name:
+        case "#address-cells":
+            node.address_cells = word(value)
+        case "#size-cells":
+            node.size_cells = word(value)
+        case "reg":
+            node.reg = Property(value, size)
+        case "compatible":
+            node.compatible = Property(value, size)
+        case "device_type":
+            node.device_type = Property(value, size)
+        case "status":
+            node.status = Property(value, size)
+        case "phandle":
+            node.phandle = word(value)
+        case "interrupts":
+            node.interrupt = word(value)
+        case "interrupts-extended":
+            node.context_list = Property(value, size)
+        case "riscv,ndev":
+            node.lines = word(value)
+        case "riscv,isa":
+            node.isa = Property(value, size)
+        case "timebase-frequency":
+            timebase = cells(value, u32(size // 4))
+        case "bootargs":
+            command_line.at = value
+            command_line.size = size
+        case _:
+            pass
+
+
+def finish(depth: u64) -> None:
+    """All properties of a node are known."""
+    if depth == 0 or depth >= MAX_DEPTH or nodes[depth].done:
+        return
+    node = nodes[depth]
+    node.done = True
+    if has_string(node.compatible, "riscv,cpu-intc"):
+        if core_count > 0:
+            hart_phandles[core_count - 1] = node.phandle
+        return
+    if node.status.size != 0 and not has_string(node.status, "okay") and not has_string(node.status, "ok"):
+        return
+    if node.reg.size == 0:
+        return
+    parent = nodes[depth - 1]
+    if has_string(node.device_type, "cpu"):
+        add_core(cells(node.reg.at, parent.address_cells), node)
+    elif has_string(node.device_type, "memory"):
+        add_memory(node, parent)
+    elif node.reserved:
+        step = u64(parent.address_cells) * 4
+        add_reserved(cells(node.reg.at, parent.address_cells), cells(node.reg.at + step, parent.size_cells))
+    else:
+        add_device(node, cells(node.reg.at, parent.address_cells))
+
+
+def add_core(hart: u64, node: Node) -> None:
+    global core_count
+    if core_count == MAX_CORES:
+        return
+    harts[core_count] = hart
+    core_count += 1
+    if len(isa.view) == 0 and node.isa.size != 0:
+        isa.append(string_at(node.isa.at))
+
+
+def add_memory(node: Node, parent: Node) -> None:
+    global memory_count
+    step = u64(parent.address_cells + parent.size_cells) * 4
+    for place in range(node.reg.at, node.reg.at + node.reg.size, step):
+        if memory_count < MAX_RANGES:
+            memory[memory_count].start = cells(place, parent.address_cells)
+            memory[memory_count].size = cells(place + u64(parent.address_cells) * 4, parent.size_cells)
+            memory_count += 1
+
+
+def add_device(node: Node, address: u64) -> None:
+    global uart, uart_line, plic, plic_lines, test_device, clock, debug_console
+    if has_string(node.compatible, "ns16550a"):
+        if uart == 0:
+            uart = address
+            uart_line = node.interrupt
+    elif has_string(node.compatible, "riscv,plic0") or has_string(node.compatible, "sifive,plic-1.0.0"):
+        plic = address
+        plic_lines = node.lines
+        plic_contexts.at = node.context_list.at
+        plic_contexts.size = node.context_list.size
+    elif has_string(node.compatible, "sifive,test0"):
+        test_device = address
+    elif has_string(node.compatible, "google,goldfish-rtc"):
+        clock = address
+    elif has_string(node.compatible, "virtio,mmio") and is_console(address):
+        debug_console = address
+
+
+def is_console(address: u64) -> bool:
+    """Whether a paravirtual device is a console (virtio 1.1, 4.2.2 and 5.3)."""
+    registers = Ptr[u32](address + mmu.DIRECT_MAP)
+    return registers[0] == 0x7472_6976 and registers[2] == 3
+
+
+def plic_context_of(hart: u64) -> u32:
+    """The place of a hart's supervisor interrupt among the interrupt controller's outputs."""
+    for core in range(core_count):
+        if harts[core] == hart:
+            for i in range(plic_contexts.size // 8):
+                place = plic_contexts.at + i * 8
+                if word(place) == hart_phandles[core] and word(place + 4) == SUPERVISOR_EXTERNAL:
+                    return u32(i)
+    return NO_CONTEXT
+
+
+power_button_handler: Callable[[], None] | None = None
+
+
+def on_power_button(handler: Callable[[], None]) -> None:
+    """This board has no button; whoever has one calls the handler."""
+    global power_button_handler
+    power_button_handler = handler
+
+
+def power_off() -> None:
+    """By the firmware. Returns if that does not work."""
+    cpu.sbi_call(0, 0, 0, 0, cpu.SBI_RESET)
+
+
+def reset() -> None:
+    """By the firmware. Returns if that does not work."""
+    cpu.sbi_call(1, 0, 0, 0, cpu.SBI_RESET)

@@ -1,0 +1,89 @@
+# SPDX-License-Identifier: GPL-2.0-or-later
+"""User contexts, fresh or made safe; floating-point registers; and switching kernel stacks. Bodies that are assembly: context.S.
+
+The kernel itself uses no floating point: while it runs the registers are still those of the user thread that was interrupted.
+No locks.
+"""
+
+from typing import Callable, NoReturn
+
+from lang import Ref, Uaddr, addr_of, as_bytes, assign, extern, memset, struct, u32, u64
+from arch.abi import ContextKind, FpState, UserContext
+from kern.abi.proc import USER_TOP
+
+
+@struct
+class KthreadContext:
+    """Where a kernel thread left its stack; the registers are on it."""
+    sp: u64                                 # offset 0
+    fp: u64                                 # 8: for backtraces
+
+    @property
+    def frame_pointer(self) -> u64:
+        return self.fp
+
+
+@extern("asm_switch_stack_and_call")
+def switch_stack_and_call(top: u64, fn: Callable[[u64], NoReturn], arg: u64) -> NoReturn: ...
+
+
+@extern("asm_save_and_switch")
+def save_and_switch(into: Ref[KthreadContext], top: u64, fn: Callable[[u64], NoReturn], arg: u64) -> None: ...
+
+
+@extern("asm_resume")
+def resume(context: Ref[KthreadContext]) -> NoReturn: ...
+
+
+@extern("asm_save_fp")
+def asm_save_fp(area: u64) -> None: ...
+
+
+@extern("asm_restore_fp")
+def asm_restore_fp(area: u64) -> None: ...
+
+
+fresh_fp = FpState()                        # all zero: the same for every thread
+
+
+def init_vcore_context(ctx: UserContext, entry: Uaddr, stack: Uaddr, thread_pointer: Uaddr, vcoreid: u32) -> None:
+    """A fresh context that starts at `entry` with the vcore id as first argument; safe whatever the process asked for."""
+    memset(as_bytes(ctx), 0)
+    ctx.kind = ContextKind.HARDWARE
+    ctx.pc = u64(entry)
+    ctx.sp = u64(stack)
+    ctx.tp = u64(thread_pointer)
+    ctx.a0 = u64(vcoreid)
+    sanitise(ctx)
+
+
+def init_process_context(ctx: UserContext, entry: Uaddr, stack: Uaddr) -> None:
+    """The first context of a program: `stack` points at argc."""
+    init_vcore_context(ctx, entry, stack, Uaddr(0), 0)
+
+
+def sanitise(ctx: UserContext) -> None:
+    """Make a context that a process could have written safe to pop: status bits are not in it, so there is only where it goes on."""
+    if ctx.kind != ContextKind.SOFTWARE:
+        ctx.kind = ContextKind.HARDWARE
+    if ctx.pc >= u64(USER_TOP):
+        ctx.pc = 0                          # never mapped: it faults in user mode
+
+
+def copy_sanitised(into: UserContext, source: UserContext) -> None:
+    """Copy first: the process may be writing the original."""
+    assign(into, source)
+    sanitise(into)
+
+
+def save_fp(into: FpState) -> None:
+    asm_save_fp(addr_of(into))
+
+
+def restore_fp(state: FpState) -> None:
+    """Load the registers; no content of them is refused."""
+    asm_restore_fp(addr_of(state))
+
+
+def init_fp() -> None:
+    asm_restore_fp(addr_of(fresh_fp))

@@ -1,0 +1,132 @@
+/* SPDX-License-Identifier: GPL-2.0-or-later
+   The processor's instructions that no language has, as functions; cpu.py declares and documents them. */
+
+#include "asm.inc"
+
+.text
+FUNCTION asm_irqs_save
+    csrrci a0, sstatus, SSTATUS_SIE
+    andi a0, a0, SSTATUS_SIE
+    ret
+END asm_irqs_save
+
+FUNCTION asm_irqs_restore
+    andi a0, a0, SSTATUS_SIE
+    beqz a0, 1f
+    csrsi sstatus, SSTATUS_SIE
+    ret
+1:  csrci sstatus, SSTATUS_SIE
+    ret
+END asm_irqs_restore
+
+FUNCTION asm_irqs_on
+    csrsi sstatus, SSTATUS_SIE
+    ret
+END asm_irqs_on
+
+FUNCTION asm_irqs_off
+    csrci sstatus, SSTATUS_SIE
+    ret
+END asm_irqs_off
+
+FUNCTION asm_status
+    csrr a0, sstatus
+    ret
+END asm_status
+
+/* With interrupts off wfi still ends when one is pending: none can be slept through. */
+FUNCTION asm_halt_with_irqs_on
+    addi sp, sp, -16
+    sd ra, 8(sp)
+    sd s0, 0(sp)
+    addi s0, sp, 16
+    csrci sstatus, SSTATUS_SIE
+    wfi
+    csrsi sstatus, SSTATUS_SIE
+    ld ra, 8(sp)
+    ld s0, 0(sp)
+    addi sp, sp, 16
+    ret
+END asm_halt_with_irqs_on
+
+FUNCTION asm_halt_forever
+    csrci sstatus, SSTATUS_SIE
+    csrw sie, zero
+1:  wfi
+    j 1b
+END asm_halt_forever
+
+/* asm_init_core(trap entry, interrupts): vector, interrupt sources, counters for user code, floating point on, no access to user pages. */
+FUNCTION asm_init_core
+    csrw stvec, a0
+    csrw sie, a1
+    li t0, 7
+    csrw scounteren, t0
+    li t0, SSTATUS_SUM
+    csrc sstatus, t0
+    li t0, SSTATUS_FS
+    csrs sstatus, t0
+    ret
+END asm_init_core
+
+FUNCTION asm_clear_software_interrupt
+    csrci sip, 2
+    ret
+END asm_clear_software_interrupt
+
+FUNCTION asm_write_satp
+    csrw satp, a0
+    sfence.vma
+    ret
+END asm_write_satp
+
+FUNCTION asm_flush_page
+    sfence.vma a0, zero
+    ret
+END asm_flush_page
+
+FUNCTION asm_flush_all
+    sfence.vma
+    ret
+END asm_flush_all
+
+/* asm_set_kernel_stack(top) */
+FUNCTION asm_set_kernel_stack
+    la t0, core_kernel_stack
+    add t0, t0, tp
+    sd a0, 0(t0)
+    ret
+END asm_set_kernel_stack
+
+FUNCTION asm_set_actual_ctx
+    la t0, core_actual_ctx
+    add t0, t0, tp
+    sd a0, 0(t0)
+    ret
+END asm_set_actual_ctx
+
+FUNCTION asm_percore_delta
+    mv a0, tp
+    ret
+END asm_percore_delta
+
+FUNCTION asm_core_number
+    la t0, core_number
+    add t0, t0, tp
+    lw a0, 0(t0)
+    ret
+END asm_core_number
+
+/* asm_sbi_call(arg0, arg1, arg2, function, extension) -> error */
+FUNCTION asm_sbi_call
+    mv a6, a3
+    mv a7, a4
+    ecall
+    ret
+END asm_sbi_call
+
+/* Writes to a device come before what follows, and what comes before is in memory. */
+FUNCTION asm_device_fence
+    fence iorw, iorw
+    ret
+END asm_device_fence

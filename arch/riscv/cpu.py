@@ -1,0 +1,130 @@
+# SPDX-License-Identifier: GPL-2.0-or-later
+"""The core that this runs on: interrupts on and off, privileged registers, the firmware's calls.
+
+`init_core` puts every core into the same state: trap vector, interrupt sources, no access to user pages (SUM off), counters readable
+and floating point usable for user code. tp is how far this core's per-core data lies from the boot core's, sscratch where they are.
+The per-core words that the entry paths use (boot.S) are set here. No locks.
+"""
+
+from typing import NoReturn
+
+from lang import Ptr, Text, addr_of, extern, extern_symbol, i64, u32, u64
+from arch import acpi
+
+STATUS_SIE: u64 = 2
+INTERRUPT_SOFTWARE: u64 = 1
+INTERRUPT_TIMER: u64 = 5
+INTERRUPT_EXTERNAL: u64 = 9
+
+# Extensions of the supervisor binary interface, and the one call of each that is used.
+SBI_CONSOLE_PUTCHAR: u64 = 1
+SBI_TIME: u64 = 0x5449_4d45
+SBI_IPI: u64 = 0x73_5049
+SBI_HSM: u64 = 0x48_534d
+SBI_RESET: u64 = 0x5352_5354
+
+core_number = extern_symbol("core_number")
+core_emergency = extern_symbol("core_emergency")
+trap_entry = extern_symbol("trap_entry")
+
+
+@extern("asm_irqs_save")
+def irqs_save() -> u64:
+    """Turn interrupts off; returns what irqs_restore wants."""
+    ...
+
+
+@extern("asm_irqs_restore")
+def irqs_restore(saved: u64) -> None: ...
+
+
+@extern("asm_irqs_on")
+def irqs_on() -> None: ...
+
+
+@extern("asm_irqs_off")
+def irqs_off() -> None: ...
+
+
+@extern("asm_status")
+def status() -> u64:
+    """sstatus."""
+    ...
+
+
+@extern("asm_halt_with_irqs_on")
+def halt_with_irqs_on() -> None:
+    """Turn interrupts on and halt until one comes; none that comes in between is slept through."""
+    ...
+
+
+@extern("asm_halt_forever")
+def halt_forever() -> NoReturn: ...
+
+
+@extern("asm_init_core")
+def init_registers(entry: u64, interrupts: u64) -> None: ...
+
+
+@extern("asm_clear_software_interrupt")
+def clear_software_interrupt() -> None: ...
+
+
+@extern("asm_write_satp")
+def write_satp(value: u64) -> None:
+    """Switch address spaces, and forget all translations."""
+    ...
+
+
+@extern("asm_set_kernel_stack")
+def set_kernel_stack(top: u64) -> None:
+    """Where traps and system calls from user space on this core start."""
+    ...
+
+
+@extern("asm_set_actual_ctx")
+def set_actual_ctx(ctx: u64) -> None:
+    """Where they store the user's registers."""
+    ...
+
+
+@extern("asm_percore_delta")
+def percore_delta() -> u64:
+    """Distance of this core's per-core data from the boot core's."""
+    ...
+
+
+@extern("asm_core_number")
+def core_id() -> u32: ...
+
+
+@extern("asm_sbi_call")
+def sbi_call(arg0: u64, arg1: u64, arg2: u64, function: u64, extension: u64) -> i64:
+    """Ask the firmware; 0 or a negative error."""
+    ...
+
+
+@extern("asm_device_fence")
+def device_fence() -> None: ...
+
+
+def irqs_are_on() -> bool:
+    return status() & STATUS_SIE != 0
+
+
+def init_core(number: u32) -> None:
+    """Registers of this core. Its emergency stack is to be set next."""
+    Ptr[u32](addr_of(core_number) + percore_delta())[0] = number
+    sources = (u64(1) << INTERRUPT_SOFTWARE) | (u64(1) << INTERRUPT_TIMER) | (u64(1) << INTERRUPT_EXTERNAL)
+    init_registers(addr_of(trap_entry), sources)
+
+
+def set_emergency_stack(top: u64) -> None:
+    """Where traps go that find the stack they interrupt used up."""
+    Ptr[u64](addr_of(core_emergency) + percore_delta())[0] = top
+
+
+def describe(into: Text) -> None:
+    """One line: the extensions that the device tree names."""
+    into.append(acpi.isa.view if acpi.isa.view else "rv64")
+    into.append(": sv39")

@@ -1,0 +1,136 @@
+# SPDX-License-Identifier: GPL-2.0-or-later
+"""The other cores: starting them, and interrupting them.
+
+Core numbers are contiguous from 0, the boot core; hart ids are whatever the device tree says. Each core gets its stack, its copy of the
+per-core data (from the template that boot.S kept) and a number in a start record, and the firmware starts it at smp_entry.S, which
+comes to `ap_entry`. One after the other, so that numbers follow the tree's order.
+Locks: none. The boot core alone starts cores.
+"""
+
+from typing import NoReturn
+
+from lang import Atomic, Error, Kaddr, Ptr, addr_of, array, copy_bytes, export, extern_symbol, pause, span_of, struct, u8, u32, u64
+from arch import acpi, apic, cpu, ioapic, mmu, timer, trap
+from kern.core.smp import ap_main
+from kern.debug import log
+from kern.mm.kmap import alloc_stack
+from kern.mm.pages import alloc_zeroed, order_for
+
+MAX_CORES: u32 = 256
+START_WAIT_NS: u64 = 5_000_000_000
+
+smp_entry = extern_symbol("smp_entry")
+percore_deltas = extern_symbol("percore_deltas")
+percore_delta_word = extern_symbol("percore_delta")
+percpu_start = extern_symbol("percpu_start")
+percpu_end = extern_symbol("percpu_end")
+percpu_template = extern_symbol("percpu_template")
+
+
+@struct
+class StartRecord:
+    """What smp_entry.S takes."""
+    satp: u64                               # offset 0: page tables
+    stack: u64                              # 8
+    area: u64                               # 16: its per-core words
+    core: u64                               # 24
+
+
+record = StartRecord()
+running: u32 = 1                            # cores that run, the boot core included
+arrived = Atomic[u32](1)
+hart_ids = array(256, u64)                  # by core number
+
+
+def core_count() -> u32:
+    """Cores that run; the boot core alone before `start_cores`."""
+    return running
+
+
+def hart_of(core: u32) -> u64:
+    return hart_ids[core]
+
+
+def send_ipi(target: u32) -> None:
+    """Have core `target` (this one too) run handle_ipi."""
+    apic.send_vector(hart_ids[target])
+
+
+def send_nmi(target: u32) -> None:
+    """Have it run handle_nmi, as soon as its interrupts are on."""
+    apic.requests[target].tell.store(True)
+    send_ipi(target)
+
+
+def stop_others() -> None:
+    """Halt every other core for good, as soon as its interrupts are on."""
+    apic.stopping.store(True)
+    for target in range(running):
+        if target != cpu.core_id():
+            send_ipi(target)
+
+
+def start_cores(limit: u32) -> None:
+    """Start up to `limit` cores in all. Returns when all are on their way to ap_main; who never comes is logged and left out."""
+    for i in range(acpi.core_count):
+        if acpi.harts[i] != hart_ids[0] and running < min(limit, MAX_CORES):
+            if not start_core(acpi.harts[i]):
+                return
+
+
+def start_core(hart: u64) -> bool:
+    """False: no other core may use the record any more."""
+    global running
+    try:
+        prepare_record(running)
+    except Error as e:
+        log.warn(f"no memory to start core {running}: {e.message}")
+        return False
+    hart_ids[running] = hart
+    entry = u64(mmu.virt_to_phys(Kaddr(addr_of(smp_entry))))
+    error = cpu.sbi_call(hart, entry, u64(mmu.virt_to_phys(Kaddr(addr_of(record)))), 0, cpu.SBI_HSM)
+    if error != 0:
+        log.warn(f"the firmware does not start hart {hart}: error {error}")
+        return True
+    deadline = timer.now_ns() + START_WAIT_NS
+    while timer.now_ns() < deadline:
+        if arrived.load() > running:
+            running += 1
+            return True
+        pause()
+    log.warn(f"hart {hart} does not come")
+    return False
+
+
+def prepare_record(core: u32) -> None:
+    """Stack and per-core data for core number `core`. May raise ENOMEM."""
+    size = addr_of(percpu_end) - addr_of(percpu_start)
+    area = u64(mmu.phys_to_virt(alloc_zeroed(order_for(size))))
+    copy_bytes(span_of(Ptr[u8](area), size), span_of(Ptr[u8](addr_of(percpu_template)), size))
+    delta = area - addr_of(percpu_start)
+    Ptr[u64](addr_of(percore_delta_word) + delta)[0] = delta
+    Ptr[u64](addr_of(percore_deltas))[core] = delta
+    record.satp = mmu.SATP_SV39 | mmu.kernel_root >> 12
+    record.stack = alloc_stack()
+    record.area = addr_of(percore_delta_word) + delta
+    record.core = u64(core)
+
+
+@export("ap_entry")
+def ap_entry(number: u32) -> NoReturn:
+    """A core's first code in the language: on its own stack, per-core data in place, interrupts off."""
+    cpu.init_core(number)
+    set_up_core(number)
+    ap_main(number)
+
+
+def set_up_core(number: u32) -> None:
+    try:
+        cpu.set_emergency_stack(alloc_stack())
+    except Error as e:
+        log.error(f"no stack for core {number}: {e.message}")
+        cpu.halt_forever()
+    trap.attach_core()
+    ioapic.init_core(hart_ids[number])
+    timer.init_core()
+    arrived.add(1)

@@ -1,0 +1,158 @@
+/* SPDX-License-Identifier: GPL-2.0-or-later
+   Every way into the kernel after boot, and the way back to user space.
+
+   From user space: the registers go straight into the core's UserContext (`core_actual_ctx`), the handler starts on an
+   empty kernel stack, and nobody ever returns here: the way out is `pop_user_context`.
+   From the kernel: a TrapFrame on the current stack, and back to the interrupted code. While its first words are stored `core_busy` is
+   set: a second trap finds it so when the stack has run into its guard page, and goes on with the emergency stack.
+   sscratch holds the address of the per-core words, in the kernel as in user space. */
+
+#include "asm.inc"
+
+/* trap.py's TrapFrame, and behind it a frame record, so that backtraces go on in what was interrupted. */
+#define FRAME_PC        0               /* then x1 to x31, each at 8 * its number */
+#define FRAME_STATUS    256
+#define FRAME_CAUSE     264
+#define FRAME_VALUE     272
+#define FRAME_CALLER    288
+#define FRAME_RETURN    296
+#define FRAME_SIZE      304
+
+/* All registers but sp, tp, t0, t1 and s0, which go one by one. */
+.macro FRAME_REGISTERS op
+    \op x1, 8(sp)
+    \op x3, 24(sp)
+    \op x7, 56(sp)
+    \op x9, 72(sp)
+    \op x10, 80(sp)
+    \op x11, 88(sp)
+    \op x12, 96(sp)
+    \op x13, 104(sp)
+    \op x14, 112(sp)
+    \op x15, 120(sp)
+    \op x16, 128(sp)
+    \op x17, 136(sp)
+    \op x18, 144(sp)
+    \op x19, 152(sp)
+    \op x20, 160(sp)
+    \op x21, 168(sp)
+    \op x22, 176(sp)
+    \op x23, 184(sp)
+    \op x24, 192(sp)
+    \op x25, 200(sp)
+    \op x26, 208(sp)
+    \op x27, 216(sp)
+    \op x28, 224(sp)
+    \op x29, 232(sp)
+    \op x30, 240(sp)
+    \op x31, 248(sp)
+.endm
+
+.text
+FUNCTION trap_entry
+    csrrw tp, sscratch, tp
+    sd t0, CORE_T0(tp)
+    csrr t0, sstatus
+    andi t0, t0, SSTATUS_SPP
+    bnez t0, trap_kernel
+
+    ld t0, CORE_CTX(tp)
+    PRESERVED sd, t0
+    SPOILED sd, t0
+    sd sp, CTX_SP(t0)
+    sd a0, CTX_A0(t0)
+    ld t1, CORE_T0(tp)
+    sd t1, CTX_T0(t0)
+    csrrw t1, sscratch, tp
+    sd t1, CTX_TP(t0)
+    csrr t1, sepc
+    sd t1, CTX_PC(t0)
+    csrr t1, scause
+    sd t1, CTX_TRAP(t0)
+    sd zero, CTX_ERROR(t0)
+    csrr t1, stval
+    sd t1, CTX_FAULT(t0)
+    li t1, CTX_HARDWARE
+    sd t1, CTX_KIND(t0)                 /* and no flags */
+    ld sp, CORE_STACK(tp)
+    ld tp, CORE_DELTA(tp)
+    mv a0, t0
+    li s0, 0
+    li ra, 0
+    call trap_from_user
+    unimp
+END trap_entry
+
+    .type trap_kernel, @function
+    .balign 4
+trap_kernel:
+    mv t0, tp
+    csrrw tp, sscratch, t0              /* both as they were */
+    ld t0, CORE_BUSY(t0)
+    bnez t0, trap_without_stack
+    csrr t0, sscratch
+    sd sp, CORE_BUSY(t0)
+    addi sp, sp, -FRAME_SIZE
+    sd t1, 48(sp)
+    sd t1, FRAME_PC(sp)                 /* the lowest word: the page may be missing */
+    sd zero, CORE_BUSY(t0)
+    j 1f
+/* t0 is not needed any more; the trap that found the guard page has replaced scause and sepc. */
+trap_without_stack:
+    csrr t0, sscratch
+    sd sp, CORE_PC(t0)                  /* kept for a debugger */
+    ld sp, CORE_EMERGENCY(t0)
+    addi sp, sp, -FRAME_SIZE
+    sd zero, CORE_BUSY(t0)
+    sd t1, 48(sp)
+1:  FRAME_REGISTERS sd
+    ld t1, CORE_T0(t0)
+    sd t1, 40(sp)
+    sd tp, 32(sp)
+    sd s0, 64(sp)
+    addi t1, sp, FRAME_SIZE
+    sd t1, 16(sp)
+    csrr t1, sepc
+    sd t1, FRAME_PC(sp)
+    sd t1, FRAME_RETURN(sp)
+    sd s0, FRAME_CALLER(sp)
+    addi s0, sp, FRAME_SIZE
+    csrr t1, scause
+    sd t1, FRAME_CAUSE(sp)
+    csrr t1, stval
+    sd t1, FRAME_VALUE(sp)
+    csrr t1, sstatus
+    sd t1, FRAME_STATUS(sp)
+    li t1, SSTATUS_SUM                  /* it may have interrupted a copy from user memory */
+    csrc sstatus, t1
+    mv a0, sp
+    call trap_from_kernel
+    /* tp stays: a copy that waited for a page may go on on another core. */
+    ld t1, FRAME_STATUS(sp)
+    csrw sstatus, t1
+    ld t1, FRAME_PC(sp)
+    csrw sepc, t1
+    FRAME_REGISTERS ld
+    ld t0, 40(sp)
+    ld t1, 48(sp)
+    ld s0, 64(sp)
+    addi sp, sp, FRAME_SIZE
+    sret
+    .size trap_kernel, . - trap_kernel
+
+/* pop_user_context(ctx): resume user code. Interrupts are off, ctx is sane: no instruction here may fault. */
+FUNCTION pop_user_context
+    li t0, SSTATUS_SPP | SSTATUS_SUM
+    csrc sstatus, t0
+    li t0, SSTATUS_SPIE | SSTATUS_FS
+    csrs sstatus, t0
+    ld t0, CTX_PC(a0)
+    csrw sepc, t0
+    PRESERVED ld, a0
+    SPOILED ld, a0
+    ld t0, CTX_T0(a0)
+    ld sp, CTX_SP(a0)
+    ld tp, CTX_TP(a0)
+    ld a0, CTX_A0(a0)
+    sret
+END pop_user_context

@@ -1,0 +1,265 @@
+# SPDX-License-Identifier: GPL-2.0-or-later
+"""Traps and interrupts: who handles which cause, and the way back to user space.
+
+trap.S saves the registers and calls one of two functions here: `trap_from_user` (context in the core's `actual_ctx`; ends in
+`leave_kernel`) and `trap_from_kernel` (a TrapFrame; returns to what was interrupted).
+Interrupts of devices come through the board's controller (ioapic.py), timer and other cores through the firmware.
+Locks: none. Handlers are registered at boot or with the line still masked, and stay for good.
+"""
+
+from typing import Callable, NoReturn
+
+from lang import Array, Error, Ptr, Ref, Uaddr, addr_of, array, at, export, extern, extern_symbol, sizeof, struct, text, u32, u64
+from arch import apic, context, cpu, ioapic, mmu, timer, usercopy
+from arch.abi import UserContext
+from kern.abi.errno import Errno
+from kern.abi.proc import USER_TOP
+from kern.arch_api import PageFlag, TrapKind
+from kern.core.idle import leave_kernel
+from kern.core.kmsg import handle_ipi
+from kern.core.percore import core
+from kern.debug import log
+from kern.debug.panic import panic_at
+from kern.mm.fault import handle_page_fault
+from kern.mm.kmap import is_guard_page
+from kern.proc.fault import handle_user_trap
+from kern.syscall.dispatch import handle_syscall
+from kern.time.alarm import timer_interrupt
+
+INTERRUPT: u64 = 1 << 63
+USER_CALL: u64 = 8
+FETCH_PAGE: u64 = 12
+LOAD_PAGE: u64 = 13
+STORE_PAGE: u64 = 15
+
+OPCODE: u64 = 0x7f                          # of an instruction
+SYSTEM_OPCODE: u64 = 0x73
+CALL_SIZE: u64 = 4                          # of the instruction ecall
+RESUME_CALL: u64 = 0xffff_ffff_ffff_ffff    # as a count: the fast call that resumes a context (user_context.S)
+MAX_HANDLERS: u32 = 32
+
+extable_start = extern_symbol("extable_start")
+extable_end = extern_symbol("extable_end")
+
+
+@struct
+class TrapFrame:
+    """What trap.S leaves on the stack."""
+    pc: u64
+    x: Array[u64] = array(31)               # x1 to x31
+    status: u64
+    cause: u64
+    value: u64                              # the address of a fault, or the instruction
+
+
+@struct
+class IrqHandler:
+    line: u32
+    handler: Callable[[u64], None] | None
+    arg: u64
+    count: u64
+
+
+handlers = array(MAX_HANDLERS, IrqHandler)
+handler_count: u32 = 0
+
+
+@extern("pop_user_context")
+def pop_user(ctx: Ref[UserContext]) -> NoReturn:
+    """Resume user code. Interrupts are off, the address space is loaded, the context is sane."""
+    ...
+
+
+def attach_core() -> None:
+    """Tell the entry paths where this core keeps the user's registers. Once per core."""
+    cpu.set_actual_ctx(addr_of(core.mine.actual_ctx))
+
+
+def register_irq(irq: u32, handler: Callable[[u64], None], arg: u64, target: u32) -> None:
+    """Call handler(arg) with interrupts off for line `irq`, on core `target`. Lines may be shared. Raises ENOSPC."""
+    global handler_count
+    if handler_count == MAX_HANDLERS:
+        raise Error(Errno.ENOSPC, f"no room for a handler of interrupt {irq}")
+    entry = handlers[handler_count]
+    entry.line = irq
+    entry.handler = handler
+    entry.arg = arg
+    handler_count += 1
+    ioapic.route(irq, target)
+
+
+@export("trap_from_user")
+def trap_from_user(ctx_address: u64) -> NoReturn:
+    """Any trap or interrupt of user code: interrupts off, the kernel stack empty."""
+    ctx = at(UserContext, ctx_address)
+    core.mine.cur_ctx = ctx
+    if ctx.trap_number & INTERRUPT != 0:
+        dispatch_interrupt(ctx.trap_number, ctx.pc, 0)
+    elif ctx.trap_number == USER_CALL:
+        user_call(ctx)
+    else:
+        user_fault(ctx)
+    leave_kernel()
+
+
+def user_call(ctx: UserContext) -> None:
+    """`ecall`: a system call, or the fast call."""
+    ctx.pc += CALL_SIZE
+    cpu.irqs_on()
+    if ctx.a1 == RESUME_CALL:
+        resume_context(ctx)
+    else:
+        handle_syscall(ctx, ctx.a0, ctx.a1)
+
+
+def resume_context(ctx: UserContext) -> None:
+    """The caller becomes the context whose address it gives: no instruction of user code can load all registers and jump."""
+    copy = UserContext()
+    source = ctx.a0
+    if source >= u64(USER_TOP) - sizeof(UserContext) or usercopy.copy_user(addr_of(copy), source, sizeof(UserContext)) != 0:
+        handle_user_trap(ctx, TrapKind.PROTECTION)
+        return
+    # What is in the core's context may be saved by an interrupt that preempts us.
+    cpu.irqs_off()
+    current = core.mine.cur_ctx
+    if current is not None and current is ctx:
+        context.copy_sanitised(ctx, copy)
+
+
+def user_fault(ctx: UserContext) -> None:
+    """A fault of user code: page it in, or have the process answer for it."""
+    cause = ctx.trap_number
+    cpu.irqs_on()
+    if is_page_fault(cause) and ctx.fault_address < u64(USER_TOP):
+        if handle_page_fault(Uaddr(ctx.fault_address), wanted_access(cause)):
+            return
+    handle_user_trap(ctx, trap_kind(cause, ctx.fault_address))
+
+
+def is_page_fault(cause: u64) -> bool:
+    return cause == FETCH_PAGE or cause == LOAD_PAGE or cause == STORE_PAGE
+
+
+def wanted_access(cause: u64) -> PageFlag:
+    if cause == STORE_PAGE:
+        return PageFlag.USER | PageFlag.WRITE
+    if cause == FETCH_PAGE:
+        return PageFlag.USER | PageFlag.EXEC
+    return PageFlag.USER | PageFlag.READ
+
+
+def trap_kind(cause: u64, value: u64) -> TrapKind:
+    """`value`: of an illegal instruction the instruction itself, where the processor tells; a system one is most likely privileged."""
+    match cause:
+        case 0 | 4 | 6:
+            return TrapKind.ALIGNMENT
+        case 1 | 5 | 7:
+            return TrapKind.PROTECTION
+        case 2:
+            return TrapKind.PROTECTION if value & OPCODE == SYSTEM_OPCODE else TrapKind.ILLEGAL_INSTRUCTION
+        case 3:
+            return TrapKind.BREAKPOINT
+        case 12 | 13 | 15:
+            return TrapKind.PAGE_FAULT
+        case _:
+            return TrapKind.OTHER
+
+
+@export("trap_from_kernel")
+def trap_from_kernel(frame_address: u64) -> None:
+    """A trap or interrupt of kernel code. Returns to it, or panics."""
+    frame = at(TrapFrame, frame_address)
+    if frame.cause & INTERRUPT != 0:
+        dispatch_interrupt(frame.cause, frame.pc, frame.x[7])
+        return
+    if not recover(frame):
+        kernel_fault(frame)
+
+
+def recover(frame: TrapFrame) -> bool:
+    """A fault at one of the few instructions that may: page the user's memory in, or go on at the fixup."""
+    fixup = find_fixup(frame.pc)
+    if fixup == 0:
+        return False
+    if is_page_fault(frame.cause) and frame.value < u64(USER_TOP):
+        # As the interrupted code had it: a copy by a system call may wait for a page with interrupts on.
+        cpu.irqs_restore((frame.status >> 4) & cpu.STATUS_SIE)
+        solved = handle_page_fault(Uaddr(frame.value), wanted_access(frame.cause))
+        cpu.irqs_off()
+        if solved:
+            return True
+    frame.pc = fixup
+    return True
+
+
+def find_fixup(pc: u64) -> u64:
+    """Where to go on after a fault at `pc`, 0 if that instruction may not fault."""
+    table = Ptr[u64](addr_of(extable_start))
+    count = (addr_of(extable_end) - addr_of(extable_start)) // 16
+    for i in range(count):
+        if table[i * 2] == pc:
+            return table[i * 2 + 1]
+    return 0
+
+
+def kernel_fault(frame: TrapFrame) -> NoReturn:
+    """The kernel did what it must not."""
+    log.raw(f"pc {frame.pc:016x} sp {frame.x[1]:016x} status {frame.status:08x} address {frame.value:016x} root {mmu.kernel_root:016x}")
+    for i in range(u64(0), 28, 4):
+        log.raw(f"x{i + 1:<2} {frame.x[i]:016x} {frame.x[i + 1]:016x} {frame.x[i + 2]:016x} {frame.x[i + 3]:016x}")
+    message = text(120)
+    if is_page_fault(frame.cause) and is_guard_page(frame.value):
+        message.append("kernel stack overflow")
+    else:
+        message.append(fault_name(frame.cause))
+        message.write(f" in the kernel, cause {frame.cause}")
+    if is_page_fault(frame.cause):
+        message.write(f", address {frame.value:#018x}")
+    panic_at(message.view, frame.pc, frame.x[7])
+
+
+def fault_name(cause: u64) -> str:
+    match cause:
+        case 0 | 4 | 6:
+            return "misaligned access"
+        case 1 | 5 | 7:
+            return "access fault"
+        case 2:
+            return "illegal instruction"
+        case 3:
+            return "breakpoint"
+        case 12 | 13 | 15:
+            return "page fault"
+        case _:
+            return "unexpected trap"
+
+
+def dispatch_interrupt(cause: u64, pc: u64, frame: u64) -> None:
+    """An interrupt, with interrupts off. `pc` and `frame`: where it came."""
+    core.mine.irq_depth += 1
+    source = cause & ~INTERRUPT
+    if source == cpu.INTERRUPT_TIMER:
+        timer.set_core_timer(0)             # or it stays pending
+        timer_interrupt()
+    elif source == cpu.INTERRUPT_SOFTWARE:
+        # Acknowledged first: a message posted after we looked must raise a new interrupt.
+        cpu.clear_software_interrupt()
+        apic.serve_requests(pc, frame)
+        handle_ipi()
+    elif source == cpu.INTERRUPT_EXTERNAL:
+        line = ioapic.claim()
+        while line != 0:
+            run_handlers(line)
+            ioapic.complete(line)
+            line = ioapic.claim()
+    core.mine.irq_depth -= 1
+
+
+def run_handlers(line: u32) -> None:
+    for i in range(handler_count):
+        entry = handlers[i]
+        if entry.line == line:
+            handler = entry.handler
+            if handler is not None:
+                entry.count += 1
+                handler(entry.arg)

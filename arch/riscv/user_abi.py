@@ -1,0 +1,32 @@
+# SPDX-License-Identifier: LGPL-2.1-or-later
+"""How threads are laid out on this processor: the thread-local block, and a context that has not run yet.
+
+Thread-local variables lie from the thread pointer on (variant I of the ELF TLS models), with nothing else there.
+"""
+
+from lang import addr_of, u64
+from arch.abi import ContextKind, UserContext
+from parlib.machine import uthread_start
+
+CONTROL_SIZE: u64 = 0                       # what stands at the thread pointer beside the image
+
+
+def image_start(block: u64, size: u64) -> u64:
+    """Where the program's thread-local image, of `size` bytes, lies in a block."""
+    return block
+
+
+def finish_block(block: u64, size: u64) -> u64:
+    """Fill in what is not part of the image; the thread pointer."""
+    return block
+
+
+def start_context(ctx: UserContext, stack_top: u64, tp: u64) -> None:
+    """Make `ctx` a software context that begins a uthread."""
+    ctx.kind = ContextKind.SOFTWARE
+    ctx.flags = 0
+    ctx.tp = tp
+    ctx.pc = addr_of(uthread_start)
+    ctx.ra = 0
+    ctx.sp = stack_top
+    ctx.s0 = 0

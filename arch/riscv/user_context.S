@@ -1,0 +1,167 @@
+/* SPDX-License-Identifier: LGPL-2.1-or-later
+   Leaving one user thread for another. user/parlib/machine.py documents each function; the protocol of leaving vcore context
+   is: registers loaded, notif_disabled := 0, full fence, look at notif_pending.
+
+   From the moment that notif_disabled is 0 the kernel may interrupt, and what it saves then is the thread: so all that is
+   still needed lies on the thread's own stack, or in registers that a call spoils. */
+
+#include "asm.inc"
+
+#define VCPD_NOTIF_DISABLED 4
+#define VCPD_NOTIF_PENDING  8
+#define FP_AREA             320
+#define RESUME_CALL         -1          /* as a count: resume the context at a0 (trap.py) */
+
+.macro FP_PRESERVED op, base
+    \op fs0, CTX_FS0(\base)
+    \op fs1, CTX_FS0 + 8(\base)
+    \op fs2, CTX_FS0 + 16(\base)
+    \op fs3, CTX_FS0 + 24(\base)
+    \op fs4, CTX_FS0 + 32(\base)
+    \op fs5, CTX_FS0 + 40(\base)
+    \op fs6, CTX_FS0 + 48(\base)
+    \op fs7, CTX_FS0 + 56(\base)
+    \op fs8, CTX_FS0 + 64(\base)
+    \op fs9, CTX_FS0 + 72(\base)
+    \op fs10, CTX_FS0 + 80(\base)
+    \op fs11, CTX_FS0 + 88(\base)
+.endm
+
+.text
+/* Save what a call preserves into the context at \ctx. Not the thread pointer, which a thread's context has from its beginning, and
+   not the rounding mode, which is the same in all threads: nothing in the language changes it. */
+.macro SAVE_SOFTWARE ctx
+    PRESERVED sd, \ctx
+    FP_PRESERVED fsd, \ctx
+    sd ra, CTX_PC(\ctx)
+    sd sp, CTX_SP(\ctx)
+.endm
+
+/* Load the software context at \ctx, where it goes on in t0. */
+.macro LOAD_SOFTWARE ctx
+    ld tp, CTX_TP(\ctx)
+    PRESERVED ld, \ctx
+    FP_PRESERVED fld, \ctx
+    ld sp, CTX_SP(\ctx)
+    ld t0, CTX_PC(\ctx)
+.endm
+
+/* Notifications on, and into the thread at t0; \vcpd is an argument register. */
+.macro ENTER_SOFTWARE vcpd
+    addi t1, \vcpd, VCPD_NOTIF_DISABLED
+    amoswap.w.aqrl zero, zero, (t1)
+    fence rw, rw
+    lw t1, VCPD_NOTIF_PENDING(\vcpd)
+    bnez t1, late_notification
+    jr t0
+.endm
+
+/* switch_out(ctx, stack_top, tp, landing, arg) */
+FUNCTION switch_out
+    SAVE_SOFTWARE a0
+    mv sp, a1
+    mv tp, a2
+    mv a0, a4
+    li s0, 0
+    li ra, 0
+    jr a3
+END switch_out
+
+/* switch_in(ctx, vcpd) */
+FUNCTION switch_in
+    LOAD_SOFTWARE a0
+    ENTER_SOFTWARE a1
+END switch_in
+
+/* switch_direct(from, to, vcpd, lock) */
+FUNCTION switch_direct
+    SAVE_SOFTWARE a0
+    LOAD_SOFTWARE a1
+    fence rw, w
+    sw zero, 0(a3)                      /* from here on others may run the thread that we left */
+    ENTER_SOFTWARE a2
+END switch_direct
+
+/* On the stack of a thread that was resumed where it had made a call; t0: where it goes on. */
+FUNCTION late_notification
+    addi sp, sp, -16
+    sd t0, 8(sp)
+    sd ra, 0(sp)
+    call missed_notification
+    ld ra, 0(sp)
+    ld t0, 8(sp)
+    addi sp, sp, 16
+    jr t0
+END late_notification
+
+/* A copy of the hardware context at a0 onto its own stack, which is ours then; a0 is the copy. vcpd stays in a1. Nobody else may
+   have the original once notifications are on. */
+.macro PREPARE_POP
+    ld t0, CTX_SP(a0)
+    ld tp, CTX_TP(a0)
+    andi t0, t0, -16
+    addi t0, t0, -CTX_SIZE
+    li t1, 0
+.Lcopy\@:
+    add t2, a0, t1
+    ld t3, 0(t2)
+    add t2, t0, t1
+    sd t3, 0(t2)
+    addi t1, t1, 8
+    li t2, CTX_SIZE
+    bltu t1, t2, .Lcopy\@
+    mv sp, t0
+    ld s0, CTX_S0(a0)
+    mv a0, t0
+.endm
+
+/* No instruction of user code loads all registers and jumps: the kernel does. */
+.macro FINISH_POP
+    mv a0, sp
+    li a1, RESUME_CALL
+    ecall
+    unimp
+.endm
+
+/* pop_context(ctx, vcpd) */
+FUNCTION pop_context
+    PREPARE_POP
+    addi t1, a1, VCPD_NOTIF_DISABLED
+    amoswap.w.aqrl zero, zero, (t1)
+    fence rw, rw
+    lw t1, VCPD_NOTIF_PENDING(a1)
+    bnez t1, 1f
+    FINISH_POP
+    /* The thread was interrupted anywhere: its floating-point registers are live, and compiled code may use them. */
+1:  addi sp, sp, -FP_AREA
+    mv a0, sp
+    call save_fp
+    call missed_notification
+    mv a0, sp
+    call restore_fp
+    addi sp, sp, FP_AREA
+    FINISH_POP
+END pop_context
+
+/* pop_context_raw(ctx, vcpd) */
+FUNCTION pop_context_raw
+    PREPARE_POP
+    addi t1, a1, VCPD_NOTIF_DISABLED
+    amoswap.w.aqrl zero, zero, (t1)
+    fence rw, rw
+    FINISH_POP
+END pop_context_raw
+
+FUNCTION save_fp
+    FP_REGISTERS fsd, a0
+    frcsr t0
+    sd t0, FP_FCSR(a0)
+    ret
+END save_fp
+
+FUNCTION restore_fp
+    ld t0, FP_FCSR(a0)
+    fscsr t0
+    FP_REGISTERS fld, a0
+    ret
+END restore_fp

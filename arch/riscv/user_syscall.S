@@ -1,0 +1,12 @@
+/* SPDX-License-Identifier: LGPL-2.1-or-later
+   The trap into the kernel. It preserves what a C call preserves, and nothing else. */
+
+#include "asm.inc"
+
+.text
+/* syscall_trap(call, count) -> 0: the results come in the structures. */
+FUNCTION syscall_trap
+    ecall
+    li a0, 0
+    ret
+END syscall_trap

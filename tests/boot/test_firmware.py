@@ -1,6 +1,7 @@
 # SPDX-License-Identifier: GPL-2.0-or-later
 """RISC-V: what the firmware may do otherwise than QEMU's usual. Another boot hart, hart ids with a gap, a boot loader in between."""
 
+import re
 import subprocess
 from pathlib import Path
 
@@ -30,8 +31,8 @@ def switch_off(tree: bytearray, hart: int) -> None:
     tree[status:status + 5] = b"fail\0"
 
 
-@pytest.mark.parametrize(("off", "left"), [((0,), 3), ((1,), 3), ((0, 2), 2)])
-def test_hart_ids_are_not_core_numbers(pool: Pool, tmp_path: Path, off: tuple[int, ...], left: int) -> None:
+@pytest.mark.parametrize("off", [(0,), (1,), (0, 2)])
+def test_hart_ids_are_not_core_numbers(pool: Pool, tmp_path: Path, off: tuple[int, ...]) -> None:
     tree = device_tree(tmp_path, 4)
     for hart in off:
         switch_off(tree, hart)
@@ -40,6 +41,10 @@ def test_hart_ids_are_not_core_numbers(pool: Pool, tmp_path: Path, off: tuple[in
     settings = Settings(arch="riscv", smp=4, append=f'{TEST_OPTIONS} run="threads 20 5"', extra=("-dtb", str(path)))
     machine = pool.machine("riscv-harts", settings)
     assert machine.wait(60) == (Ending.STATUS, 0), machine.report()
+    # Which hart the firmware starts on is a race that looks at no tree: one that is off may have won it, and then it runs.
+    winner = re.search(r"Boot HART ID +: (\d+)", machine.seen())
+    assert winner is not None, machine.report()
+    left = 4 - len({*off} - {int(winner[1])})
     assert f"{left} cores are up" in machine.log()
     assert "20 threads finished, 100 loops" in machine.seen()
     pool.release()

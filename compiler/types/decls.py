@@ -85,7 +85,10 @@ class FuncDecl:
 
     @property
     def is_abstract(self) -> bool:
-        return "abstractmethod" in self.marks
+        """Marked so, or a method of a `Protocol` without a body of its own."""
+        if "abstractmethod" in self.marks:
+            return True
+        return self.owner is not None and self.owner.is_protocol and all_stubs(self.node.body)
 
 
 @dataclass(eq=False)
@@ -107,6 +110,11 @@ class ClassDecl:
     unknown_option: ast.keyword | None = None  # of @struct(…)
     error_id: int = 0
     ready: bool = False
+
+    @property
+    def is_protocol(self) -> bool:
+        heads = [b.value if isinstance(b, ast.Subscript) else b for b in self.node.bases]
+        return any(isinstance(h, ast.Name) and h.id == "Protocol" for h in heads)
 
 
 @dataclass(eq=False)
@@ -151,6 +159,11 @@ class FnInst:
 
 
 STRUCT_OPTIONS = ("align", "packed", "size")
+def all_stubs(body: list[ast.stmt]) -> bool:
+    """A body of only a docstring and `...`: an abstract or extern declaration."""
+    return all(isinstance(s, ast.Pass) or isinstance(s, ast.Expr) and isinstance(s.value, ast.Constant) for s in body)
+
+
 MARKS = {
     "staticmethod",
     "property",

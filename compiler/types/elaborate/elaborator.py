@@ -157,14 +157,13 @@ class Elaborator(
         except CompileError as error:
             self.report(error)
         if self.state.reached and self.fn.result not in (model.VOID,):
-            if not all_stubs(decl.node.body):
-                last = decl.node.body[-1]
-                kind = (
-                    "this function never returns, but its end can be reached"
-                    if self.fn.result is model.NORETURN
-                    else f"`{decl.name}` may end without returning a `{self.fn.result.name}`"
-                )
-                self.report(self.error(last, kind))
+            last = decl.node.body[-1]
+            kind = (
+                "this function never returns, but its end can be reached"
+                if self.fn.result is model.NORETURN
+                else f"`{decl.name}` may end without returning a `{self.fn.result.name}`"
+            )
+            self.report(self.error(last, kind))
         self.fn.body = self.out
 
     # -- constants ----------------------------------------------------------------------------------------------
@@ -186,11 +185,6 @@ def is_constant(expr: Expr) -> bool:
     if isinstance(expr, hir.Conv) and expr.op in ("same", "ptrtoint", "inttoptr"):
         return is_constant(expr.operand)
     return isinstance(expr, hir.Offset) and is_constant(expr.base)
-
-
-def all_stubs(body: list[ast.stmt]) -> bool:
-    """A body of only a docstring and `...`: an abstract or extern declaration."""
-    return all(isinstance(s, ast.Pass) or isinstance(s, ast.Expr) and isinstance(s.value, ast.Constant) for s in body)
 
 
 REFUSED = {

@@ -120,7 +120,8 @@ class StatementMixin:
         if self.checked:
             failed: list[Any] = []
             with self.block(failed):
-                if isinstance(node.msg, ast.JoinedStr):
+                constant = node.msg.value if isinstance(node.msg, ast.Constant) and isinstance(node.msg.value, str) else None
+                if node.msg is not None and constant is None:
                     made = ast.copy_location(
                         ast.Call(ast.copy_location(ast.Name("text"), node), [ast.copy_location(ast.Constant(160), node)], []), node
                     )
@@ -128,7 +129,7 @@ class StatementMixin:
                     self.out += [setter, hir.Do(self.call_method_nodes(line, "write", [node.msg], node))]
                     self.out += self.fail_statements(self.coerce(line, model.STR, node), node)
                 else:
-                    text = node.msg.value if isinstance(node.msg, ast.Constant) else f"assertion failed: {ast.unparse(node.test)}"
+                    text = constant if constant is not None else f"assertion failed: {ast.unparse(node.test)}"
                     self.out += self.fail_statements(text, node)
             self.out.append(If(test, [], failed))
         if isinstance(test, Const) and not test.value:

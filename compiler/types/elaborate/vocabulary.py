@@ -94,6 +94,8 @@ class VocabularyMixin:
         if not isinstance(ty, EnumType):
             raise self.error(ty_node, "`valid` asks about an enum")
         found = self.to_integer(self.settled(value_node), node)
+        if not isinstance(found.ty, IntType):
+            raise self.error(value_node, f"a `{found.ty.name}` is not an integer")
         setter, value = self.temp(found)
         small = self.resize(value, found.ty, ty.storage)
         fits = Cmp(BOOL, "eq", self.resize(small, ty.storage, found.ty), value)

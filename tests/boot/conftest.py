@@ -2,11 +2,12 @@
 """Machines for tests: booted on first use, kept while tests ask the same one, at most one alive in each test process.
 
 Tests of one configuration stand in one group (`xdist_group`), so that with two test processes there are at most two machines.
-Logs stay in build/test-logs/<machine>/ and are named, with their ends, by what a failing test prints.
+Logs stay in build/test-logs/<process>/<machine>/ and are named, with their ends, by what a failing test prints.
 """
 
 from __future__ import annotations
 
+import os
 import re
 from collections.abc import Callable, Iterator
 from pathlib import Path
@@ -17,7 +18,8 @@ from scripts.machine import Machine
 from scripts.qemu import BUILD, Settings
 from tests.boot.guest import Guest
 
-LOGS = BUILD / "test-logs"
+# Each test process has its own: two may run machines of the same name at once.
+LOGS = BUILD / "test-logs" / os.environ.get("PYTEST_XDIST_WORKER", "")
 TEST_OPTIONS = "quiet panic=exit"
 
 

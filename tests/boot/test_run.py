@@ -36,7 +36,8 @@ def test_ends_with_the_status_of_the_command(status: int) -> None:
 
 
 def make_run(line: str) -> subprocess.CompletedProcess[str]:
-    return subprocess.run(["make", "run", f"ARCH={DEFAULT_ARCH}", "SMP=2", f"CMD={line}"], cwd=ROOT, capture_output=True, text=True, timeout=300, check=False)
+    command = ["make", "run", f"ARCH={DEFAULT_ARCH}", "SMP=2", f"CMD={line}"]
+    return subprocess.run(command, cwd=ROOT, capture_output=True, text=True, timeout=300, check=False)
 
 
 def test_make_run_is_the_same() -> None:

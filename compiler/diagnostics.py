@@ -9,9 +9,12 @@ from __future__ import annotations
 
 import ast
 import difflib
+import re
 from collections.abc import Iterable
 from dataclasses import dataclass, field
 from pathlib import Path
+
+CODE = re.compile(r"E\d{4}")
 
 
 @dataclass
@@ -48,16 +51,23 @@ class Span:
 
 @dataclass
 class Diagnostic:
+    """One error: `code` names its entry in the catalogue (compiler/catalogue/), which explains it."""
+
+    code: str
     message: str
     span: Span | None = None
     hint: str = ""
     notes: list[tuple[Span, str]] = field(default_factory=list)
 
+    def __post_init__(self) -> None:
+        if CODE.fullmatch(self.code) is None:
+            raise TypeError(f"{self.code!r} is no code of the catalogue, for: {self.message}")
+
     def render(self) -> str:
         """The whole text as shown on a terminal, without colour."""
         if self.span is None:
-            return f"error: {self.message}" + (f"\n  hint: {self.hint}" if self.hint else "")
-        out = [f"{self.span.source.shown}:{self.span.line}:{self.span.col + 1}: error: {self.message}"]
+            return f"error[{self.code}]: {self.message}" + (f"\n  hint: {self.hint}" if self.hint else "")
+        out = [f"{self.span.source.shown}:{self.span.line}:{self.span.col + 1}: error[{self.code}]: {self.message}"]
         out += caret_lines(self.span)
         if self.hint:
             out.append(f"  hint: {self.hint}")

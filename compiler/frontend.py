@@ -62,7 +62,7 @@ def _wrap_main(program: Program, module: ModuleDecl) -> None:
         return
     inst = program.instance(main, None, {}, main.node)
     if inst.params or inst.result is not model.I32:
-        raise program.error(module, main.node, "a program's `main` is `def main() -> i32`")
+        raise program.error("E0206", module, main.node, "a program's `main` is `def main() -> i32`")
     home = program.find_module("compiler.runtime.hosted" if kind == "hosted" else "rt.start")
     if home is None or "run_main" not in home.scope:
         return
@@ -96,7 +96,7 @@ def _module_level(program: Program, module: ModuleDecl) -> None:
             if isinstance(node, ast.AsyncFunctionDef)
             else "a module holds imports, constants, globals, classes and functions; put it in a function"
         )
-        program.reporter.add(program.error(module, node, f"{what} not part of this language", hint).diagnostic)
+        program.reporter.add(program.error("E0111", module, node, f"{what} not part of this language", hint).diagnostic)
 
 
 def _defined_once(program: Program, module: ModuleDecl, body: list[ast.stmt]) -> None:
@@ -113,7 +113,7 @@ def _defined_once(program: Program, module: ModuleDecl, body: list[ast.stmt]) ->
             continue
         if name in first:
             notes = [(Span.of(module.source, first[name]), "the first is here")]
-            program.reporter.add(program.error(module, node, f"`{name}` is defined twice", notes=notes).diagnostic)
+            program.reporter.add(program.error("E0202", module, node, f"`{name}` is defined twice", notes=notes).diagnostic)
         first.setdefault(name, node)
 
 

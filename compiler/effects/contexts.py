@@ -93,7 +93,7 @@ def _check_context(program: Any, fn: FnInst, toward: dict[int, Any], verb: str) 
     for mark, where in CONTEXTS.items():
         if mark in fn.decl.marks:
             span = Span.of(fn.module.source, fn.decl.node)
-            program.reporter.add(Diagnostic(f"{chain(fn, toward)}: {verb} in {where}", span))
+            program.reporter.add(Diagnostic("E1001", f"{chain(fn, toward)}: {verb} in {where}", span))
 
 
 def _check_sections(program: Any, fn: FnInst, toward: dict[int, Any]) -> None:
@@ -101,4 +101,4 @@ def _check_sections(program: Any, fn: FnInst, toward: dict[int, Any]) -> None:
         if call.atomic and id(call.callee) in toward:
             span = Span.of(fn.module.source, call.node) if call.node is not None else None
             text = f"{chain(call.callee, toward)}: may block while a spinlock is held"
-            program.reporter.add(Diagnostic(text, span, "drop the lock first, or hand over the guard to what releases it"))
+            program.reporter.add(Diagnostic("E1002", text, span, "drop the lock first, or hand over the guard to what releases it"))

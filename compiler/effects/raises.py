@@ -55,13 +55,15 @@ def _check(program: Any) -> None:
         name = fn.decl.name if fn.decl is not None else fn.symbol
         where = _span(fn)
         if fn.exported:
-            program.reporter.add(Diagnostic(f"`{name}` is called by assembly, so no error may leave it", where, f"catch it: {chain(fn)}"))
+            program.reporter.add(Diagnostic(
+                "E0901", f"`{name}` is called by assembly, so no error may leave it", where, f"catch it: {chain(fn)}"
+            ))
         elif name == "__exit__":
-            program.reporter.add(Diagnostic("`__exit__` must not raise", where, f"catch it: {chain(fn)}"))
+            program.reporter.add(Diagnostic("E0903", "`__exit__` must not raise", where, f"catch it: {chain(fn)}"))
         for user, node in fn.must_not_raise:
             span = Span.of(user.module.source, node)
             hint = f"`{chain(fn)}`; catch it inside, or make the type `Callable[[…], Raises[…]]`"
-            program.reporter.add(Diagnostic(f"`{name}` may raise, and its caller here could not see the error", span, hint))
+            program.reporter.add(Diagnostic("E0902", f"`{name}` may raise, and its caller here could not see the error", span, hint))
 
 
 def _span(fn: FnInst) -> Span | None:

@@ -121,10 +121,10 @@ class Loader:
             line, col = error.lineno or 1, max(0, (error.offset or 1) - 1)
             end = max(col + 1, (error.end_offset or 0) - 1)
             span = Span(source, line, col, error.end_lineno or line, end)
-            self.reporter.add(Diagnostic(f"this is not Python: {error.msg}", span))
+            self.reporter.add(Diagnostic("E0101", f"this is not Python: {error.msg}", span))
             tree = ast.Module([], [])
         except (ValueError, RecursionError, MemoryError) as error:
             why = error if isinstance(error, ValueError) else "it is nested too deeply"
-            self.reporter.add(Diagnostic(f"{shown} cannot be parsed: {why}"))
+            self.reporter.add(Diagnostic("E0102", f"{shown} cannot be parsed: {why}"))
             tree = ast.Module([], [])
         return ParsedModule(name, source, tree)

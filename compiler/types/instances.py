@@ -104,7 +104,7 @@ class Instances:
             if i == 0 and decl.owner is not None and not decl.is_static:
                 ty: Type = self_type if self_type is not None else self.class_type(decl.owner, ())
             elif arg.annotation is None:
-                raise self.error(decl.module, arg, f"the parameter `{arg.arg}` has no type", f"write `{arg.arg}: T`")
+                raise self.error("E0814", decl.module, arg, f"the parameter `{arg.arg}` has no type", f"write `{arg.arg}: T`")
             else:
                 ty = model.value_of(self.resolve(arg.annotation, decl.module, inst.tvars))
             inst.params.append(hir.Var(arg.arg, ty, len(inst.variables)))
@@ -202,6 +202,7 @@ class Instances:
             if [p.ty for p in want.params[1:]] != [p.ty for p in have.params[1:]] or want.result is not have.result:
                 self.reporter.add(
                     self.error(
+                        "E0707",
                         method.module,
                         method.node,
                         f"`{ty.name}.{name}` overrides `{root.name}.{name}` with other types",
@@ -247,7 +248,7 @@ class Instances:
         if glob.state == "busy":
             if glob.ty is not None:
                 return
-            raise self.error(glob.module, glob.node, f"`{glob.name}` is defined by itself")
+            raise self.error("E1304", glob.module, glob.node, f"`{glob.name}` is defined by itself")
         glob.state = "busy"
         try:
             self._resolve_global(glob)
@@ -259,7 +260,7 @@ class Instances:
         module, value = glob.module, glob.value
         maker = Elaborator(self, pseudo_function(module, {}))
         if value is None:
-            raise self.error(module, glob.node, f"`{glob.name}` is declared without a value")
+            raise self.error("E0606", module, glob.node, f"`{glob.name}` is declared without a value")
         storage = self._storage_made(glob, maker)
         if storage is not None:
             self.layouts.ensure(storage)
@@ -274,7 +275,7 @@ class Instances:
         if want is not None:
             found = maker.coerce(found, want, value, f"`{glob.name}`")
         if not is_constant(found):
-            raise self.error(module, value, f"`{glob.name}` must be known at compile time")
+            raise self.error("E1302", module, value, f"`{glob.name}` must be known at compile time")
         if glob.assigned:
             found = maker.settle(found)
             glob.ty = model.storage_of(found.ty)
@@ -337,10 +338,10 @@ class Instances:
         target = decorator.func if isinstance(decorator, ast.Call) else decorator
         registry = self.lookup_path(module, target) if isinstance(target, (ast.Name, ast.Attribute)) else None
         if not isinstance(registry, GlobalDecl):
-            raise self.error(module, decorator, f"`{ast.unparse(decorator)}` is not a decorator of this language")
+            raise self.error("E0705", module, decorator, f"`{ast.unparse(decorator)}` is not a decorator of this language")
         self.resolve_global(registry)
         if not isinstance(registry.ty, model.RegistryType):
-            raise self.error(module, decorator, f"`{registry.name}` is not a Registry")
+            raise self.error("E0706", module, decorator, f"`{registry.name}` is not a Registry")
         maker = Elaborator(self, pseudo_function(module, {}))
         if isinstance(decl, FuncDecl):
             entry = maker.value(ast.copy_location(ast.Name(decl.name, ast.Load()), decorator), model.value_of(registry.ty.elem))

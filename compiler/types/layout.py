@@ -44,6 +44,7 @@ class Layouts:
             cls.polymorphic = True
             if offset:
                 raise program.error(
+                    "E0710",
                     decl.module,
                     decl.node,
                     f"`{cls.name}` adds virtual methods to a base that is a plain @struct",
@@ -59,7 +60,7 @@ class Layouts:
             cls.align = max(cls.align, decl.options["align"])
         cls.size = round_up(offset, cls.align)
         if "size" in decl.options and cls.size != decl.options["size"]:
-            raise program.error(decl.module, decl.node, f"`{cls.name}` is {cls.size} bytes, not {decl.options['size']}")
+            raise program.error("E0708", decl.module, decl.node, f"`{cls.name}` is {cls.size} bytes, not {decl.options['size']}")
         if cls.polymorphic:
             self._vtable(cls)
         return cls
@@ -72,6 +73,7 @@ class Layouts:
         if inherited is not None:
             if inherited.ty is not ty:
                 raise self.program.error(
+                    "E0711",
                     decl.module,
                     node,
                     f"`{name}` is `{inherited.ty.name}` in `{inherited.owner.name}`, not `{ty.name}`",
@@ -91,9 +93,10 @@ class Layouts:
         """Size and alignment of storage; a class that contains itself is an error."""
         self.ensure(ty)
         if isinstance(ty, ClassType) and ty.size == 0 and ty.decl is decl:
-            raise self.program.error(decl.module, node, f"`{decl.name}` cannot contain itself", f"use `Ref[{decl.name}]`")
+            raise self.program.error("E0709", decl.module, node, f"`{decl.name}` cannot contain itself", f"use `Ref[{decl.name}]`")
         if isinstance(ty, ClassType) and any(m.is_abstract for _, _, m in ty.vtable):
             raise self.program.error(
+                "E0701",
                 decl.module,
                 node,
                 f"`{ty.name}` is abstract, so there are no objects of just it to embed",
@@ -123,10 +126,10 @@ class Layouts:
         assert isinstance(value.func, ast.Name)
         program = self.program
         if not value.args:
-            raise program.error(module, value, f"`{value.func.id}` needs a length")
+            raise program.error("E1105", module, value, f"`{value.func.id}` needs a length")
         length = self.evaluate(value.args[0], module, tvars)
         if not isinstance(length, int) or length < 0:
-            raise program.error(module, value.args[0], "a length must be a constant that is not negative")
+            raise program.error("E1105", module, value.args[0], "a length must be a constant that is not negative")
         if value.func.id == "text":
             header = program.runtime_class("Text")
             self.complete(header)
@@ -136,7 +139,7 @@ class Layouts:
         elif isinstance(annotation, ast.Subscript):
             elem = program.resolve(annotation.slice, module, tvars)
         else:
-            raise program.error(module, value, "what is it an array of?", "write `array(n, T)`")
+            raise program.error("E1104", module, value, "what is it an array of?", "write `array(n, T)`")
         self.ensure(elem)
         return model.intern(model.ArrayType, elem, length)
 
@@ -191,10 +194,10 @@ class Layouts:
             else:
                 found = self.evaluate(node, decl.module, {}, made)
                 if not isinstance(found, int):
-                    raise self.program.error(decl.module, node, f"the value of `{decl.name}.{name}` must be an integer constant")
+                    raise self.program.error("E1303", decl.module, node, f"the value of `{decl.name}.{name}` must be an integer constant")
                 value = found
             if not storage.low <= value <= storage.high:
-                raise self.program.error(decl.module, node, f"{value} does not fit in `{storage.name}`")
+                raise self.program.error("E0401", decl.module, node, f"{value} does not fit in `{storage.name}`")
             members[name] = last = value
         return made
 
@@ -216,7 +219,7 @@ class Layouts:
             if node.func.id == "bits" and len(node.args) > 2:
                 ty = self.program.resolve(node.args[2], decl.module, {})
             if not 0 <= low <= high < raw.bits:
-                raise self.program.error(decl.module, node, f"bits {low} to {high} are not within `{raw.name}`")
+                raise self.program.error("E0712", decl.module, node, f"bits {low} to {high} are not within `{raw.name}`")
             fields[name] = BitField(name, low, high, ty)
             decl.constants.pop(name, None)
         return made
@@ -228,7 +231,7 @@ class Layouts:
         for node in decl.fields:
             assert isinstance(node.target, ast.Name)
             if not isinstance(node.value, ast.Call):
-                raise self.program.error(decl.module, node, "a register is written `name: Reg[u32] = reg(offset)`")
+                raise self.program.error("E0713", decl.module, node, "a register is written `name: Reg[u32] = reg(offset)`")
             ty = self.program.resolve(node.annotation, decl.module, {})
             offset = self.evaluate(node.value.args[0], decl.module, {})
             extra = {k.arg: self.evaluate(k.value, decl.module, {}) for k in node.value.keywords}

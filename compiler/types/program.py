@@ -127,8 +127,8 @@ class Program(Instances):
                     self.reporter.add(error.diagnostic)
 
     # -- errors -------------------------------------------------------------------------------------------------
-    def error(self, module: ModuleDecl, node: ast.AST, message: str, hint: str = "", notes: Any = ()) -> CompileError:
-        return CompileError(Diagnostic(message, Span.of(module.source, node), hint, list(notes)))
+    def error(self, code: str, module: ModuleDecl, node: ast.AST, message: str, hint: str = "", notes: Any = ()) -> CompileError:
+        return CompileError(Diagnostic(code, message, Span.of(module.source, node), hint, list(notes)))
 
     # -- names --------------------------------------------------------------------------------------------------
     def lookup(self, module: ModuleDecl, name: str, node: ast.AST) -> Any:
@@ -138,7 +138,7 @@ class Program(Instances):
             if name in BUILTIN_NAMES or name in BUILTIN_TYPES:
                 return Vocabulary(name)
             known = [*module.scope, *BUILTIN_NAMES, *BUILTIN_TYPES]
-            raise self.error(module, node, f"`{name}` is not defined", did_you_mean(name, known))
+            raise self.error("E0201", module, node, f"`{name}` is not defined", did_you_mean(name, known))
         if isinstance(item, ImportedName):
             item = module.scope[name] = self._follow(module, item)
         return item
@@ -151,7 +151,7 @@ class Program(Instances):
         if not item.name:
             found = self.find_module(item.module) or self.namespace(item.module)
             if found is None:
-                raise self.error(module, item.node, f"there is no module `{item.module}`")
+                raise self.error("E0209", module, item.node, f"there is no module `{item.module}`")
             return found
         inside = self.find_module(f"{item.module}.{item.name}")
         home = self.find_module(item.module)
@@ -160,9 +160,9 @@ class Program(Instances):
         if inside is not None:
             return inside
         if home is None:
-            raise self.error(module, item.node, f"there is no module `{item.module}`", did_you_mean(item.module, self.modules))
+            raise self.error("E0209", module, item.node, f"there is no module `{item.module}`", did_you_mean(item.module, self.modules))
         hint = did_you_mean(item.name, home.scope)
-        raise self.error(module, item.node, f"module `{item.module}` has no `{item.name}`", hint)
+        raise self.error("E0207", module, item.node, f"module `{item.module}` has no `{item.name}`", hint)
 
     def namespace(self, name: str) -> ModuleDecl | None:
         """A folder without `__init__.py`, as a module whose members are its files."""
@@ -186,7 +186,7 @@ class Program(Instances):
 
         if item.name not in KNOWN:
             hint = did_you_mean(item.name, KNOWN)
-            raise self.error(module, item.node, f"`{item.module}` has no `{item.name}` in this language", hint)
+            raise self.error("E0207", module, item.node, f"`{item.module}` has no `{item.name}` in this language", hint)
         return Vocabulary(item.name)
 
     def runtime(self, name: str) -> Any:
@@ -195,7 +195,7 @@ class Program(Instances):
             module = self.find_module(f"compiler.runtime.{part}")
             if module is not None and name in module.scope and not isinstance(module.scope[name], ImportedName):
                 return module.scope[name]
-        raise CompileError(Diagnostic(f"the language runtime (compiler/runtime) has no `{name}`"))
+        raise CompileError(Diagnostic("E0001", f"the language runtime (compiler/runtime) has no `{name}`"))
 
     def runtime_class(self, name: str) -> ClassType:
         found = self.class_type(self.runtime(name), ())
@@ -211,7 +211,7 @@ class Program(Instances):
         if decl.unknown_option is not None:
             message = f"`@struct` has no option `{ast.unparse(decl.unknown_option)}`"
             self.reporter.add(
-                self.error(decl.module, decl.unknown_option, message, "there are `align=N`, `packed=True` and `size=N`").diagnostic
+                self.error("E0715", decl.module, decl.unknown_option, message, "there are `align=N`, `packed=True` and `size=N`").diagnostic
             )
         bases = [b for b in decl.node.bases]
         kind, plain = decl.kind, []
@@ -237,9 +237,9 @@ class Program(Instances):
             elif isinstance(meaning, ClassDecl):
                 plain.append((base, meaning))
             else:
-                raise self.error(decl.module, base, f"`{ast.unparse(base)}` cannot be a base class")
+                raise self.error("E0716", decl.module, base, f"`{ast.unparse(base)}` cannot be a base class")
         if len(plain) > 1:
-            raise self.error(decl.module, plain[1][0], "a class has at most one base class here", "put the second one in a field")
+            raise self.error("E0714", decl.module, plain[1][0], "a class has at most one base class here", "put the second one in a field")
         if plain:
             decl.base, decl.base_decl = plain[0]
             base_kind = self.class_kind(plain[0][1])
@@ -269,7 +269,7 @@ class Program(Instances):
                 return self.member(home, node.attr, module, node)
             if isinstance(home, ImportedName):
                 return self._vocabulary(module, ImportedName(home.module, node.attr, node))
-        raise self.error(module, node, f"`{ast.unparse(node)}` is not a name of a type or module")
+        raise self.error("E0208", module, node, f"`{ast.unparse(node)}` is not a name of a type or module")
 
     def member(self, home: ModuleDecl, name: str, module: ModuleDecl, node: ast.AST) -> Any:
         if name in home.scope:
@@ -277,7 +277,7 @@ class Program(Instances):
         inside = self.find_module(f"{home.name}.{name}") or self.namespace(f"{home.name}.{name}")
         if inside is not None:
             return inside
-        raise self.error(module, node, f"module `{home.name}` has no `{name}`", did_you_mean(name, home.scope))
+        raise self.error("E0207", module, node, f"module `{home.name}` has no `{name}`", did_you_mean(name, home.scope))
 
     def class_type(self, decl: ClassDecl, args: tuple[Any, ...], node: ast.AST | None = None) -> Type:
         """The type of a class; of a generic one, with its arguments."""
@@ -298,7 +298,7 @@ class Program(Instances):
             if len(args) != len(decl.typevars):
                 want = len(decl.typevars)
                 message = f"`{decl.name}` takes {want} type argument{'s' if want != 1 else ''}, not {len(args)}"
-                raise self.error(decl.module, node or decl.node, message)
+                raise self.error("E0331", decl.module, node or decl.node, message)
             shown = f"[{', '.join(a.name for a in args)}]" if args else ""
             made = ClassType(decl.name + shown, decl, args)
             decl.instances[args] = made
@@ -319,7 +319,7 @@ class Program(Instances):
                 try:
                     inner = ast.parse(node.value, mode="eval").body
                 except (SyntaxError, ValueError):
-                    raise self.error(module, node, f"`{node.value}` is not a type") from None
+                    raise self.error("E0330", module, node, f"`{node.value}` is not a type") from None
                 for part in ast.walk(inner):
                     ast.copy_location(part, node)
                 return self.resolve(inner, module, tvars)
@@ -337,8 +337,8 @@ class Program(Instances):
         if found is None:
             shown = ast.unparse(node)
             if isinstance(meaning, TypeVarDecl):
-                raise self.error(module, node, f"type variable `{shown}` has no meaning here")
-            raise self.error(module, node, f"`{shown}` is not a type")
+                raise self.error("E0332", module, node, f"type variable `{shown}` has no meaning here")
+            raise self.error("E0330", module, node, f"`{shown}` is not a type")
         return found
 
     def maybe_type(self, meaning: Any, node: ast.AST | None = None) -> Type | None:
@@ -357,7 +357,7 @@ class Program(Instances):
         if decl.ty is None:
             base = self.resolve(decl.node.args[1], decl.module, {})
             if not isinstance(base, model.IntType):
-                raise self.error(decl.module, decl.node, "NewType needs an integer type here")
+                raise self.error("E0335", decl.module, decl.node, "NewType needs an integer type here")
             decl.ty = model.NewType(decl.name, base)
         return decl.ty
 
@@ -365,7 +365,7 @@ class Program(Instances):
         left_none = isinstance(node.left, ast.Constant) and node.left.value is None
         right_none = isinstance(node.right, ast.Constant) and node.right.value is None
         if left_none == right_none:
-            raise self.error(module, node, "the only union is `X | None`", "use an enum with a field, or two fields")
+            raise self.error("E0333", module, node, "the only union is `X | None`", "use an enum with a field, or two fields")
         inner = self.resolve(node.right if left_none else node.left, module, tvars)
         return model.optional(inner)
 
@@ -383,7 +383,7 @@ class Program(Instances):
         if word == "tuple":
             return model.intern(model.TupleType, tuple(model.value_of(a) for a in args))
         if len(args) != 1:
-            raise self.error(module, node, f"`{word or ast.unparse(node.value)}` takes one type argument")
+            raise self.error("E0331", module, node, f"`{word or ast.unparse(node.value)}` takes one type argument")
         arg = args[0]
         if word == "Ref":
             return model.intern(model.RefType, arg)
@@ -403,13 +403,14 @@ class Program(Instances):
             return arg
         if word == "Array":
             raise self.error(
+                "E1115",
                 module, node, "an array's length stands in its initialiser", "write `field: Array[T] = array(n)`; functions take `Span[T]`"
             )
         if word == "Optional":
             return model.optional(arg)
         if word == "Reg":
             return arg
-        raise self.error(module, node, f"`{ast.unparse(node.value)}` takes no type arguments")
+        raise self.error("E0331", module, node, f"`{ast.unparse(node.value)}` takes no type arguments")
 
     def _generic_argument(self, node: ast.expr, module: ModuleDecl, tvars: dict[str, Any]) -> Any:
         """A type, or a name as `Literal["link"]`. A bare string is a type that is declared further down, as elsewhere."""
@@ -425,7 +426,7 @@ class Program(Instances):
 
     def _callable(self, node: ast.Subscript, items: list[ast.expr], module: ModuleDecl, tvars: dict[str, Any]) -> Type:
         if len(items) != 2 or not isinstance(items[0], ast.List):
-            raise self.error(module, node, "a function type is written `Callable[[A, B], R]`")
+            raise self.error("E0334", module, node, "a function type is written `Callable[[A, B], R]`")
         params = tuple(model.value_of(self.resolve(p, module, tvars)) for p in items[0].elts)
         result, raises = items[1], False
         if isinstance(result, ast.Subscript) and isinstance(result.value, ast.Name) and result.value.id == "Raises":

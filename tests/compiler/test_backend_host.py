@@ -189,5 +189,5 @@ def test_failed_checks_become_exceptions_and_the_unit_lives_on(unit: Unit) -> No
 def test_unknown_functions_and_wrong_sources_are_answered(unit: Unit) -> None:
     with pytest.raises(AttributeError, match="it has add, at_index"):
         unit.call("subtract", 1)
-    with pytest.raises(SourceErrors, match="error: "):
+    with pytest.raises(SourceErrors, match=r"error\[E0201\]: "):
         load("def f() -> i32:\n    return undefined_name\n")

@@ -32,4 +32,4 @@ def test_diagnostics_are_the_golden_ones(name):
 
 
 def test_three_mistakes_are_three_errors():
-    assert diagnostics(GOLDEN / "three_mistakes.py").count("error: ") == 3
+    assert diagnostics(GOLDEN / "three_mistakes.py").count("error[") == 3

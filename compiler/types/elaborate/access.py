@@ -72,13 +72,13 @@ class AccessMixin:
         known = list(owner.constants) + list(owner.methods) if isinstance(owner, ClassDecl) else []
         from compiler.diagnostics import did_you_mean
 
-        raise self.error(node, f"`{shown}` has no `{node.attr}`", did_you_mean(node.attr, known))
+        raise self.error("E0203", node, f"`{shown}` has no `{node.attr}`", did_you_mean(node.attr, known))
 
     def _attribute(self: Any, base: Expr, node: ast.Attribute) -> Expr:
         ty, name = base.ty, node.attr
         if isinstance(ty, OptionalType):
             shown = ast.unparse(node.value)
-            raise self.error(node, f"`{shown}` may be None here", f"test it first: `if {shown} is not None:`")
+            raise self.error("E0501", node, f"`{shown}` may be None here", f"test it first: `if {shown} is not None:`")
         if isinstance(ty, ClassType):
             return self._class_value_attribute(base, ty, node)
         if isinstance(ty, PerCoreType) and name == "mine":
@@ -133,7 +133,9 @@ class AccessMixin:
                 return self.class_constant(decl, name, node)
             decl = decl.base_decl
         if found is not None:
-            raise self.error(node, f"`{name}` is a method; a bound method is not a value here", f"call it: `{ast.unparse(node)}(…)`")
+            raise self.error(
+                "E0804", node, f"`{name}` is a method; a bound method is not a value here", f"call it: `{ast.unparse(node)}(…)`"
+            )
         raise self.unknown_member(node, ty, self.members_of(ty))
 
     def _caught_error(self: Any, ty: ClassType, name: str) -> bool:
@@ -205,25 +207,25 @@ class AccessMixin:
         """An index as u64; signed ones must not be negative (checked by the bound)."""
         found = self.to_integer(self.settle(self.expr(node, U64)), node)
         if isinstance(found, Const) and isinstance(found.value, int) and found.value < 0:
-            raise self.error(node, "an index counts from the front here", "use `len(x) - n`")
+            raise self.error("E0306", node, "an index counts from the front here", "use `len(x) - n`")
         if not isinstance(found.ty, IntType):
-            raise self.error(node, f"an index must be an integer, not `{found.ty.name}`")
+            raise self.error("E0307", node, f"an index must be an integer, not `{found.ty.name}`")
         return self.resize(found, found.ty, U64)
 
     def expr_Subscript(self: Any, node: ast.Subscript, want: Type | None) -> Expr:
         if self.type_meant(node) is not None:
-            raise self.error(node, f"`{ast.unparse(node)}` is a type, not a value")
+            raise self.error("E0308", node, f"`{ast.unparse(node)}` is a type, not a value")
         base = self.expr(node.value)
         if isinstance(base.ty, OptionalType):
             shown = ast.unparse(node.value)
-            raise self.error(node.value, f"`{shown}` may be None here", f"test it first: `if {shown} is not None:`")
+            raise self.error("E0501", node.value, f"`{shown}` may be None here", f"test it first: `if {shown} is not None:`")
         if isinstance(node.slice, ast.Slice):
             return self._slice(base, node)
         if isinstance(base.ty, TupleType):
             if not (
                 isinstance(node.slice, ast.Constant) and isinstance(node.slice.value, int) and 0 <= node.slice.value < len(base.ty.elems)
             ):
-                raise self.error(node.slice, f"a tuple is indexed by a constant from 0 to {len(base.ty.elems) - 1}")
+                raise self.error("E0310", node.slice, f"a tuple is indexed by a constant from 0 to {len(base.ty.elems) - 1}")
             return Part(base.ty.elems[node.slice.value], base, node.slice.value)
         if isinstance(base.ty, ClassType) and self.program.layouts.find_method(base.ty, "__getitem__"):
             return self.call_method_nodes(base, "__getitem__", [node.slice], node)
@@ -252,7 +254,7 @@ class AccessMixin:
             prepare: list[Any] = []
             if isinstance(index, Const):
                 if index.value >= ty.length:
-                    raise self.error(node.slice, f"index {index.value} is past the end: the length is {ty.length}")
+                    raise self.error("E0311", node.slice, f"index {index.value} is past the end: the length is {ty.length}")
             elif self.checked:
                 if any(isinstance(part, ast.Call) for part in ast.walk(node.value)):  # what is indexed comes first
                     set_base, base = self.temp(base)
@@ -276,7 +278,7 @@ class AccessMixin:
                 ty.elem,
                 False,
             )
-        raise self.error(node, f"a `{ty.name}` cannot be indexed")
+        raise self.error("E0304", node, f"a `{ty.name}` cannot be indexed")
 
     def _indexed(self: Any, base: Expr, index: Expr, elem: Type) -> Expr:
         self.program.layouts.ensure(elem)
@@ -292,12 +294,12 @@ class AccessMixin:
             return self.coerce(base, model.span_of(ty.elem), node)
         if isinstance(ty, ClassType) and self.is_text(ty):
             return self.coerce(base, STR, node)
-        raise self.error(node, f"a `{ty.name}` cannot be sliced")
+        raise self.error("E0305", node, f"a `{ty.name}` cannot be sliced")
 
     def _slice(self: Any, base: Expr, node: ast.Subscript) -> Expr:
         assert isinstance(node.slice, ast.Slice)
         if node.slice.step is not None:
-            raise self.error(node.slice.step, "a slice has no step here")
+            raise self.error("E0309", node.slice.step, "a slice has no step here")
         if isinstance(base.ty, PtrType) and node.slice.upper is not None:
             lower = self.index_value(node.slice.lower) if node.slice.lower is not None else hir.u64(0)
             set_low, lower = self.temp(lower)
@@ -334,6 +336,7 @@ class AccessMixin:
             if isinstance(value, hir.GlobalAddr):
                 return [], value, value.glob.ty, False
             raise self.error(
+                "E0604",
                 node, f"`{node.id}` is a constant; it cannot be assigned", "declare it `global` in this function to make it a variable"
             )
         if isinstance(node, ast.Attribute):
@@ -351,7 +354,7 @@ class AccessMixin:
         if isinstance(node, ast.Subscript):
             base = self.expr(node.value)
             return self.element(base, node)
-        raise self.error(node, "this cannot be assigned to")
+        raise self.error("E0603", node, "this cannot be assigned to")
 
     def _embedded_place(self: Any, value: Expr, node: ast.expr) -> tuple[list[Any], Expr, Type, bool]:
         ty = value.ty
@@ -364,4 +367,4 @@ class AccessMixin:
                     return [], value, base.ty.fields[node.attr].ty, False
         if isinstance(ty, (ClassType, ArrayType, model.AtomicType, model.TextType)):
             return [], value, ty, False
-        raise self.error(node, f"`{ast.unparse(node)}` cannot be assigned")
+        raise self.error("E0603", node, f"`{ast.unparse(node)}` cannot be assigned")

@@ -41,10 +41,10 @@ class AssignmentMixin:
         if var is not None and var.ty is model.NORETURN:
             var = None  # its first assignment had an error
         if value.ty is model.NONE and var is None:
-            raise self.error(node, f"what `{name}` can be besides None is not said", f"write `{name}: T | None = None`")
+            raise self.error("E0502", node, f"what `{name}` can be besides None is not said", f"write `{name}: T | None = None`")
         value = self.settle(value) if var is None else value
         if value.ty is VOID:
-            raise self.error(node.value, "this gives nothing to assign")
+            raise self.error("E0312", node.value, "this gives nothing to assign")
         if var is None:
             var = self.env[name] = self.variable(name, value.ty)
         declared = var.ty
@@ -73,9 +73,9 @@ class AssignmentMixin:
         else:
             value = self.expr(node.value)
         if not isinstance(value.ty, TupleType):
-            raise self.error(node.value, f"a `{value.ty.name}` cannot be unpacked")
+            raise self.error("E0313", node.value, f"a `{value.ty.name}` cannot be unpacked")
         if len(value.ty.elems) != len(target.elts):
-            raise self.error(target, f"{len(target.elts)} names for {len(value.ty.elems)} values")
+            raise self.error("E0314", target, f"{len(target.elts)} names for {len(value.ty.elems)} values")
         parts: list[Expr] = []
         if isinstance(value, hir.Make):
             for part in value.parts:  # all of the right side before any of the left: `a, b = b, a`
@@ -125,9 +125,9 @@ class AssignmentMixin:
             self._construct_place(addr, storage, value_node)
             return
         if isinstance(storage, (ClassType, ArrayType)):
-            raise self.error(node, f"this would copy a whole `{storage.name}`", f"say so: `assign({ast.unparse(target)}, …)`")
+            raise self.error("E1101", node, f"this would copy a whole `{storage.name}`", f"say so: `assign({ast.unparse(target)}, …)`")
         if isinstance(storage, AtomicType):
-            raise self.error(node, "an atomic is changed by its methods", f"`{ast.unparse(target)}.store(…)`")
+            raise self.error("E1102", node, "an atomic is changed by its methods", f"`{ast.unparse(target)}.store(…)`")
         value = self.value(value_node, model.value_of(storage), f"`{ast.unparse(target)}`")
         self.refuse_stack_store(value, value_node)
         setter, value = self.temp(value)  # the right side first, then the target's own parts
@@ -209,10 +209,12 @@ class AssignmentMixin:
 
     def stmt_AnnAssign(self: Any, node: ast.AnnAssign) -> None:
         if not isinstance(node.target, ast.Name):
-            raise self.error(node, "only a name is declared here")
+            raise self.error("E0605", node, "only a name is declared here")
         name = node.target.id
         if node.value is None:
-            raise self.error(node, f"`{name}` is declared without a value", f"give it one: `{name}: {ast.unparse(node.annotation)} = …`")
+            raise self.error(
+                "E0606", node, f"`{name}` is declared without a value", f"give it one: `{name}: {ast.unparse(node.annotation)} = …`"
+            )
         if isinstance(node.value, ast.Call) and isinstance(node.value.func, ast.Name) and node.value.func.id in ("array", "text"):
             ty = model.value_of(self.program.layouts.sized_type(node.annotation, node.value, self.module, self.tvars))
             if isinstance(node.annotation, ast.Subscript) and len(node.value.args) == 1 and node.value.func.id == "array":
@@ -230,7 +232,7 @@ class AssignmentMixin:
             ty = model.value_of(self.program.resolve(node.annotation, self.module, self.tvars))
         var = self.env.get(name)
         if var is not None and var.ty is not ty and var.ty is not model.NORETURN:
-            raise self.error(node, f"`{name}` is a `{var.ty.name}` already", "use another name")
+            raise self.error("E0315", node, f"`{name}` is a `{var.ty.name}` already", "use another name")
         if var is None or var.ty is model.NORETURN:
             var = self.env[name] = self.variable(name, ty)
         value = self.expr(node.value, ty)
@@ -239,7 +241,7 @@ class AssignmentMixin:
     def stmt_AugAssign(self: Any, node: ast.AugAssign) -> None:
         op = OPS.get(type(node.op))
         if op is None:
-            raise self.error(node, "this operator is not part of this language")
+            raise self.error("E0112", node, "this operator is not part of this language")
         target = node.target
         if isinstance(target, ast.Name) and target.id not in self.globals_declared and target.id in self.env:
             current = self.expr(ast.copy_location(ast.Name(target.id, ast.Load()), target))
@@ -259,7 +261,7 @@ class AssignmentMixin:
         prepare, addr, storage, volatile = self.place(target)
         self.out += prepare
         if storage.is_place:
-            raise self.error(node, f"a `{storage.name}` cannot be changed this way")
+            raise self.error("E0316", node, f"a `{storage.name}` cannot be changed this way")
         set_addr, addr = self.temp(hir.Conv(model.intern(model.PtrType, storage), "same", addr))
         current = hir.Load(model.value_of(storage), addr, storage, volatile)
         right = self.expr(node.value, current.ty if op not in ("shl", "shr") else None)

@@ -40,7 +40,7 @@ class CallMixin:
         if isinstance(meaning, (ClassDecl, NewTypeDecl)):
             return self.construct_call(self.program.type_of_meaning(meaning, func, self.module), node, want)
         if isinstance(meaning, ModuleDecl):
-            raise self.error(func, f"`{ast.unparse(func)}` is a module; it cannot be called")
+            raise self.error("E0205", func, f"`{ast.unparse(func)}` is a module; it cannot be called")
         if isinstance(func, ast.Attribute) and not isinstance(meaning, GlobalDecl):
             return self._attribute_call(func, node, want)
         target = self.meaning_value(meaning, func) if meaning is not None else self.expr(func)
@@ -56,7 +56,7 @@ class CallMixin:
         base = self.expr(func.value)
         if isinstance(base.ty, model.OptionalType):
             shown = ast.unparse(func.value)
-            raise self.error(func, f"`{shown}` may be None here", f"test it first: `if {shown} is not None:`")
+            raise self.error("E0501", func, f"`{shown}` may be None here", f"test it first: `if {shown} is not None:`")
         special = self.special_method(base, func.attr, node, want)
         if special is not None:
             return special
@@ -67,7 +67,7 @@ class CallMixin:
             if method is not None:
                 inst = self.program.instance(method, None, {}, node, bits_self=base.ty)
                 return self.call_instance(inst, [base, *self.arguments(inst, method, node.args, node.keywords, node, 1)], node)
-        raise self.error(func, f"`{base.ty.name}` has no method `{func.attr}`", did_you_mean(func.attr, self.members_of(base.ty)))
+        raise self.error("E0203", func, f"`{base.ty.name}` has no method `{func.attr}`", did_you_mean(func.attr, self.members_of(base.ty)))
 
     def _static_call(self: Any, owner: Type, func: ast.Attribute, node: ast.Call, want: Type | None) -> Expr:
         """`Pte.from_raw(x)`, `Proc.find(pid)` (static), `Base.method(self, …)`."""
@@ -79,11 +79,11 @@ class CallMixin:
         method = found[1] if found is not None else decl.methods.get(func.attr) if decl is not None else None
         if method is None:
             known = list(decl.methods) if decl is not None else []
-            raise self.error(func, f"`{owner.name}` has no `{func.attr}`", did_you_mean(func.attr, known))
+            raise self.error("E0203", func, f"`{owner.name}` has no `{func.attr}`", did_you_mean(func.attr, known))
         if method.is_static:
             return self.call_function(method, node, want, found[0] if found is not None else None)
         if cls is None or not node.args:
-            raise self.error(func, f"`{func.attr}` needs an instance", f"call it on one: `x.{func.attr}(…)`")
+            raise self.error("E0805", func, f"`{func.attr}` needs an instance", f"call it on one: `x.{func.attr}(…)`")
         receiver = self.value(node.args[0], cls)
         owner_class = found[0] if found is not None else cls
         return self._direct(owner_class, method, receiver, node.args[1:], node.keywords, node)
@@ -93,7 +93,7 @@ class CallMixin:
         base = self.program.layouts.complete(cls).base if cls is not None else None
         found = self.program.layouts.find_method(base, name) if base is not None else None
         if found is None:
-            raise self.error(node, f"no base class has a method `{name}`")
+            raise self.error("E0203", node, f"no base class has a method `{name}`")
         receiver = same(hir.VarGet(cls, self.env["self"]), found[0])
         return self._direct(found[0], found[1], receiver, node.args, node.keywords, node)
 
@@ -136,7 +136,7 @@ class CallMixin:
             self.program.unify(decl.node.returns, want, tvars, [n for n in names if n not in tvars], decl, class_tvars)
         missing = [n for n in names if n not in tvars]
         if missing:
-            raise self.error(node, f"what `{missing[0]}` of `{decl.name}` is cannot be told from the arguments")
+            raise self.error("E0811", node, f"what `{missing[0]}` of `{decl.name}` is cannot be told from the arguments")
         inst = self.program.instance(decl, cls, tvars, node)
         args = self.arguments_of(inst, decl, pairs, node, skip)
         return self.call_instance(inst, ([receiver] if receiver is not None else []) + args, node)
@@ -160,20 +160,21 @@ class CallMixin:
         """Pair each parameter with its argument; a default is (expression, module)."""
         spec = decl.node.args
         if spec.vararg is not None and decl.name != "__exit__" or spec.kwarg is not None:
-            raise self.error(node, f"`{decl.name}` takes `*args` or `**kwargs`, which this language has not")
+            raise self.error("E0113", node, f"`{decl.name}` takes `*args` or `**kwargs`, which this language has not")
         parameters = [*spec.posonlyargs, *spec.args][skip:]
         every = parameters + spec.kwonlyargs
         if len(args) > len(parameters):
             want = f"{len(parameters)} argument{'s' if len(parameters) != 1 else ''}"
-            raise self.error(args[len(parameters)], f"`{decl.name}` takes {want}, but {len(args)} are given")
+            raise self.error("E0801", args[len(parameters)], f"`{decl.name}` takes {want}, but {len(args)} are given")
         given: dict[str, Any] = {p.arg: a for p, a in zip(parameters, args, strict=False)}
         for keyword in keywords:
             if keyword.arg not in {p.arg for p in every}:
                 raise self.error(
+                    "E0803",
                     keyword, f"`{decl.name}` has no parameter `{keyword.arg}`", did_you_mean(keyword.arg or "", [p.arg for p in every])
                 )
             if keyword.arg in given:
-                raise self.error(keyword, f"`{keyword.arg}` is given twice")
+                raise self.error("E0808", keyword, f"`{keyword.arg}` is given twice")
             given[keyword.arg] = keyword.value
         defaults = dict(zip([p.arg for p in [*spec.posonlyargs, *spec.args]][::-1], spec.defaults[::-1], strict=False))
         defaults |= {p.arg: d for p, d in zip(spec.kwonlyargs, spec.kw_defaults, strict=True) if d is not None}
@@ -184,7 +185,7 @@ class CallMixin:
             elif parameter.arg in defaults:
                 pairs.append((parameter, (defaults[parameter.arg], decl.module)))
             else:
-                raise self.error(node, f"`{decl.name}` needs an argument `{parameter.arg}`")
+                raise self.error("E0809", node, f"`{decl.name}` needs an argument `{parameter.arg}`")
         return pairs
 
     def arguments(
@@ -247,7 +248,7 @@ class CallMixin:
     def hook_call(self: Any, name: str, args: list[Expr], node: Any) -> Expr:
         decl = self.program.hooks.get(name)
         if decl is None:
-            raise self.error(node, f"this world has no `@hook def {name}`, which this needs")
+            raise self.error("E0002", node, f"this world has no `@hook def {name}`, which this needs")
         inst = self.program.instance(decl, None, {}, node)
         args = [self.coerce(a, p.ty, node) for a, p in zip(args, inst.params, strict=True)]
         return self.call_instance(inst, args, node)
@@ -277,8 +278,8 @@ class CallMixin:
                 key = f"{ast.unparse(node.func)}" if isinstance(node, ast.Call) else ""
                 if key in self.state.narrowed:
                     return self.call_pointer(same(self.read(self.offset(base, field.offset), field.ty), field.ty.inner), node)
-                raise self.error(node, f"`{name}` may be None here", "test it first")
-            raise self.error(node, f"`{cls.name}` has no method `{name}`", did_you_mean(name, self.members_of(cls)))
+                raise self.error("E0501", node, f"`{name}` may be None here", "test it first")
+            raise self.error("E0203", node, f"`{cls.name}` has no method `{name}`", did_you_mean(name, self.members_of(cls)))
         owner, method = found
         if (
             "property" in method.marks
@@ -287,7 +288,7 @@ class CallMixin:
             and isinstance(node.func, ast.Attribute)
             and node.func.attr == name
         ):
-            raise self.error(node, f"`{name}` is a property", f"leave out the parentheses: `{ast.unparse(node.func)}`")
+            raise self.error("E0807", node, f"`{name}` is a property", f"leave out the parentheses: `{ast.unparse(node.func)}`")
         if method.is_static:
             inst = self.program.instance(method, owner, {}, node)
             return self.call_instance(inst, self.arguments(inst, method, args, list(keywords), node, 0), node)
@@ -319,11 +320,13 @@ class CallMixin:
     def call_pointer(self: Any, target: Expr, node: ast.Call) -> Expr:
         sig = target.ty
         if isinstance(sig, model.OptionalType) and isinstance(sig.inner, FuncType):
-            raise self.error(node.func, f"`{ast.unparse(node.func)}` may be None here", "test it first")
+            raise self.error("E0501", node.func, f"`{ast.unparse(node.func)}` may be None here", "test it first")
         if not isinstance(sig, FuncType):
-            raise self.error(node.func, f"a `{sig.name}` cannot be called")
+            raise self.error("E0802", node.func, f"a `{sig.name}` cannot be called")
         if len(node.args) != len(sig.params) or node.keywords:
-            raise self.error(node, f"`{sig.name}` takes {len(sig.params)} positional argument{'s' if len(sig.params) != 1 else ''}")
+            raise self.error(
+                "E0801", node, f"`{sig.name}` takes {len(sig.params)} positional argument{'s' if len(sig.params) != 1 else ''}"
+            )
         args = [self.argument(a, p) for a, p in zip(node.args, sig.params, strict=True)]
         if sig.raises:
             self.note_raise(node)

@@ -38,7 +38,7 @@ class ComparisonMixin:
         result: Expr | None = None
         for op, right_node in zip(node.ops, node.comparators, strict=True):
             if type(op) not in COMPARE:
-                raise self.error(node, "`in` and `is` do not chain here", "join two tests with `and`")
+                raise self.error("E0320", node, "`in` and `is` do not chain here", "join two tests with `and`")
             set_right, right = self.temp(self.expr(right_node, left.ty))
             step = self.compare(COMPARE[type(op)], left, right, node)
             step = Seq(BOOL, [set_left, set_right] if result is None else [set_right], step)
@@ -71,7 +71,7 @@ class ComparisonMixin:
             if len(pointers) < 2:
                 if left.ty is right.ty and isinstance(left.ty, (EnumType,)) or left.ty is BOOL is right.ty:
                     return self.compare("ne" if negate else "eq", left, right, node)
-                raise self.error(node, "`is` compares references", "use `==`")
+                raise self.error("E0321", node, "`is` compares references", "use `==`")
             test = Cmp(BOOL, "eq", left, right)
         if isinstance(test, Const):
             return Const(BOOL, bool(test.value) != negate)
@@ -98,7 +98,7 @@ class ComparisonMixin:
                 if isinstance(model.underlying(left.ty), IntType) and isinstance(model.underlying(right.ty), IntType)
                 else ""
             )
-            raise self.error(node, f"`{left.ty.name}` and `{right.ty.name}` cannot be compared", hint)
+            raise self.error("E0317", node, f"`{left.ty.name}` and `{right.ty.name}` cannot be compared", hint)
         base = model.underlying(left.ty)
         if isinstance(left, Const) and isinstance(right, Const):
             a, b = left.value, right.value
@@ -112,13 +112,13 @@ class ComparisonMixin:
         if isinstance(base, (PtrType, model.FuncType)):
             return Cmp(BOOL, pred if pred in ("eq", "ne") else "u" + pred, left, right)
         if isinstance(base, ClassType) and pred in ("eq", "ne"):
-            raise self.error(node, f"`{base.name}` has no `__eq__`", "`is` compares the references themselves")
-        raise self.error(node, f"two `{left.ty.name}` cannot be compared this way")
+            raise self.error("E0318", node, f"`{base.name}` has no `__eq__`", "`is` compares the references themselves")
+        raise self.error("E0317", node, f"two `{left.ty.name}` cannot be compared this way")
 
     def _compare_optional(self: Any, pred: str, side: Expr, other: Expr, node: ast.AST) -> Expr:
         """`maybe == value`: equal only if there is a value."""
         if pred not in ("eq", "ne") or isinstance(other.ty, OptionalType):
-            raise self.error(node, "one side of this may be None", "test it first")
+            raise self.error("E0501", node, "one side of this may be None", "test it first")
         setter, value = self.temp(side)
         inner = self.compare("eq", self.unwrap(value, side.ty.inner), other, node)
         test = Seq(BOOL, [setter], Logic(BOOL, "and", Not(BOOL, self.is_none(value, node)), inner))
@@ -126,11 +126,11 @@ class ComparisonMixin:
 
     def _compare_spans(self: Any, pred: str, left: Expr, right: Expr, node: ast.AST) -> Expr:
         if not isinstance(right.ty, (SpanType, ArrayType)) and not self.is_text(right.ty):
-            raise self.error(node, f"`{left.ty.name}` and `{right.ty.name}` cannot be compared")
+            raise self.error("E0317", node, f"`{left.ty.name}` and `{right.ty.name}` cannot be compared")
         left, right = self.as_span(left, node), self.as_span(right, node)
         elem = left.ty.elem
         if elem is not right.ty.elem:
-            raise self.error(node, f"`{left.ty.name}` and `{right.ty.name}` cannot be compared")
+            raise self.error("E0317", node, f"`{left.ty.name}` and `{right.ty.name}` cannot be compared")
         if isinstance(left, hir.StrLit) and isinstance(right, hir.StrLit) and pred in ("eq", "ne"):
             return Const(BOOL, (left.data == right.data) == (pred == "eq"))
         if elem is model.U8:
@@ -141,7 +141,7 @@ class ComparisonMixin:
             order = self.runtime_call("str_compare", as_str, node)
             return Cmp(BOOL, "s" + pred, order, Const(order.ty, 0))
         if pred not in ("eq", "ne") or isinstance(elem, ClassType):
-            raise self.error(node, f"two `{left.ty.name}` cannot be compared this way")
+            raise self.error("E0317", node, f"two `{left.ty.name}` cannot be compared this way")
         set_left, left = self.temp(left)
         set_right, right = self.temp(right)
         size = self.program.layouts.ensure(elem).size
@@ -222,7 +222,7 @@ class ComparisonMixin:
     def _in_range(self: Any, item_node: ast.expr, where: ast.Call, node: ast.AST) -> Expr:
         ends = where.args
         if len(ends) > 2:
-            raise self.error(node, "`in range` takes no step here")
+            raise self.error("E0319", node, "`in range` takes no step here")
         item = self.settled(item_node)
         setter, item = self.temp(item)
         low = self.value(ends[0], item.ty) if len(ends) == 2 else Const(item.ty, 0)

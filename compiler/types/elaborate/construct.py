@@ -70,14 +70,16 @@ class ConstructMixin:
     def construct_call(self: Any, ty: Type, node: ast.Call, want: Type | None) -> Expr:
         """`T(…)`: a conversion for scalars, a new object for classes."""
         if isinstance(ty, ClassType) and ty.decl.kind == "error":
-            raise self.error(node, "an error is made where it is raised", 'write `raise Error(Errno.X, f"…")`')
+            raise self.error("E0904", node, "an error is made where it is raised", 'write `raise Error(Errno.X, f"…")`')
         if isinstance(ty, ClassType):
             return self._stack_object(ty, node)
         if isinstance(ty, BitsType):
             raw: Expr = Const(ty.raw, 0)
             for keyword in node.keywords:
                 if keyword.arg not in ty.fields:
-                    raise self.error(keyword, f"`{ty.name}` has no field `{keyword.arg}`", did_you_mean(keyword.arg or "", ty.fields))
+                    raise self.error(
+                        "E0803", keyword, f"`{ty.name}` has no field `{keyword.arg}`", did_you_mean(keyword.arg or "", ty.fields)
+                    )
                 field = ty.fields[keyword.arg]
                 raw = self.with_bits(raw, ty, keyword.arg, self.value(keyword.value, field.ty))
             return same(raw, ty) if not isinstance(raw, Const) else Const(ty, raw.value)
@@ -92,7 +94,7 @@ class ConstructMixin:
             body = [hir.Store(slot, value, ty.elem, False)] if value is not None else [hir.Zero(slot, ty.size)]
             return Seq(ty, body, slot)
         if len(node.args) != 1 or node.keywords:
-            raise self.error(node, f"`{ty.name}(…)` converts one value")
+            raise self.error("E0801", node, f"`{ty.name}(…)` converts one value")
         inner = ty if isinstance(ty, (IntType, FloatType)) else model.underlying(ty) if isinstance(model.underlying(ty), IntType) else None
         found = self.expr(node.args[0], inner)
         if isinstance(ty, UserType):
@@ -105,7 +107,7 @@ class ConstructMixin:
         inner: Any = ty.inner if isinstance(ty, UserType) else ty
         start = self.to_integer(self.settled(node.args[0], U64), node)
         if start.ty is not U64:
-            raise self.error(node.args[0], f"an address must be `u64`, not `{start.ty.name}`")
+            raise self.error("E1103", node.args[0], f"an address must be `u64`, not `{start.ty.name}`")
         count = self.value(node.args[1], U64)
         return hir.Make(ty, [hir.Conv(model.intern(PtrType, inner.elem), "inttoptr", start), count])
 
@@ -124,6 +126,7 @@ class ConstructMixin:
         if cls.decl.kind == "object" and any(m.is_abstract for _, _, m in cls.vtable):
             missing = next(n for n, _, m in cls.vtable if m.is_abstract)
             raise self.error(
+                "E0701",
                 node or cls.decl.node,
                 f"`{cls.name}` is abstract: it does not define `{missing}`",
                 "" if node is not None else f"a field holds a reference: `Ref[{cls.name}]`",
@@ -142,12 +145,15 @@ class ConstructMixin:
                 home = self._field_home(field)
                 self.fill(target, offset + field.offset, field.ty, field.default, home, name)
                 if node is not None and field.default is None and isinstance(field.ty, model.RefType) and init is None:
-                    raise self.error(node, f"`{cls.name}` needs `{name}`, a reference that is never None", f"write `{cls.name}({name}=…)`")
+                    raise self.error(
+                        "E0503", node, f"`{cls.name}` needs `{name}`, a reference that is never None", f"write `{cls.name}({name}=…)`"
+                    )
         if init is not None:
             if target.static:
                 if node is None and not (init[1].node.args.args[1:]):
-                    raise self.error(cls.decl.node, f"`{cls.name}` has an `__init__`, which cannot run before the program starts")
+                    raise self.error("E1301", cls.decl.node, f"`{cls.name}` has an `__init__`, which cannot run before the program starts")
                 raise self.error(
+                    "E1301",
                     node or cls.decl.node,
                     f"`{cls.name}` has an `__init__`, which cannot run before the program starts",
                     "give it constant fields and an `init()` to call",
@@ -170,13 +176,13 @@ class ConstructMixin:
     def _given_fields(self: Any, cls: ClassType, node: ast.Call) -> dict[str, ast.expr]:
         names = list(cls.fields)
         if len(node.args) > len(names):
-            raise self.error(node.args[len(names)], f"`{cls.name}` has {len(names)} fields, but {len(node.args)} values are given")
+            raise self.error("E0801", node.args[len(names)], f"`{cls.name}` has {len(names)} fields, but {len(node.args)} values are given")
         given = dict(zip(names, node.args, strict=False))
         for keyword in node.keywords:
             if keyword.arg not in cls.fields:
-                raise self.error(keyword, f"`{cls.name}` has no field `{keyword.arg}`", did_you_mean(keyword.arg or "", names))
+                raise self.error("E0803", keyword, f"`{cls.name}` has no field `{keyword.arg}`", did_you_mean(keyword.arg or "", names))
             if keyword.arg in given:
-                raise self.error(keyword, f"`{keyword.arg}` is given twice")
+                raise self.error("E0808", keyword, f"`{keyword.arg}` is given twice")
             given[keyword.arg] = keyword.value
         return given
 
@@ -205,7 +211,7 @@ class ConstructMixin:
             from compiler.types.elaborate.elaborator import is_constant
 
             if not is_constant(value):
-                raise self.error(node, "the contents of a global must be known at compile time")
+                raise self.error("E1302", node, "the contents of a global must be known at compile time")
         target.put(offset, storage, value)
 
     def _fill_class(self: Any, target: Any, offset: int, cls: ClassType, node: ast.expr | None, home: Any) -> None:
@@ -219,7 +225,7 @@ class ConstructMixin:
             home.initialise(target, offset, cls, node)
             return
         if target.static:
-            raise self.error(node, f"this must be a call of `{cls.name}`")
+            raise self.error("E0702", node, f"this must be a call of `{cls.name}`")
         value = home.value(node, cls)
         target.body.append(hir.CopyBytes(target.at(offset), value, cls.size))
 
@@ -287,10 +293,12 @@ class ConstructMixin:
         """`array(n, T)` in a function: zeroed, on the stack."""
         elem_hint = want.elem if isinstance(want, (SpanType, ArrayType)) else None
         if len(node.args) < 2 and elem_hint is None:
-            raise self.error(node, "what is it an array of?", "write `array(n, T)`")
+            raise self.error("E1104", node, "what is it an array of?", "write `array(n, T)`")
         length = self.program.evaluate_in(self, node.args[0])
         if not isinstance(length, int) or length < 0:
-            raise self.error(node.args[0], "a length must be a constant that is not negative", "`new(array(n, T))` takes any length")
+            raise self.error(
+                "E1105", node.args[0], "a length must be a constant that is not negative", "`new(array(n, T))` takes any length"
+            )
         elem = self.type_argument(node.args[1]) if len(node.args) > 1 else elem_hint
         ty = model.intern(ArrayType, elem, length)
         self.program.layouts.ensure(ty)
@@ -311,13 +319,13 @@ class ConstructMixin:
     def make_new(self: Any, node: ast.Call, want: Type | None) -> Expr:
         """`new(T, …)` and `new(array(n, T))`."""
         if not node.args:
-            raise self.error(node, "`new` needs a type", "write `new(T, field=…)`")
+            raise self.error("E1106", node, "`new` needs a type", "write `new(T, field=…)`")
         first = node.args[0]
         if isinstance(first, ast.Call) and isinstance(first.func, ast.Name) and first.func.id == "array":
             return self._new_array(first, node)
         ty = self.type_argument(first)
         if not isinstance(ty, ClassType):
-            raise self.error(first, f"`new` makes objects of classes and arrays, not `{ty.name}`", "write `new(array(n, T))`")
+            raise self.error("E1106", first, f"`new` makes objects of classes and arrays, not `{ty.name}`", "write `new(array(n, T))`")
         self.program.layouts.complete(ty)
         made = self.hook_call("allocate", [hir.u64(ty.size), hir.u64(ty.align)], node)
         setter, addr = self.temp(hir.Conv(ty, "inttoptr", made))
@@ -330,7 +338,7 @@ class ConstructMixin:
 
     def _new_array(self: Any, spec: ast.Call, node: ast.Call) -> Expr:
         if len(spec.args) != 2:
-            raise self.error(spec, "what is it an array of?", "write `array(n, T)`")
+            raise self.error("E1104", spec, "what is it an array of?", "write `array(n, T)`")
         elem = self.type_argument(spec.args[1])
         set_count, count = self.temp(self.value(spec.args[0], U64))
         size = hir.Bin(U64, "mul.wrap", count, hir.u64(elem.size))

@@ -52,9 +52,11 @@ class ConvertMixin:
             return found
         hint = self.conversion_hint(expr.ty, want)
         if isinstance(expr.ty, OptionalType) and expr.ty.inner is want:
-            raise self.error(node, f"this may be None, but {what or 'it'} must be a `{want.name}`", "test it first: `if x is not None:`")
+            raise self.error(
+                "E0501", node, f"this may be None, but {what or 'it'} must be a `{want.name}`", "test it first: `if x is not None:`"
+            )
         subject = f"{what} is" if what else "this must be"
-        raise self.error(node, f"{subject} `{want.name}`, but this is `{expr.ty.name}`", hint)
+        raise self.error("E0301", node, f"{subject} `{want.name}`, but this is `{expr.ty.name}`", hint)
 
     def conversion_hint(self, have: Type, want: Type) -> str:
         numeric = (IntType, FloatType, NewType, EnumType)
@@ -129,6 +131,7 @@ class ConvertMixin:
         if isinstance(want, IntType):
             if not want.low <= value <= want.high:
                 raise self.error(
+                    "E0401",
                     node,
                     f"{value} does not fit in `{want.name}` ({want.low} to {want.high})",
                     f"`wrap({want.name}, …)` keeps the low bits" if value < 0 else "",
@@ -226,11 +229,11 @@ class ConvertMixin:
         found = self.try_coerce(expr, want, node)
         if found is not None:
             return found
-        raise self.error(node, f"`{have.name}` cannot be converted to `{want.name}`")
+        raise self.error("E0323", node, f"`{have.name}` cannot be converted to `{want.name}`")
 
     def _check_member(self: Any, value: int, want: Type, node: ast.AST) -> None:
         if isinstance(want, EnumType) and want.kind != "flag" and value not in want.members.values():
-            raise self.error(node, f"`{want.name}` has no member with the value {value}")
+            raise self.error("E0325", node, f"`{want.name}` has no member with the value {value}")
 
     def _to_enum(self: Any, number: Expr, want: EnumType, node: ast.AST) -> Expr:
         if isinstance(number, Const):
@@ -274,7 +277,7 @@ class ConvertMixin:
         have = expr.ty
         if isinstance(expr, Const):
             if not want.low <= expr.value <= want.high:
-                raise self.error(node, f"{expr.value} does not fit in `{want.name}`", f"`wrap({want.name}, …)` keeps the low bits")
+                raise self.error("E0401", node, f"{expr.value} does not fit in `{want.name}`", f"`wrap({want.name}, …)` keeps the low bits")
             return Const(want, expr.value)
         if want.low <= have.low and have.high <= want.high or not self.checked:
             return self.resize(expr, have, want)
@@ -321,7 +324,7 @@ class ConvertMixin:
             return Const(BOOL, True)
         if isinstance(ty, PtrType):
             return hir.Cmp(BOOL, "ne", expr, Const(ty, None))
-        raise self.error(node, f"a `{ty.name}` is neither true nor false")
+        raise self.error("E0324", node, f"a `{ty.name}` is neither true nor false")
 
     def is_none(self: Any, expr: Expr, node: ast.AST) -> Expr:
         ty = expr.ty

@@ -70,8 +70,8 @@ class Elaborator(
         self.in_function = fn.decl is not None
 
     # -- errors -------------------------------------------------------------------------------------------------
-    def error(self, node: ast.AST, message: str, hint: str = "") -> CompileError:
-        return CompileError(Diagnostic(message, Span.of(self.module.source, node), hint))
+    def error(self, code: str, node: ast.AST, message: str, hint: str = "") -> CompileError:
+        return CompileError(Diagnostic(code, message, Span.of(self.module.source, node), hint))
 
     def report(self, error: CompileError) -> None:
         if error.diagnostic is not None and self.fn.generic and not error.diagnostic.hint:
@@ -121,7 +121,7 @@ class Elaborator(
             want = None
         method = getattr(self, f"expr_{type(node).__name__}", None)
         if method is None:
-            raise self.error(node, f"{describe(node)} not part of this language", REFUSED.get(type(node).__name__, ""))
+            raise self.error("E0110", node, f"{describe(node)} not part of this language", REFUSED.get(type(node).__name__, ""))
         found: Expr = method(node, want)
         if not found.line:
             found.line = node.lineno
@@ -163,7 +163,7 @@ class Elaborator(
                 if self.fn.result is model.NORETURN
                 else f"`{decl.name}` may end without returning a `{self.fn.result.name}`"
             )
-            self.report(self.error(last, kind))
+            self.report(self.error("E0601", last, kind))
         self.fn.body = self.out
 
     # -- constants ----------------------------------------------------------------------------------------------
@@ -173,7 +173,7 @@ class Elaborator(
         if want is not None:
             found = self.coerce(found, want, node)
         if not is_constant(found):
-            raise self.error(node, "this must be known at compile time")
+            raise self.error("E1302", node, "this must be known at compile time")
         return found
 
 
@@ -240,4 +240,4 @@ def evaluate(program: Any, node: ast.expr, module: ModuleDecl, tvars: dict[str, 
     found = maker.expr(node)
     if isinstance(found, hir.Const):
         return found.value
-    raise maker.error(node, "this must be an integer constant")
+    raise maker.error("E1303", node, "this must be an integer constant")

@@ -103,4 +103,4 @@ class LogicMixin:
                 return y.ty
             if self.try_coerce(x, y.ty, node) is not None:
                 return y.ty
-        raise self.error(node, f"one side is `{a.ty.name}`, the other `{b.ty.name}`")
+        raise self.error("E0303", node, f"one side is `{a.ty.name}`, the other `{b.ty.name}`")

@@ -56,7 +56,7 @@ class LoopMixin:
 
     def _range(self: Any, node: ast.Call, backwards: bool = False) -> Iteration:
         if not 1 <= len(node.args) <= 3 or node.keywords:
-            raise self.error(node, "`range` takes one to three numbers")
+            raise self.error("E0801", node, "`range` takes one to three numbers")
         raw = [self.expr(a) for a in node.args[:2]]
         stride = self.expr(node.args[2]) if len(node.args) == 3 else None
         typed = next((r for r in [*raw, *([stride] if stride is not None else [])] if r.ty is not UNTYPED), None)
@@ -64,7 +64,7 @@ class LoopMixin:
         if isinstance(ty, model.EnumType) and ty.kind != "enum":
             ty = ty.storage
         if not isinstance(ty, (IntType, NewType)):
-            raise self.error(node, f"`range` counts integers, not `{ty.name}`")
+            raise self.error("E0327", node, f"`range` counts integers, not `{ty.name}`")
         base: Any = model.underlying(ty)
         ends = [
             Const(ty, self.coerce(r, base, a).value) if r.ty is UNTYPED else self.coerce(r, ty, a, "the other end")
@@ -77,10 +77,10 @@ class LoopMixin:
                 return self._dynamic_range(node, ty, start, stop, self.coerce(stride, base, node.args[2]))
             step = int(stride.value)
             if step == 0:
-                raise self.error(node.args[2], "the step of a range must not be zero")
+                raise self.error("E0403", node.args[2], "the step of a range must not be zero")
         if backwards:
             if step != 1:
-                raise self.error(node, "`reversed(range(…))` takes no step here")
+                raise self.error("E0319", node, "`reversed(range(…))` takes no step here")
             return self._countdown(ty, start, stop)
         set_stop, stop = self.temp(stop)
         counter = self.variable("", ty)
@@ -103,7 +103,7 @@ class LoopMixin:
         """A step known only at run time: unsigned, so upwards."""
         base: Any = model.underlying(ty)
         if base.signed:
-            raise self.error(node.args[2], "a step that is not constant needs an unsigned range")
+            raise self.error("E0402", node.args[2], "a step that is not constant needs an unsigned range")
         set_stop, stop = self.temp(stop)
         set_step, step = self.temp(step)
         counter = self.variable("", ty)
@@ -154,7 +154,7 @@ class LoopMixin:
         elif isinstance(ty, ClassType) and self.program.layouts.find_method(ty, "__iter__"):
             return self._protocol(self.call_method(base, "__iter__", [], node), node)
         else:
-            raise self.error(node, f"a `{ty.name}` cannot be iterated over")
+            raise self.error("E0326", node, f"a `{ty.name}` cannot be iterated over")
         counter = self.variable("", U64)
         at = VarGet(U64, counter)
         if backwards:
@@ -174,7 +174,7 @@ class LoopMixin:
         set_base, base = self.temp(base)
         found = self.call_method(base, "__next__", [], node)
         if not isinstance(found.ty, model.OptionalType):
-            raise self.error(node, "`__next__` gives `T | None`: None ends the loop")
+            raise self.error("E0703", node, "`__next__` gives `T | None`: None ends the loop")
         var = self.variable("", found.ty)
         item = VarGet(found.ty, var)
         more = Seq(BOOL, [SetVar(var, found)], hir.Not(BOOL, self.is_none(item, node)))
@@ -268,7 +268,7 @@ class LoopMixin:
 
     def stmt_Break(self: Any, node: ast.Break) -> None:
         if not self.loops:
-            raise self.error(node, "`break` outside a loop")
+            raise self.error("E0607", node, "`break` outside a loop")
         context = self.loops[-1]
         context.break_states.append(self.state.copy())
         self.out.append(Break(context.tag))
@@ -276,7 +276,7 @@ class LoopMixin:
 
     def stmt_Continue(self: Any, node: ast.Continue) -> None:
         if not self.loops:
-            raise self.error(node, "`continue` outside a loop")
+            raise self.error("E0607", node, "`continue` outside a loop")
         context = self.loops[-1]
         context.back_states.append(self.state.copy())
         self.out.append(Break(context.continue_by_break) if context.continue_by_break is not None else hir.Continue(context.tag))
@@ -295,13 +295,13 @@ class LoopMixin:
             self.state.assigned.add(target.id)
             return
         if not isinstance(target, ast.Tuple):
-            raise self.error(target, "a loop assigns names")
+            raise self.error("E0608", target, "a loop assigns names")
         if len(items) == 1 and isinstance(items[0].ty, TupleType):
             setter, whole = self.temp(items[0])
             self.out.append(setter)
             items = [Part(t, whole, i) for i, t in enumerate(whole.ty.elems)]
         if len(items) != len(target.elts):
-            raise self.error(target, f"{len(target.elts)} names for {len(items)} values")
+            raise self.error("E0314", target, f"{len(target.elts)} names for {len(items)} values")
         for name, item in zip(target.elts, items, strict=True):
             self.bind_items(name, [item], node)
 

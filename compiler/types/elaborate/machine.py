@@ -43,10 +43,10 @@ class MachineMixin:
     def call_free(self: Any, node: ast.Call, want: Type | None) -> Expr:
         found = self.expr(self.exactly(node, 1)[0])
         if isinstance(found.ty, OptionalType):
-            raise self.error(node.args[0], "this may be None here", "test it first")
+            raise self.error("E0501", node.args[0], "this may be None here", "test it first")
         pointer = Part(U64, found, 0) if isinstance(found.ty, SpanType) else found
         if not isinstance(found.ty, (SpanType, ClassType, PtrType)):
-            raise self.error(node.args[0], f"a `{found.ty.name}` was not made by `new`")
+            raise self.error("E1108", node.args[0], f"a `{found.ty.name}` was not made by `new`")
         return self.hook_call("release", [Conv(U64, "ptrtoint", pointer)], node)
 
     def call_copy(self: Any, node: ast.Call, want: Type | None) -> Expr:
@@ -57,7 +57,7 @@ class MachineMixin:
         into_node, from_node = self.exactly(node, 2)
         into = self.expr(into_node)
         if not isinstance(into.ty, (ClassType, ArrayType)):
-            raise self.error(into_node, f"`assign` copies whole structs, not `{into.ty.name}`", "use `=`")
+            raise self.error("E1109", into_node, f"`assign` copies whole structs, not `{into.ty.name}`", "use `=`")
         value = self.value(from_node, into.ty)
         self.forget_memory()
         return Seq(VOID, [hir.CopyBytes(into, value, self.program.layouts.ensure(into.ty).size)], Const(VOID, None))
@@ -85,7 +85,7 @@ class MachineMixin:
         if isinstance(node, (ast.Attribute, ast.Subscript)):
             prepare, addr, _, _ = self.place(node)
             return Seq(U64, prepare, addr) if prepare else addr
-        raise self.error(node, f"a `{ty.name}` has no address", "put it in a field, an array or a global")
+        raise self.error("E1107", node, f"a `{ty.name}` has no address", "put it in a field, an array or a global")
 
     def call_ptr_of(self: Any, node: ast.Call, want: Type | None) -> Expr:
         prepare, addr, storage, _ = self.place(self.exactly(node, 1)[0])
@@ -97,10 +97,10 @@ class MachineMixin:
         ty = self.type_argument(ty_node)
         number = self.to_integer(self.settled(address, U64), node)
         if number.ty is not U64:
-            raise self.error(address, f"an address must be `u64`, not `{number.ty.name}`")
+            raise self.error("E1103", address, f"an address must be `u64`, not `{number.ty.name}`")
         value = model.value_of(ty)
         if not (ty.is_place or isinstance(value, ClassType)):
-            raise self.error(ty_node, f"`at` gives references to structs, not `{ty.name}`", f"use `Ptr[{ty.name}](address)`")
+            raise self.error("E1110", ty_node, f"`at` gives references to structs, not `{ty.name}`", f"use `Ptr[{ty.name}](address)`")
         return Conv(value, "inttoptr", number)
 
     def call_cast(self: Any, node: ast.Call, want: Type | None) -> Expr:
@@ -129,7 +129,7 @@ class MachineMixin:
         elif isinstance(pointer.ty, ArrayType):
             elem = pointer.ty.elem
         else:
-            raise self.error(first, f"`span_of` takes a pointer, not `{pointer.ty.name}`")
+            raise self.error("E1112", first, f"`span_of` takes a pointer, not `{pointer.ty.name}`")
         return Make(model.span_of(elem), [same(pointer, U64), self.value(count, U64)])
 
     def call_as_bytes(self: Any, node: ast.Call, want: Type | None) -> Expr:
@@ -139,7 +139,7 @@ class MachineMixin:
             size = Bin(U64, "mul.wrap", Part(U64, span, 1), hir.u64(found.ty.elem.size))
             return Seq(model.span_of(U8), [setter], Make(model.span_of(U8), [Part(U64, span, 0), size]))
         if not found.ty.is_place:
-            raise self.error(node, f"a `{found.ty.name}` is not a struct")
+            raise self.error("E1111", node, f"a `{found.ty.name}` is not a struct")
         return Make(model.span_of(U8), [same(found, U64), hir.u64(self.program.layouts.ensure(found.ty).size)])
 
     def call_container_of(self: Any, node: ast.Call, want: Type | None) -> Expr:
@@ -154,7 +154,7 @@ class MachineMixin:
         set_from, source = self.temp(self.as_span(self.expr(from_node), from_node))
         size = self.program.layouts.ensure(into.ty.elem).size
         if size != self.program.layouts.ensure(source.ty.elem).size:
-            raise self.error(node, f"`{source.ty.name}` does not copy over `{into.ty.name}`")
+            raise self.error("E1109", node, f"`{source.ty.name}` does not copy over `{into.ty.name}`")
         body = [set_into, set_from]
         if self.checked:
             body.append(self.check(Cmp(BOOL, "ule", Part(U64, source, 1), Part(U64, into, 1)), "memcpy past the end", node))
@@ -178,7 +178,7 @@ class MachineMixin:
         base_node, name = self.exactly(node, 2)
         text = self.name_meant(name)
         if text is None:
-            raise self.error(name, "`getattr` needs a name known at compile time", 'a type variable bound to `Literal["field"]`')
+            raise self.error("E0812", name, "`getattr` needs a name known at compile time", 'a type variable bound to `Literal["field"]`')
         attribute = ast.Attribute(value=base_node, attr=text, ctx=ast.Load())
         ast.copy_location(attribute, node)
         return self.expr(attribute)
@@ -195,7 +195,7 @@ class MachineMixin:
                 found = self.expr(keyword.value)
                 if isinstance(found, hir.StrLit):
                     return found.data.decode()
-            raise self.error(keyword, f"`{keyword.arg}` is not a parameter here")
+            raise self.error("E0803", keyword, f"`{keyword.arg}` is not a parameter here")
         return default
 
     def _atomic_method(self: Any, base: Expr, name: str, node: ast.Call) -> Expr:
@@ -256,7 +256,7 @@ class MachineMixin:
     def _count(self: Any, node: ast.Call, name: str) -> Expr:
         value = self.to_integer(self.settled(self.exactly(node, 1)[0]), node)
         if not isinstance(value.ty, IntType):
-            raise self.error(node.args[0], f"a `{value.ty.name}` has no bits to count")
+            raise self.error("E0404", node.args[0], f"a `{value.ty.name}` has no bits to count")
         return Intrinsic(value.ty, name, [value])
 
     def call_popcount(self: Any, node: ast.Call, want: Type | None) -> Expr:
@@ -304,7 +304,7 @@ class MachineMixin:
         options = {k.arg: k.value for k in node.keywords}
         for name in options:
             if name not in ("sep", "end", "file", "flush"):
-                raise self.error(node, f"`print` has no parameter `{name}`")
+                raise self.error("E0803", node, f"`print` has no parameter `{name}`")
         parts: list[Any] = []
         sep = options.get("sep", ast.Constant(" "))
         for i, argument in enumerate(node.args):

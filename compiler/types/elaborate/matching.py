@@ -44,7 +44,7 @@ class MatchMixin:
         if test is None:
             self.out += body
             if len(cases) > 1:
-                self.report(self.error(cases[1].pattern, "this case is never reached: the one before takes everything"))
+                self.report(self.error("E0609", cases[1].pattern, "this case is never reached: the one before takes everything"))
             return
         with self.block(rest):
             self._cases(cases[1:], subject, node, ends, covered)
@@ -57,6 +57,7 @@ class MatchMixin:
             if missing:
                 self.report(
                     self.error(
+                        "E0610",
                         node.subject,
                         f"this match does not cover `{ty.name}.{missing[0]}`"
                         + (f" and {len(missing) - 1} more" if len(missing) > 1 else ""),
@@ -101,6 +102,8 @@ class MatchMixin:
                 return self._compare_optional("eq", subject, value, pattern)
             return self.compare("eq", subject, value, pattern)
         self.report(
-            self.error(pattern, "this pattern is not part of this language", "patterns are constants, enum members, `None`, `|` and `_`")
+            self.error(
+                "E0114", pattern, "this pattern is not part of this language", "patterns are constants, enum members, `None`, `|` and `_`"
+            )
         )
         return Const(BOOL, False)

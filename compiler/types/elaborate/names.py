@@ -31,13 +31,13 @@ class NameMixin:
             return hir.StrLit(model.STR, self.utf8(value, node))
         if isinstance(value, bytes):
             return hir.StrLit(model.span_of(model.U8), value)
-        raise self.error(node, f"`{ast.unparse(node)}` has no meaning here")
+        raise self.error("E0115", node, f"`{ast.unparse(node)}` has no meaning here")
 
     def utf8(self: Any, text: str, node: ast.AST) -> bytes:
         try:
             return text.encode()
         except UnicodeEncodeError:
-            raise self.error(node, "a string holds text that UTF-8 can write", 'for bytes write `b"…"`') from None
+            raise self.error("E1201", node, "a string holds text that UTF-8 can write", 'for bytes write `b"…"`') from None
 
     # -- meanings -----------------------------------------------------------------------------------------------
     def meaning(self: Any, node: ast.expr) -> Any:
@@ -86,7 +86,7 @@ class NameMixin:
         var = self.env.get(node.id)
         if var is not None and node.id not in self.globals_declared:
             if node.id not in self.state.assigned:
-                raise self.error(node, f"`{node.id}` may not have a value here", "give it one on every path that leads here")
+                raise self.error("E0611", node, f"`{node.id}` may not have a value here", "give it one on every path that leads here")
             if var.ty is model.NORETURN:
                 raise CompileError(None)  # its assignment had an error: said already
             return self.narrowed(node.id, hir.VarGet(var.ty, var))
@@ -97,7 +97,7 @@ class NameMixin:
             if isinstance(found, model.LiteralType):
                 return hir.StrLit(model.STR, found.value.encode())
         if node.id in self.assigned_later:
-            raise self.error(node, f"`{node.id}` is used before it has a value")
+            raise self.error("E0611", node, f"`{node.id}` is used before it has a value")
         return self.meaning_value(self.program.lookup(self.module, node.id, node), node, want)
 
     def narrowed(self: Any, path: str, expr: Expr) -> Expr:
@@ -115,12 +115,12 @@ class NameMixin:
             return hir.StrLit(model.STR, meaning.value.encode())
         shown = ast.unparse(node)
         if isinstance(meaning, ModuleDecl):
-            raise self.error(node, f"`{shown}` is a module, not a value")
+            raise self.error("E0205", node, f"`{shown}` is a module, not a value")
         if isinstance(meaning, (ClassDecl, Type, NewTypeDecl)):
-            raise self.error(node, f"`{shown}` is a type, not a value", f"call it to make one: `{shown}(…)`")
+            raise self.error("E0308", node, f"`{shown}` is a type, not a value", f"call it to make one: `{shown}(…)`")
         if isinstance(meaning, TypeVarDecl):
-            raise self.error(node, f"`{shown}` is a type variable, not a value")
-        raise self.error(node, f"`{shown}` is not a value")
+            raise self.error("E0204", node, f"`{shown}` is a type variable, not a value")
+        raise self.error("E0204", node, f"`{shown}` is not a value")
 
     def _vocabulary_value(self: Any, name: str, node: ast.expr) -> Expr:
         if name == "CHECKED":
@@ -132,7 +132,7 @@ class NameMixin:
             return Const(BOOL, False)
         if name in ORDERS:
             return hir.StrLit(model.STR, ORDERS[name].encode())
-        raise self.error(node, f"`{name}` is not a value")
+        raise self.error("E0204", node, f"`{name}` is not a value")
 
     # -- globals ------------------------------------------------------------------------------------------------
     def global_value(self: Any, glob: GlobalDecl, node: ast.expr) -> Expr:
@@ -155,7 +155,7 @@ class NameMixin:
     def function_value(self: Any, decl: FuncDecl, node: ast.expr, want: Type | None) -> Expr:
         """A function used as a value: a pointer to it."""
         if self.program.type_variables(decl):
-            raise self.error(node, f"`{decl.name}` is generic; which one is meant cannot be told here")
+            raise self.error("E0813", node, f"`{decl.name}` is generic; which one is meant cannot be told here")
         inst = self.program.instance(decl, None, {}, node)
         sig = model.intern(model.FuncType, tuple(v.ty for v in inst.params), inst.result, False)
         if isinstance(want, model.OptionalType):
@@ -185,7 +185,7 @@ class NameMixin:
         )
         found = maker.expr(decl.constants[name])
         if not is_constant(found):
-            raise maker.error(decl.constants[name], "a class constant must be known at compile time")
+            raise maker.error("E1302", decl.constants[name], "a class constant must be known at compile time")
         return found
 
     def expr_NamedExpr(self: Any, node: ast.NamedExpr, want: Type | None) -> Expr:
@@ -218,7 +218,7 @@ class NameMixin:
         return self.call_instance(inst, [expr], node)
 
     def unknown_member(self: Any, node: ast.Attribute, ty: Type, known: Any) -> Any:
-        return self.error(node, f"`{ty.name}` has no `{node.attr}`", did_you_mean(node.attr, known))
+        return self.error("E0203", node, f"`{ty.name}` has no `{node.attr}`", did_you_mean(node.attr, known))
 
 
 TYPE_HEADS = {

@@ -101,7 +101,7 @@ class OperatorMixin:
     def expr_BinOp(self: Any, node: ast.BinOp, want: Type | None) -> Expr:
         op = OPS.get(type(node.op))
         if op is None:
-            raise self.error(node, "this operator is not part of this language")
+            raise self.error("E0112", node, "this operator is not part of this language")
         hint = want if isinstance(want, (IntType, FloatType)) else None
         left = self.expr(node.left, hint)
         right = self.expr(node.right, hint if op not in ("shl", "shr") else None)
@@ -110,11 +110,11 @@ class OperatorMixin:
     def binary(self: Any, op: str, left: Expr, right: Expr, node: ast.AST, want: Type | None = None) -> Expr:
         for side in (left, right):
             if isinstance(side.ty, OptionalType):
-                raise self.error(node, "one side of this may be None", "test it first")
+                raise self.error("E0501", node, "one side of this may be None", "test it first")
         if left.ty is UNTYPED and right.ty is UNTYPED:
             value = fold(op, left.value, right.value)
             if value is None:
-                raise self.error(node, f"`{left.value} {SHOWN[op]} {right.value}` has no value")
+                raise self.error("E0407", node, f"`{left.value} {SHOWN[op]} {right.value}` has no value")
             return Const(UNTYPED, value) if isinstance(value, int) else Const(model.F64, value)
         if op in ("shl", "shr"):
             return self._shift(op, left, right, node, want)
@@ -134,6 +134,7 @@ class OperatorMixin:
             return Bin(BOOL, op, left, right)
         if not isinstance(ty, IntType):
             raise self.error(
+                "E0316",
                 node,
                 f"`{SHOWN[op]}` does not go between `{left.ty.name}` and `{right.ty.name}`",
                 "write into a text with an f-string" if ty is STR else "",
@@ -146,16 +147,16 @@ class OperatorMixin:
             value = fold(op, left.value, right.value)
             if value is not None and isinstance(value, int):
                 if ty.signed and not ty.low <= value <= ty.high and op in ("add", "sub", "mul"):
-                    raise self.error(node, f"{value} does not fit in `{ty.name}`")
+                    raise self.error("E0401", node, f"{value} does not fit in `{ty.name}`")
                 return Const(ty, ty.wrap(value))
         if op == "div":
-            raise self.error(node, "`/` divides floats", "`//` divides integers")
+            raise self.error("E0405", node, "`/` divides floats", "`//` divides integers")
         if op == "pow":
-            raise self.error(node, "`**` is for constants", "multiply, or shift for powers of two")
+            raise self.error("E0406", node, "`**` is for constants", "multiply, or shift for powers of two")
         if op in ("floordiv", "floormod"):
             if isinstance(right, Const):
                 if right.value == 0:
-                    raise self.error(node, "division by zero")
+                    raise self.error("E0407", node, "division by zero")
             elif self.checked:
                 set_left, left = self.temp(left)
                 setter, right = self.temp(right)
@@ -193,6 +194,7 @@ class OperatorMixin:
             if isinstance(left, Const) and self.try_literal(left, right.ty):
                 return Const(right.ty, left.value), right
             raise self.error(
+                "E0302",
                 node, f"`{left.ty.name}` and `{right.ty.name}` do not mix", f"convert one: `{left.ty.name}(…)` or `{right.ty.name}(…)`"
             )
         if left.ty is not right.ty:
@@ -225,10 +227,10 @@ class OperatorMixin:
         ty = left.ty
         right = self.to_integer(self.settle(right), node)
         if not isinstance(ty, IntType) or not isinstance(right.ty, IntType):
-            raise self.error(node, f"`{SHOWN[op]}` does not go between `{left.ty.name}` and `{right.ty.name}`")
+            raise self.error("E0316", node, f"`{SHOWN[op]}` does not go between `{left.ty.name}` and `{right.ty.name}`")
         if isinstance(right, Const):
             if not 0 <= right.value < ty.bits:
-                raise self.error(node, f"a shift of {right.value} is past the {ty.bits} bits of `{ty.name}`")
+                raise self.error("E0408", node, f"a shift of {right.value} is past the {ty.bits} bits of `{ty.name}`")
             if isinstance(left, Const):
                 return Const(ty, ty.wrap(fold(op, left.value, right.value)))
         prepare: list[Any] = []
@@ -257,7 +259,7 @@ class OperatorMixin:
             if op in ("add", "and", "or") and isinstance(right.ty, NewType):
                 left, right = right, left
             else:
-                raise self.error(node, f"`{SHOWN[op]}` does not go between `{left.ty.name}` and `{right.ty.name}`")
+                raise self.error("E0316", node, f"`{SHOWN[op]}` does not go between `{left.ty.name}` and `{right.ty.name}`")
         ty, base = left.ty, left.ty.base if isinstance(left.ty, NewType) else U64
         raw = same(left, base)
         if right.ty is ty:
@@ -270,6 +272,7 @@ class OperatorMixin:
             done = self.integer(op, raw, other, node)
             return done if op in ("floordiv", "floormod") else same(done, ty)
         raise self.error(
+            "E0316",
             node, f"`{SHOWN[op]}` does not go between `{left.ty.name}` and `{right.ty.name}`", f"convert: `u64(…)` or `{ty.name}(…)`"
         )
 
@@ -289,7 +292,7 @@ class OperatorMixin:
             return self._float_floor(left, right)
         if op == "floormod":
             return Bin(left.ty, "fmod", left, right)
-        raise self.error(node, f"`{SHOWN[op]}` is not for floats")
+        raise self.error("E0316", node, f"`{SHOWN[op]}` is not for floats")
 
     def _float_floor(self: Any, left: Expr, right: Expr) -> Expr:
         """`//` of floats, as Python has it: what is left after the remainder divides, up to rounding, without one."""
@@ -336,4 +339,4 @@ class OperatorMixin:
                 if isinstance(inner, Const):
                     return Const(ty, base.wrap(~inner.value))
                 return same(Bin(base, "xor", same(inner, base), Const(base, base.wrap(-1))), ty)
-        raise self.error(node, f"this operator is not for `{ty.name}`")
+        raise self.error("E0316", node, f"this operator is not for `{ty.name}`")

@@ -34,10 +34,10 @@ class RaiseMixin:
             kind = decl.error_id
         elif not (getattr(decl, "name", "") == "Error"):
             raise self.error(
-                call.func, f"`{ast.unparse(call.func)}` is not an error", 'raise `Error(Errno.X, f"…")` or a subclass of `Error`'
+                "E0906", call.func, f"`{ast.unparse(call.func)}` is not an error", 'raise `Error(Errno.X, f"…")` or a subclass of `Error`'
             )
         if not 1 <= len(call.args) <= 2:
-            raise self.error(call, "an error is `Error(errno, message)`")
+            raise self.error("E0905", call, "an error is `Error(errno, message)`")
         errno = self.value(call.args[0], self.program.errno_type())
         message = (
             self.format_argument(call.args[1]) if len(call.args) > 1 else self.format_argument(ast.copy_location(ast.Constant(""), call))
@@ -149,7 +149,7 @@ class RaiseMixin:
             if getattr(decl, "name", "") in ("Error", "Exception") and not isinstance(decl, ClassDecl):
                 return None
             if not (isinstance(decl, ClassDecl) and self.program.class_kind(decl) == "error"):
-                raise self.error(item, f"`{ast.unparse(item)}` is not an error class", "there is `Error` and what derives from it")
+                raise self.error("E0906", item, f"`{ast.unparse(item)}` is not an error class", "there is `Error` and what derives from it")
             pending = [decl]
             while pending:
                 current = pending.pop()

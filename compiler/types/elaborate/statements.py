@@ -36,10 +36,12 @@ class StatementMixin:
                 if method is None:
                     from compiler.types.elaborate.elaborator import REFUSED, describe
 
-                    raise self.error(node, f"{describe(node)} not part of this language", REFUSED.get(type(node).__name__, ""))
+                    raise self.error("E0110", node, f"{describe(node)} not part of this language", REFUSED.get(type(node).__name__, ""))
                 method(node)
             except (CompileError, RecursionError) as problem:
-                error = problem if isinstance(problem, CompileError) else self.error(node, "this is nested too deeply", "name its parts")
+                error = problem if isinstance(problem, CompileError) else self.error(
+                    "E0103", node, "this is nested too deeply", "name its parts"
+                )
                 self.report(error)
                 for name in assigned_names([node]):
                     self.state.assigned.add(name)  # so that later uses do not complain again
@@ -75,19 +77,20 @@ class StatementMixin:
     def stmt_Return(self: Any, node: ast.Return) -> None:
         result = self.fn.result
         if result is model.NORETURN:
-            raise self.error(node, "a function that never returns cannot return")
+            raise self.error("E0612", node, "a function that never returns cannot return")
         if node.value is None or isinstance(node.value, ast.Constant) and node.value.value is None and result is VOID:
             if result is not VOID:
                 raise (
-                    self.error(node, f"this function returns a `{result.name}`")
+                    self.error("E0614", node, f"this function returns a `{result.name}`")
                     if not isinstance(result, OptionalType)
-                    else self.error(node, "write `return None`")
+                    else self.error("E0614", node, "write `return None`")
                 )
             self.out.append(hir.Return(None))
         else:
             value = self.expr(node.value, result)
             if result is VOID and value.ty is not VOID:
                 raise self.error(
+                    "E0613",
                     node.value,
                     "this function returns nothing: it is declared `-> None`",
                     f"declare what it returns: `-> {self.settle(value).ty.name}`",
@@ -109,6 +112,7 @@ class StatementMixin:
         """A reference to an object of this function's stack must not leave it."""
         if self.stack_object(value) and isinstance(value.ty, (ClassType, ArrayType)):
             raise self.error(
+                "E1113",
                 node,
                 "this object is on the stack of this function, and gone when it returns",
                 f"make it with `new({value.ty.name.split('[')[0]}, …)`, or fill one that the caller gives",
@@ -178,13 +182,15 @@ class StatementMixin:
         item = items[0]
         manager = self.expr(item.context_expr)
         if not isinstance(manager.ty, ClassType):
-            raise self.error(item.context_expr, f"a `{manager.ty.name}` cannot be entered by `with`", "it needs `__enter__` and `__exit__`")
+            raise self.error(
+                "E0704", item.context_expr, f"a `{manager.ty.name}` cannot be entered by `with`", "it needs `__enter__` and `__exit__`"
+            )
         setter, manager = self.temp(manager)
         self.out.append(setter)
         entered = self.call_method(manager, "__enter__", [], item.context_expr)
         if item.optional_vars is not None:
             if not isinstance(item.optional_vars, ast.Name):
-                raise self.error(item.optional_vars, "`as` takes one name")
+                raise self.error("E0608", item.optional_vars, "`as` takes one name")
             self.bind_items(item.optional_vars, [entered], item.optional_vars)
         else:
             self.out.append(hir.Do(entered))

@@ -61,6 +61,7 @@ class StringMixin:
         if all(isinstance(v, ast.Constant) for v in node.values):
             return hir.StrLit(STR, self.utf8("".join(str(v.value) for v in node.values), node))  # type: ignore[attr-defined]
         raise self.error(
+            "E1202",
             node,
             "an f-string is printed or written, it is not a `str`",
             'write it into a text: `line = text(80); line.write(f"…")`, then pass `line.view`',
@@ -90,10 +91,10 @@ class StringMixin:
                 elif part.conversion == ord("s"):
                     pass
                 elif part.conversion != -1:
-                    raise self.error(part, "only `!r` is supported")
+                    raise self.error("E1206", part, "only `!r` is supported")
                 pieces.append(Piece(value=self.settled(part.value), spec=spec, node=part.value))
             elif isinstance(part, ast.JoinedStr):
-                raise self.error(part, "an f-string inside an f-string is not supported")
+                raise self.error("E1205", part, "an f-string inside an f-string is not supported")
             else:
                 pieces.append(Piece(value=self.settled(part), node=part))
         return self._format(pieces, node)
@@ -119,7 +120,7 @@ class StringMixin:
                 text += "9999999"
         match = SPEC.match(text)
         if match is None:
-            raise self.error(part, f"`{text}` is not a format that Python has")
+            raise self.error("E1203", part, f"`{text}` is not a format that Python has")
         fill, align, sign, alternate, zero, width, grouping, precision, kind = match.groups()
         spec = {
             "fill": fill,
@@ -162,7 +163,7 @@ class StringMixin:
                 continue
             value = self.printable(piece.value, piece.node or node)
             if isinstance(value.ty, TupleType):
-                raise self.error(piece.node or node, "a tuple has no format; print its parts")
+                raise self.error("E1204", piece.node or node, "a tuple has no format; print its parts")
             storage = model.storage_of(value.ty)
             for extra in ("width", "precision"):
                 if isinstance(piece.spec.get(extra), Expr):
@@ -201,7 +202,7 @@ class StringMixin:
         if isinstance(ty, model.ArrayType) and ty.elem is model.U8:
             return same(self.coerce(value, model.span_of(model.U8), node), STR)
         if isinstance(ty, OptionalType):
-            raise self.error(node, "this may be None here", "test it first")
+            raise self.error("E0501", node, "this may be None here", "test it first")
         return value
 
     # -- methods of str -----------------------------------------------------------------------------------------
@@ -212,12 +213,12 @@ class StringMixin:
                 "format": "use an f-string",
                 "join": "write the parts into a text",
             }.get(name, "")
-            raise self.error(node.func, f"`str` has no method `{name}` here", hint)
+            raise self.error("E0203", node.func, f"`str` has no method `{name}` here", hint)
         args = [same(base, STR)]
         args += [self.value(a, STR) for a in node.args]
         inst = self.program.instance(self.program.runtime(STR_METHODS[name]), None, {}, node)
         if len(args) != len(inst.params):
-            raise self.error(node, f"`{name}` takes {len(inst.params) - 1} argument{'s' if len(inst.params) != 2 else ''} here")
+            raise self.error("E0801", node, f"`{name}` takes {len(inst.params) - 1} argument{'s' if len(inst.params) != 2 else ''} here")
         return self.call_instance(inst, args, node)
 
     def parse_number(self: Any, expr: Expr, want: IntType, node: ast.AST) -> Expr:
@@ -311,10 +312,12 @@ class FormatPrinter:
             if maker.program.layouts.find_method(ty, "format"):
                 self.do(maker.call_method(value, "format", [self.sink], node))
                 return
-            raise maker.error(node, f"a `{ty.name}` has no format", "give it `def format(self, sink: Sink) -> None`, or print its fields")
+            raise maker.error(
+                "E1204", node, f"a `{ty.name}` has no format", "give it `def format(self, sink: Sink) -> None`, or print its fields"
+            )
         number = maker.to_integer(value, node)
         if not isinstance(number.ty, IntType):
-            raise maker.error(node, f"a `{ty.name}` has no format")
+            raise maker.error("E1204", node, f"a `{ty.name}` has no format")
         if kind == "c":
             self.call("format_char", [maker.resize(number, number.ty, U32), self.spec(spec)])
         elif plain:

@@ -43,15 +43,15 @@ class VocabularyMixin:
                 "open": "use rt.io",
                 "getattr": "",
             }.get(name, "")
-            raise self.error(node, f"`{name}` cannot be called in this language", hint)
+            raise self.error("E0117", node, f"`{name}` cannot be called in this language", hint)
         if any(isinstance(a, ast.Starred) for a in node.args) or any(k.arg is None for k in node.keywords):
-            raise self.error(node, "`*` and `**` arguments are not part of this language", "pass the arguments one by one")
+            raise self.error("E0113", node, "`*` and `**` arguments are not part of this language", "pass the arguments one by one")
         return method(node, want)
 
     def exactly(self: Any, node: ast.Call, count: int) -> list[ast.expr]:
         if len(node.args) != count:
             name = ast.unparse(node.func)
-            raise self.error(node, f"`{name}` takes {count} argument{'s' if count != 1 else ''}, but {len(node.args)} are given")
+            raise self.error("E0801", node, f"`{name}` takes {count} argument{'s' if count != 1 else ''}, but {len(node.args)} are given")
         return node.args
 
     # -- lengths, conversions, sizes ----------------------------------------------------------------------------
@@ -70,14 +70,14 @@ class VocabularyMixin:
             return self.registry_length(base)
         if isinstance(ty, ClassType) and self.program.layouts.find_method(ty, "__len__"):
             return self.call_method(base, "__len__", [], node)
-        raise self.error(node, f"a `{ty.name}` has no length")
+        raise self.error("E0328", node, f"a `{ty.name}` has no length")
 
     def call_wrap(self: Any, node: ast.Call, want: Type | None) -> Expr:
         ty_node, value_node = self.exactly(node, 2)
         ty = self.type_argument(ty_node)
         base = model.underlying(ty)
         if not isinstance(base, IntType):
-            raise self.error(ty_node, "`wrap` makes integers")
+            raise self.error("E0409", ty_node, "`wrap` makes integers")
         found = self.expr(value_node)
         if found.ty is UNTYPED:
             return Const(ty, base.wrap(found.value))
@@ -85,17 +85,17 @@ class VocabularyMixin:
         if isinstance(found.ty, FloatType):
             return Conv(ty, "fptosi" if base.signed else "fptoui", found)
         if not isinstance(found.ty, IntType):
-            raise self.error(value_node, f"a `{found.ty.name}` is not an integer")
+            raise self.error("E0404", value_node, f"a `{found.ty.name}` is not an integer")
         return same(self.resize(found, found.ty, base), ty)
 
     def call_valid(self: Any, node: ast.Call, want: Type | None) -> Expr:
         ty_node, value_node = self.exactly(node, 2)
         ty = self.type_argument(ty_node)
         if not isinstance(ty, EnumType):
-            raise self.error(ty_node, "`valid` asks about an enum")
+            raise self.error("E0410", ty_node, "`valid` asks about an enum")
         found = self.to_integer(self.settled(value_node), node)
         if not isinstance(found.ty, IntType):
-            raise self.error(value_node, f"a `{found.ty.name}` is not an integer")
+            raise self.error("E0404", value_node, f"a `{found.ty.name}` is not an integer")
         setter, value = self.temp(found)
         small = self.resize(value, found.ty, ty.storage)
         fits = Cmp(BOOL, "eq", self.resize(small, ty.storage, found.ty), value)
@@ -122,13 +122,13 @@ class VocabularyMixin:
         ty = self.type_argument(ty_node)
         text = self.name_meant(name)
         if not isinstance(ty, ClassType) or text not in ty.fields:
-            raise self.error(name, f"`{ty.name}` has no field `{text}`")
+            raise self.error("E0203", name, f"`{ty.name}` has no field `{text}`")
         return ty.fields[text]
 
     def call_ord(self: Any, node: ast.Call, want: Type | None) -> Expr:
         argument = self.exactly(node, 1)[0]
         if not (isinstance(argument, ast.Constant) and isinstance(argument.value, str) and len(argument.value) == 1):
-            raise self.error(argument, "`ord` takes one constant character", "an element of a `str` is its byte already")
+            raise self.error("E1207", argument, "`ord` takes one constant character", "an element of a `str` is its byte already")
         return Const(UNTYPED, ord(argument.value))
 
     # -- methods of built-in types ------------------------------------------------------------------------------
@@ -136,12 +136,12 @@ class VocabularyMixin:
         ty = base.ty
         if isinstance(ty, AtomicType):
             if name not in ATOMIC_METHODS:
-                raise self.error(node.func, f"`{ty.name}` has no method `{name}`")
+                raise self.error("E0203", node.func, f"`{ty.name}` has no method `{name}`")
             return self._atomic_method(base, name, node)
         if isinstance(ty, SpanType) and ty.elem is U8:
             return self.string_method(base, name, node)
         if isinstance(ty, PerCoreType):
-            raise self.error(node.func, "say whose: `.mine` or `[core]`")
+            raise self.error("E1114", node.func, "say whose: `.mine` or `[core]`")
         return None
 
     # -- registries ---------------------------------------------------------------------------------------------

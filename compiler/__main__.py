@@ -1,5 +1,5 @@
 # SPDX-License-Identifier: GPL-2.0-or-later
-"""The command line: `python -m compiler build|check|run|dump|where|version`.
+"""The command line: `python -m compiler build|check|run|dump|explain-code|where|version`.
 
 Exit status: 0 done, 1 errors in the sources (all of them printed, then their number), 2 wrong usage, 3 the compiler itself
 failed (one sentence; the details are in build/compiler-crash.log). `run` answers with the program's own status.
@@ -111,6 +111,35 @@ def dump(file: Path, stage: str, arch: str, checked: bool) -> None:
     from compiler import checking
 
     print(checking.dump(file, stage, arch, checked))
+
+
+@cli.command("explain-code")
+@click.argument("place", metavar="FILE:FUNCTION")
+@click.option("--arch", type=click.Choice(ARCHITECTURES), default="x86_64", show_default=True)
+@click.option("--checked/--release", default=False, show_default=True, help="As a checked build has it, or a release.")
+@click.option("--source/--no-source", default=True, show_default=True, help="Show the source lines.")
+def explain_code(place: str, arch: str, checked: bool, source: bool) -> None:
+    """Show the source lines of a function beside the instructions that they became.
+
+    FUNCTION is a name, a method as `Class.method`, or the number of a line in it. A generic function is shown once for each
+    of its instances. Beside a line stand its number and how many instructions it has, those of inlined calls included.
+    """
+    from rich.console import Console
+    from rich.text import Text
+
+    from compiler import explain_code
+
+    name, colon, function = place.rpartition(":")
+    if not colon or not function:
+        raise click.UsageError(f"`{place}` is not FILE:FUNCTION")
+    if not Path(name).is_file():
+        raise click.UsageError(f"there is no file {name}")
+    console = Console(highlight=False, soft_wrap=True)
+    try:
+        for style, text in explain_code.explain(Path(name), function, arch, checked, source):
+            console.print(Text(text, style=style))
+    except explain_code.NotFound as missing:
+        raise click.UsageError(str(missing)) from None
 
 
 @cli.command()

@@ -4,8 +4,12 @@
 from __future__ import annotations
 
 from pathlib import Path
+from typing import TYPE_CHECKING
 
 from compiler.driver import REPO, BuildFailed
+
+if TYPE_CHECKING:
+    from compiler.types.program import Program
 
 
 def world_of(path: Path) -> str:
@@ -41,34 +45,43 @@ def check_files(files: list[Path], world: str | None, arch: str, checked: bool) 
     return list(dict.fromkeys(errors))
 
 
-def dump(file: Path, stage: str, arch: str, checked: bool) -> str:
-    """The IR of a file's module, or what LLVM makes of it. Raises BuildFailed after printing the errors of its world."""
+def analysed(file: Path, arch: str, checked: bool) -> tuple[Program, str]:
+    """The world that a file belongs to, analysed, and its kind. Raises BuildFailed after printing its errors."""
     import sys
 
-    from compiler.frontend import analyse, lower
+    from compiler.frontend import analyse
     from compiler.syntax.loader import World
 
     kind = world_of(file)
-    program = analyse(World(kind=kind, arch=arch, checked=checked, roots=[file] if kind == "hosted" else []))
+    program = analyse(World(kind=kind, arch=arch, checked=checked, roots=[file.resolve()] if kind == "hosted" else [], runs_on=arch))
     if program.errors:
         for e in program.errors:
             print(e.render() + "\n", file=sys.stderr)
         raise BuildFailed(len(program.errors))
+    return program, kind
+
+
+def dump(file: Path, stage: str, arch: str, checked: bool) -> str:
+    """The IR of a file's module, or what LLVM makes of it. Raises BuildFailed after printing the errors of its world."""
+    from compiler.frontend import lower
+
+    program, kind = analysed(file, arch, checked)
     name = next(m.name for m in program.modules.values() if m.source.path == file.resolve())
-    ir = lower(program).get(name, f"; module {name} emits nothing")
-    return ir if stage == "ir" else _machine_text(ir, stage, arch, "user" if kind == "hosted" else kind)
+    ir = lower(program, name).get(name, f"; module {name} emits nothing")
+    return ir if stage == "ir" else machine_text(ir, stage, arch, kind)
 
 
-def _machine_text(ir: str, stage: str, arch: str, row: str) -> str:
-    import llvmlite.binding as llvm
+def machine_text(ir: str, stage: str, arch: str, kind: str) -> str:
+    """IR as a build would optimise it: `optimised` IR, or `assembly` with LLVM's remarks on where each instruction comes from."""
+    from compiler.backend.codegen import optimised
+    from compiler.backend.target import target_for
+    from compiler.driver import LEVEL
 
-    from compiler.backend.target import create_machine, target_for
-
-    machine = create_machine(target_for(arch, row), 2)
-    module = llvm.parse_assembly(ir)
-    builder = llvm.create_pass_builder(machine, llvm.create_pipeline_tuning_options(speed_level=2))
-    builder.getModulePassManager().run(module, builder)
-    return str(module) if stage == "optimised" else machine.emit_assembly(module)
+    machine, module = optimised(ir, target_for(arch, "user" if kind == "hosted" else kind), LEVEL)
+    if stage == "optimised":
+        return str(module)
+    machine.set_asm_verbosity(True)
+    return machine.emit_assembly(module)
 
 
 def places(path: Path, addresses: list[int]) -> str:

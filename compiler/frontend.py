@@ -152,8 +152,8 @@ def _guard(program: Program, action: Any, *args: Any) -> None:
         program.reporter.add(error.diagnostic)
 
 
-def lower(program: Program) -> dict[str, str]:
-    """LLVM IR text of each module that has something to emit."""
+def lower(program: Program, only: str = "") -> dict[str, str]:
+    """LLVM IR text of each module that has something to emit, or of the one that is named."""
     from compiler.lower.module import lower_modules
 
-    return lower_modules(program)
+    return lower_modules(program, only)

@@ -14,6 +14,7 @@ from collections.abc import Callable, Iterable
 from dataclasses import dataclass
 from multiprocessing.connection import Connection, wait
 from pathlib import Path
+from typing import Any
 
 from compiler.backend.cache import Cache, digest
 from compiler.backend.child import Child
@@ -44,21 +45,28 @@ def object_key(ir: str, target: Target, level: int, llvm_version: str) -> str:
     return digest(ir, target.key(), str(level), llvm_version, CODEGEN_EDITION)
 
 
-def emit(ir: str, target: Target, level: int) -> bytes:
-    """Verify, optimise and emit one module. Raises RuntimeError for what LLVM refuses politely."""
+def optimised(ir: str, target: Target, level: int) -> tuple[Any, Any]:
+    """The target machine, and the verified module as it is emitted. Raises RuntimeError for what LLVM refuses politely."""
     import llvmlite.binding as llvm
 
-    from compiler.backend.sections import separate
     from compiler.backend.target import create_machine
 
     machine = create_machine(target, level)
-    module = llvm.parse_assembly(separate(ir))
+    module = llvm.parse_assembly(ir)
     module.triple = target.triple
     module.data_layout = str(machine.target_data)
     module.verify()
     if level:
         builder = llvm.create_pass_builder(machine, llvm.create_pipeline_tuning_options(speed_level=level))
         builder.getModulePassManager().run(module, builder)
+    return machine, module
+
+
+def emit(ir: str, target: Target, level: int) -> bytes:
+    """One module's object file."""
+    from compiler.backend.sections import separate
+
+    machine, module = optimised(separate(ir), target, level)
     return machine.emit_object(module)
 
 

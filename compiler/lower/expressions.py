@@ -66,7 +66,7 @@ class ExpressionMixin:
             delta = self._this_core_delta()
         else:
             index = self.value(e.core)
-            table = self.module.declare("@percore_deltas", "@percore_deltas = external global [256 x i64]")
+            table = self.module.declare("@percore_deltas", "@percore_deltas = external dso_local global [256 x i64]")
             slot = self.ins(f"getelementptr i64, ptr {table}, i64 {index}")
             delta = self.ins(f"load i64, ptr {slot}")
         return self.ins(f"getelementptr i8, ptr {name}, i64 {delta}")
@@ -76,7 +76,7 @@ class ExpressionMixin:
             # Not the thread-pointer intrinsic, which counts as a constant: a thread that blocks may come back on another core.
             self.module.declare("@llvm.read_register.i64", "declare i64 @llvm.read_register.i64(metadata)")
             return self.ins('call i64 @llvm.read_register.i64(metadata !{!"tp"})')
-        self.module.declare("@percore_delta", "@percore_delta = external global i64")
+        self.module.declare("@percore_delta", "@percore_delta = external dso_local global i64")
         return self.ins("load i64, ptr addrspace(256) inttoptr (i64 ptrtoint (ptr @percore_delta to i64) to ptr addrspace(256))")
 
     def pointer(self: Any, addr: Expr) -> str:

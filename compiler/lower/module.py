@@ -7,6 +7,7 @@ LLVM may inline and never emits. The text depends on nothing but the program, so
 
 from __future__ import annotations
 
+from collections.abc import Iterator
 from typing import Any
 
 from compiler.lower.debug import DebugInfo
@@ -18,13 +19,14 @@ from compiler.types.instances import INLINE_NODES
 from compiler.types.model import NORETURN, ClassType, IntType, Type
 
 
-def lower_modules(program: Any) -> dict[str, str]:
+def lower_modules(program: Any, only: str = "") -> dict[str, str]:
+    """The IR of each module that has something to emit, or of the one that is named."""
     by_module: dict[str, list[FnInst]] = {}
     for fn in program.functions:
         if fn.body is not None:
             by_module.setdefault(fn.module.name, []).append(fn)
     texts: dict[str, str] = {}
-    for name in sorted(program.modules):
+    for name in [only] if only else sorted(program.modules):
         module = program.modules[name]
         functions = sorted(by_module.get(name, []), key=lambda f: f.symbol)
         globs = [g for g in module.globals if g.ty is not None and g.const is None and g.entries != ["extern"]]
@@ -75,7 +77,7 @@ class ModuleEmitter:
         emitter = FunctionEmitter(self, fn, self.debug.subprogram(fn))
         body = emitter.body()
         params = ", ".join(f"{self.param_type(fn, v.ty)} %a{v.number}" for v in fn.params if v.ty not in VALUELESS)
-        head = f"define {linkage}{self.return_type(fn)} {self.name(fn)}({params}) #{self._attribute_set(fn)} !dbg !{emitter.scope} {{"
+        head = f"define {linkage}dso_local {self.return_type(fn)} {self.name(fn)}({params}) #{self._attribute_set(fn)} !dbg !{emitter.scope} {{"
         return "\n".join([head, *body, "}"])
 
     def _attribute_set(self, fn: FnInst) -> int:
@@ -118,8 +120,17 @@ class ModuleEmitter:
             else:
                 params = ", ".join(self.param_type(fn, v.ty) for v in fn.params if v.ty not in VALUELESS)
                 noreturn = " noreturn" if fn.result is NORETURN else ""
-                self.declared[self.name(fn)] = f"declare {self.return_type(fn)} {self.name(fn)}({params}){noreturn} nounwind"
+                self.declared[self.name(fn)] = f"declare dso_local {self.return_type(fn)} {self.name(fn)}({params}){noreturn} nounwind"
         return self.name(fn)
+
+    def only_target(self, group: Any, cls: ClassType) -> FnInst | None:
+        """What a virtual call reaches, if all objects of the class that this world makes have the same method there."""
+        found: set[FnInst | None] = set()
+        for made in self.program.vtables:
+            if cls in ancestry(made):
+                _, owner, method = made.vtable[group.slot]
+                found.add(None if method.is_abstract else method.instances.get((owner, (), None)))
+        return found.pop() if len(found) == 1 else None
 
     def declare(self, name: str, text: str) -> str:
         self.declared[name] = text
@@ -131,7 +142,7 @@ class ModuleEmitter:
         if glob not in self.own_globals:
             local = " thread_local(localexec)" if self.is_thread_local(glob) else ""
             size = max(glob.ty.size, 1) if glob.ty is not None else 1
-            self.declared[name] = f"{name} = external{local} global [{size} x i8]"
+            self.declared[name] = f"{name} = external dso_local{local} global [{size} x i8]"
         return name
 
     def is_thread_local(self, glob: GlobalDecl) -> bool:
@@ -149,15 +160,15 @@ class ModuleEmitter:
         if isinstance(ty, model.RegistryType):
             return self._registry(glob, name)
         kind, value = self.contents(glob.init or [], ty.size)
-        return f"{name} = {local}global {kind} {value}{section}, align {max(ty.align, 1)}"
+        return f"{name} = dso_local {local}global {kind} {value}{section}, align {max(ty.align, 1)}"
 
     def _registry(self, glob: GlobalDecl, name: str) -> str:
         entries = ", ".join(f"ptr {constant(self, e)}" for e in glob.entries)
         table = "@" + quote(glob.symbol + ".entries")
         count = len(glob.entries)
         return (
-            f"{table} = constant [{count} x ptr] [{entries}]\n" if count else f"{table} = constant [0 x ptr] zeroinitializer\n"
-        ) + f"{name} = constant {{ptr, i64}} {{ptr {table}, i64 {count}}}"
+            f"{table} = dso_local constant [{count} x ptr] [{entries}]\n" if count else f"{table} = dso_local constant [0 x ptr] zeroinitializer\n"
+        ) + f"{name} = dso_local constant {{ptr, i64}} {{ptr {table}, i64 {count}}}"
 
     def contents(self, entries: list[Any], size: int) -> tuple[str, str]:
         """LLVM type and value of a global whose listed places are not zero."""
@@ -190,7 +201,7 @@ class ModuleEmitter:
     def vtable(self, cls: ClassType) -> str:
         name = "@" + quote(f"{cls.decl.module.name}.{cls.name}.vtable")
         if cls.decl.module is not self.module:
-            self.declared[name] = f"{name} = external constant [{len(cls.vtable)} x ptr]"
+            self.declared[name] = f"{name} = external dso_local constant [{len(cls.vtable)} x ptr]"
         return name
 
     def _vtable(self, cls: ClassType) -> str:
@@ -199,7 +210,14 @@ class ModuleEmitter:
             inst = method.instances.get((owner, (), None))
             slots.append(f"ptr {self.use_function(inst)}" if inst is not None and not method.is_abstract else "ptr null")
         name = "@" + quote(f"{cls.decl.module.name}.{cls.name}.vtable")
-        return f"{name} = constant [{len(slots)} x ptr] [{', '.join(slots)}]"
+        return f"{name} = dso_local constant [{len(slots)} x ptr] [{', '.join(slots)}]"
+
+
+def ancestry(cls: ClassType | None) -> Iterator[ClassType]:
+    """The class and its bases."""
+    while cls is not None:
+        yield cls
+        cls = cls.base
 
 
 def result_llvm(result: Type, raises: bool, c_abi: bool = False) -> str:

@@ -63,6 +63,9 @@ class OperationMixin:
             return "poison"
         if e.line:
             self.at(e.line)
+        only = self.module.only_target(e.group, e.receiver.ty)
+        if only is not None:
+            return self._call(self.module.use_function(only), f"ptr {receiver}{args}", only.result, only.raises, self.module.return_type(only))
         table = self.ins(f"load ptr, ptr {receiver}")
         entry = self.ins(f"getelementptr ptr, ptr {table}, i64 {e.group.slot}")
         target = self.ins(f"load ptr, ptr {entry}")
@@ -125,19 +128,15 @@ class OperationMixin:
         return "poison"
 
     def i_pause(self: Any, e: Any) -> str:
-        name = "@llvm.riscv.pause" if self.arch == "riscv" and self.kind != "hosted" else "@llvm.x86.sse2.pause"
-        if self.kind == "hosted":
-            import platform
-
-            if platform.machine() not in ("x86_64", "AMD64"):
-                return "poison"
-        self.module.declare(name, f"declare void {name}()")
-        self.do(f"call void {name}()")
+        name = {"x86_64": "@llvm.x86.sse2.pause", "riscv": "@llvm.riscv.pause"}.get(self.module.world.processor)
+        if name is not None:
+            self.module.declare(name, f"declare void {name}()")
+            self.do(f"call void {name}()")
         return "poison"
 
     def i_readcyclecounter(self: Any, e: Any) -> str:
         # On RISC-V the counter that all harts share; cycles differ from one to the next, and with the clock's rate.
-        name = "@llvm.readsteadycounter" if self.arch == "riscv" and self.kind != "hosted" else "@llvm.readcyclecounter"
+        name = "@llvm.readsteadycounter" if self.module.world.processor == "riscv" else "@llvm.readcyclecounter"
         self.module.declare(name, f"declare i64 {name}()")
         return self.ins(f"call i64 {name}()")
 

@@ -8,6 +8,7 @@ them. A file is one module however it is imported.
 from __future__ import annotations
 
 import ast
+import platform
 from dataclasses import dataclass, field
 from pathlib import Path
 
@@ -20,13 +21,23 @@ VOCABULARY_MODULES = {"lang", "typing", "enum", "abc", "__future__", "collection
 
 @dataclass
 class World:
-    """What is compiled together. `kind`: kernel, user or hosted; `roots` of a hosted world: its main file."""
+    """What is compiled together. `kind`: kernel, user or hosted; `roots` of a hosted world: its main file; `runs_on`: an
+    architecture, if a hosted world is not for the machine that the compiler runs on."""
 
     kind: str
     arch: str = "x86_64"
     checked: bool = True
     roots: list[Path] = field(default_factory=list)
     repo: Path = REPO
+    runs_on: str = ""
+
+    @property
+    def processor(self) -> str:
+        """Whose instructions come out: an architecture of ours, or what a host calls its own."""
+        if self.kind != "hosted":
+            return self.arch
+        machine = platform.machine()
+        return self.runs_on or {"AMD64": "x86_64", "riscv64": "riscv"}.get(machine, machine)
 
 
 @dataclass

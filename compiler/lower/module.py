@@ -77,8 +77,8 @@ class ModuleEmitter:
         emitter = FunctionEmitter(self, fn, self.debug.subprogram(fn))
         body = emitter.body()
         params = ", ".join(f"{self.param_type(fn, v.ty)} %a{v.number}" for v in fn.params if v.ty not in VALUELESS)
-        head = f"define {linkage}dso_local {self.return_type(fn)} {self.name(fn)}({params}) #{self._attribute_set(fn)} !dbg !{emitter.scope} {{"
-        return "\n".join([head, *body, "}"])
+        head = f"define {linkage}dso_local {self.return_type(fn)} {self.name(fn)}({params}) #{self._attribute_set(fn)}"
+        return "\n".join([f"{head} !dbg !{emitter.scope} {{", *body, "}"])
 
     def _attribute_set(self, fn: FnInst) -> int:
         if fn.result is NORETURN or fn.cold:
@@ -166,9 +166,11 @@ class ModuleEmitter:
         entries = ", ".join(f"ptr {constant(self, e)}" for e in glob.entries)
         table = "@" + quote(glob.symbol + ".entries")
         count = len(glob.entries)
+        value = f"[{entries}]" if count else "zeroinitializer"
         return (
-            f"{table} = dso_local constant [{count} x ptr] [{entries}]\n" if count else f"{table} = dso_local constant [0 x ptr] zeroinitializer\n"
-        ) + f"{name} = dso_local constant {{ptr, i64}} {{ptr {table}, i64 {count}}}"
+            f"{table} = dso_local constant [{count} x ptr] {value}\n"
+            f"{name} = dso_local constant {{ptr, i64}} {{ptr {table}, i64 {count}}}"
+        )
 
     def contents(self, entries: list[Any], size: int) -> tuple[str, str]:
         """LLVM type and value of a global whose listed places are not zero."""

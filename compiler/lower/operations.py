@@ -65,7 +65,8 @@ class OperationMixin:
             self.at(e.line)
         only = self.module.only_target(e.group, e.receiver.ty)
         if only is not None:
-            return self._call(self.module.use_function(only), f"ptr {receiver}{args}", only.result, only.raises, self.module.return_type(only))
+            kind = self.module.return_type(only)
+            return self._call(self.module.use_function(only), f"ptr {receiver}{args}", only.result, only.raises, kind)
         table = self.ins(f"load ptr, ptr {receiver}")
         entry = self.ins(f"getelementptr ptr, ptr {table}, i64 {e.group.slot}")
         target = self.ins(f"load ptr, ptr {entry}")

@@ -1,5 +1,5 @@
 # SPDX-License-Identifier: GPL-2.0-or-later
-"""The command line: `python -m compiler build|check|run|dump|explain-code|where|version`.
+"""The command line: `python -m compiler build|check|explain|run|dump|explain-code|where|version`.
 
 Exit status: 0 done, 1 errors in the sources (all of them printed, then their number), 2 wrong usage, 3 the compiler itself
 failed (one sentence; the details are in build/compiler-crash.log). `run` answers with the program's own status.
@@ -16,7 +16,7 @@ import click
 
 from compiler.driver import REPO, BuildFailed, CompilerCrash, Options
 from compiler.driver import build as build_image
-from compiler.report import count, make_report
+from compiler.report import count, make_report, paint_for
 
 ARCHITECTURES = ("x86_64", "riscv")
 SOURCE = click.Path(exists=True, dir_okay=False, path_type=Path)
@@ -72,7 +72,9 @@ def build(arch: str, checked: bool, output: Path | None, quiet: bool) -> None:
 @click.option("--world", type=click.Choice(["kernel", "user"]), help="Check all of the kernel, or all programs and user libraries.")
 @click.option("--arch", type=click.Choice(ARCHITECTURES), default="x86_64", show_default=True)
 @click.option("--checked/--release", default=True, show_default=True)
-def check(files: tuple[Path, ...], world: str | None, arch: str, checked: bool) -> None:
+@click.option("--json", "as_json", is_flag=True, help="Print the errors as JSON, for editors (docs/diagnostics.md).")
+@click.option("--watch", is_flag=True, help="Check again whenever a source changes, until Ctrl-C.")
+def check(files: tuple[Path, ...], world: str | None, arch: str, checked: bool, as_json: bool, watch: bool) -> None:
     """Check FILES, or a whole world, and print every error. Nothing is written.
 
     A file below kern/, arch/ or user/ is checked together with the rest of its world, and only its own errors are shown.
@@ -82,12 +84,35 @@ def check(files: tuple[Path, ...], world: str | None, arch: str, checked: bool) 
 
     if not files and not world:
         raise click.UsageError("name the files to check, or a --world")
+    if watch and as_json:
+        raise click.UsageError("--watch is for people, --json for programs; choose one")
+    if watch:
+        from compiler.watch import watch_files
+
+        sys.exit(watch_files(list(files), world, arch, checked))
     errors = checking.check_files(list(files), world, arch, checked)
-    for text in errors:
-        print(text + "\n", file=sys.stderr)
+    if as_json:
+        print(checking.as_json(errors))
+        sys.exit(1 if errors else 0)
     if errors:
+        print(checking.as_text(errors, paint_for(sys.stderr)) + "\n", file=sys.stderr)
         raise BuildFailed(len(errors))
     print("no errors")
+
+
+@cli.command()
+@click.argument("code", required=False)
+def explain(code: str | None) -> None:
+    """Explain the error CODE: why the rule exists, what breaks it, and what to write instead. Without CODE: list them all.
+
+    A word instead of a code lists the errors that are about it.
+    """
+    from compiler import explain as explaining
+
+    try:
+        explaining.show(code)
+    except explaining.UnknownCode as unknown:
+        raise click.UsageError(str(unknown)) from None
 
 
 @cli.command(context_settings={"ignore_unknown_options": True, "allow_interspersed_args": False})

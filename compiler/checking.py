@@ -3,10 +3,14 @@
 
 from __future__ import annotations
 
+import json
 from pathlib import Path
 from typing import TYPE_CHECKING
 
+from compiler.diagnostics import Diagnostic
 from compiler.driver import REPO, BuildFailed
+from compiler.report import paint_for
+from compiler.snippets import Paint
 
 if TYPE_CHECKING:
     from compiler.types.program import Program
@@ -23,26 +27,40 @@ def world_of(path: Path) -> str:
     return {"kern": "kernel", "user": "user"}.get(parts[0], "hosted")
 
 
-def check_files(files: list[Path], world: str | None, arch: str, checked: bool) -> list[str]:
-    """The rendered errors: of a whole world, or of the given files. Each world is analysed once."""
+def check_files(files: list[Path], world: str | None, arch: str, checked: bool) -> list[Diagnostic]:
+    """The errors of a whole world, or of the given files, in the order of files and lines. Each world is analysed once."""
     from compiler.frontend import analyse
     from compiler.syntax.loader import World
 
-    errors: list[str] = []
+    errors: list[Diagnostic] = []
     if world:
-        errors += [e.render() for e in analyse(World(kind=world, arch=arch, checked=checked)).errors]
+        errors += analyse(World(kind=world, arch=arch, checked=checked)).errors
     by_world: dict[str, set[Path]] = {}
     for path in files:
         by_world.setdefault(world_of(path), set()).add(path.resolve())
     for kind, wanted in by_world.items():
         if kind == "hosted":
             for path in sorted(wanted):
-                errors += [e.render() for e in analyse(World(kind=kind, arch=arch, checked=checked, roots=[path])).errors]
+                errors += analyse(World(kind=kind, arch=arch, checked=checked, roots=[path])).errors
             continue
         for e in analyse(World(kind=kind, arch=arch, checked=checked)).errors:
             if e.span is None or e.span.source.path in wanted:
-                errors.append(e.render())
-    return list(dict.fromkeys(errors))
+                errors.append(e)
+    return [e for _, e in sorted({e.key(): e for e in errors}.items())]
+
+
+def as_text(errors: list[Diagnostic], paint: Paint) -> str:
+    """All errors as a person reads them, and where more is said about them."""
+    shown = [e.render(paint) for e in errors]
+    codes = dict.fromkeys(e.code for e in errors)
+    if codes:
+        shown.append(f"`python -m compiler explain {next(iter(codes))}` says more about an error.")
+    return "\n\n".join(shown)
+
+
+def as_json(errors: list[Diagnostic]) -> str:
+    """All errors as an editor reads them; docs/diagnostics.md is the schema."""
+    return json.dumps({"version": 1, "diagnostics": [e.as_json() for e in errors]}, indent=2, ensure_ascii=False)
 
 
 def analysed(file: Path, arch: str, checked: bool) -> tuple[Program, str]:
@@ -56,7 +74,7 @@ def analysed(file: Path, arch: str, checked: bool) -> tuple[Program, str]:
     program = analyse(World(kind=kind, arch=arch, checked=checked, roots=[file.resolve()] if kind == "hosted" else [], runs_on=arch))
     if program.errors:
         for e in program.errors:
-            print(e.render() + "\n", file=sys.stderr)
+            print(e.render(paint_for(sys.stderr)) + "\n", file=sys.stderr)
         raise BuildFailed(len(program.errors))
     return program, kind
 

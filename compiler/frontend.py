@@ -7,7 +7,7 @@ import ast
 from functools import partial
 from typing import Any
 
-from compiler.diagnostics import CompileError, Span
+from compiler.diagnostics import CompileError
 from compiler.effects import contexts, raises
 from compiler.syntax.loader import World
 from compiler.types import hir, model
@@ -112,8 +112,10 @@ def _defined_once(program: Program, module: ModuleDecl, body: list[ast.stmt]) ->
         else:
             continue
         if name in first:
-            notes = [(Span.of(module.source, first[name]), "the first is here")]
-            program.reporter.add(program.error("E0202", module, node, f"`{name}` is defined twice", notes=notes).diagnostic)
+            again = program.error(
+                "E0202", module, node, f"`{name}` is defined twice", label="and again here", labels=[(first[name], "first defined here")]
+            )
+            program.reporter.add(again.diagnostic)
         first.setdefault(name, node)
 
 

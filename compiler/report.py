@@ -3,8 +3,18 @@
 
 from __future__ import annotations
 
+import os
 import sys
 import time
+from typing import TextIO
+
+from compiler.snippets import Paint, coloured, plain
+
+
+def paint_for(stream: TextIO) -> Paint:
+    """Colours on a terminal, unless NO_COLOR (no-color.org) is set or the terminal is dumb."""
+    wanted = stream.isatty() and not os.environ.get("NO_COLOR") and os.environ.get("TERM") != "dumb"
+    return coloured if wanted else plain
 
 
 class Report:

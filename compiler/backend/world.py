@@ -9,6 +9,7 @@ from __future__ import annotations
 
 import hashlib
 import json
+import sys
 import time
 import traceback
 from dataclasses import asdict, dataclass, field
@@ -20,6 +21,7 @@ from compiler.backend.cache import Cache, digest
 from compiler.backend.child import Child
 from compiler.backend.codegen import Job, object_key
 from compiler.backend.target import target_for
+from compiler.report import paint_for
 
 if TYPE_CHECKING:
     from compiler.syntax.loader import Loader, World
@@ -95,7 +97,7 @@ def _compile(world: World, identity: str, manifest: Path, level: int, cache: Cac
 
     start = time.monotonic()
     program = analyse(world)
-    result = WorldResult(world.kind, [e.render() for e in program.errors])
+    result = WorldResult(world.kind, [e.render(paint_for(sys.stderr)) for e in program.errors])
     result.seconds["analysis"] = time.monotonic() - start
     if result.errors:
         return result

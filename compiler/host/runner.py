@@ -9,6 +9,7 @@ import sys
 from pathlib import Path
 
 from compiler.driver import REPO, BuildFailed, CompilerCrash
+from compiler.report import paint_for
 
 COMPILER_FAILED = 3
 
@@ -21,7 +22,7 @@ def run_file(file: Path, arguments: list[str], checked: bool) -> int:
     program = analyse(World(kind="hosted", checked=checked, roots=[file.resolve()]))
     if program.errors:
         for e in program.errors:
-            print(e.render() + "\n", file=sys.stderr)
+            print(e.render(paint_for(sys.stderr)) + "\n", file=sys.stderr)
         raise BuildFailed(len(program.errors))
     modules = lower(program)
     sys.stdout.flush()

@@ -7,9 +7,10 @@
 from __future__ import annotations
 
 import ast
+from collections.abc import Iterable
 from typing import Any
 
-from compiler.diagnostics import CompileError, Diagnostic, Reporter, Source, Span, did_you_mean
+from compiler.diagnostics import CompileError, Diagnostic, Reporter, Source, Span, did_you_mean, labelled
 from compiler.syntax.loader import VOCABULARY_MODULES, Loader, ParsedModule, World
 from compiler.syntax.syscalls import syscall_module
 from compiler.types import decls, model
@@ -127,8 +128,20 @@ class Program(Instances):
                     self.reporter.add(error.diagnostic)
 
     # -- errors -------------------------------------------------------------------------------------------------
-    def error(self, code: str, module: ModuleDecl, node: ast.AST, message: str, hint: str = "", notes: Any = ()) -> CompileError:
-        return CompileError(Diagnostic(code, message, Span.of(module.source, node), hint, list(notes)))
+    def error(
+        self,
+        code: str,
+        module: ModuleDecl,
+        node: ast.AST,
+        message: str,
+        hint: str = "",
+        *,
+        label: str = "",
+        labels: Iterable[tuple[ast.AST | Span, str]] = (),
+    ) -> CompileError:
+        """An error to raise. `label` is said at the node itself, `labels` at others: (node or Span, text)."""
+        source = module.source
+        return CompileError(Diagnostic(code, message, Span.of(source, node), hint, labelled(source, labels), label))
 
     # -- names --------------------------------------------------------------------------------------------------
     def lookup(self, module: ModuleDecl, name: str, node: ast.AST) -> Any:

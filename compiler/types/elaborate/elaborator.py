@@ -4,9 +4,10 @@
 from __future__ import annotations
 
 import ast
+from collections.abc import Iterable
 from typing import Any
 
-from compiler.diagnostics import CompileError, Diagnostic, Span
+from compiler.diagnostics import CompileError
 from compiler.types import hir, model
 from compiler.types.decls import ClassDecl, FnInst, ModuleDecl
 from compiler.types.elaborate.access import AccessMixin
@@ -70,12 +71,15 @@ class Elaborator(
         self.in_function = fn.decl is not None
 
     # -- errors -------------------------------------------------------------------------------------------------
-    def error(self, code: str, node: ast.AST, message: str, hint: str = "") -> CompileError:
-        return CompileError(Diagnostic(code, message, Span.of(self.module.source, node), hint))
+    def error(
+        self, code: str, node: ast.AST, message: str, hint: str = "", *, label: str = "", labels: Iterable[tuple[Any, str]] = ()
+    ) -> CompileError:
+        """An error to raise. `label` is said at the node itself, `labels` at others: (node or Span, text)."""
+        return self.program.error(code, self.module, node, message, hint, label=label, labels=labels)
 
     def report(self, error: CompileError) -> None:
-        if error.diagnostic is not None and self.fn.generic and not error.diagnostic.hint:
-            error.diagnostic.hint = f"this is in `{self.fn.symbol}`, the instance for these types"
+        if error.diagnostic is not None and self.fn.generic:
+            error.diagnostic.notes.append(f"this is in `{self.fn.symbol}`, the instance for these types")
         self.program.reporter.add(error.diagnostic)
 
     # -- storage of a function ----------------------------------------------------------------------------------

@@ -7,6 +7,7 @@ import ast
 import operator
 from typing import Any
 
+from compiler.diagnostics import sides
 from compiler.types import hir, model
 from compiler.types.elaborate.convert import same
 from compiler.types.hir import Bin, Cmp, Const, Expr, Not, Seq
@@ -195,7 +196,10 @@ class OperatorMixin:
                 return Const(right.ty, left.value), right
             raise self.error(
                 "E0302",
-                node, f"`{left.ty.name}` and `{right.ty.name}` do not mix", f"convert one: `{left.ty.name}(…)` or `{right.ty.name}(…)`"
+                node,
+                f"`{left.ty.name}` and `{right.ty.name}` do not mix",
+                f"convert one: `{left.ty.name}(…)` or `{right.ty.name}(…)`",
+                labels=sides(node, left.ty, right.ty),
             )
         if left.ty is not right.ty:
             found = self.try_coerce(right, left.ty, node)

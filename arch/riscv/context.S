@@ -67,5 +67,7 @@ FUNCTION asm_restore_fp
     andi t0, t0, 255
     fscsr t0
     FP_REGISTERS fld, a0
+    li t0, SSTATUS_FS_DIRTY & ~SSTATUS_FS_CLEAN
+    csrc sstatus, t0
     ret
 END asm_restore_fp

@@ -2,12 +2,14 @@
 """User contexts, fresh or made safe; floating-point registers; and switching kernel stacks. Bodies that are assembly: context.S.
 
 The kernel itself uses no floating point: while it runs the registers are still those of the user thread that was interrupted.
-No locks.
+They are saved by need: the processor notes whether they were written since they were loaded (sstatus.FS, Privileged ISA 3.1.6.6), and a state
+that is still what memory holds is not stored again. No locks; interrupts are off in what follows a state from register to memory.
 """
 
 from typing import Callable, NoReturn
 
-from lang import Ref, Uaddr, addr_of, as_bytes, assign, extern, memset, struct, u32, u64
+from lang import PerCore, Ref, Uaddr, addr_of, as_bytes, assign, extern, memset, struct, u32, u64
+from arch import cpu
 from arch.abi import ContextKind, FpState, UserContext
 from kern.abi.proc import USER_TOP
 
@@ -40,10 +42,13 @@ def asm_save_fp(area: u64) -> None: ...
 
 
 @extern("asm_restore_fp")
-def asm_restore_fp(area: u64) -> None: ...
+def asm_restore_fp(area: u64) -> None:
+    """Load the registers; from then on they count as clean until user code writes one."""
+    ...
 
 
 fresh_fp = FpState()                        # all zero: the same for every thread
+loaded_from = PerCore[u64]()                # address of the FpState that this core's registers were loaded from
 
 
 def init_vcore_context(ctx: UserContext, entry: Uaddr, stack: Uaddr, thread_pointer: Uaddr, vcoreid: u32) -> None:
@@ -77,13 +82,20 @@ def copy_sanitised(into: UserContext, source: UserContext) -> None:
 
 
 def save_fp(into: FpState) -> None:
-    asm_save_fp(addr_of(into))
+    """Nothing to do if `into` is what was loaded, and nobody wrote a register since."""
+    if fp_is_dirty() or loaded_from.mine != addr_of(into):
+        asm_save_fp(addr_of(into))
 
 
 def restore_fp(state: FpState) -> None:
     """Load the registers; no content of them is refused."""
+    loaded_from.mine = addr_of(state)
     asm_restore_fp(addr_of(state))
 
 
 def init_fp() -> None:
-    asm_restore_fp(addr_of(fresh_fp))
+    restore_fp(fresh_fp)
+
+
+def fp_is_dirty() -> bool:
+    return cpu.status() & cpu.STATUS_FS == cpu.STATUS_FS

@@ -64,7 +64,7 @@ FUNCTION asm_init_core
     csrw scounteren, t0
     li t0, SSTATUS_SUM
     csrc sstatus, t0
-    li t0, SSTATUS_FS
+    li t0, SSTATUS_FS_DIRTY
     csrs sstatus, t0
     ret
 END asm_init_core
@@ -124,6 +124,24 @@ FUNCTION asm_sbi_call
     ecall
     ret
 END asm_sbi_call
+
+/* asm_has_own_timer() -> whether this core may write stimecmp: the firmware must have allowed it, whatever the device tree says. */
+FUNCTION asm_has_own_timer
+    li a0, 0
+.Lprobe:
+    csrr t0, CSR_STIMECMP
+    li a0, 1
+.Lno_timer:
+    ret
+    .pushsection .extable, "a"
+    .quad .Lprobe, .Lno_timer
+    .popsection
+END asm_has_own_timer
+
+FUNCTION asm_set_own_timer
+    csrw CSR_STIMECMP, a0
+    ret
+END asm_set_own_timer
 
 /* Writes to a device come before what follows, and what comes before is in memory. */
 FUNCTION asm_device_fence

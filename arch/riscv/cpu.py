@@ -12,6 +12,7 @@ from lang import Ptr, Text, addr_of, extern, extern_symbol, i64, u32, u64
 from arch import acpi
 
 STATUS_SIE: u64 = 2
+STATUS_FS: u64 = 0x6000                     # all of it: floating-point registers were written since it was cleared
 INTERRUPT_SOFTWARE: u64 = 1
 INTERRUPT_TIMER: u64 = 5
 INTERRUPT_EXTERNAL: u64 = 9
@@ -101,6 +102,18 @@ def core_id() -> u32: ...
 @extern("asm_sbi_call")
 def sbi_call(arg0: u64, arg1: u64, arg2: u64, function: u64, extension: u64) -> i64:
     """Ask the firmware; 0 or a negative error."""
+    ...
+
+
+@extern("asm_has_own_timer")
+def has_own_timer() -> bool:
+    """Whether this core has a timer that the kernel may set itself (extension Sstc)."""
+    ...
+
+
+@extern("asm_set_own_timer")
+def set_own_timer(when: u64) -> None:
+    """One timer interrupt, pending from when the time counter has reached `when` until it is set again (Sstc, chapter 2)."""
     ...
 
 

@@ -1,6 +1,6 @@
 # SPDX-License-Identifier: GPL-2.0-or-later
 """Time: the time counter, which runs at the rate that the device tree names, the same on all harts; the core's one-shot timer,
-set through the firmware; and the board's clock.
+set directly where the core has one for the kernel (Sstc), else through the firmware; and the board's clock.
 
 No locks; set at boot, then read.
 """
@@ -17,16 +17,18 @@ CLOCK_HIGH: u64 = 4
 start_cycles: u64 = 0                       # counter at now_ns() == 0
 frequency: u64 = 0                          # cycles a second; 0 before `init`
 ns_scale: u64 = 0                           # ns = cycles * ns_scale >> 32
+own_timers: bool = False                    # all cores may set their timer without the firmware
 
 
 def init() -> None:
     """Set up the boot core's timer."""
-    global start_cycles, frequency, ns_scale
+    global start_cycles, frequency, ns_scale, own_timers
     frequency = acpi.timebase
     ns_scale = (NS_PER_SEC << 32) // frequency
     start_cycles = cycle_counter()
+    own_timers = cpu.has_own_timer()
     init_core()
-    log.info(f"time counter: {frequency // 1000} kHz")
+    log.info(f"time counter: {frequency // 1000} kHz; timers are set {'directly' if own_timers else 'by the firmware'}")
 
 
 def init_core() -> None:
@@ -64,7 +66,10 @@ def spin_ns(duration_ns: u64) -> None:
 def set_core_timer(when_ns: u64) -> None:
     """One interrupt at `when_ns` on this core (soon, if that is past), instead of any set before. 0: none."""
     when = start_cycles + ns_to_cycles(when_ns) if when_ns != 0 else NEVER
-    cpu.sbi_call(when, 0, 0, 0, cpu.SBI_TIME)
+    if own_timers:
+        cpu.set_own_timer(when)
+    else:
+        cpu.sbi_call(when, 0, 0, 0, cpu.SBI_TIME)
 
 
 def wall_clock_ns() -> u64:

@@ -127,8 +127,13 @@ trap_without_stack:
     csrc sstatus, t1
     mv a0, sp
     call trap_from_kernel
-    /* tp stays: a copy that waited for a page may go on on another core. */
+    /* tp stays, and so does what the processor notes of floating-point registers: a copy that waited for a page may go on on another core. */
     ld t1, FRAME_STATUS(sp)
+    li t0, SSTATUS_FS_DIRTY
+    csrr t2, sstatus
+    xor t2, t2, t1
+    and t2, t2, t0
+    xor t1, t1, t2
     csrw sstatus, t1
     ld t1, FRAME_PC(sp)
     csrw sepc, t1
@@ -144,7 +149,7 @@ trap_without_stack:
 FUNCTION pop_user_context
     li t0, SSTATUS_SPP | SSTATUS_SUM
     csrc sstatus, t0
-    li t0, SSTATUS_SPIE | SSTATUS_FS
+    li t0, SSTATUS_SPIE
     csrs sstatus, t0
     ld t0, CTX_PC(a0)
     csrw sepc, t0

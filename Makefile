@@ -53,6 +53,7 @@ build: $(VENV)
 
 test: build emulator
 	for other in $(filter-out $(ARCH),x86_64 riscv); do $(MAKE) build emulator ARCH=$$other || exit 1; done
+	scripts/setup.sh loaders
 	$(PYTHON) -m pytest -n $(JOBS) --dist loadgroup $(TESTS)
 
 check: $(VENV)

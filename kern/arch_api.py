@@ -178,6 +178,10 @@ class Mmu(Protocol):
         """Leave any user address space."""
 
     @abstractmethod
+    def outdate(self, space: AddressSpace) -> None:
+        """Translations that cores may keep of a space that they have left are not used again. Its tables were changed before."""
+
+    @abstractmethod
     def flush_local_page(self, address: u64) -> None: ...
 
     @abstractmethod

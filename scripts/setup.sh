@@ -1,8 +1,8 @@
 #!/bin/sh
 # SPDX-License-Identifier: GPL-2.0-or-later
 # What the Makefile's targets need, made on first use: `setup.sh venv` the Python environment of pyproject.toml, `setup.sh qemu
-# COMMAND` the emulator, `setup.sh gdb COMMAND` the debugger. Nothing is done that is done already. Debian's packages are installed
-# when this runs as root; otherwise the message says which to install.
+# COMMAND` the emulator, `setup.sh loaders` boot loaders for tests, `setup.sh gdb COMMAND` the debugger. Nothing is done that is done
+# already. Debian's packages are installed when this runs as root; otherwise the message says which to install.
 set -eu
 cd "$(dirname "$0")/.."
 
@@ -15,7 +15,7 @@ need_packages() {
     if command -v apt-get >/dev/null && [ "$(id -u)" = 0 ]; then
         say "$reason: installing $*"
         apt-get update -qq >&2
-        DEBIAN_FRONTEND=noninteractive apt-get install -y -qq --no-install-recommends "$@" >&2
+        DEBIAN_FRONTEND=noninteractive apt-get install -y -qq -o Dpkg::Use-Pty=0 --no-install-recommends "$@" >/dev/null
     else
         say "$reason. Install it first; on Debian, as root: apt-get install $*"
         exit 1
@@ -44,6 +44,13 @@ qemu() {
     esac
     # shellcheck disable=SC2086
     command -v "$1" >/dev/null || need_packages "$1 is missing" $package
+}
+
+# The boot loaders that tests start the images with.
+loaders() {
+    [ -e /usr/lib/u-boot/qemu-riscv64_smode/u-boot.bin ] || need_packages "U-Boot is missing" u-boot-qemu
+    command -v grub-mkrescue >/dev/null && command -v xorriso >/dev/null && [ -e /usr/lib/grub/i386-pc ] ||
+        need_packages "GRUB's tools are missing" grub-common grub-pc-bin xorriso mtools
 }
 
 # gdb COMMAND: gdb, or gdb-multiarch for another architecture than the host's.

@@ -8,6 +8,7 @@ which reaches 128 GiB.
 from lang import Paddr, Ptr, addr_of, extern_symbol, memset, panic, span_of, text, u8, u64
 from arch import acpi, cpu, ioapic, mmu, serial, smp, timer, trap, vga
 from kern.arch_api import BootInfo, MemRange
+from kern.boot.cmdline import option_in
 from kern.debug import log
 from kern.mm.kmap import alloc_stack
 
@@ -28,9 +29,13 @@ def init_early(info: u64, kind: u64) -> BootInfo:
         panic(f"no device tree at {info:#x}")
     serial.init_early()
     copy_cmdline()
-    add_memory()
+    add_memory(0, mmu.SV39_DIRECT_MAP_SIZE)
     finish_ranges(info)
-    mmu.init_kernel_tables(boot_info, u64(early_alloc(mmu.early_table_pages(boot_info) * PAGE)))
+    largest = option_in(boot_info.cmdline.view, "mmu") != "sv39"
+    mmu.init_kernel_tables(boot_info, u64(early_alloc(mmu.early_table_pages(boot_info) * PAGE)), largest)
+    # What lies too high for the boot tables, and for three levels, is not touched before.
+    add_memory(mmu.SV39_DIRECT_MAP_SIZE, mmu.direct_map_size())
+    boot_info.memory_top = min(boot_info.memory_top, mmu.direct_map_size())
     return boot_info
 
 
@@ -60,7 +65,7 @@ def early_alloc(size: u64) -> Paddr:
         entry = boot_info.usable[boot_info.usable_count - 1 - i]
         if entry.end - entry.start >= length:
             entry.end -= length
-            memset(span_of(Ptr[u8](entry.end + mmu.DIRECT_MAP), length), 0)
+            memset(span_of(Ptr[u8](entry.end + mmu.direct_map), length), 0)
             return Paddr(entry.end)
     panic(f"no {length} bytes of memory at boot")
 
@@ -68,15 +73,17 @@ def early_alloc(size: u64) -> Paddr:
 def copy_cmdline() -> None:
     length = acpi.command_line.size
     if length > 1:
-        boot_info.cmdline.append(span_of(Ptr[u8](acpi.command_line.at + mmu.DIRECT_MAP), min(length - 1, u64(1023))))
+        boot_info.cmdline.append(span_of(Ptr[u8](acpi.command_line.at + mmu.direct_map), min(length - 1, u64(1023))))
 
 
-def add_memory() -> None:
+def add_memory(first: u64, last: u64) -> None:
+    """What the tree names of [first, last)."""
     for i in range(acpi.memory_count):
         entry = acpi.memory[i]
-        start = (entry.start + PAGE - 1) & ~(PAGE - 1)
-        end = min((entry.start + entry.size) & ~(PAGE - 1), mmu.DIRECT_MAP_SIZE)
+        start = max((entry.start + PAGE - 1) & ~(PAGE - 1), first)
+        end = (entry.start + entry.size) & ~(PAGE - 1)
         boot_info.memory_top = max(boot_info.memory_top, end)
+        end = min(end, last)
         add_range(start, end)
         # The firmware lies below the image, whether it says so or not.
         if start < image_start() and image_start() < end:

@@ -76,7 +76,7 @@ END asm_clear_software_interrupt
 
 FUNCTION asm_write_satp
     csrw satp, a0
-    sfence.vma
+    csrr a0, satp
     ret
 END asm_write_satp
 
@@ -84,6 +84,12 @@ FUNCTION asm_flush_page
     sfence.vma a0, zero
     ret
 END asm_flush_page
+
+/* asm_flush_asid(asid): even 0 is an ASID here, not all of them, since it does not come from x0. */
+FUNCTION asm_flush_asid
+    sfence.vma zero, a0
+    ret
+END asm_flush_asid
 
 FUNCTION asm_flush_all
     sfence.vma

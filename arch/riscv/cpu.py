@@ -9,7 +9,7 @@ The per-core words that the entry paths use (boot.S) are set here. No locks.
 from typing import NoReturn
 
 from lang import Ptr, Text, addr_of, extern, extern_symbol, i64, u32, u64
-from arch import acpi
+from arch import acpi, mmu
 
 STATUS_SIE: u64 = 2
 STATUS_FS: u64 = 0x6000                     # all of it: floating-point registers were written since it was cleared
@@ -72,8 +72,9 @@ def clear_software_interrupt() -> None: ...
 
 
 @extern("asm_write_satp")
-def write_satp(value: u64) -> None:
-    """Switch address spaces, and forget all translations."""
+def write_satp(value: u64) -> u64:
+    """Switch page tables; returns what the register then holds: bits that this processor does not have stay 0, and a mode that it does
+    not have leaves all as it was. Nothing is forgotten."""
     ...
 
 
@@ -140,4 +141,5 @@ def set_emergency_stack(top: u64) -> None:
 def describe(into: Text) -> None:
     """One line: the extensions that the device tree names."""
     into.append(acpi.isa.view if acpi.isa.view else "rv64")
-    into.append(": sv39")
+    into.append(": ")
+    mmu.describe_translation(into)

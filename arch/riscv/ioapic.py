@@ -35,11 +35,11 @@ def init_core(hart: u64) -> None:
 
 
 def read(offset: u64) -> u32:
-    return volatile_load(Ptr[u32](acpi.plic + mmu.DIRECT_MAP + offset))
+    return volatile_load(Ptr[u32](acpi.plic + mmu.direct_map + offset))
 
 
 def write(offset: u64, value: u32) -> None:
-    volatile_store(Ptr[u32](acpi.plic + mmu.DIRECT_MAP + offset), value)
+    volatile_store(Ptr[u32](acpi.plic + mmu.direct_map + offset), value)
 
 
 def route(line: u32, target: u32) -> None:

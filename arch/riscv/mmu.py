@@ -1,23 +1,34 @@
 # SPDX-License-Identifier: GPL-2.0-or-later
-"""Page tables: three levels (Sv39), 4 KiB pages for user space and the kernel map, large ones for the direct map.
+"""Page tables: four levels (Sv48) where the processor has them, else three (Sv39). 4 KiB pages for user space and the kernel map,
+large ones for the direct map. Privileged ISA 20211203, 4.3 to 4.5.
 
 Upper half, the same in every address space (its top-level entries are copied from the kernel's root, so all of them exist
 before the first address space does):
-    0xffffffc0_00000000   all RAM, and at least the first 4 GiB, writable, never executable
+    0xffff8000_00000000   Sv48: all RAM, and at least the first 4 GiB, writable, never executable
+    0xffffffc0_00000000   Sv39, and before we know: the same, but no more than 128 GiB
     0xffffffe0_00000000   the kernel map (kern/mm/kmap.py)
     0xffffffff_80000000   the kernel image: text read-execute, constants read-only, data read-write
+The last three lie in the last 512 GiB: one table serves Sv39 as its root and Sv48 through its root's last entry.
 No page is ever both writable and executable. Direct map and image are global: they never change. Accessed and dirty bits are always set:
 the kernel does not use them, and not every core sets them itself. A core may remember that there was no translation, so
 entering one flushes it here. Nothing here flushes other cores, and callers serialise changes.
+
+A core keeps the translations of spaces that it has left, under their address space identifiers (ASIDs). Whether what it kept of one may
+still be used says the space's stamp: a core that loads a space whose stamp is not the one it last loaded under that ASID forgets first.
+`outdate` gives a space a new stamp; so does a new owner of an ASID. A space that finds no free ASID uses 0, which is forgotten at every load.
 """
 
-from lang import Kaddr, Paddr, Ptr, Uaddr, addr_of, extern, extern_symbol, struct, u32, u64
+from lang import (
+    RELAXED, SEQ_CST, Array, Atomic, Kaddr, Paddr, PerCore, Ptr, Text, Uaddr, addr_of, array, ctz, extern, extern_symbol, fence, popcount, struct, u32, u64
+)
 from arch import cpu
 from kern.arch_api import BootInfo, PageFlag
 from kern.mm.pages import alloc_zeroed, free_pages
 
-DIRECT_MAP: u64 = 0xffff_ffc0_0000_0000
-DIRECT_MAP_SIZE: u64 = 0x20_0000_0000
+SV39_DIRECT_MAP: u64 = 0xffff_ffc0_0000_0000
+SV39_DIRECT_MAP_SIZE: u64 = 0x20_0000_0000
+SV48_DIRECT_MAP: u64 = 0xffff_8000_0000_0000
+SV48_DIRECT_MAP_SIZE: u64 = 0x4000_0000_0000
 KERNEL_BASE: u64 = 0xffff_ffff_8000_0000
 IMAGE_OFFSET: u64 = 0xffff_ffff_0000_0000   # of the image: virtual - physical
 KMAP_BASE = Kaddr(0xffff_ffe0_0000_0000)
@@ -28,8 +39,13 @@ PAGE: u64 = 4096
 LARGE_PAGE: u64 = 0x20_0000
 HUGE_PAGE: u64 = 0x4000_0000
 ENTRIES: u64 = 512
-TOP_SHIFT: u64 = 30
+SV39_SHIFT: u64 = 30                        # of the index into the top-level table
+SV48_SHIFT: u64 = 39
 SATP_SV39: u64 = 8 << 60
+SATP_SV48: u64 = 9 << 60
+SATP_ASID_SHIFT: u64 = 44
+SATP_ASIDS: u64 = 0xffff << 44
+MAX_ASIDS: u32 = 256                        # that are used
 
 PRESENT: u64 = 1
 READABLE: u64 = 2
@@ -41,6 +57,7 @@ ACCESSED: u64 = 64
 DIRTY: u64 = 128
 HELD: u64 = 256                             # ours: a page stands here although nobody may touch it (no rights)
 LEAF: u64 = 14                              # any right makes an entry a leaf
+DIRECT_RIGHTS: u64 = PRESENT | READABLE | WRITABLE | GLOBAL | ACCESSED | DIRTY
 FRAME: u64 = 0x003f_ffff_ffff_fc00          # the page's number in an entry
 
 text_start = extern_symbol("text_start")
@@ -53,6 +70,20 @@ symbols_start = extern_symbol("symbols_start")
 image_end = extern_symbol("image_end")
 
 kernel_root: u64 = 0                        # physical address of the kernel's own top-level table
+direct_map: u64 = SV39_DIRECT_MAP           # where physical address 0 is seen
+top_shift: u64 = SV39_SHIFT
+satp_mode: u64 = SATP_SV39
+
+
+@struct
+class Stamps:
+    """By ASID: the stamp of the space that this core loaded last under it."""
+    of: Array[u64] = array(256)
+
+
+stamps = PerCore[Stamps]()
+last_stamp = Atomic[u64](0)
+free_asids = array(4, Atomic[u64])          # a bit each; 0 is nobody's own
 
 
 @extern("asm_flush_page")
@@ -67,28 +98,63 @@ def flush_local_all() -> None:
     ...
 
 
+@extern("asm_flush_asid")
+def flush_asid(asid: u64) -> None:
+    """This core forgets all translations under an ASID but global ones."""
+    ...
+
+
 @struct
 class AddressSpace:
     root: u64                               # physical address of the top-level table; 0: none yet
+    asid: u32                               # 0: none of its own
+    stamp: Atomic[u64]                      # a core that last loaded it under another one forgets what it kept
 
 
 def phys_to_virt(address: Paddr) -> Kaddr:
-    return Kaddr(u64(address) + DIRECT_MAP)
+    return Kaddr(u64(address) + direct_map)
 
 
 def virt_to_phys(address: Kaddr) -> Paddr:
     """Of the direct map or the kernel image only."""
     if u64(address) >= KERNEL_BASE:
         return Paddr(u64(address) - IMAGE_OFFSET)
-    return Paddr(u64(address) - DIRECT_MAP)
+    return Paddr(u64(address) - direct_map)
 
 
 def load(space: AddressSpace) -> None:
-    cpu.write_satp(SATP_SV39 | space.root >> 12)
+    """Interrupts are off."""
+    cpu.write_satp(satp_mode | u64(space.asid) << SATP_ASID_SHIFT | space.root >> 12)
+    # Who changes the tables gives the space a new stamp and then asks who is in it; we have said that we are before we
+    # came here. With the fence one of us sees the other: we forget now, or are told to.
+    fence(SEQ_CST)
+    stamp = space.stamp.load(order=RELAXED)
+    if space.asid == 0 or stamps.mine.of[space.asid] != stamp:
+        flush_asid(u64(space.asid))
+        stamps.mine.of[space.asid] = stamp
 
 
 def load_kernel() -> None:
-    cpu.write_satp(SATP_SV39 | kernel_root >> 12)
+    cpu.write_satp(satp_mode | kernel_root >> 12)
+
+
+def outdate(space: AddressSpace) -> None:
+    """Translations that cores keep of `space` while they are elsewhere are not used again. Its tables were changed before."""
+    space.stamp.store(last_stamp.add(1) + 1)
+
+
+def take_asid() -> u32:
+    """One that no other space has, or 0."""
+    for i in range(u32(0), MAX_ASIDS // 64):
+        while (free := free_asids[i].load(order=RELAXED)) != 0:
+            if free_asids[i].cas(free, free & (free - 1)):
+                return i * 64 + u32(ctz(free))
+    return 0
+
+
+def give_back_asid(asid: u32) -> None:
+    if asid != 0:
+        free_asids[asid // 64].or_(u64(1) << (asid % 64))
 
 
 def new_space(space: AddressSpace) -> None:
@@ -99,6 +165,8 @@ def new_space(space: AddressSpace) -> None:
     for i in range(ENTRIES // 2, ENTRIES):
         table[i] = kernel[i]
     space.root = root
+    space.asid = take_asid()
+    outdate(space)
 
 
 def destroy_space(space: AddressSpace) -> None:
@@ -108,9 +176,11 @@ def destroy_space(space: AddressSpace) -> None:
     table = table_at(space.root)
     for i in range(ENTRIES // 2):
         if table[i] & PRESENT != 0:
-            free_table(target_of(table[i]), 2)
+            free_table(target_of(table[i]), 3 if top_shift == SV48_SHIFT else 2)
     free_pages(Paddr(space.root), 0)
     space.root = 0
+    give_back_asid(space.asid)
+    space.asid = 0
 
 
 def free_table(physical: u64, level: u32) -> None:
@@ -184,10 +254,10 @@ def unmap_kernel_page(address: Kaddr) -> Paddr | None:
 
 def is_kernel_mapped(address: u64) -> bool:
     """Whether kernel code may read there without a fault."""
-    if address < DIRECT_MAP or kernel_root == 0:
+    if address < direct_map or kernel_root == 0:
         return address >= KERNEL_BASE
     table = table_at(kernel_root)
-    shift = TOP_SHIFT
+    shift = top_shift
     while True:
         value = table[(address >> shift) & (ENTRIES - 1)]
         if value & PRESENT == 0:
@@ -199,7 +269,7 @@ def is_kernel_mapped(address: u64) -> bool:
 
 
 def table_at(physical: u64) -> Ptr[u64]:
-    return Ptr[u64](physical + DIRECT_MAP)
+    return Ptr[u64](physical + direct_map)
 
 
 def entry_of(physical: u64) -> u64:
@@ -229,20 +299,20 @@ def entry_bits(flags: PageFlag) -> u64:
 def find_entry(root: u64, address: u64) -> u64:
     """Address of the leaf entry, 0 if there is no table for it."""
     physical = root
-    shift = TOP_SHIFT
+    shift = top_shift
     while shift > 12:
         value = table_at(physical)[(address >> shift) & (ENTRIES - 1)]
         if value & PRESENT == 0:
             return 0
         physical = target_of(value)
         shift -= 9
-    return physical + DIRECT_MAP + ((address >> 12) & (ENTRIES - 1)) * 8
+    return physical + direct_map + ((address >> 12) & (ENTRIES - 1)) * 8
 
 
 def make_entry(root: u64, address: u64) -> Ptr[u64]:
     """The leaf entry; makes the tables above it. May raise ENOMEM; tables that were made stay."""
     physical = root
-    shift = TOP_SHIFT
+    shift = top_shift
     while shift > 12:
         table = table_at(physical)
         index = (address >> shift) & (ENTRIES - 1)
@@ -250,7 +320,7 @@ def make_entry(root: u64, address: u64) -> Ptr[u64]:
             table[index] = entry_of(u64(alloc_zeroed(0))) | PRESENT
         physical = target_of(table[index])
         shift -= 9
-    return Ptr[u64](physical + DIRECT_MAP + ((address >> 12) & (ENTRIES - 1)) * 8)
+    return Ptr[u64](physical + direct_map + ((address >> 12) & (ENTRIES - 1)) * 8)
 
 
 def take_out(root: u64, address: u64) -> Paddr | None:
@@ -267,21 +337,60 @@ def take_out(root: u64, address: u64) -> Paddr | None:
 
 # The kernel's own tables, made once at boot from early memory.
 
-def init_kernel_tables(info: BootInfo, early_alloc: u64) -> None:
-    """Build and load them. `early_alloc`: physical address of early_table_pages() zeroed pages."""
-    global kernel_root
+def init_kernel_tables(info: BootInfo, early_alloc: u64, largest: bool) -> None:
+    """Build and load them. `early_alloc`: physical address of early_table_pages() zeroed pages. Not `largest`: three levels in any case."""
+    global kernel_root, direct_map, top_shift, satp_mode
     tables = EarlyTables(next=early_alloc)
-    root = tables.take()
-    map_direct(root, max(info.memory_top, u64(4) * HUGE_PAGE))
+    upper = tables.take()
+    top = max(info.memory_top, u64(4) * HUGE_PAGE)
+    map_direct(upper, SV39_DIRECT_MAP, min(top, SV39_DIRECT_MAP_SIZE))
     for i in range(KMAP_TABLES):
-        tables.below(root, ((u64(KMAP_BASE) >> TOP_SHIFT) + i) & (ENTRIES - 1))
+        tables.below(upper, ((u64(KMAP_BASE) >> SV39_SHIFT) + i) & (ENTRIES - 1))
     rights = PRESENT | READABLE | GLOBAL | ACCESSED | DIRTY
-    map_image(tables, root, addr_of(text_start), addr_of(text_end), rights | EXECUTABLE)
-    map_image(tables, root, addr_of(rodata_start), addr_of(rodata_end), rights)
-    map_image(tables, root, addr_of(data_start), addr_of(data_end), rights | WRITABLE)
-    map_image(tables, root, addr_of(symbols_start), addr_of(image_end), rights)
-    kernel_root = root
+    map_image(tables, upper, addr_of(text_start), addr_of(text_end), rights | EXECUTABLE)
+    map_image(tables, upper, addr_of(rodata_start), addr_of(rodata_end), rights)
+    map_image(tables, upper, addr_of(data_start), addr_of(data_end), rights | WRITABLE)
+    map_image(tables, upper, addr_of(symbols_start), addr_of(image_end), rights)
+    root = make_sv48_root(tables, upper, top)
+    if largest and cpu.write_satp(SATP_SV48 | root >> 12) >> 60 == SATP_SV48 >> 60:
+        direct_map, top_shift, satp_mode, kernel_root = SV48_DIRECT_MAP, SV48_SHIFT, SATP_SV48, root
+    else:
+        kernel_root = upper
+    flush_local_all()
+    find_asids()
+
+
+def make_sv48_root(tables: EarlyTables, upper: u64, top: u64) -> u64:
+    """A fourth level above: the tables of three levels in its last entry, the direct map in its upper half's first ones."""
+    root = tables.take()
+    table_at(root)[ENTRIES - 1] = entry_of(upper) | PRESENT
+    for start in range(u64(0), min(top, SV48_DIRECT_MAP_SIZE), ENTRIES * HUGE_PAGE):
+        directory = tables.below(root, (SV48_DIRECT_MAP + start) >> SV48_SHIFT & (ENTRIES - 1))
+        for address in range(start, min(top, start + ENTRIES * HUGE_PAGE), HUGE_PAGE):
+            table_at(directory)[address >> SV39_SHIFT & (ENTRIES - 1)] = entry_of(address) | DIRECT_RIGHTS
+    return root
+
+
+def find_asids() -> None:
+    """How many ASIDs this processor tells apart: those bits of satp that can be set."""
+    kept = cpu.write_satp(satp_mode | SATP_ASIDS | kernel_root >> 12) & SATP_ASIDS
+    count = min((kept >> SATP_ASID_SHIFT) + 1, u64(MAX_ASIDS))
     load_kernel()
+    for asid in range(u64(1), count):
+        give_back_asid(u32(asid))
+
+
+def direct_map_size() -> u64:
+    """How much memory it can show."""
+    return SV48_DIRECT_MAP_SIZE if top_shift == SV48_SHIFT else SV39_DIRECT_MAP_SIZE
+
+
+def describe_translation(into: Text) -> None:
+    """How addresses are translated, in a few words."""
+    count: u32 = 0
+    for i in range(u32(0), MAX_ASIDS // 64):
+        count += u32(popcount(free_asids[i].load()))
+    into.write(f"{'sv48' if top_shift == SV48_SHIFT else 'sv39'}, {count} address space ids")
 
 
 @struct
@@ -304,17 +413,17 @@ class EarlyTables:
 def early_table_pages(info: BootInfo) -> u64:
     """How many pages init_kernel_tables may need."""
     image = addr_of(image_end) - addr_of(text_start)
-    return 1 + KMAP_TABLES + 1 + image // LARGE_PAGE + 2
+    direct = 1 + info.memory_top // (ENTRIES * HUGE_PAGE)
+    return 2 + KMAP_TABLES + 1 + image // LARGE_PAGE + 2 + direct
 
 
-def map_direct(root: u64, top: u64) -> None:
-    rights = PRESENT | READABLE | WRITABLE | GLOBAL | ACCESSED | DIRTY
-    for start in range(u64(0), min(top, DIRECT_MAP_SIZE), HUGE_PAGE):
-        table_at(root)[((DIRECT_MAP + start) >> TOP_SHIFT) & (ENTRIES - 1)] = entry_of(start) | rights
+def map_direct(root: u64, at: u64, size: u64) -> None:
+    for start in range(u64(0), size, HUGE_PAGE):
+        table_at(root)[((at + start) >> SV39_SHIFT) & (ENTRIES - 1)] = entry_of(start) | DIRECT_RIGHTS
 
 
-def map_image(tables: EarlyTables, root: u64, start: u64, end: u64, rights: u64) -> None:
+def map_image(tables: EarlyTables, upper: u64, start: u64, end: u64, rights: u64) -> None:
     for address in range(start & ~(PAGE - 1), end, PAGE):
-        directory = tables.below(root, address >> TOP_SHIFT & (ENTRIES - 1))
+        directory = tables.below(upper, address >> SV39_SHIFT & (ENTRIES - 1))
         table = tables.below(directory, address >> 21 & (ENTRIES - 1))
         table_at(table)[address >> 12 & (ENTRIES - 1)] = entry_of(address - IMAGE_OFFSET) | rights

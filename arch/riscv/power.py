@@ -41,7 +41,7 @@ def reboot() -> NoReturn:
 def tell(value: u32) -> None:
     if acpi.test_device != 0:
         cpu.device_fence()
-        volatile_store(Ptr[u32](acpi.test_device + mmu.DIRECT_MAP), (value << 16) | TEST_FAIL)
+        volatile_store(Ptr[u32](acpi.test_device + mmu.direct_map), (value << 16) | TEST_FAIL)
 
 
 def stop() -> None:

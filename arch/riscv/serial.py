@@ -43,11 +43,11 @@ input_handler: Callable[[u8], None] | None = None
 
 
 def read(register: u64) -> u8:
-    return volatile_load(Ptr[u8](acpi.uart + mmu.DIRECT_MAP + register))
+    return volatile_load(Ptr[u8](acpi.uart + mmu.direct_map + register))
 
 
 def write(register: u64, value: u8) -> None:
-    volatile_store(Ptr[u8](acpi.uart + mmu.DIRECT_MAP + register), value)
+    volatile_store(Ptr[u8](acpi.uart + mmu.direct_map + register), value)
 
 
 def init_early() -> None:
@@ -78,7 +78,7 @@ def put_debug(data: str) -> None:
     if acpi.debug_console == 0:
         return
     for byte in data:
-        volatile_store(Ptr[u32](acpi.debug_console + mmu.DIRECT_MAP + EMERGENCY_WRITE), u32(byte))
+        volatile_store(Ptr[u32](acpi.debug_console + mmu.direct_map + EMERGENCY_WRITE), u32(byte))
 
 
 def put_early(data: str) -> None:

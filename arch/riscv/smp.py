@@ -110,7 +110,7 @@ def prepare_record(core: u32) -> None:
     delta = area - addr_of(percpu_start)
     Ptr[u64](addr_of(percore_delta_word) + delta)[0] = delta
     Ptr[u64](addr_of(percore_deltas))[core] = delta
-    record.satp = mmu.SATP_SV39 | mmu.kernel_root >> 12
+    record.satp = mmu.satp_mode | mmu.kernel_root >> 12
     record.stack = alloc_stack()
     record.area = addr_of(percore_delta_word) + delta
     record.core = u64(core)

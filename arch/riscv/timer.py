@@ -76,5 +76,5 @@ def wall_clock_ns() -> u64:
     """Nanoseconds since 1970, UTC. 0 where the board has no clock."""
     if acpi.clock == 0:
         return 0
-    low = volatile_load(Ptr[u32](acpi.clock + mmu.DIRECT_MAP + CLOCK_LOW))
-    return u64(volatile_load(Ptr[u32](acpi.clock + mmu.DIRECT_MAP + CLOCK_HIGH))) << 32 | u64(low)
+    low = volatile_load(Ptr[u32](acpi.clock + mmu.direct_map + CLOCK_LOW))
+    return u64(volatile_load(Ptr[u32](acpi.clock + mmu.direct_map + CLOCK_HIGH))) << 32 | u64(low)

@@ -79,6 +79,10 @@ def load_kernel() -> None:
     cpu.write_cr3(kernel_root)
 
 
+def outdate(space: AddressSpace) -> None:
+    """Nothing: a core forgets a space's translations when it leaves it."""
+
+
 def flush_local_all() -> None:
     """This core forgets all translations that may ever change."""
     cpu.write_cr3(cpu.read_cr3())

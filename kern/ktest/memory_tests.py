@@ -1,8 +1,8 @@
 # SPDX-License-Identifier: GPL-2.0-or-later
 """The kernel's memory in the running machine: heap, slab caches, contiguous pages, and copies from bad user addresses."""
 
-from lang import Atomic, Error, Paddr, Span, Uaddr, array, at, free, new, struct, u8, u64
-from arch import mmu
+from lang import Atomic, Error, Paddr, Span, Uaddr, addr_of, array, at, free, new, sizeof, struct, u8, u64
+from arch import cpu, mmu, usercopy
 from kern.abi.errno import Errno
 from kern.arch_api import PageFlag
 from kern.core.smp import call_on_all
@@ -16,7 +16,15 @@ BLOCKS: u64 = 64
 FIRST_MAPPED: u64 = 0x1000                  # from here to there, over all levels of the tables
 LAST_MAPPED: u64 = 0x3f_0000_0000
 MAPPED_STEP: u64 = 0x1_2345_6000
+MANY_SPACES: u64 = 300
 MAGIC: u64 = 0x1234_5678_9abc_def0
+
+
+
+@struct
+class Word:
+    value: u64
+
 
 failures = Atomic[u64](0)
 cache = SlabCache()
@@ -184,3 +192,63 @@ def walk_one(space: mmu.AddressSpace, address: Uaddr, page: Paddr) -> None:
     check(out is not None and out == page, "another page came out")
     check(mmu.unmap_page(space, address) is None, "the page came out twice")
     check(not mmu.protect_page(space, address, PageFlag.READ), "nothing was protected")
+
+
+@kernel_tests
+class ManySpaces(KernelTest):
+    """More address spaces than a processor tells apart: in each, and whichever was loaded before, a core sees its own page."""
+    name: str = "mmu.many_spaces"
+
+    def run(self) -> None:
+        before = free_bytes()
+        spaces = new(array(MANY_SPACES, mmu.AddressSpace))
+        made: u64 = 0
+        try:
+            for space in spaces:
+                mmu.new_space(space)
+                made += 1
+                put_page(space, made)
+            for seen in range(u64(2)):
+                for number in range(made):
+                    equal(value_in(spaces[number]), number + 1 + seen * MANY_SPACES, "the word in the space")
+                    replace_page(spaces[number], number + 1 + (seen + 1) * MANY_SPACES)
+        finally:
+            for space in spaces[:made]:
+                drop_space(space)
+            free(spaces)
+        lost = before - min(before, free_bytes())
+        check(lost <= 4 * PAGE_SIZE, f"{lost} bytes are gone")
+
+
+def put_page(space: mmu.AddressSpace, value: u64) -> None:
+    """A page that begins with `value`, at FIRST_MAPPED."""
+    page = alloc_pages(0)
+    at(Word, mmu.phys_to_virt(page)).value = value
+    mmu.map_page(space, Uaddr(FIRST_MAPPED), page, PageFlag.READ | PageFlag.USER)
+
+
+def replace_page(space: mmu.AddressSpace, value: u64) -> None:
+    """As kern/mm/shootdown.py does for a process that no core is in."""
+    old = mmu.unmap_page(space, Uaddr(FIRST_MAPPED))
+    put_page(space, value)
+    mmu.outdate(space)
+    if old is not None:
+        free_pages(old, 0)
+
+
+def value_in(space: mmu.AddressSpace) -> u64:
+    """What this core sees at FIRST_MAPPED when it has just entered the space; 0 if that is nothing."""
+    into = Word()
+    saved = cpu.irqs_save()
+    mmu.load(space)
+    missing = usercopy.copy_user(addr_of(into), FIRST_MAPPED, sizeof(Word))
+    mmu.load_kernel()
+    cpu.irqs_restore(saved)
+    return into.value if missing == 0 else u64(0)
+
+
+def drop_space(space: mmu.AddressSpace) -> None:
+    page = mmu.unmap_page(space, Uaddr(FIRST_MAPPED))
+    if page is not None:
+        free_pages(page, 0)
+    mmu.destroy_space(space)

@@ -1,8 +1,8 @@
 # SPDX-License-Identifier: GPL-2.0-or-later
 """TLB shootdown: no core goes on using a translation that this core has just taken out of the page tables.
 
-`flush_space(p)` returns when every core that was in p's address space has flushed. A core that enters it later loads
-the tables afresh. Page-table changes come before the call, frees of the pages after it.
+`flush_space(p)` returns when every core that was in p's address space has flushed. A core that enters it later uses nothing
+that it may remember from before. Page-table changes come before the call, frees of the pages after it.
 A request is a count per core, served by the IPI handler and by everybody who spins, interrupts off or not; so one may
 wait for it while holding a spinlock. It takes no locks, and is served in any context.
 """
@@ -39,6 +39,7 @@ def serve_flush() -> None:
 
 def flush_space(p: Proc) -> None:
     """Make every core forget p's translations, and wait until they have."""
+    mmu.outdate(p.space)                    # for those who were in there, and come back
     fence(SEQ_CST)                          # our page-table writes before the reads of who is in there
     me = core.mine.core_id
     for target in range(u32(0), smp.core_count()):

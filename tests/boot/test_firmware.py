@@ -1,5 +1,6 @@
 # SPDX-License-Identifier: GPL-2.0-or-later
-"""RISC-V: what the firmware may do otherwise than QEMU's usual. Another boot hart, hart ids with a gap, a boot loader in between."""
+"""RISC-V: what firmware and board may do otherwise than QEMU's usual: another boot hart, hart ids with a gap, a boot loader in between,
+other page tables, more memory than three levels of them show, other interrupt controllers."""
 
 import re
 import subprocess
@@ -15,6 +16,7 @@ from tests.boot.conftest import TEST_OPTIONS, Pool
 pytestmark = pytest.mark.xdist_group("architectures")
 U_BOOT = Path("/usr/lib/u-boot/qemu-riscv64_smode/u-boot.bin")
 IMAGE_AT = 0x8400_0000
+BLOCK = 512
 
 
 def device_tree(folder: Path, smp: int) -> bytearray:
@@ -51,18 +53,46 @@ def test_hart_ids_are_not_core_numbers(pool: Pool, tmp_path: Path, off: tuple[in
     pool.release()
 
 
-@pytest.mark.skipif(not U_BOOT.exists(), reason="u-boot-qemu is not installed")
-def test_u_boot_starts_the_flat_image(pool: Pool, tmp_path: Path) -> None:
-    image = tmp_path / "Image"
-    image.write_bytes(flat_image(Settings(arch="riscv").kernel))
-    machine: Machine = pool.machine("riscv-u-boot", Settings(
-        arch="riscv", smp=4, loader=U_BOOT, extra=("-device", f"loader,file={image},addr={IMAGE_AT:#x},force-raw=on")))
+def test_u_boot_starts_the_flat_image_from_a_disk(pool: Pool, tmp_path: Path) -> None:
+    image = flat_image(Settings(arch="riscv").kernel)
+    blocks = -(-len(image) // BLOCK)
+    disk = tmp_path / "disk"
+    disk.write_bytes(image.ljust(blocks * BLOCK, b"\0"))
+    drive = ("-drive", f"file={disk},format=raw,if=none,id=disk", "-device", "virtio-blk-device,drive=disk")
+    machine: Machine = pool.machine("riscv-u-boot", Settings(arch="riscv", smp=4, loader=U_BOOT, extra=drive))
     machine.expect("Hit any key", 60)
     machine.send(" \n")
     machine.expect(r"=> \Z")
+    machine.send("virtio scan\n")
+    machine.expect(r"=> \Z")
+    machine.send(f"virtio read {IMAGE_AT:#x} 0 {blocks:#x}\n")
+    machine.expect(rf"{blocks} blocks read: OK[\s\S]*=> \Z")
     machine.send(f'setenv bootargs {TEST_OPTIONS} run=\\"cores\\"\n')
     machine.expect(r"=> \Z")
     machine.send(f"booti {IMAGE_AT:#x} - ${{fdtcontroladdr}}\n")
     assert machine.wait(60) == (Ending.STATUS, 0), machine.report()
     assert "Starting kernel" in machine.seen() and "4 cores are up" in machine.log()
+    pool.release()
+
+
+def test_three_levels_of_page_tables_do(pool: Pool) -> None:
+    settings = Settings(arch="riscv", smp=2, append=f'{TEST_OPTIONS} mmu=sv39 run="threads 20 5; faults null && echo alive"')
+    machine = pool.machine("riscv-sv39", settings)
+    assert machine.wait(60) == (Ending.STATUS, 0), machine.report()
+    assert ": sv39, 255 address space ids" in machine.log()
+    assert "20 threads finished, 100 loops" in machine.seen() and "alive" in machine.seen()
+    pool.release()
+
+
+@pytest.mark.parametrize(("mode", "free"), [("sv39", 128), ("sv48", 140)])
+def test_memory_up_to_what_the_page_tables_show(pool: Pool, mode: str, free: int) -> None:
+    """The host need not have it: nobody touches most of it."""
+    size = "140G"
+    memory = ("-object", f"memory-backend-ram,size={size},reserve=off,id=memory", "-machine", "memory-backend=memory")
+    settings = Settings(arch="riscv", smp=2, mem=size, append=f'{TEST_OPTIONS} mmu={mode} run="echo alive"', extra=memory)
+    machine = pool.machine(f"riscv-memory-{mode}", settings)
+    assert machine.wait(120) == (Ending.STATUS, 0), machine.report()
+    found = re.search(r"memory: (\d+) MiB free", machine.log())
+    # The direct map begins at physical 0, memory at 2 GiB; the records of pages take a little.
+    assert found is not None and (free - 5) * 1024 < int(found[1]) < free * 1024, machine.log()
     pool.release()

@@ -17,7 +17,6 @@ from tests.boot.guest import Guest
 pytestmark = pytest.mark.xdist_group("alone")
 Fresh = Callable[[Settings], Guest]
 USUAL = Settings(smp=2, append=TEST_OPTIONS)
-NO_GRUB = shutil.which("grub-mkrescue") is None or shutil.which("xorriso") is None
 PC_BOARD = pytest.mark.skipif(DEFAULT_ARCH != "x86_64", reason="the board has nothing of the kind")
 FRAME = r"0x[0-9a-f]{16} \w+.*\.py:\d+"
 
@@ -149,7 +148,6 @@ def test_taking_a_spinlock_twice_is_caught(fresh: Fresh) -> None:
 
 @pytest.mark.feature("boot-01")
 @PC_BOARD
-@pytest.mark.skipif(NO_GRUB, reason="grub-mkrescue and xorriso are not installed")
 def test_same_image_boots_from_grub(pool: Pool, tmp_path: Path) -> None:
     folder = tmp_path / "disc" / "boot" / "grub"
     folder.mkdir(parents=True)

@@ -2,8 +2,8 @@
 """User contexts, fresh or made safe; floating-point registers; and switching kernel stacks. Bodies that are assembly: context.S.
 
 The kernel itself uses no floating point: while it runs the registers are still those of the user thread that was interrupted.
-They are saved by need: the processor notes whether they were written since they were loaded (sstatus.FS, Privileged ISA 3.1.6.6), and a state
-that is still what memory holds is not stored again. No locks; interrupts are off in what follows a state from register to memory.
+They are saved by need: the processor notes whether they were written since they were loaded (sstatus.FS, Privileged ISA 3.1.6.6), and
+what memory holds already is not stored again. No locks; callers have interrupts off.
 """
 
 from typing import Callable, NoReturn

@@ -13,13 +13,15 @@ No page is ever both writable and executable. Direct map and image are global: t
 the kernel does not use them, and not every core sets them itself. A core may remember that there was no translation, so
 entering one flushes it here. Nothing here flushes other cores, and callers serialise changes.
 
-A core keeps the translations of spaces that it has left, under their address space identifiers (ASIDs). Whether what it kept of one may
-still be used says the space's stamp: a core that loads a space whose stamp is not the one it last loaded under that ASID forgets first.
-`outdate` gives a space a new stamp; so does a new owner of an ASID. A space that finds no free ASID uses 0, which is forgotten at every load.
+A core keeps the translations of spaces that it has left, under their address space identifiers (ASIDs). Whether it may still use
+them says the space's stamp: a core that loads a space whose stamp is not the one it last loaded under that ASID forgets first.
+`outdate` gives a space a new stamp; so does becoming the owner of an ASID. A space that finds none free uses 0, which is forgotten
+at every load.
 """
 
 from lang import (
-    RELAXED, SEQ_CST, Array, Atomic, Kaddr, Paddr, PerCore, Ptr, Text, Uaddr, addr_of, array, ctz, extern, extern_symbol, fence, popcount, struct, u32, u64
+    RELAXED, SEQ_CST, Array, Atomic, Kaddr, Paddr, PerCore, Ptr, Text, Uaddr,
+    addr_of, array, ctz, extern, extern_symbol, fence, popcount, struct, u32, u64,
 )
 from arch import cpu
 from kern.arch_api import BootInfo, PageFlag

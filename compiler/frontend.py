@@ -11,7 +11,7 @@ from compiler.diagnostics import CompileError
 from compiler.effects import contexts, raises
 from compiler.syntax.loader import World
 from compiler.types import hir, model
-from compiler.types.decls import FnInst, FuncDecl, ImportedName, ModuleDecl
+from compiler.types.decls import FnInst, FuncDecl, ImportedName, ModuleDecl, is_setter
 from compiler.types.elaborate.elaborator import describe, evaluate
 from compiler.types.program import Program
 
@@ -104,7 +104,7 @@ def _defined_once(program: Program, module: ModuleDecl, body: list[ast.stmt]) ->
     first: dict[str, ast.stmt] = {}
     for node in body:
         if isinstance(node, (ast.FunctionDef, ast.ClassDef)):
-            name = node.name
+            name = node.name + (".setter" if isinstance(node, ast.FunctionDef) and is_setter(node) else "")
         elif isinstance(node, ast.AnnAssign) and isinstance(node.target, ast.Name):
             name = node.target.id
         elif isinstance(node, ast.Assign) and len(node.targets) == 1 and isinstance(node.targets[0], ast.Name):
@@ -138,7 +138,7 @@ def _class_methods(program: Program, decl: Any) -> None:
             and name != "__init__"
         ):
             _guard(program, program.virtual_group, cls, name, decl.node)
-    for method in decl.methods.values():
+    for method in [*decl.methods.values(), *decl.setters.values()]:
         if program.type_variables(method):
             continue
         if cls is not None:

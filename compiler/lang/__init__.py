@@ -43,6 +43,7 @@ from lang.classes import (  # noqa: F401
     copy,
     free,
     new,
+    offset,
     offsetof,
     sizeof,
     struct,

@@ -92,7 +92,7 @@ def field_types(cls: Any) -> dict[str, Any]:
                 if annotation.startswith(("Final", "ClassVar")):
                     continue
                 annotation = eval(annotation, names, names)  # the program's own annotation, in its own module
-            found[name] = annotation
+            found[name] = typing.get_args(annotation)[0] if typing.get_origin(annotation) is typing.Annotated else annotation
     return found
 
 
@@ -306,6 +306,11 @@ def offsetof(ty: Any, field: str) -> int:
             return offset
         offset += size
     raise AttributeError(field)
+
+
+def offset(stated: int) -> int:
+    """`flags: Annotated[u32, offset(8)]`: checked by the compiler."""
+    return stated
 
 
 def container_of(ty: Any, field: str, ref: Any) -> Any:

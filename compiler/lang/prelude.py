@@ -24,6 +24,8 @@ def type_among(values: Any) -> Any:
 
 
 def len_(x: Any) -> Any:
+    if isinstance(x, enum.EnumType):
+        return u64.of(builtins.len(x))
     return u64.of(x.__len__())
 
 
@@ -59,14 +61,21 @@ def unify(values: Any, found: Any) -> Any:
     return found
 
 
-def min_(*values: Any) -> Any:
+def extreme(choose: Any, values: Any, default: Any) -> Any:
     values = values if builtins.len(values) > 1 else tuple(values[0])
-    return unify(values, builtins.min(values))
+    if not values:
+        if default:
+            return default[0]
+        raise CheckFailed(f"{choose.__name__} of nothing")
+    return unify(values, choose(values))
 
 
-def max_(*values: Any) -> Any:
-    values = values if builtins.len(values) > 1 else tuple(values[0])
-    return unify(values, builtins.max(values))
+def min_(*values: Any, **default: Any) -> Any:
+    return extreme(builtins.min, values, [*default.values()])
+
+
+def max_(*values: Any, **default: Any) -> Any:
+    return extreme(builtins.max, values, [*default.values()])
 
 
 def enumerate_(items: Any, start: Any = 0) -> Any:

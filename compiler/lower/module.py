@@ -160,7 +160,8 @@ class ModuleEmitter:
         if isinstance(ty, model.RegistryType):
             return self._registry(glob, name)
         kind, value = self.contents(glob.init or [], ty.size)
-        return f"{name} = dso_local {local}global {kind} {value}{section}, align {max(ty.align, 1)}"
+        constant = "constant" if glob.entries == ["constant"] else "global"
+        return f"{name} = dso_local {local}{constant} {kind} {value}{section}, align {max(ty.align, 1)}"
 
     def _registry(self, glob: GlobalDecl, name: str) -> str:
         entries = ", ".join(f"ptr {constant(self, e)}" for e in glob.entries)

@@ -1,7 +1,7 @@
 # SPDX-License-Identifier: GPL-2.0-or-later
 """Where an error stands between `raise` and `except`: one slot for each thread (kernel thread, uthread, vcore)."""
 
-from lang import Array, Format, array, i32, memcpy, struct, text, u8, u32
+from lang import Array, Errno, Format, Sink, array, i32, memcpy, struct, text, u8, u32
 
 
 @struct
@@ -16,6 +16,10 @@ class ErrorSlot:
     @property
     def message(self) -> str:
         return self.text[0:self.length]
+
+    def format(self, sink: Sink) -> None:
+        """As CPython shows an `OSError`."""
+        sink.print(f"[Errno.{Errno(self.errno)}] {self.message}")
 
 
 def set_error(slot: ErrorSlot, kind: u32, errno: i32, message: Format) -> None:

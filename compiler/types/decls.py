@@ -40,7 +40,12 @@ class ModuleDecl:
 
 @dataclass(eq=False)
 class TypeVarDecl:
+    """`T = TypeVar("T")`, perhaps with a `bound=` or with the types it is one of."""
+
     name: str
+    module: ModuleDecl
+    bound: ast.expr | None = None
+    choices: list[ast.expr] = field(default_factory=list)
 
 
 @dataclass(eq=False)
@@ -100,6 +105,7 @@ class ClassDecl:
     typevars: list[str] = field(default_factory=list)
     options: dict[str, int] = field(default_factory=dict)  # @struct(align=…, packed=…, size=…)
     methods: dict[str, FuncDecl] = field(default_factory=dict)
+    setters: dict[str, FuncDecl] = field(default_factory=dict)  # `@x.setter def x`
     fields: list[ast.AnnAssign] = field(default_factory=list)
     constants: dict[str, ast.expr] = field(default_factory=dict)
     decorators: list[ast.expr] = field(default_factory=list)
@@ -231,7 +237,8 @@ def _collect_assignment(module: ModuleDecl, node: ast.Assign, name: str) -> None
     call = node.value
     if isinstance(call, ast.Call) and isinstance(call.func, ast.Name):
         if call.func.id == "TypeVar":
-            module.scope[name] = TypeVarDecl(name)
+            bound = next((k.value for k in call.keywords if k.arg == "bound"), None)
+            module.scope[name] = TypeVarDecl(name, module, bound, call.args[1:])
             return
         if call.func.id == "NewType":
             module.scope[name] = NewTypeDecl(name, call, module)
@@ -258,13 +265,18 @@ def _mark_of(decorator: ast.expr) -> tuple[str, Any] | None:
     return None
 
 
+def is_setter(node: ast.FunctionDef) -> bool:
+    """`@x.setter def x(self, value)`."""
+    return any(isinstance(d, ast.Attribute) and d.attr == "setter" and ast.unparse(d.value) == node.name for d in node.decorator_list)
+
+
 def make_function(module: ModuleDecl, node: ast.FunctionDef, owner: ClassDecl | None) -> FuncDecl:
     decl = FuncDecl(node.name, module, node, owner, {})
     for decorator in node.decorator_list:
         mark = _mark_of(decorator)
         if mark:
             decl.marks[mark[0]] = mark[1]
-        else:
+        elif not (owner is not None and is_setter(node)):
             decl.decorators.append(decorator)
     return decl
 
@@ -285,7 +297,7 @@ def _collect_class(module: ModuleDecl, node: ast.ClassDef) -> None:
             decl.decorators.append(decorator)
     for item in node.body:
         if isinstance(item, ast.FunctionDef):
-            decl.methods[item.name] = make_function(module, item, decl)
+            (decl.setters if is_setter(item) else decl.methods)[item.name] = make_function(module, item, decl)
         elif isinstance(item, ast.AnnAssign) and isinstance(item.target, ast.Name):
             if _is_final(item.annotation) and item.value is not None:
                 decl.constants[item.target.id] = item.value

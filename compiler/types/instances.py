@@ -8,7 +8,7 @@ from typing import TYPE_CHECKING, Any
 
 from compiler.diagnostics import CompileError
 from compiler.types import hir, model
-from compiler.types.decls import FnInst, FuncDecl, GlobalDecl, ModuleDecl, TypeVarDecl
+from compiler.types.decls import FnInst, FuncDecl, GlobalDecl, ModuleDecl, TypeVarDecl, is_setter
 from compiler.types.elaborate.construct import StaticTarget
 from compiler.types.elaborate.elaborator import Elaborator, is_constant, pseudo_function
 from compiler.types.model import ClassType, EnumType, Type
@@ -73,7 +73,7 @@ class Instances:
         owner = (
             cls.name if cls is not None else bits_self.name if bits_self is not None else decl.owner.name if decl.owner is not None else ""
         )
-        symbol = ".".join(p for p in (decl.module.name, owner, decl.name) if p)
+        symbol = ".".join(p for p in (decl.module.name, owner, decl.name) if p) + (".setter" if is_setter(decl.node) else "")
         if tvars:
             symbol += f"[{', '.join(v.name for _, v in sorted(tvars.items()))}]"
         inst = FnInst(decl, symbol, decl.module, cls, {**self.tvars_of(cls), **tvars})

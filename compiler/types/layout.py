@@ -85,9 +85,20 @@ class Layouts:
         if decl.options.get("packed"):
             align = 1
         offset = round_up(offset, align)
+        self._check_offset(node, name, offset, decl)
         cls.align = max(cls.align, align)
         cls.fields[name] = Field(name, ty, offset, node.value, cls)
         return offset + size
+
+    def _check_offset(self, node: ast.AnnAssign, name: str, found: int, decl: ClassDecl) -> None:
+        """`name: Annotated[T, offset(8)]` states where the field stands."""
+        if not (isinstance(node.annotation, ast.Subscript) and isinstance(node.annotation.slice, ast.Tuple)):
+            return
+        for extra in node.annotation.slice.elts[1:]:
+            if isinstance(extra, ast.Call) and isinstance(extra.func, ast.Name) and extra.func.id == "offset" and len(extra.args) == 1:
+                stated = self.evaluate(extra.args[0], decl.module, {})
+                if stated != found:
+                    raise self.program.error("E0721", decl.module, extra, f"`{decl.name}.{name}` is at offset {found}, not {stated}")
 
     def extent(self, ty: Type, decl: ClassDecl, node: ast.AST) -> tuple[int, int]:
         """Size and alignment of storage; a class that contains itself is an error."""
@@ -118,6 +129,9 @@ class Layouts:
 
     def field_type(self, annotation: ast.expr, value: ast.expr | None, decl: ClassDecl, tvars: dict[str, Any]) -> Type:
         """`Array[T] = array(n)` and `Text = text(n)` take their length from the initialiser."""
+        stated = isinstance(annotation, ast.Subscript) and ast.unparse(annotation.value) == "Annotated"
+        if stated and isinstance(annotation, ast.Subscript) and isinstance(annotation.slice, ast.Tuple):
+            annotation = annotation.slice.elts[0]
         if isinstance(value, ast.Call) and isinstance(value.func, ast.Name) and value.func.id in ("array", "text"):
             return self.sized_type(annotation, value, decl.module, tvars)
         return self.program.resolve(annotation, decl.module, tvars)
@@ -165,6 +179,15 @@ class Layouts:
             method = found.decl.methods.get(name)
             if method is not None:
                 return found, method
+            found = found.base
+        return None
+
+    def find_setter(self, cls: ClassType, name: str) -> tuple[ClassType, FuncDecl] | None:
+        """The class in the chain that defines how the property is set."""
+        found: ClassType | None = self.complete(cls)
+        while found is not None:
+            if name in found.decl.setters:
+                return found, found.decl.setters[name]
             found = found.base
         return None
 

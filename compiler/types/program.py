@@ -13,7 +13,7 @@ from typing import Any
 from compiler.diagnostics import CompileError, Diagnostic, Reporter, Source, Span, did_you_mean, labelled
 from compiler.syntax.loader import VOCABULARY_MODULES, Loader, ParsedModule, World
 from compiler.syntax.syscalls import syscall_module
-from compiler.types import decls, model
+from compiler.types import bounds, decls, model
 from compiler.types.decls import ClassDecl, FuncDecl, GlobalDecl, ImportedName, ModuleDecl, NewTypeDecl, TypeVarDecl, Vocabulary
 from compiler.types.instances import Instances
 from compiler.types.layout import Layouts
@@ -386,7 +386,12 @@ class Program(Instances):
         head = self.lookup_path(module, node.value)
         items = list(node.slice.elts) if isinstance(node.slice, ast.Tuple) else [node.slice]
         if isinstance(head, ClassDecl):
-            return self.class_type(head, tuple(self._generic_argument(i, module, tvars) for i in items), node)
+            given_types = tuple(self._generic_argument(i, module, tvars) for i in items)
+            for name, given in zip(head.typevars, given_types, strict=False):
+                problem = bounds.complaint(self, head.module, name, given, node)
+                if problem is not None:
+                    raise self.error("E0821", module, node, *problem)
+            return self.class_type(head, given_types, node)
         word = head.name if isinstance(head, Vocabulary) else ""
         if word == "Callable":
             return self._callable(node, items, module, tvars)

@@ -63,6 +63,7 @@ FUNCTIONS = {
     "sizeof",
     "alignof",
     "offsetof",
+    "offset",
     "wrap",
     "valid",
     "addr_of",

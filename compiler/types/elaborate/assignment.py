@@ -62,16 +62,20 @@ class AssignmentMixin:
             self.state.narrowed[name] = declared.inner
 
     def _assign_tuple(self: Any, target: ast.Tuple, node: ast.Assign) -> None:
-        hints = [self._target_type(t) for t in target.elts]
-        if isinstance(node.value, ast.Tuple) and len(node.value.elts) == len(hints):
-            items = [self.expr(e, h) for e, h in zip(node.value.elts, hints, strict=True)]
-            items = [
-                self.coerce(i, h, e) if i.ty is model.UNTYPED and isinstance(h, model.IntType) else self.settle(i)
-                for i, h, e in zip(items, hints, node.value.elts, strict=True)
-            ]
-            value: Expr = hir.Make(model.TupleType(tuple(i.ty for i in items)), items)
-        else:
-            value = self.expr(node.value)
+        self._unpack(target, self._value_for(target, node.value), node)
+
+    def _value_for(self: Any, target: ast.expr, node: ast.expr) -> Expr:
+        """What is assigned to a target; literals take the type of the place that they go to."""
+        if isinstance(target, ast.Tuple) and isinstance(node, ast.Tuple) and len(node.elts) == len(target.elts):
+            items = [self._value_for(t, e) for t, e in zip(target.elts, node.elts, strict=True)]
+            return hir.Make(model.TupleType(tuple(i.ty for i in items)), items)
+        if isinstance(target, ast.Tuple):
+            return self.expr(node)
+        hint = self._target_type(target)
+        item = self.expr(node, hint)
+        return self.coerce(item, hint, node) if item.ty is model.UNTYPED and isinstance(hint, model.IntType) else self.settle(item)
+
+    def _unpack(self: Any, target: ast.Tuple, value: Expr, node: ast.Assign) -> None:
         if not isinstance(value.ty, TupleType):
             raise self.error("E0313", node.value, f"a `{value.ty.name}` cannot be unpacked")
         if len(value.ty.elems) != len(target.elts):
@@ -94,12 +98,22 @@ class AssignmentMixin:
         if isinstance(target, ast.Name):
             return self.path_type(target)
         try:
+            if isinstance(target, ast.Attribute) and self.meaning(target) is None:
+                base = self.expr(target.value)
+                setter = self.program.layouts.find_setter(base.ty, target.attr) if isinstance(base.ty, ClassType) else None
+                if setter is not None:
+                    return model.value_of(self.program.instance(setter[1], setter[0], {}, target).params[1].ty)
             return model.value_of(self.place(target)[2])
         except CompileError:
             return None  # reported when it is assigned
 
     def assign_to(self: Any, target: ast.expr, value: Expr, node: Any) -> None:
         """Assign a ready value."""
+        if isinstance(target, ast.Tuple):
+            self._unpack(target, value, node)
+            return
+        if isinstance(target, ast.Attribute) and self._set_property(target, value, node):
+            return
         if isinstance(target, ast.Name) and target.id not in self.globals_declared:
             self._assign_name(target, value, node)
             return
@@ -114,6 +128,8 @@ class AssignmentMixin:
                 self.out.append(hir.Do(self.call_method_nodes(base, "__setitem__", [target.slice, value_node], node)))
                 return
         if isinstance(target, ast.Attribute) and self._assign_bits(target, value_node, node):
+            return
+        if isinstance(target, ast.Attribute) and self._set_property(target, value_node, node):
             return
         prepare, addr, storage, volatile = self.place(target)
         if (
@@ -203,6 +219,22 @@ class AssignmentMixin:
         self.assign_to(target.value, changed, node)
         return True
 
+    def _set_property(self: Any, target: ast.Attribute, value: Any, node: ast.AST) -> bool:
+        """`x.size = 3` where the class has `@size.setter`; `value` is an expression's node, or a ready value."""
+        if self.meaning(target) is not None or self.type_meant(target.value) is not None:
+            return False
+        base = self.expr(target.value)
+        if isinstance(base.ty, model.BitsType):
+            return False
+        found = self.program.layouts.find_setter(base.ty, target.attr) if isinstance(base.ty, ClassType) else None
+        if found is None:
+            method = self.program.layouts.find_method(base.ty, target.attr) if isinstance(base.ty, ClassType) else None
+            if method is not None and "property" in method[1].marks:
+                raise self.error("E0720", node, f"the property `{target.attr}` cannot be set", f"give it `@{target.attr}.setter`")
+            return False
+        self.out.append(hir.Do(self._direct(found[0], found[1], base, [value], [], node)))
+        return True
+
     def _store(self: Any, addr: Expr, storage: Type, volatile: bool, value: Expr, node: ast.AST) -> None:
         self.out.append(Store(addr, value, storage, volatile))
         self.forget_memory()
@@ -257,6 +289,14 @@ class AssignmentMixin:
                 combined = ast.copy_location(ast.BinOp(load, node.op, node.value), node)
                 ast.fix_missing_locations(combined)
                 self._assign_bits(target, combined, node)
+                return
+            if isinstance(base.ty, ClassType) and self.program.layouts.find_setter(base.ty, target.attr):
+                setter, base = self.temp(base)
+                self.out.append(setter)
+                current = self._class_value_attribute(base, base.ty, target)
+                value = self.binary(op, current, self.expr(node.value, current.ty if op not in ("shl", "shr") else None), node)
+                found = self.program.layouts.find_setter(base.ty, target.attr)
+                self.out.append(hir.Do(self._direct(found[0], found[1], base, [value], [], node)))
                 return
         prepare, addr, storage, volatile = self.place(target)
         self.out += prepare

@@ -7,7 +7,7 @@ import ast
 from typing import Any
 
 from compiler.diagnostics import did_you_mean
-from compiler.types import hir, model
+from compiler.types import bounds, hir, model
 from compiler.types.decls import CallSite, ClassDecl, FnInst, FuncDecl, GlobalDecl, ModuleDecl, NewTypeDecl, Vocabulary
 from compiler.types.elaborate.convert import same
 from compiler.types.hir import Expr
@@ -137,6 +137,10 @@ class CallMixin:
         missing = [n for n in names if n not in tvars]
         if missing:
             raise self.error("E0811", node, f"what `{missing[0]}` of `{decl.name}` is cannot be told from the arguments")
+        for name, ty in tvars.items():
+            problem = bounds.complaint(self.program, decl.module, name, ty, node)
+            if problem is not None:
+                raise self.error("E0821", node, *problem)
         inst = self.program.instance(decl, cls, tvars, node)
         args = self.arguments_of(inst, decl, pairs, node, skip)
         return self.call_instance(inst, ([receiver] if receiver is not None else []) + args, node)

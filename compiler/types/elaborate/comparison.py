@@ -29,6 +29,9 @@ from compiler.types.model import (
 )
 
 
+MIRRORED = {"lt": "gt", "gt": "lt", "le": "ge", "ge": "le"}     # `a < b` is `b > a`
+
+
 class ComparisonMixin:
     # -- comparison ---------------------------------------------------------------------------------------------
     def expr_Compare(self: Any, node: ast.Compare, want: Type | None) -> Expr:
@@ -86,11 +89,14 @@ class ComparisonMixin:
                 return self._compare_optional(pred, side, other, node)
         if isinstance(left.ty, (SpanType, ArrayType)) or self.is_text(left.ty):
             return self._compare_spans(pred, left, right, node)
-        if isinstance(left.ty, TupleType) and left.ty is right.ty and pred in ("eq", "ne"):
-            return self._compare_tuples(pred, left, right, node)
+        if isinstance(left.ty, TupleType) and isinstance(right.ty, TupleType) and len(left.ty.elems) == len(right.ty.elems):
+            return self._compare_tuples(pred, left, right, node) if pred in ("eq", "ne") else self._order_tuples(pred, left, right, node)
         if isinstance(left.ty, ClassType) and pred in ("eq", "ne") and self.program.layouts.find_method(left.ty, "__eq__"):
             test = self.call_method(left, "__eq__", [(right, node)], node)
             return Not(BOOL, test) if pred == "ne" else test
+        for method, a, b in ((f"__{pred}__", left, right), (f"__{MIRRORED.get(pred)}__", right, left)):
+            if isinstance(a.ty, ClassType) and pred in MIRRORED and self.program.layouts.find_method(a.ty, method):
+                return self.call_method(a, method, [(b, node)], node)
         left, right = self._meet(left, right, node)
         if left.ty is not right.ty:
             hint = (
@@ -154,10 +160,20 @@ class ComparisonMixin:
         set_right, right = self.temp(right)
         test: Expr = hir.true()
         for i, ty in enumerate(left.ty.elems):
-            one = self.compare("eq", hir.Part(ty, left, i), hir.Part(ty, right, i), node)
+            one = self.compare("eq", hir.Part(ty, left, i), hir.Part(right.ty.elems[i], right, i), node)
             test = one if i == 0 else Logic(BOOL, "and", test, one)
         test = Seq(BOOL, [set_left, set_right], test)
         return Not(BOOL, test) if pred == "ne" else test
+
+    def _order_tuples(self: Any, pred: str, left: Expr, right: Expr, node: ast.AST) -> Expr:
+        """The first parts that differ decide; tuples without a difference are as long as each other."""
+        set_left, left = self.temp(left)
+        set_right, right = self.temp(right)
+        parts = [(hir.Part(a, left, i), hir.Part(b, right, i)) for i, (a, b) in enumerate(zip(left.ty.elems, right.ty.elems, strict=True))]
+        test = self.compare(pred, *parts[-1], node)
+        for a, b in reversed(parts[:-1]):
+            test = hir.Cond(BOOL, self.compare("eq", a, b, node), test, self.compare(pred, a, b, node))
+        return Seq(BOOL, [set_left, set_right], test)
 
     # -- membership ---------------------------------------------------------------------------------------------
     def _membership(self: Any, item_node: ast.expr, where: ast.expr, node: ast.AST) -> Expr:

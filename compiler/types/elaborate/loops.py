@@ -10,6 +10,8 @@ import ast
 from typing import Any
 
 from compiler.types import hir, model
+from compiler.types.decls import GlobalDecl
+from compiler.types.elaborate.convert import same
 from compiler.types.elaborate.flow import State, assigned_names, merge
 from compiler.types.hir import Bin, Break, Cmp, Const, Expr, If, Loop, LoopTag, Part, Seq, SetVar, VarGet
 from compiler.types.model import BOOL, U64, UNTYPED, ArrayType, ClassType, IntType, NewType, RegistryType, SpanType, TupleType, Type
@@ -52,6 +54,9 @@ class LoopMixin:
                 if isinstance(inner, ast.Call) and isinstance(inner.func, ast.Name) and inner.func.id == "range":
                     return self._range(inner, backwards=True)
                 return self._elements(self.expr(inner), inner, backwards=True)
+        kind = self.type_meant(node)
+        if isinstance(kind, model.EnumType):
+            return self._elements(self.members_table(kind, node), node)
         return self._elements(self.expr(node), node)
 
     def _range(self: Any, node: ast.Call, backwards: bool = False) -> Iteration:
@@ -79,9 +84,7 @@ class LoopMixin:
             if step == 0:
                 raise self.error("E0403", node.args[2], "the step of a range must not be zero")
         if backwards:
-            if step != 1:
-                raise self.error("E0319", node, "`reversed(range(…))` takes no step here")
-            return self._countdown(ty, start, stop)
+            return self._countdown(ty, start, stop) if step == 1 else self._backwards(ty, start, stop, step)
         set_stop, stop = self.temp(stop)
         counter = self.variable("", ty)
         at = VarGet(ty, counter)
@@ -123,6 +126,24 @@ class LoopMixin:
         return Iteration(
             [set_start, SetVar(counter, stop)], Cmp(BOOL, "sgt" if base.signed else "ugt", at, start), [current], [SetVar(counter, current)]
         )
+
+    def _backwards(self: Any, ty: Type, start: Expr, stop: Expr, step: int) -> Iteration:
+        """`reversed(range(start, stop, step))`: how many there are is counted first, without overflow."""
+        base: Any = model.underlying(ty)
+        wide: Any = {8: model.U8, 16: model.U16, 32: model.U32, 64: U64}[base.bits]
+        set_start, start = self.temp(start)
+        set_stop, stop = self.temp(stop)
+        low, high = (start, stop) if step > 0 else (stop, start)
+        span = Bin(wide, "sub.wrap", same(high, wide), same(low, wide))
+        whole = Bin(wide, "floordiv", Bin(wide, "sub.wrap", span, Const(wide, 1)), Const(wide, abs(step)))
+        some = Bin(wide, "add.wrap", whole, Const(wide, 1))
+        left = self.variable("", wide)
+        at = VarGet(wide, left)
+        empty = Cmp(BOOL, ("s" if base.signed else "u") + "ge", low, high)
+        count = SetVar(left, hir.Cond(wide, empty, Const(wide, 0), some))
+        fewer = Bin(wide, "sub.wrap", at, Const(wide, 1))
+        item = Bin(wide, "add.wrap", same(start, wide), Bin(wide, "mul.wrap", fewer, Const(wide, wide.wrap(step))))
+        return Iteration([set_start, set_stop, count], Cmp(BOOL, "ne", at, Const(wide, 0)), [same(item, ty)], [SetVar(left, fewer)])
 
     def _enumerate(self: Any, node: ast.Call) -> Iteration:
         inner = self.iteration(node.args[0])
@@ -168,6 +189,21 @@ class LoopMixin:
             [item],
             [SetVar(counter, Bin(U64, "add.wrap", at, hir.u64(1)))],
         )
+
+    def members_table(self: Any, ty: model.EnumType, node: ast.AST) -> Expr:
+        """The members of an enum in the order written, without aliases; of flags, the single bits."""
+        values = list(dict.fromkeys(v for v in ty.members.values() if ty.kind != "flag" or v.bit_count() == 1))
+        module = ty.decl.module
+        found = next((g for g in module.globals if g.symbol == f"{module.name}.{ty.name}.members"), None)
+        if found is None:
+            found = GlobalDecl(f"{ty.name}.members", module, ty.decl.node, None, None)
+            found.symbol, found.state = f"{module.name}.{found.name}", "done"
+            found.ty = model.intern(ArrayType, ty, len(values))
+            found.init = [(i * ty.size, ty, Const(ty, v)) for i, v in enumerate(values)]
+            found.entries = ["constant"]
+            module.globals.append(found)
+        self.program.globals_used[found] = None
+        return hir.GlobalAddr(found.ty, found)
 
     def _protocol(self: Any, base: Expr, node: ast.expr) -> Iteration:
         """A class whose `__next__` gives the next item, or None at the end."""
@@ -344,8 +380,10 @@ class LoopMixin:
         self.state = merge([self.state, *breaks])
 
     # -- reductions ---------------------------------------------------------------------------------------------
-    def reduce(self: Any, node: ast.GeneratorExp, kind: str, call: ast.Call, want: Type | None) -> Expr:
-        """`sum(f(x) for x in xs if p(x))` and its kin, as a loop."""
+    def reduce(
+        self: Any, node: ast.GeneratorExp, kind: str, call: ast.Call, want: Type | None, first: ast.expr | None = None
+    ) -> Expr:
+        """`sum(f(x) for x in xs if p(x))` and its kin, as a loop; `first` is the start of a sum, or what there is in place of the least of nothing."""
         outer_env, before = dict(self.env), self.state.copy()
         collected: list[Any] = []
         self.forget_memory()
@@ -356,11 +394,11 @@ class LoopMixin:
         self.env, self.state = outer_env, before
         self.forget_memory()
         var = result["var"]
-        start = [SetVar(var, result["start"])]
+        start = [SetVar(var, self.value(first, var.ty) if first is not None else result["start"])]
         end: Expr = VarGet(var.ty, var)
         if "seen" in result:
             start.append(SetVar(result["seen"], Const(BOOL, False)))
-            if self.checked:
+            if self.checked and first is None:
                 collected.append(self.check(VarGet(BOOL, result["seen"]), f"{kind} of nothing", call))
         return Seq(var.ty, [*start, Loop(tag, [*collected, Break(tag)], [])], end)
 
@@ -416,11 +454,11 @@ class LoopMixin:
         test = hir.Logic(BOOL, "or", hir.Not(BOOL, VarGet(BOOL, seen)), better)
         self.out += [setter, If(test, [SetVar(var, item), SetVar(seen, hir.true())], [])]
 
-    def reduce_span(self: Any, node: ast.expr, kind: str, call: ast.Call) -> Expr:
+    def reduce_span(self: Any, node: ast.expr, kind: str, call: ast.Call, first: ast.expr | None = None) -> Expr:
         """`sum(numbers)`: as over a generator of its elements."""
         name = ast.Name("_item", ast.Load())
         target = ast.Name("_item", ast.Store())
         made = ast.GeneratorExp(name, [ast.comprehension(target, node, [], 0)])
         for part in (made, name, target):
             ast.copy_location(part, node)
-        return self.reduce(made, kind, call, None)
+        return self.reduce(made, kind, call, None, first)

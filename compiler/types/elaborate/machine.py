@@ -302,9 +302,6 @@ class MachineMixin:
 
     def call_print(self: Any, node: ast.Call, want: Type | None) -> Expr:
         options = {k.arg: k.value for k in node.keywords}
-        for name in options:
-            if name not in ("sep", "end", "file", "flush"):
-                raise self.error("E0803", node, f"`print` has no parameter `{name}`")
         parts: list[Any] = []
         sep = options.get("sep", ast.Constant(" "))
         for i, argument in enumerate(node.args):

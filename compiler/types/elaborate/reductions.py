@@ -42,9 +42,12 @@ class NumberMixin:
 
     def _extreme(self: Any, node: ast.Call, want: Type | None, pred: str) -> Expr:
         if len(node.args) == 1:
+            default = node.keywords[0].value if node.keywords else None
             if isinstance(node.args[0], ast.GeneratorExp):
-                return self.reduce(node.args[0], "min" if pred == "lt" else "max", node, want)
-            return self.reduce_span(node.args[0], "min" if pred == "lt" else "max", node)
+                return self.reduce(node.args[0], "min" if pred == "lt" else "max", node, want, default)
+            return self.reduce_span(node.args[0], "min" if pred == "lt" else "max", node, default)
+        if node.keywords:
+            raise self.error("E0803", node.keywords[0], "`default` is for one argument that may be empty")
         values = [self.expr(a, want) for a in node.args]
         typed = next((v for v in values if v.ty is not UNTYPED), None)
         if typed is None:
@@ -78,7 +81,11 @@ class NumberMixin:
         return self._reduction(node, "all", want)
 
     def _reduction(self: Any, node: ast.Call, kind: str, want: Type | None) -> Expr:
-        argument = self.exactly(node, 1)[0]
-        if isinstance(argument, ast.GeneratorExp):
-            return self.reduce(argument, kind, node, want)
-        return self.reduce_span(argument, kind, node)
+        start = node.keywords[0].value if node.keywords else None
+        if kind == "sum" and len(node.args) == 2 and start is None:
+            start = node.args[1]
+        elif len(node.args) != 1:
+            self.exactly(node, 1)
+        if isinstance(node.args[0], ast.GeneratorExp):
+            return self.reduce(node.args[0], kind, node, want, start)
+        return self.reduce_span(node.args[0], kind, node, start)

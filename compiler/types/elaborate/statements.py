@@ -69,10 +69,19 @@ class StatementMixin:
         if isinstance(node.value, ast.Constant):
             return  # a docstring, or `...`
         found = self.expr(node.value)
+        self.refuse_unused(found, node.value)
         self.out.append(hir.Do(found))
         if found.ty is model.NORETURN:
             self.out.append(hir.Unreachable())
             self.state.reached = False
+
+    def refuse_unused(self: Any, value: Expr, node: ast.expr) -> None:
+        """What a `@must_use` function gives is not thrown away by accident."""
+        while isinstance(value, (hir.Seq, hir.Conv)):
+            value = value.result if isinstance(value, hir.Seq) else value.operand
+        decl = value.fn.decl if isinstance(value, hir.Call) else value.group.signature.decl if isinstance(value, hir.CallVirtual) else None
+        if decl is not None and "must_use" in decl.marks:
+            raise self.error("E0820", node, f"the result of `{decl.name}` must be used", "if it is to be dropped, say so: `_ = …`")
 
     def stmt_Return(self: Any, node: ast.Return) -> None:
         result = self.fn.result

@@ -73,13 +73,16 @@ class StringMixin:
             return self.format_parts(node.values, node)
         if isinstance(node, ast.Constant) and isinstance(node.value, str):
             return self.format_parts([node], node)
-        found = self.expr(node)
+        found = self.expr(node, self.program.runtime_class("Format"))
         if isinstance(found.ty, ClassType) and found.ty.decl.name == "Format":
             return found
         return self.format_of_values([found], node)
 
     def format_parts(self: Any, parts: list[ast.expr], node: ast.AST) -> Expr:
         """A `Format` that prints constants and values in turn."""
+        return self._format(self._pieces(parts), node)
+
+    def _pieces(self: Any, parts: list[ast.expr]) -> list[Piece]:
         pieces: list[Piece] = []
         for part in parts:
             if isinstance(part, ast.Constant) and isinstance(part.value, str):
@@ -92,12 +95,19 @@ class StringMixin:
                     pass
                 elif part.conversion != -1:
                     raise self.error("E1206", part, "only `!r` is supported")
+                if isinstance(part.value, ast.JoinedStr):
+                    if part.format_spec is not None or part.conversion != -1:
+                        raise self.error("E1205", part, "an f-string in an f-string takes no format", "write it into a text first")
+                    pieces += self._pieces(part.value.values)
+                    continue
                 pieces.append(Piece(value=self.settled(part.value), spec=spec, node=part.value))
             elif isinstance(part, ast.JoinedStr):
-                raise self.error("E1205", part, "an f-string inside an f-string is not supported")
+                pieces += self._pieces(part.values)
+            elif isinstance(part, ast.IfExp) and any(isinstance(side, ast.JoinedStr) for side in (part.body, part.orelse)):
+                pieces.append(Piece(value=self.expr(part, self.program.runtime_class("Format")), node=part))
             else:
                 pieces.append(Piece(value=self.settled(part), node=part))
-        return self._format(pieces, node)
+        return pieces
 
     def format_of_values(self: Any, values: list[Expr], node: ast.AST) -> Expr:
         return self._format([Piece(value=v, node=node) for v in values], node)
@@ -161,9 +171,10 @@ class StringMixin:
             if isinstance(piece.value, hir.StrLit) and not piece.spec:
                 printer.literal(piece.value.data)
                 continue
+            if piece.value.ty is model.NONE:
+                printer.value(piece.value, piece.spec, piece.node or node)
+                continue
             value = self.printable(piece.value, piece.node or node)
-            if isinstance(value.ty, TupleType):
-                raise self.error("E1204", piece.node or node, "a tuple has no format; print its parts")
             storage = model.storage_of(value.ty)
             for extra in ("width", "precision"):
                 if isinstance(piece.spec.get(extra), Expr):
@@ -201,8 +212,6 @@ class StringMixin:
             return self.coerce(value, STR, node)
         if isinstance(ty, model.ArrayType) and ty.elem is model.U8:
             return same(self.coerce(value, model.span_of(model.U8), node), STR)
-        if isinstance(ty, OptionalType):
-            raise self.error("E0501", node, "this may be None here", "test it first")
         return value
 
     # -- methods of str -----------------------------------------------------------------------------------------
@@ -294,6 +303,12 @@ class FormatPrinter:
                 self.flush()
                 self.call("format_str", [same(value, STR), self.spec(spec)])
             return
+        if isinstance(ty, TupleType):
+            self._tuple(value, spec, node)
+            return
+        if isinstance(ty, OptionalType) or ty is model.NONE:
+            self._optional(value, spec, node)
+            return
         self.flush()
         if isinstance(ty, EnumType) and kind not in tuple("dxXobc") and not (ty.kind != "enum" and not plain and kind is None and False):
             name = maker.member_name(value, node)
@@ -325,6 +340,37 @@ class FormatPrinter:
             self.call("put_i64" if number.ty.signed else "put_u64", [wide])
         else:
             self._integer(number, spec)
+
+    def _tuple(self, value: Expr, spec: dict[str, Any], node: ast.AST) -> None:
+        """`(1, 'a')`: the parts as `repr` shows them."""
+        if any(spec.values()):
+            raise self.maker.error("E1204", node, "a tuple has no format spec", "print its parts")
+        self.literal(b"(")
+        for i, ty in enumerate(value.ty.elems):
+            if isinstance(ty, (EnumType, ClassType)):
+                raise self.maker.error("E1204", node, f"a `{ty.name}` in a tuple has no format", "print the parts")
+            self.literal(b", " if i else b"")
+            self.value(hir.Part(ty, value, i), {"repr": True} if isinstance(ty, SpanType) else {}, node)
+        self.literal(b",)" if len(value.ty.elems) == 1 else b")")
+
+    def _optional(self, value: Expr, spec: dict[str, Any], node: ast.AST) -> None:
+        """The value, or `None`."""
+        if any(v for k, v in spec.items() if k != "repr") and spec.get("kind") != "s" and set(spec) != {"repr"}:
+            raise self.maker.error("E0501", node, "this may be None here, which has no format spec", "test it first")
+        maker = self.maker
+        if value.ty is model.NONE:
+            self.literal(b"None")
+            return
+        self.flush()
+        none: list[Any] = []
+        some: list[Any] = []
+        with maker.block(none):
+            self.literal(b"None")
+            self.flush()
+        with maker.block(some):
+            self.value(maker.unwrap(value, value.ty.inner), spec, node)
+            self.flush()
+        maker.out.append(hir.If(maker.is_none(value, node), none, some))
 
     def _integer(self, number: Expr, spec: dict[str, Any]) -> None:
         maker = self.maker

@@ -33,6 +33,9 @@ from compiler.types.model import (
 )
 
 
+KEYWORDS = {"print": ("sep", "end", "file", "flush"), "sum": ("start",), "min": ("default",), "max": ("default",)}
+
+
 class VocabularyMixin:
     def vocabulary_call(self: Any, name: str, node: ast.Call, want: Type | None) -> Expr:
         method = getattr(self, f"call_{name}", None)
@@ -46,6 +49,10 @@ class VocabularyMixin:
             raise self.error("E0117", node, f"`{name}` cannot be called in this language", hint)
         if any(isinstance(a, ast.Starred) for a in node.args) or any(k.arg is None for k in node.keywords):
             raise self.error("E0113", node, "`*` and `**` arguments are not part of this language", "pass the arguments one by one")
+        allowed = KEYWORDS.get(name, ())
+        for keyword in node.keywords:
+            if name != "new" and keyword.arg not in allowed:
+                raise self.error("E0803", keyword, f"`{name}` has no parameter `{keyword.arg}`")
         return method(node, want)
 
     def exactly(self: Any, node: ast.Call, count: int) -> list[ast.expr]:
@@ -56,7 +63,10 @@ class VocabularyMixin:
 
     # -- lengths, conversions, sizes ----------------------------------------------------------------------------
     def call_len(self: Any, node: ast.Call, want: Type | None) -> Expr:
-        base = self.expr(self.exactly(node, 1)[0])
+        kind = self.type_meant(self.exactly(node, 1)[0])
+        if isinstance(kind, EnumType):
+            return hir.u64(self.members_table(kind, node).ty.length)
+        base = self.expr(node.args[0])
         ty = base.ty
         if isinstance(base, hir.StrLit):
             return hir.u64(len(base.data))

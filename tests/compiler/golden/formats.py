@@ -21,5 +21,5 @@ def main() -> i32:
     name(line)
     print("a".upper())
     print("a".split(","))
-    print(("a", "b"))
+    print(("a", p))
     return 0

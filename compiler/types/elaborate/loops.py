@@ -383,7 +383,7 @@ class LoopMixin:
     def reduce(
         self: Any, node: ast.GeneratorExp, kind: str, call: ast.Call, want: Type | None, first: ast.expr | None = None
     ) -> Expr:
-        """`sum(f(x) for x in xs if p(x))` and its kin, as a loop; `first` is the start of a sum, or what there is in place of the least of nothing."""
+        """`sum(f(x) for x in xs if p(x))` and its kin, as a loop; `first`: where a sum starts, what the least of nothing is."""
         outer_env, before = dict(self.env), self.state.copy()
         collected: list[Any] = []
         self.forget_memory()

@@ -7,13 +7,13 @@ child, or its end, comes. Then only read. No locks.
 
 from typing import Callable
 
-from lang import Ptr, Text, array, span_of, struct, text, u8, u32, u64
+from lang import Ptr, Text, array, assign, span_of, struct, text, u8, u32, u64
 from arch import cpu, mmu
 
 MAX_CORES: u32 = 256
 MAX_RANGES: u32 = 16
 MAX_DEPTH: u64 = 16
-NO_CONTEXT: u32 = 0xffff_ffff
+NO_INDEX: u32 = 0xffff_ffff
 MAGIC: u32 = 0xd00d_feed
 BEGIN_NODE: u32 = 1
 END_NODE: u32 = 2
@@ -44,13 +44,36 @@ class Node:
     status: Property
     phandle: u32
     interrupt: u32
-    context_list: Property                  # interrupts-extended
-    lines: u32                              # riscv,ndev
+    harts: Property                         # interrupts-extended
+    lines: u32                              # riscv,ndev, riscv,num-sources or riscv,num-ids
+    hart_bits: u32                          # riscv,hart-index-bits
+    guest_bits: u32                         # riscv,guest-index-bits
+    messages_go: bool                       # there is a msi-parent
+    above: bool                             # there is a riscv,children: it belongs to the firmware
     isa: Property
     done: bool
     reserved: bool                          # a child of /reserved-memory
     address_cells: u32                      # for its children
     size_cells: u32
+
+
+@struct
+class Controller:
+    """Of interrupts: the board's, or those of all harts for messages."""
+    base: u64                               # physical address; 0: there is none
+    lines: u32                              # the highest number of a line, or message
+    harts: Property                         # pairs: a hart's own controller, and which interrupt of it
+    pages: Property                         # `reg`, with two cells each for address and size
+    hart_bits: u32                          # of a hart's number in its group
+    guest_bits: u32
+
+
+@struct
+class GroupIndex:
+    """A hart among those for whom messages go to one range of addresses."""
+    number: u32
+    member: u32
+    page: u64                               # physical
 
 
 nodes = array(16, Node)                     # the path to the node that is being read, by depth
@@ -64,9 +87,9 @@ core_count: u32 = 0
 timebase: u64 = 10_000_000                  # ticks of the time counter a second
 uart: u64 = 0                               # physical addresses; 0: none
 uart_line: u32 = 0
-plic: u64 = 0
-plic_lines: u32 = 0
-plic_contexts = Property(0, 0)
+plic = Controller()
+aplic = Controller()
+imsic = Controller()
 test_device: u64 = 0                        # ends the emulator
 clock: u64 = 0                              # the board's clock
 debug_console: u64 = 0                      # a paravirtual console with a register for single characters
@@ -187,9 +210,17 @@ def take(depth: u64, name: str, value: u64, size: u64) -> None:
         case "interrupts":
             node.interrupt = word(value)
         case "interrupts-extended":
-            node.context_list = Property(value, size)
-        case "riscv,ndev":
+            node.harts = Property(value, size)
+        case "riscv,ndev" | "riscv,num-sources" | "riscv,num-ids":
             node.lines = word(value)
+        case "riscv,hart-index-bits":
+            node.hart_bits = word(value)
+        case "riscv,guest-index-bits":
+            node.guest_bits = word(value)
+        case "riscv,children":
+            node.above = True
+        case "msi-parent":
+            node.messages_go = True
         case "riscv,isa":
             node.isa = Property(value, size)
         case "timebase-frequency":
@@ -248,16 +279,18 @@ def add_memory(node: Node, parent: Node) -> None:
 
 
 def add_device(node: Node, address: u64) -> None:
-    global uart, uart_line, plic, plic_lines, test_device, clock, debug_console
+    global uart, uart_line, test_device, clock, debug_console
     if has_string(node.compatible, "ns16550a"):
         if uart == 0:
             uart = address
             uart_line = node.interrupt
     elif has_string(node.compatible, "riscv,plic0") or has_string(node.compatible, "sifive,plic-1.0.0"):
-        plic = address
-        plic_lines = node.lines
-        plic_contexts.at = node.context_list.at
-        plic_contexts.size = node.context_list.size
+        add_controller(plic, node, address)
+    elif has_string(node.compatible, "riscv,aplic") and not node.above:
+        if node.messages_go or is_for_supervisor(node.harts):
+            add_controller(aplic, node, address)
+    elif has_string(node.compatible, "riscv,imsics") and is_for_supervisor(node.harts):
+        add_controller(imsic, node, address)
     elif has_string(node.compatible, "sifive,test0"):
         test_device = address
     elif has_string(node.compatible, "google,goldfish-rtc"):
@@ -272,15 +305,45 @@ def is_console(address: u64) -> bool:
     return registers[0] == 0x7472_6976 and registers[2] == 3
 
 
-def plic_context_of(hart: u64) -> u32:
-    """The place of a hart's supervisor interrupt among the interrupt controller's outputs."""
+def add_controller(controller: Controller, node: Node, address: u64) -> None:
+    controller.base = address
+    controller.lines = node.lines
+    assign(controller.harts, node.harts)
+    assign(controller.pages, node.reg)
+    controller.hart_bits = node.hart_bits
+    controller.guest_bits = node.guest_bits
+
+
+def is_for_supervisor(harts: Property) -> bool:
+    """Not for the firmware: the list has harts' supervisor interrupts."""
+    return harts.size >= 8 and word(harts.at + 4) == SUPERVISOR_EXTERNAL
+
+
+def index_of(controller: Controller, hart: u64) -> u32:
+    """The place of a hart's supervisor interrupt among the controller's outputs, or NO_INDEX."""
     for core in range(core_count):
         if harts[core] == hart:
-            for i in range(plic_contexts.size // 8):
-                place = plic_contexts.at + i * 8
+            for i in range(controller.harts.size // 8):
+                place = controller.harts.at + i * 8
                 if word(place) == hart_phandles[core] and word(place + 4) == SUPERVISOR_EXTERNAL:
                     return u32(i)
-    return NO_CONTEXT
+    return NO_INDEX
+
+
+def imsic_group_of(index: u32, found: GroupIndex) -> None:
+    """Where the messages of hart `index` of the list go: harts of a group lie one behind the other, each group in a range of its own."""
+    stride = u64(4096) << imsic.guest_bits
+    number: u32 = 0
+    member = u64(index)
+    for place in range(imsic.pages.at, imsic.pages.at + imsic.pages.size, 16):
+        room = quad(place + 8) // stride
+        if member < room:
+            found.number = number
+            found.member = u32(member)
+            found.page = quad(place) + member * stride
+            return
+        member -= room
+        number += 1
 
 
 power_button_handler: Callable[[], None] | None = None

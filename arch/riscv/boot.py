@@ -6,7 +6,7 @@ which reaches 128 GiB.
 """
 
 from lang import Paddr, Ptr, addr_of, extern_symbol, memset, panic, span_of, text, u8, u64
-from arch import acpi, cpu, ioapic, mmu, serial, smp, timer, trap, vga
+from arch import acpi, apic, cpu, ioapic, mmu, serial, smp, timer, trap, vga
 from kern.arch_api import BootInfo, MemRange
 from kern.boot.cmdline import option_in
 from kern.debug import log
@@ -44,10 +44,11 @@ def init_devices() -> None:
     line = text(160)
     cpu.describe(line)
     log.info(f"processor: {line}")
-    log.info(f"device tree: {acpi.core_count} cores")
+    log.info(f"device tree: {acpi.core_count} cores, interrupts by {ioapic.describe()}")
     cpu.set_emergency_stack(alloc_stack())
     ioapic.init()
-    ioapic.init_core(smp.hart_of(0))
+    apic.init_core(0)
+    ioapic.init_core(0)
     timer.init()
     serial.init_interrupts()
     vga.clear()

@@ -149,6 +149,19 @@ FUNCTION asm_set_own_timer
     ret
 END asm_set_own_timer
 
+/* asm_write_message_register(register, value): nobody comes between the two, since interrupt handlers write none. */
+FUNCTION asm_write_message_register
+    csrw CSR_SISELECT, a0
+    csrw CSR_SIREG, a1
+    ret
+END asm_write_message_register
+
+FUNCTION asm_claim_message
+    csrrw a0, CSR_STOPEI, zero
+    srli a0, a0, 16
+    ret
+END asm_claim_message
+
 /* Writes to a device come before what follows, and what comes before is in memory. */
 FUNCTION asm_device_fence
     fence iorw, iorw

@@ -118,6 +118,18 @@ def set_own_timer(when: u64) -> None:
     ...
 
 
+@extern("asm_write_message_register")
+def write_message_register(register: u64, value: u64) -> None:
+    """Of this hart's controller for incoming messages (RISC-V AIA 1.0, 3.8)."""
+    ...
+
+
+@extern("asm_claim_message")
+def claim_message() -> u32:
+    """Take the next of its messages; 0 if there is none."""
+    ...
+
+
 @extern("asm_device_fence")
 def device_fence() -> None: ...
 

@@ -53,7 +53,7 @@ def hart_of(core: u32) -> u64:
 
 def send_ipi(target: u32) -> None:
     """Have core `target` (this one too) run handle_ipi."""
-    apic.send_vector(hart_ids[target])
+    apic.send_vector(target)
 
 
 def send_nmi(target: u32) -> None:
@@ -131,6 +131,7 @@ def set_up_core(number: u32) -> None:
         log.error(f"no stack for core {number}: {e.message}")
         cpu.halt_forever()
     trap.attach_core()
-    ioapic.init_core(hart_ids[number])
+    apic.init_core(number)
+    ioapic.init_core(number)
     timer.init_core()
     arrived.add(1)

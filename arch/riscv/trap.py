@@ -242,16 +242,18 @@ def dispatch_interrupt(cause: u64, pc: u64, frame: u64) -> None:
         timer.set_core_timer(0)             # or it stays pending
         timer_interrupt()
     elif source == cpu.INTERRUPT_SOFTWARE:
-        # Acknowledged first: a message posted after we looked must raise a new interrupt.
+        # Acknowledged first, as claimed lines are: a message posted after we looked must raise a new interrupt.
         cpu.clear_software_interrupt()
         apic.serve_requests(pc, frame)
         handle_ipi()
     elif source == cpu.INTERRUPT_EXTERNAL:
-        line = ioapic.claim()
-        while line != 0:
-            run_handlers(line)
-            ioapic.complete(line)
-            line = ioapic.claim()
+        while (line := ioapic.claim()) != 0:
+            if line == apic.IPI_LINE:
+                apic.serve_requests(pc, frame)
+                handle_ipi()
+            else:
+                run_handlers(line)
+                ioapic.complete(line)
     core.mine.irq_depth -= 1
 
 

@@ -96,3 +96,18 @@ def test_memory_up_to_what_the_page_tables_show(pool: Pool, mode: str, free: int
     # The direct map begins at physical 0, memory at 2 GiB; the records of pages take a little.
     assert found is not None and (free - 5) * 1024 < int(found[1]) < free * 1024, machine.log()
     pool.release()
+
+
+@pytest.mark.parametrize(("machine", "cores", "named"), [
+    ("aia=aplic", ("4",), "aplic"),
+    ("aia=aplic-imsic", ("4",), "aplic and imsic"),
+    ("aia=aplic-imsic,aia-guests=1", ("8,sockets=2",), "aplic and imsic"),
+])
+def test_interrupt_controllers_of_the_advanced_kind(pool: Pool, machine: str, cores: tuple[str], named: str) -> None:
+    """Threads need interrupts between cores; what is typed comes by the controller of devices."""
+    extra = ("-machine", machine, "-smp", *cores)
+    guest = pool.guest(f"riscv-{machine}", Settings(arch="riscv", append=TEST_OPTIONS, extra=extra), 60)
+    assert f"interrupts by {named}\n" in guest.log()
+    assert "20 threads finished, 100 loops" in guest.output("threads 20 5")
+    assert guest.output("echo typed") == "typed\n"
+    pool.release()

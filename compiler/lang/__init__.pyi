@@ -205,6 +205,12 @@ class Error(Exception):
     message: str
     def __init__(self, errno: Errno, message: Format | str = ...) -> None: ...
 
+class CheckSite:
+    line: int
+
+class FailedCheck:
+    def __init__(self, *, site: CheckSite, a: int, b: int) -> None: ...
+
 class ErrorSlot:
     kind: int
     errno: int

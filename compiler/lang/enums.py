@@ -40,7 +40,15 @@ def inverted(self: Any) -> Any:
 
 
 def missing(cls: Any, value: Any) -> Any:
-    raise CheckFailed(f"not a member of {cls.__name__}")
+    raise CheckFailed(f"{cls.__name__}({int(value)}): no such member")
+
+
+def missing_flags(cls: Any, value: Any) -> Any:
+    """Members together, given as an integer of any width."""
+    number, width = int(value), cls._member_type_
+    if issubclass(width, Int) and not width.low <= number <= width.high:
+        raise CheckFailed(f"{cls.__name__}({number}): does not fit ({width.low} to {width.high})")
+    return enum.Flag._missing_.__func__(cls, number)  # type: ignore[attr-defined]
 
 
 def _uses_lang(module: str) -> bool:
@@ -71,6 +79,7 @@ def new_enum(metacls: Any, cls: str, bases: Any, classdict: Any, **kwds: Any) ->
         if not issubclass(made, enum.Flag):
             made._missing_ = classmethod(missing)  # type: ignore[assignment, method-assign]
         if issubclass(made, enum.Flag):
+            made._missing_ = classmethod(missing_flags)  # type: ignore[assignment, method-assign]
             made.__invert__ = inverted  # type: ignore[assignment, method-assign]
     return made
 

@@ -8,6 +8,7 @@ a signed result that does not fit is a failed check, or wraps when checks are of
 from __future__ import annotations
 
 import enum
+import math
 import os
 from typing import Any
 
@@ -15,7 +16,7 @@ CHECKED = os.environ.get("PYKAROS_CHECKED", "1") != "0"
 
 
 class CheckFailed(Exception):
-    """A run-time check that failed: the compiled program would print `file:line: what` and leave with status 101."""
+    """A run-time check that failed: the compiled program would print `file:line: in function: what` and leave with status 101."""
 
 
 class Int(int):
@@ -61,7 +62,7 @@ def number_of(value: Any, target: type[Int]) -> int:
 
         return parse_number(value, target.signed)
     if isinstance(value, float):
-        return int(value)
+        return from_float(value, target)
     if isinstance(value, enum.Enum):
         return int(value.value)
     if hasattr(value, "address_number"):
@@ -69,11 +70,20 @@ def number_of(value: Any, target: type[Int]) -> int:
     return int.__index__(value)
 
 
+def from_float(value: float, target: type[Int]) -> int:
+    """Towards zero. What is out of range, or no number, is a failed check; without checks the nearest there is, or 0."""
+    if math.isfinite(value) and target.low <= int(value) <= target.high:
+        return int(value)
+    if CHECKED:
+        raise CheckFailed(f"{target.base.__name__}({value}): does not fit ({target.low} to {target.high})")
+    return 0 if math.isnan(value) else target.high if value > 0 else target.low
+
+
 def convert(cls: Any, value: Any = 0) -> Any:
     number = int(value) if type(value) in (int, bool) else number_of(value, cls)
     if not cls.low <= number <= cls.high:
         if CHECKED:
-            raise CheckFailed(f"value does not fit in {cls.base.__name__}")
+            raise CheckFailed(f"{cls.base.__name__}({number}): does not fit ({cls.low} to {cls.high})")
         number &= (1 << cls.bits) - 1
         number = number - (1 << cls.bits) if number > cls.high else number
     return int.__new__(cls, number)
@@ -100,33 +110,34 @@ def operand(self: Int, other: Any) -> int | None:
     return None
 
 
-def settle(self: Int, other: Any, value: int, what: str) -> Any:
-    """Give a result its type; of an enum and an integer, the integer's."""
+def settle(self: Int, other: Any, value: int, shown: Any) -> Any:
+    """Give a result its type; of an enum and an integer, the integer's. `shown`: the operation, if it may overflow."""
     base = type(other).base if isinstance(self, enum.Enum) and isinstance(other, Int) else self.base
     if base.low <= value <= base.high:
         return int.__new__(base, value)
-    if base.signed and CHECKED and what:
-        raise CheckFailed(f"{base.__name__} overflow")
+    if base.signed and CHECKED and shown:
+        raise CheckFailed(f"{base.__name__} overflow: {' '.join(map(str, shown))}")
     return base.truncated(value)
 
 
 def divide(a: int, b: int) -> int:
     if b == 0:
-        raise CheckFailed("division by zero")
+        raise CheckFailed(f"{a} // 0")
     return a // b
 
 
 def remainder(a: int, b: int) -> int:
     if b == 0:
-        raise CheckFailed("division by zero")
+        raise CheckFailed(f"{a} % 0")
     return a % b
 
 
+# Each operator with its sign if its result may not fit: a signed one is then checked.
 ARITHMETIC = {
-    "add": (lambda a, b: a + b, "overflow"),
-    "sub": (lambda a, b: a - b, "overflow"),
-    "mul": (lambda a, b: a * b, "overflow"),
-    "floordiv": (divide, ""),
+    "add": (lambda a, b: a + b, "+"),
+    "sub": (lambda a, b: a - b, "-"),
+    "mul": (lambda a, b: a * b, "*"),
+    "floordiv": (divide, "//"),
     "mod": (remainder, ""),
     "and": (lambda a, b: a & b, ""),
     "or": (lambda a, b: a | b, ""),
@@ -134,23 +145,23 @@ ARITHMETIC = {
 }
 
 
-def forward(name: str, operate: Any, what: str) -> Any:
+def forward(name: str, operate: Any, sign: str) -> Any:
     flag_method = getattr(enum.IntFlag, f"__{name}__", None) if name in ("and", "or", "xor") else None
 
     def method(self: Int, other: Any) -> Any:
         if flag_method is not None and isinstance(self, enum.Flag):
             return flag_method(self, other)
         right = operand(self, other)
-        if right is None or right is NotImplemented:
-            if right is NotImplemented:  # an enum beside another width: the integer's type wins
-                return settle(self, other, operate(int(self), int(other)), what)
+        if right is None:
             return NotImplemented
-        return settle(self, other, operate(int(self), right), what)
+        if right is NotImplemented:  # an enum beside another width: the integer's type wins
+            right = int(other)
+        return settle(self, other, operate(int(self), right), sign and (int(self), sign, right))
 
     return method
 
 
-def backward(name: str, operate: Any, what: str) -> Any:
+def backward(name: str, operate: Any, sign: str) -> Any:
     flag_method = getattr(enum.IntFlag, f"__{name}__", None) if name in ("and", "or", "xor") else None
 
     def method(self: Int, other: Any) -> Any:
@@ -159,33 +170,33 @@ def backward(name: str, operate: Any, what: str) -> Any:
         left = operand(self, other)
         if left is None or left is NotImplemented:
             return NotImplemented
-        return settle(self, other, operate(left, int(self)), what)
+        return settle(self, other, operate(left, int(self)), sign and (left, sign, int(self)))
 
     return method
 
 
-for _name, (_operate, _what) in ARITHMETIC.items():
-    setattr(Int, f"__{_name}__", forward(_name, _operate, _what))
-    setattr(Int, f"__r{_name}__", backward(_name, _operate, _what))
+for _name, (_operate, _sign) in ARITHMETIC.items():
+    setattr(Int, f"__{_name}__", forward(_name, _operate, _sign))
+    setattr(Int, f"__r{_name}__", backward(_name, _operate, _sign))
 
 
-def shift_amount(bits: int, amount: Any) -> int:
+def shift_amount(kind: Any, amount: Any) -> int:
     number = int.__index__(amount)
-    if not 0 <= number < bits:
-        raise CheckFailed("shift past the width")
+    if not 0 <= number < kind.bits:
+        raise CheckFailed(f"shift of {kind.__name__} by {number}")
     return number
 
 
 def shift_left(self: Int, amount: Any) -> Any:
-    return self.base.truncated(int(self) << shift_amount(self.bits, amount))
+    return self.base.truncated(int(self) << shift_amount(self.base, amount))
 
 
 def shift_right(self: Int, amount: Any) -> Any:
-    return self.base.truncated(int(self) >> shift_amount(self.bits, amount))
+    return self.base.truncated(int(self) >> shift_amount(self.base, amount))
 
 
 def negative(self: Int) -> Any:
-    return settle(self, None, -int(self), "overflow")
+    return settle(self, None, -int(self), (f"-({int(self)})",))
 
 
 def inverted(self: Int) -> Any:
@@ -198,8 +209,8 @@ def quotient_and_remainder(self: Int, other: Any) -> Any:
 
 Int.__lshift__ = shift_left  # type: ignore[method-assign, assignment]
 Int.__rshift__ = shift_right  # type: ignore[method-assign, assignment]
-Int.__rlshift__ = lambda self, other: int(other) << shift_amount(64, self)  # type: ignore[method-assign, assignment]
-Int.__rrshift__ = lambda self, other: int(other) >> shift_amount(64, self)  # type: ignore[method-assign, assignment]
+Int.__rlshift__ = lambda self, other: int(other) << shift_amount(i64, self)  # type: ignore[method-assign, assignment]
+Int.__rrshift__ = lambda self, other: int(other) >> shift_amount(i64, self)  # type: ignore[method-assign, assignment]
 Int.__neg__ = negative  # type: ignore[method-assign]
 Int.__pos__ = lambda self: self  # type: ignore[method-assign, assignment]
 Int.__abs__ = lambda self: -self if self < 0 else self  # type: ignore[method-assign, assignment]
@@ -243,7 +254,7 @@ def _address_forward(name: str, operate: Any) -> Any:
     return method
 
 
-for _name, (_operate, _what) in ARITHMETIC.items():
+for _name, (_operate, _sign) in ARITHMETIC.items():
     setattr(Address, f"__{_name}__", _address_forward(_name, _operate))
     if _name in ("add", "and", "or"):
         setattr(Address, f"__r{_name}__", _address_forward(_name, _operate))

@@ -17,15 +17,17 @@ _next_address = 0x10_0000
 def checked_index(key: Any, length: int) -> int:
     index = int.__index__(key)
     if not 0 <= index < length:
-        raise CheckFailed("index out of range")
+        raise CheckFailed(f"index {index} is not below {length}")
     return index
 
 
 def bounds(key: slice, length: int) -> tuple[int, int]:
     start = 0 if key.start is None else int.__index__(key.start)
     stop = length if key.stop is None else int.__index__(key.stop)
-    if not 0 <= start <= stop <= length:
-        raise CheckFailed("slice out of range")
+    if not 0 <= stop <= length:
+        raise CheckFailed(f"slice end {stop} is past the length {length}")
+    if not 0 <= start <= stop:
+        raise CheckFailed(f"slice start {start} is past its end {stop}")
     return start, stop
 
 
@@ -333,6 +335,8 @@ def addr_of(x: Any) -> Any:
 
 
 def at(target: Any, address: Any) -> Any:
+    if int(address) == 0:
+        raise CheckFailed(f"at({target.__name__}, 0): a null address")
     return _addresses[int(address)]
 
 
@@ -343,7 +347,7 @@ def span_of(pointer: Ptr, count: Any) -> Any:
 def memcpy(target: Any, source: Any) -> None:
     data = list(source) if not isinstance(source, (str, Text)) else list(Str(text_of(source)))
     if len(data) > target.count and CHECKED:
-        raise CheckFailed("memcpy past the end")
+        raise CheckFailed(f"memcpy of {len(data)} elements into {target.count}")
     target.store[target.start : target.start + len(data)] = data
 
 

@@ -36,7 +36,7 @@ class Range:
         self.type = type_among(ends) or i64
         plain = [int(e) for e in ends]
         if builtins.len(plain) == 3 and plain[2] == 0:
-            raise CheckFailed("the step of a range is zero")
+            raise CheckFailed("the step of a range is 0")
         self.numbers = builtins.range(*plain)
 
     def __iter__(self) -> Any:

@@ -311,11 +311,12 @@ def complain(line: str) -> None:
 
 
 def place_of(failed: BaseException, path: str) -> str:
-    """The innermost line of the program (not of this package)."""
+    """The innermost line of the program (not of this package), and its function."""
     here = os.path.dirname(__file__)
-    for frame in reversed(traceback.extract_tb(failed.__traceback__)):
-        if not frame.filename.startswith((here, os.path.dirname(os.__file__), "<")):
-            return f"{shown_path(frame.filename)}:{frame.lineno}"
+    for frame, line in reversed(list(traceback.walk_tb(failed.__traceback__))):
+        code = frame.f_code
+        if not code.co_filename.startswith((here, os.path.dirname(os.__file__), "<")):
+            return f"{shown_path(code.co_filename)}:{line}: in {code.co_qualname.partition('.<locals>')[0]}"
     return path
 
 

@@ -50,6 +50,9 @@ class ExpressionMixin:
     def e_VtableAddr(self: Any, e: Any) -> str:
         return constant(self.module, e)
 
+    def e_SiteAddr(self: Any, e: Any) -> str:
+        return constant(self.module, e)
+
     def e_StackSlot(self: Any, e: Any) -> str:
         return f"%s{e.slot.number}"
 

@@ -53,6 +53,8 @@ class ModuleEmitter:
         self.declared: dict[str, str] = {}
         self.strings: dict[bytes, str] = {}
         self.string_lines: list[str] = []
+        self.site_lines: list[str] = []
+        self.emitting = ""  # symbol of the function that is being lowered
         self.copies: list[FnInst] = []
         self.copied: set[int] = set()
         self.own = {id(f) for f in functions}
@@ -69,12 +71,14 @@ class ModuleEmitter:
             self.parts.append(self._function(fn, ""))
         while self.copies:
             self.parts.append(self._function(self.copies.pop(), "available_externally "))
-        head = [f'source_filename = "{self.module.source.shown}"', *self.string_lines, *(self.declared[k] for k in sorted(self.declared))]
+        declared = [self.declared[k] for k in sorted(self.declared)]
+        head = [f'source_filename = "{self.module.source.shown}"', *self.string_lines, *self.site_lines, *declared]
         return "\n".join([*head, *self.parts, self._attributes(), self.debug.text()]) + "\n"
 
     # -- functions ----------------------------------------------------------------------------------------------
     def _function(self, fn: FnInst, linkage: str) -> str:
         emitter = FunctionEmitter(self, fn, self.debug.subprogram(fn))
+        self.emitting = self.symbol(fn)
         body = emitter.body()
         params = ", ".join(f"{self.param_type(fn, v.ty)} %a{v.number}" for v in fn.params if v.ty not in VALUELESS)
         head = f"define {linkage}dso_local {self.return_type(fn)} {self.name(fn)}({params}) #{self._attribute_set(fn)}"
@@ -193,13 +197,22 @@ class ModuleEmitter:
 
     # -- constants ----------------------------------------------------------------------------------------------
     def string(self, data: bytes) -> str:
-        """Address of constant bytes."""
+        """Address of constant bytes. Those that end in their only NUL the linker merges across modules."""
         found = self.strings.get(data)
         if found is None:
             found = self.strings[data] = f"@.str.{len(self.strings)}"
             shown = "".join(chr(b) if 32 <= b < 127 and b not in (34, 92) else f"\\{b:02X}" for b in data)
             self.string_lines.append(f'{found} = private unnamed_addr constant [{len(data)} x i8] c"{shown}"')
         return found
+
+    def check_site(self, site: Any) -> str:
+        """Address of the constant that describes a check: the layout of `CheckSite` in compiler/runtime/checks.py."""
+        texts = ", ".join(f"ptr {self.string(text.encode() + bytes(1))}" for text in (site.what, site.file, site.function))
+        name = f"@.site.{len(self.site_lines)}"
+        # A section for each function's, so that the linker drops them with it.
+        section = f', section ".rodata.checks.{self.emitting}"'
+        self.site_lines.append(f"{name} = private constant {{ptr, ptr, ptr, i32}} {{{texts}, i32 {site.line}}}{section}")
+        return name
 
     def vtable(self, cls: ClassType) -> str:
         name = "@" + quote(f"{cls.decl.module.name}.{cls.name}.vtable")

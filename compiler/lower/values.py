@@ -35,6 +35,8 @@ def constant(module: Any, expr: hir.Expr, memory: bool = False) -> str:
         return str(module.use_global(expr.glob))
     if isinstance(expr, hir.FnAddr):
         return str(module.use_function(expr.fn))
+    if isinstance(expr, hir.SiteAddr):
+        return str(module.check_site(expr))
     if isinstance(expr, hir.VtableAddr):
         return f"ptrtoint (ptr {module.vtable(expr.cls)} to i64)"
     if isinstance(expr, hir.Make):

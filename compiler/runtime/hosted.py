@@ -2,16 +2,18 @@
 """What the language needs of the host when a program runs on it: memory, output, the end. One thread.
 
 The launcher calls `hosted_start(argc, argv)`, which gives `main`'s status. A check that fails ends the program with status
-101 and one line on stderr, `file:line: what`; an error that nothing catches prints itself and gives status 1.
+101 and one line on stderr, `file:line: in function: what`; an error that nothing catches prints itself and gives status 1.
 """
 
 from collections.abc import Callable
 from typing import NoReturn
 
 from lang import (
+    CheckSite,
     Errno,
     Error,
     ErrorSlot,
+    FailedCheck,
     Format,
     Ptr,
     Raises,
@@ -26,7 +28,6 @@ from lang import (
     span_of,
     text,
     u8,
-    u32,
     u64,
 )
 
@@ -129,8 +130,8 @@ def panic_with(message: Format) -> NoReturn:
 
 
 @hook
-def check_failed(what: str, file: str, line: u32) -> NoReturn:
-    print_to(2, f"{file}:{line}: {what}\n")
+def check_failed(site: CheckSite, a: u64, b: u64) -> NoReturn:
+    print_to(2, f"{FailedCheck(site=site, a=a, b=b)}\n")
     host_exit(FAILED_CHECK)
 
 

@@ -163,6 +163,13 @@ class FnInst:
     def shown(self) -> str:
         return self.symbol
 
+    @property
+    def qualname(self) -> str:
+        """`Ring.push`: the name as the source has it, and as CPython shows it."""
+        if self.decl is None:
+            return self.symbol
+        return f"{self.decl.owner.name}.{self.decl.name}" if self.decl.owner is not None else self.decl.name
+
 
 STRUCT_OPTIONS = ("align", "packed", "size")
 def all_stubs(body: list[ast.stmt]) -> bool:

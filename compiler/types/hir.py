@@ -43,6 +43,7 @@ VarGet = _node("VarGet", "var")
 GlobalAddr = _node("GlobalAddr", "glob")
 FnAddr = _node("FnAddr", "fn")
 VtableAddr = _node("VtableAddr", "cls")
+SiteAddr = _node("SiteAddr", "what file function")  # of a check: a constant CheckSite (compiler/runtime/checks.py)
 CoreAddr = _node("CoreAddr", "glob core")  # linear address of a per-core variable; core None: this one
 StackSlot = _node("StackSlot", "slot")  # address of a stack object
 Load = _node("Load", "addr storage volatile")

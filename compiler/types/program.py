@@ -50,6 +50,7 @@ BUILTIN_NAMES = {
     "id",
     "repr",
 }
+RUNTIME_CLASSES = {"Text", "Sink", "Format", "FormatSpec", "ErrorSlot", "FailedCheck", "CheckSite"}
 BUILTIN_TYPES = {"int", "float", "bool", "str", "bytes"}
 
 
@@ -188,8 +189,7 @@ class Program(Instances):
         return self.modules[name]
 
     def _vocabulary(self, module: ModuleDecl, item: ImportedName) -> Any:
-        home = {"Text": "text", "Sink": "fmt", "Format": "text", "FormatSpec": "fmt", "ErrorSlot": "errors"}.get(item.name)
-        if home:
+        if item.name in RUNTIME_CLASSES:
             return self.runtime(item.name)
         if item.name == "Errno":
             errno = self.find_module("compiler.lang.errno")
@@ -204,7 +204,7 @@ class Program(Instances):
 
     def runtime(self, name: str) -> Any:
         """A class or function of compiler/runtime by its name."""
-        for part in ("text", "fmt", "fmt_float", "errors", "strings"):
+        for part in ("text", "fmt", "fmt_float", "errors", "checks", "strings"):
             module = self.find_module(f"compiler.runtime.{part}")
             if module is not None and name in module.scope and not isinstance(module.scope[name], ImportedName):
                 return module.scope[name]

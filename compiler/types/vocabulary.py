@@ -24,6 +24,8 @@ TYPES = {
     "Format",
     "FormatSpec",
     "ErrorSlot",
+    "CheckSite",
+    "FailedCheck",
     "Error",
     "Errno",
     "TypeVar",

@@ -9,7 +9,7 @@ Takes no locks but its own, and breaks the log's: whoever held that is halted.
 
 from typing import NoReturn
 
-from lang import Atomic, Format, frame_address, hook, pause, text, u32, u64
+from lang import Atomic, CheckSite, FailedCheck, Format, frame_address, hook, pause, text, u32, u64
 from arch import cpu, power, smp, timer
 from kern.boot.cmdline import option
 from kern.core.percore import core
@@ -36,10 +36,10 @@ def panic_with(message: Format) -> NoReturn:
 
 
 @hook
-def check_failed(what: str, file: str, line: u32) -> NoReturn:
+def check_failed(site: CheckSite, a: u64, b: u64) -> NoReturn:
     """A run-time check of a checked build, or an assert, failed."""
     message = text(300)
-    message.write(f"{what} at {file}:{line}")
+    message.write(f"{FailedCheck(site=site, a=a, b=b)}")
     stop_machine(message.view, 0, frame_address())
 
 

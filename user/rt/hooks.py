@@ -7,7 +7,7 @@ resolve them), and ends the process. Works in vcore context too.
 
 from typing import NoReturn
 
-from lang import ErrorSlot, Format, Ptr, ThreadLocal, frame_address, hook, i32, u32, u64
+from lang import CheckSite, ErrorSlot, FailedCheck, Format, Ptr, ThreadLocal, frame_address, hook, i32, u32, u64
 from arch.abi import FRAME_RECORD
 from parlib.current import current_vcoreid, in_vcore_context
 from rt.exit import exit_now
@@ -32,8 +32,8 @@ def panic_with(message: Format) -> NoReturn:
 
 
 @hook
-def check_failed(what: str, file: str, line: u32) -> NoReturn:
-    end_with_trace(f"{file}:{line}: {what}", frame_address())
+def check_failed(site: CheckSite, a: u64, b: u64) -> NoReturn:
+    end_with_trace(f"{FailedCheck(site=site, a=a, b=b)}", frame_address())
 
 
 def end_with_trace(message: Format, frame: u64) -> NoReturn:

@@ -34,6 +34,12 @@ from compiler.types.model import (
 )
 
 
+def shown_index(wide: Expr, value: Expr) -> Expr:
+    """The `value` of an index that was made 64 bits `wide`, under the type of the right sign, so that a negative one is shown so."""
+    signed = isinstance(wide, Conv) and isinstance(wide.operand.ty, IntType) and wide.operand.ty.signed
+    return same(value, model.I64) if signed else value
+
+
 class AccessMixin:
     # -- reading ------------------------------------------------------------------------------------------------
     def read(self: Any, addr: Expr, storage: Type, volatile: bool = False) -> Expr:
@@ -212,6 +218,12 @@ class AccessMixin:
             raise self.error("E0307", node, f"an index must be an integer, not `{found.ty.name}`")
         return self.resize(found, found.ty, U64)
 
+    def check_index(self: Any, index: Expr, length: Expr, node: ast.AST) -> Any:
+        """One comparison does: a negative index is past any length as u64."""
+        if isinstance(length, Const):
+            return self.check(Cmp(BOOL, "ult", index, length), f"index %v is not below {length.value}", node, index)
+        return self.check(Cmp(BOOL, "ult", index, length), "index %v is not below %v", node, index, length)
+
     def expr_Subscript(self: Any, node: ast.Subscript, want: Type | None) -> Expr:
         if self.type_meant(node) is not None:
             raise self.error("E0308", node, f"`{ast.unparse(node)}` is a type, not a value")
@@ -243,7 +255,7 @@ class AccessMixin:
                 ty.elem,
                 False,
             )
-        index = self.index_value(node.slice)
+        wide = index = self.index_value(node.slice)
         if isinstance(ty, PtrType):
             return [], self._indexed(base, index, ty.elem), ty.elem, False
         if isinstance(ty, MmioArrayType):
@@ -260,7 +272,7 @@ class AccessMixin:
                     set_base, base = self.temp(base)
                     prepare.append(set_base)
                 setter, index = self.temp(index)
-                prepare += [setter, self.check(Cmp(BOOL, "ult", index, Const(U64, ty.length)), "index out of range", node)]
+                prepare += [setter, self.check_index(shown_index(wide, index), Const(U64, ty.length), node)]
             return prepare, self._indexed(base, index, ty.elem), ty.elem, False
         if isinstance(ty, RegistryType):
             return [], self._indexed(self.registry_start(base), index, model.storage_of(ty.elem)), model.storage_of(ty.elem), False
@@ -271,9 +283,8 @@ class AccessMixin:
                 return [], self._indexed(Part(U64, base, 0), index, ty.elem), ty.elem, False
             set_base, base = self.temp(base)
             setter, index = self.temp(index)
-            test = Cmp(BOOL, "ult", index, Part(U64, base, 1))
             return (
-                [set_base, setter, self.check(test, "index out of range", node)],
+                [set_base, setter, self.check_index(shown_index(wide, index), Part(U64, base, 1), node)],
                 self._indexed(Part(U64, base, 0), index, ty.elem),
                 ty.elem,
                 False,
@@ -302,28 +313,39 @@ class AccessMixin:
             raise self.error("E0309", node.slice.step, "a slice has no step here")
         if isinstance(base.ty, PtrType) and node.slice.upper is not None:
             lower = self.index_value(node.slice.lower) if node.slice.lower is not None else hir.u64(0)
-            set_low, lower = self.temp(lower)
-            length = Bin(U64, "sub.wrap", self.index_value(node.slice.upper), lower)
+            set_low, low = self.temp(lower)
+            upper = self.index_value(node.slice.upper)
+            set_high, high = self.temp(upper)
+            length = Bin(U64, "sub.wrap", high, low)
             return Seq(
                 model.span_of(base.ty.elem),
-                [set_low],
-                Make(model.span_of(base.ty.elem), [self._indexed(base, lower, base.ty.elem), length]),
+                [set_low, set_high, *self._check_ends(shown_index(lower, low), shown_index(upper, high), None, node)],
+                Make(model.span_of(base.ty.elem), [self._indexed(base, low, base.ty.elem), length]),
             )
         span = self.as_span(base, node.value)
         ty = span.ty
         set_span, span = self.temp(span)
         body = [set_span]
         lower = self.index_value(node.slice.lower) if node.slice.lower is not None else hir.u64(0)
-        set_low, lower = self.temp(lower)
+        set_low, low = self.temp(lower)
         upper = self.index_value(node.slice.upper) if node.slice.upper is not None else Part(U64, span, 1)
-        set_high, upper = self.temp(upper)
+        set_high, high = self.temp(upper)
         body += [set_low, set_high]
-        if self.checked:
-            test = Cmp(BOOL, "ule", upper, Part(U64, span, 1))
-            test = hir.Logic(BOOL, "and", Cmp(BOOL, "ule", lower, upper), test)
-            body.append(self.check(test, "slice out of range", node))
-        result = Make(ty, [self._indexed(Part(U64, span, 0), lower, ty.elem), Bin(U64, "sub.wrap", upper, lower)])
+        body += self._check_ends(shown_index(lower, low), shown_index(upper, high), Part(U64, span, 1), node)
+        result = Make(ty, [self._indexed(Part(U64, span, 0), low, ty.elem), Bin(U64, "sub.wrap", high, low)])
         return Seq(ty, body, result)
+
+    def _check_ends(self: Any, lower: Expr, upper: Expr, length: Expr | None, node: ast.Subscript) -> list[Any]:
+        """That `[lower:upper]` lies within the length, where each end is given at all."""
+        assert isinstance(node.slice, ast.Slice)
+        if not self.checked:
+            return []
+        found = []
+        if node.slice.upper is not None and length is not None:
+            found.append(self.check(Cmp(BOOL, "ule", upper, length), "slice end %v is past the length %v", node, upper, length))
+        if node.slice.lower is not None and not (isinstance(lower, Const) and lower.value == 0):
+            found.append(self.check(Cmp(BOOL, "ule", lower, upper), "slice start %v is past its end %v", node, lower, upper))
+        return found
 
     # -- places to assign to ------------------------------------------------------------------------------------
     def place(self: Any, node: ast.expr) -> tuple[list[Any], Expr, Type, bool]:

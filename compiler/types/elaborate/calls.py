@@ -249,11 +249,15 @@ class CallMixin:
         if not self.catching:
             self.fn.may_raise_from.append(callee)
 
-    def hook_call(self: Any, name: str, args: list[Expr], node: Any) -> Expr:
-        decl = self.program.hooks.get(name)
-        if decl is None:
+    def hook(self: Any, name: str, node: Any) -> FuncDecl:
+        found = self.program.hooks.get(name)
+        if found is None:
             raise self.error("E0002", node, f"this world has no `@hook def {name}`, which this needs")
-        inst = self.program.instance(decl, None, {}, node)
+        assert isinstance(found, FuncDecl)
+        return found
+
+    def hook_call(self: Any, name: str, args: list[Expr], node: Any) -> Expr:
+        inst = self.program.instance(self.hook(name, node), None, {}, node)
         args = [self.coerce(a, p.ty, node) for a, p in zip(args, inst.params, strict=True)]
         return self.call_instance(inst, args, node)
 

@@ -109,7 +109,8 @@ class ConstructMixin:
         if start.ty is not U64:
             raise self.error("E1103", node.args[0], f"an address must be `u64`, not `{start.ty.name}`")
         count = self.value(node.args[1], U64)
-        return hir.Make(ty, [hir.Conv(model.intern(PtrType, inner.elem), "inttoptr", start), count])
+        pointer = hir.Conv(model.intern(PtrType, inner.elem), "inttoptr", start)
+        return hir.Make(ty, [pointer, count]) if isinstance(ty, UserType) else self.span_at(pointer, count, inner.elem, node)
 
     def _stack_object(self: Any, cls: ClassType, node: ast.Call) -> Expr:
         self.program.layouts.complete(cls)

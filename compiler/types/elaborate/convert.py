@@ -200,14 +200,14 @@ class ConvertMixin:
             if have is STR or isinstance(have, SpanType) and have.elem is U8 or self.is_text(have):
                 return self.parse_number(expr, want, node)
             if isinstance(have, FloatType):
-                return Conv(want, "fptosi" if want.signed else "fptoui", expr)
+                return self._float_to_integer(expr, want, node)
             number = self.to_integer(expr, node)
             if isinstance(number.ty, IntType):
                 return self.fit(number, want, node)
         if isinstance(want, NewType):
             number = self.to_integer(expr, node)
             if isinstance(number.ty, IntType):
-                return same(self.fit(number, want.base, node), want)
+                return same(self.fit(number, want.base, node, want.name), want)
         if isinstance(want, EnumType):
             number = self.to_integer(expr, node)
             if isinstance(number.ty, IntType):
@@ -223,7 +223,7 @@ class ConvertMixin:
         if isinstance(want, PtrType):
             number = self.to_integer(expr, node)
             if isinstance(number.ty, IntType) and number.ty.bits == 64:
-                return Conv(want, "inttoptr", number)
+                return self.pointer_from(number, want, want.elem, f"{want.name}(", node)
         if want is STR and isinstance(have, SpanType) and have.elem is U8:
             return same(expr, want)
         found = self.try_coerce(expr, want, node)
@@ -239,12 +239,15 @@ class ConvertMixin:
         if isinstance(number, Const):
             self._check_member(number.value, want, node)
             return Const(want, number.value)
-        fitted = self.fit(number, want.storage, node)
         if not self.checked or want.kind == "flag":
-            return same(fitted, want)
-        setter, value = self.temp(fitted)
+            return same(self.fit(number, want.storage, node, want.name), want)
+        set_number, number = self.temp(number)
+        fits = self.fits(number, want.storage)
+        setter, value = self.temp(self.resize(number, number.ty, want.storage))
         test = self.is_member(value, want)
-        return hir.Seq(want, [setter, self.check(test, f"not a member of {want.name}", node)], same(value, want))
+        test = hir.Logic(BOOL, "and", fits, test) if fits is not None else test
+        check = self.check(test, f"{want.name}(%v): no such member", node, number)
+        return hir.Seq(want, [set_number, setter, check], same(value, want))
 
     def is_member(self: Any, value: Expr, want: EnumType) -> Expr:
         """Whether an integer of the storage type is one of the enum's values (for flags: only known bits)."""
@@ -272,8 +275,37 @@ class ConvertMixin:
             test = one if isinstance(test, Const) else hir.Logic(BOOL, "or", test, one)
         return test
 
-    def fit(self: Any, expr: Expr, want: IntType, node: ast.AST) -> Expr:
-        """Integer to integer; in checked builds a value that does not fit is an error."""
+    def _float_to_integer(self: Any, expr: Expr, want: IntType, node: ast.AST) -> Expr:
+        """Towards zero; in checked builds what is out of range, or no number, is an error, in release builds the nearest there is."""
+        have = expr.ty
+        opcode = "fptosi" if want.signed else "fptoui"
+        if not self.checked:
+            return Conv(want, opcode, expr)
+        setter, value = self.temp(expr)
+        # Both bounds are exact: powers of two, and where one below the lowest is not, no fraction stands between them either.
+        exact = want.bits <= (24 if have is F32 else 52) or not want.signed
+        above = hir.Cmp(BOOL, "ogt" if exact else "oge", value, Const(have, float(want.low - exact)))
+        test = hir.Bin(BOOL, "and", above, hir.Cmp(BOOL, "olt", value, Const(have, float(want.high + 1))))
+        failed: list[Any] = []
+        with self.block(failed):
+            before, after = f"{want.name}(", f"): does not fit ({want.low} to {want.high})"
+            parts = [hir.StrLit(STR, before.encode()), value, hir.StrLit(STR, after.encode())]
+            self.fail_formatted(self.format_of_values(parts, node), node)
+        return hir.Seq(want, [setter, hir.If(test, [], failed)], Conv(want, opcode, value))
+
+    def fits(self, value: Expr, want: IntType) -> Expr | None:
+        """The test whether an integer fits; None if all of its type do."""
+        have: Any = value.ty
+        test = None
+        if have.low < want.low:
+            test = hir.Cmp(BOOL, "sge", value, Const(have, want.low))
+        if have.high > want.high:
+            upper = hir.Cmp(BOOL, "sle" if have.signed else "ule", value, Const(have, want.high))
+            test = upper if test is None else hir.Logic(BOOL, "and", test, upper)
+        return test
+
+    def fit(self: Any, expr: Expr, want: IntType, node: ast.AST, name: str = "") -> Expr:
+        """Integer to integer; in checked builds a value that does not fit is an error, which shows it as given to `name`."""
         have = expr.ty
         if isinstance(expr, Const):
             if not want.low <= expr.value <= want.high:
@@ -282,13 +314,8 @@ class ConvertMixin:
         if want.low <= have.low and have.high <= want.high or not self.checked:
             return self.resize(expr, have, want)
         setter, value = self.temp(expr)
-        test: Expr = hir.true()
-        if have.low < want.low:
-            test = hir.Cmp(BOOL, "sge", value, Const(have, want.low))
-        if have.high > want.high:
-            upper = hir.Cmp(BOOL, "sle" if have.signed else "ule", value, Const(have, want.high))
-            test = upper if isinstance(test, Const) else hir.Logic(BOOL, "and", test, upper)
-        return hir.Seq(want, [setter, self.check(test, f"value does not fit in {want.name}", node)], self.resize(value, have, want))
+        what = f"{name or want.name}(%v): does not fit ({want.low} to {want.high})"
+        return hir.Seq(want, [setter, self.check(self.fits(value, want), what, node, value)], self.resize(value, have, want))
 
     # -- truth --------------------------------------------------------------------------------------------------
     def truth(self: Any, expr: Expr, node: ast.AST) -> Expr:

@@ -15,7 +15,7 @@ from compiler.types.elaborate.assignment import AssignmentMixin
 from compiler.types.elaborate.calls import CallMixin
 from compiler.types.elaborate.comparison import ComparisonMixin
 from compiler.types.elaborate.construct import ConstructMixin
-from compiler.types.elaborate.convert import ConvertMixin
+from compiler.types.elaborate.convert import ConvertMixin, same
 from compiler.types.elaborate.flow import FlowMixin, State
 from compiler.types.elaborate.logic import LogicMixin
 from compiler.types.elaborate.loops import LoopMixin
@@ -100,22 +100,26 @@ class Elaborator(
         var = self.variable("", expr.ty)
         return hir.SetVar(var, expr), hir.VarGet(expr.ty, var)
 
-    def check(self, test: Expr, what: str, node: ast.AST) -> Any:
-        """A run-time check (checked builds only are asked to make one)."""
-        return hir.If(test, [], [*self.fail_statements(what, node)])
+    def check(self, test: Expr, what: str, node: ast.AST, *operands: Expr) -> Any:
+        """A run-time check (checked builds only are asked to make one).
 
-    def fail_statements(self, what: str | Expr, node: ast.AST) -> list[Any]:
-        line = getattr(node, "lineno", 0)
-        call = self.hook_call(
-            "check_failed",
-            [
-                what if isinstance(what, Expr) else hir.StrLit(model.STR, what.encode()),
-                hir.StrLit(model.STR, self.module.source.shown.encode()),
-                hir.Const(model.U32, line),
-            ],
-            node,
-        )
-        call.line = line
+        `what` says what is wrong when `test` is false. In it `%v` stands for the next of at most two operands, `%x` for it in hexadecimal.
+        """
+        return hir.If(test, [], self.fail_statements(what, node, *operands))
+
+    def fail_statements(self, what: str, node: ast.AST, *operands: Expr) -> list[Any]:
+        """The cold side of a check: its constant description and the raw operands, nothing else."""
+        words = []
+        for operand in operands:
+            base: Any = model.underlying(operand.ty)
+            what = what.replace("%v", "%d" if base.signed else "%u", 1)
+            words.append(self.resize(same(operand, base), base, model.U64))
+        decl = self.hook("check_failed", node)
+        site = hir.SiteAddr(self.program.runtime_class("CheckSite"), what, self.module.source.shown, self.fn.qualname)
+        site.line = getattr(node, "lineno", 0)
+        # Not noted as a call: it never comes back, so what it does on its way to the end is no effect of this function.
+        call = hir.Call(model.NORETURN, self.program.instance(decl, None, {}, node), [site, *words, *[hir.u64(0)] * (2 - len(words))])
+        call.line = site.line
         return [hir.Do(call), hir.Unreachable()]
 
     # -- expressions --------------------------------------------------------------------------------------------

@@ -113,7 +113,7 @@ class LoopMixin:
         at = VarGet(ty, counter)
         setup = [SetVar(counter, start), set_stop, set_step]
         if self.checked:
-            setup.append(self.check(Cmp(BOOL, "ne", step, Const(ty, 0)), "the step of a range is zero", node))
+            setup.append(self.check(Cmp(BOOL, "ne", step, Const(ty, 0)), "the step of a range is 0", node))
         forward = self._stride(at, stop, step, Bin(ty, "add.wrap", at, step), True)
         return Iteration(setup, Cmp(BOOL, "ult", at, stop), [at], [SetVar(counter, forward)])
 

@@ -101,7 +101,27 @@ class MachineMixin:
         value = model.value_of(ty)
         if not (ty.is_place or isinstance(value, ClassType)):
             raise self.error("E1110", ty_node, f"`at` gives references to structs, not `{ty.name}`", f"use `Ptr[{ty.name}](address)`")
-        return Conv(value, "inttoptr", number)
+        return self.pointer_from(number, value, ty, f"at({ty.name}, ", node)
+
+    def pointer_from(self: Any, number: Expr, result: Type, target: Type, shown: str, node: ast.AST) -> Expr:
+        """An address as a reference to a `target`: in checked builds neither 0 (unless the result may be None) nor misaligned.
+
+        `shown` is how the source makes it, up to the address.
+        """
+        align = self.program.layouts.ensure(target).align
+        may_be_null = isinstance(result, (OptionalType, PtrType))
+        sound = isinstance(number, Const) and number.value != 0 and number.value % align == 0
+        if not self.checked or sound or may_be_null and align == 1:
+            return Conv(result, "inttoptr", number)
+        setter, number = self.temp(number)
+        aligned = Cmp(BOOL, "eq", Bin(U64, "and", number, hir.u64(align - 1)), hir.u64(0))
+        wrong = self.fail_statements(f"{shown}%x): not a multiple of {align}", node, number)
+        if may_be_null:
+            return Seq(result, [setter, hir.If(aligned, [], wrong)], Conv(result, "inttoptr", number))
+        given = Cmp(BOOL, "ne", number, hir.u64(0))
+        null = self.fail_statements(f"{shown}0): a null address", node)
+        good = given if align == 1 else Bin(BOOL, "and", given, aligned)  # one branch; which it was is for the cold side to find
+        return Seq(result, [setter, hir.If(good, [], [hir.If(given, wrong, null)])], Conv(result, "inttoptr", number))
 
     def call_cast(self: Any, node: ast.Call, want: Type | None) -> Expr:
         ty_node, value = self.exactly(node, 2)
@@ -112,12 +132,20 @@ class MachineMixin:
         if from_pointer and to_pointer:
             return same(found, ty)
         if to_pointer and self.to_integer(found, node).ty is U64:
-            return Conv(ty, "inttoptr", self.to_integer(found, node))
+            return self._pointer_cast(self.to_integer(found, node), ty, node)
         if from_pointer and ty is U64:
             return Conv(U64, "ptrtoint", found)
         if isinstance(found.ty, SpanType) and isinstance(ty, SpanType) and found.ty.elem.size == ty.elem.size:
             return same(found, ty)
         return same(self.convert(found, ty, node), ty)
+
+    def _pointer_cast(self: Any, number: Expr, ty: Type, node: ast.AST) -> Expr:
+        inner: Any = ty.inner if isinstance(ty, OptionalType) else ty
+        if isinstance(inner, PtrType):
+            return self.pointer_from(number, ty, inner.elem, f"cast({inner.name}, ", node)
+        if isinstance(inner, ClassType) or inner.is_place:
+            return self.pointer_from(number, ty, inner, f"cast({inner.name}, ", node)
+        return Conv(ty, "inttoptr", number)  # a function
 
     def call_span_of(self: Any, node: ast.Call, want: Type | None) -> Expr:
         first, count = self.exactly(node, 2)
@@ -130,7 +158,24 @@ class MachineMixin:
             elem = pointer.ty.elem
         else:
             raise self.error("E1112", first, f"`span_of` takes a pointer, not `{pointer.ty.name}`")
-        return Make(model.span_of(elem), [same(pointer, U64), self.value(count, U64)])
+        return self.span_at(same(pointer, model.intern(PtrType, elem)), self.value(count, U64), elem, node)
+
+    def span_at(self: Any, start: Expr, count: Expr, elem: Type, node: ast.AST) -> Expr:
+        """A span made up from its parts; in checked builds not one that wraps around the end of memory, nor a misaligned one."""
+        ty = model.span_of(elem)
+        size, align = self.program.layouts.ensure(elem).size, elem.align
+        if not self.checked or isinstance(count, Const):
+            return Make(ty, [start, count])
+        set_start, start = self.temp(start)
+        set_count, count = self.temp(count)
+        address = Conv(U64, "ptrtoint", start)
+        room = Bin(U64, "lshr", Bin(U64, "xor", address, hir.u64((1 << 64) - 1)), hir.u64(max(size, 1).bit_length() - 1))
+        fits = Cmp(BOOL, "ule", count, room)  # of an element of 48 bytes only 32 are counted: cheap, and as good against nonsense
+        body = [set_start, set_count, self.check(fits, "span of %v elements at %x: past the end of memory", node, count, address)]
+        if align > 1:
+            aligned = Cmp(BOOL, "eq", Bin(U64, "and", address, hir.u64(align - 1)), hir.u64(0))
+            body.append(self.check(aligned, f"span at %x: not a multiple of {align}", node, address))
+        return Seq(ty, body, Make(ty, [start, count]))
 
     def call_as_bytes(self: Any, node: ast.Call, want: Type | None) -> Expr:
         found = self.expr(self.exactly(node, 1)[0])
@@ -146,7 +191,15 @@ class MachineMixin:
         ty_node, name, ref = self.exactly(node, 3)
         field = self._field_named(ty_node, name)
         ty = self.type_argument(ty_node)
-        return hir.Offset(ty, self.expr(ref), -field.offset)
+        value = self.expr(ref)
+        align = self.program.layouts.ensure(ty).align
+        if not self.checked or align <= field.ty.align:
+            return hir.Offset(ty, value, -field.offset)
+        setter, found = self.temp(hir.Offset(ty, value, -field.offset))
+        address = Conv(U64, "ptrtoint", found)
+        aligned = Cmp(BOOL, "eq", Bin(U64, "and", address, hir.u64(align - 1)), hir.u64(0))
+        check = self.check(aligned, f"container_of({ty.name}) at %x: not a multiple of {align}", node, address)
+        return Seq(ty, [setter, check], found)
 
     def call_memcpy(self: Any, node: ast.Call, want: Type | None) -> Expr:
         into_node, from_node = self.exactly(node, 2)
@@ -157,7 +210,15 @@ class MachineMixin:
             raise self.error("E1109", node, f"`{source.ty.name}` does not copy over `{into.ty.name}`")
         body = [set_into, set_from]
         if self.checked:
-            body.append(self.check(Cmp(BOOL, "ule", Part(U64, source, 1), Part(U64, into, 1)), "memcpy past the end", node))
+            body.append(
+                self.check(
+                    Cmp(BOOL, "ule", Part(U64, source, 1), Part(U64, into, 1)),
+                    "memcpy of %v elements into %v",
+                    node,
+                    Part(U64, source, 1),
+                    Part(U64, into, 1),
+                )
+            )
         count = Part(U64, source, 1)
         length = count if size == 1 else Bin(U64, "mul.wrap", count, hir.u64(size))
         self.forget_memory()

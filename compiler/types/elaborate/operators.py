@@ -158,11 +158,8 @@ class OperatorMixin:
             if isinstance(right, Const):
                 if right.value == 0:
                     raise self.error("E0407", node, "division by zero")
-            elif self.checked:
-                set_left, left = self.temp(left)
-                setter, right = self.temp(right)
-                check = self.check(Cmp(BOOL, "ne", right, Const(ty, 0)), "division by zero", node)
-                return Seq(ty, [set_left, setter, check], Bin(ty, op, left, right))
+            if self.checked and not (isinstance(right, Const) and (right.value != -1 or op == "floormod")):
+                return self._checked_division(op, left, right, ty, node)
         if op in ("add", "sub", "mul") and ty.signed and self.checked:
             return self._checked(op, left, right, ty, node)
         if op in ("add", "sub", "mul"):
@@ -171,9 +168,28 @@ class OperatorMixin:
 
     def _checked(self: Any, op: str, left: Expr, right: Expr, ty: IntType, node: ast.AST) -> Expr:
         pair = TupleType((ty, BOOL))
+        set_left, left = self.temp(left)
+        set_right, right = self.temp(right)
         setter, both = self.temp(hir.Intrinsic(pair, f"s{op}.overflow", [left, right]))
-        check = self.check(Not(BOOL, hir.Part(BOOL, both, 1)), f"{ty.name} overflow", node)
-        return Seq(ty, [setter, check], hir.Part(ty, both, 0))
+        negated = isinstance(left, Const) and left.value == 0 and not isinstance(node, (ast.BinOp, ast.AugAssign))
+        what, shown = ("-(%v)", [right]) if negated else (f"%v {SHOWN[op]} %v", [left, right])
+        check = self.check(Not(BOOL, hir.Part(BOOL, both, 1)), f"{ty.name} overflow: {what}", node, *shown)
+        return Seq(ty, [set_left, set_right, setter, check], hir.Part(ty, both, 0))
+
+    def _checked_division(self: Any, op: str, left: Expr, right: Expr, ty: IntType, node: ast.AST) -> Expr:
+        """By zero there is no quotient, and the least number's by -1 does not fit."""
+        set_left, left = self.temp(left)
+        set_right, right = self.temp(right)
+        body = [set_left, set_right]
+        shown = SHOWN[op].replace("%", "%%")
+        if not isinstance(right, Const):
+            body.append(self.check(Cmp(BOOL, "ne", right, Const(ty, 0)), f"%v {shown} 0", node, left))
+        if ty.signed and op == "floordiv":
+            fits = Cmp(BOOL, "ne", left, Const(ty, ty.low))
+            if not isinstance(right, Const):
+                fits = hir.Logic(BOOL, "or", fits, Cmp(BOOL, "ne", right, Const(ty, -1)))
+            body.append(self.check(fits, f"{ty.name} overflow: %v {shown} -1", node, left))
+        return Seq(ty, body, Bin(ty, op, left, right))
 
     def _meet(self: Any, left: Expr, right: Expr, node: ast.AST) -> tuple[Expr, Expr]:
         """Bring both sides to one type: literals adapt, int-like enums become integers."""
@@ -241,11 +257,14 @@ class OperatorMixin:
         if self.checked and not isinstance(right, Const):
             set_left, left = self.temp(left)
             setter, right = self.temp(right)
-            prepare = [set_left, setter, self.check(Cmp(BOOL, "ult", right, Const(right.ty, ty.bits)), "shift past the width", node)]
+            prepare = [set_left, setter, self._check_shift(right, ty, node)]
         amount = self.resize(right, right.ty, ty)
         code = "shl" if op == "shl" else "ashr" if ty.signed else "lshr"
         found: Expr = Bin(ty, code, left, amount)
         return Seq(ty, prepare, found) if prepare else found
+
+    def _check_shift(self: Any, amount: Expr, ty: IntType, node: ast.AST) -> Any:
+        return self.check(Cmp(BOOL, "ult", amount, Const(amount.ty, ty.bits)), f"shift of {ty.name} by %v", node, amount)
 
     def _address(self: Any, op: str, left: Expr, right: Expr, node: ast.AST) -> Expr:
         """Addresses and raw pointers: plus and minus an integer, differences, masks."""

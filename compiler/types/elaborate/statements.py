@@ -11,8 +11,8 @@ from typing import Any
 from compiler.diagnostics import CompileError
 from compiler.types import hir, model
 from compiler.types.elaborate.flow import assigned_names, merge
-from compiler.types.hir import Const, Expr, If, VarGet
-from compiler.types.model import VOID, ArrayType, ClassType, OptionalType
+from compiler.types.hir import Const, Expr, If, Part, VarGet
+from compiler.types.model import U64, VOID, ArrayType, ClassType, OptionalType
 
 
 class StatementMixin:
@@ -24,6 +24,14 @@ class StatementMixin:
             yield
         finally:
             self.out = kept
+
+    @contextmanager
+    def counted(self: Any, alive: bool) -> Iterator[None]:
+        """Whether what is called inside counts among the function's effects: not in a branch that is decided at compile time."""
+        calls, raising = len(self.fn.calls), len(self.fn.may_raise_from)
+        yield
+        if not alive:
+            del self.fn.calls[calls:], self.fn.may_raise_from[raising:]
 
     def statements(self: Any, nodes: list[ast.stmt]) -> None:
         """Each statement that cannot be understood is reported; the rest is still checked."""
@@ -135,20 +143,26 @@ class StatementMixin:
             with self.block(failed):
                 constant = node.msg.value if isinstance(node.msg, ast.Constant) and isinstance(node.msg.value, str) else None
                 if node.msg is not None and constant is None:
-                    made = ast.copy_location(
-                        ast.Call(ast.copy_location(ast.Name("text"), node), [ast.copy_location(ast.Constant(160), node)], []), node
-                    )
-                    setter, line = self.temp(self.make_text(made))
-                    self.out += [setter, hir.Do(self.call_method_nodes(line, "write", [node.msg], node))]
-                    self.out += self.fail_statements(self.coerce(line, model.STR, node), node)
+                    self.fail_formatted(node.msg, node)
                 else:
                     text = constant if constant is not None else f"assertion failed: {ast.unparse(node.test)}"
-                    self.out += self.fail_statements(text, node)
+                    self.out += self.fail_statements(text.replace("%", "%%"), node)
             self.out.append(If(test, [], failed))
         if isinstance(test, Const) and not test.value:
             self.out.append(hir.Unreachable())
             self.state.reached = False
         self.learn(facts)
+
+    def fail_formatted(self: Any, message: Any, node: ast.AST) -> None:
+        """The cold side of a check whose message is formatted on the spot: a `Format`, as an expression or as source."""
+        made = ast.Call(ast.Name("text"), [ast.Constant(160)], [])
+        for part in ast.walk(made):
+            ast.copy_location(part, node)
+        setter, line = self.temp(self.make_text(made))
+        self.out += [setter, hir.Do(self.call_method_nodes(line, "write", [message], node))]
+        set_shown, shown = self.temp(self.coerce(line, model.STR, node))
+        self.out.append(set_shown)
+        self.out += self.fail_statements("%s", node, hir.Conv(U64, "ptrtoint", Part(U64, shown, 0)), Part(U64, shown, 1))
 
     # -- if -----------------------------------------------------------------------------------------------------
     def stmt_If(self: Any, node: ast.If) -> None:
@@ -160,12 +174,12 @@ class StatementMixin:
         dead_then = isinstance(test, Const) and not test.value
         dead_other = isinstance(test, Const) and bool(test.value)
         self.learn(yes)
-        with self.block(then):
+        with self.block(then), self.counted(not dead_then):
             self.statements(node.body)
         after_then = self.state
         self.state = before
         self.learn(no)
-        with self.block(other):
+        with self.block(other), self.counted(not dead_other):
             self.statements(node.orelse)
         after_other = self.state
         if dead_then or dead_other:

@@ -9,10 +9,11 @@ from typing import Any
 
 from compiler.diagnostics import CompileError
 from compiler.effects import contexts, raises
+from compiler.syntax import leftout
 from compiler.syntax.loader import World
 from compiler.types import hir, model
 from compiler.types.decls import FnInst, FuncDecl, ImportedName, ModuleDecl, is_setter
-from compiler.types.elaborate.elaborator import describe, evaluate
+from compiler.types.elaborate.elaborator import evaluate
 from compiler.types.program import Program
 
 __all__ = ["World", "analyse", "lower"]
@@ -88,15 +89,18 @@ def _module_level(program: Program, module: ModuleDecl) -> None:
         _defined_once(program, module, decl.node.body)
     for node in module.tree.body:
         documentation = isinstance(node, ast.Expr) and isinstance(node.value, ast.Constant)
-        if isinstance(node, ALLOWED) or documentation or is_main_guard(node):
+        if isinstance(node, ast.Assign) and not (len(node.targets) == 1 and isinstance(node.targets[0], ast.Name)):
+            error = program.error("E0111", module, node, "a module defines one name at a time", "write one `NAME = value` for each")
+            program.reporter.add(error.diagnostic)
             continue
-        what = describe(node) if isinstance(node, ast.AsyncFunctionDef) else "a statement at module level is"
-        hint = (
-            ""
-            if isinstance(node, ast.AsyncFunctionDef)
-            else "a module holds imports, constants, globals, classes and functions; put it in a function"
-        )
-        program.reporter.add(program.error("E0111", module, node, f"{what} not part of this language", hint).diagnostic)
+        if isinstance(node, ALLOWED) or documentation or leftout.is_for_cpython(node):
+            continue
+        if type(node) not in leftout.EVERYWHERE:
+            hint = "a module holds imports, constants, globals, classes and functions; put it in a function"
+            if any(isinstance(part, (ast.Import, ast.ImportFrom)) for part in ast.walk(node)):
+                hint = "imports are not conditional: what differs by architecture is imported from `arch`"
+            error = program.error("E0111", module, node, "a statement at module level is not part of this language", hint)
+            program.reporter.add(error.diagnostic)
 
 
 def _defined_once(program: Program, module: ModuleDecl, body: list[ast.stmt]) -> None:
@@ -117,13 +121,6 @@ def _defined_once(program: Program, module: ModuleDecl, body: list[ast.stmt]) ->
             )
             program.reporter.add(again.diagnostic)
         first.setdefault(name, node)
-
-
-def is_main_guard(node: ast.stmt) -> bool:
-    """`if __name__ == "__main__":`, which is for CPython; likewise `if TYPE_CHECKING:`."""
-    if not isinstance(node, ast.If):
-        return False
-    return any(isinstance(p, ast.Name) and p.id in ("__name__", "TYPE_CHECKING") for p in ast.walk(node.test))
 
 
 def _class_methods(program: Program, decl: Any) -> None:

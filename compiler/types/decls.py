@@ -197,7 +197,6 @@ MARKS = {
     "allocates",
     "atomic_section",
     "classmethod",
-    "contextmanager",
 }
 
 

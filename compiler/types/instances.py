@@ -32,6 +32,9 @@ class VirtualGroup:
         return self.signature.symbol
 
 
+LONGEST_SYMBOL = 1000  # characters: a type that grows with each instance has no end
+
+
 class Instances:
     """Mixed into `Program`."""
 
@@ -76,6 +79,9 @@ class Instances:
         symbol = ".".join(p for p in (decl.module.name, owner, decl.name) if p) + (".setter" if is_setter(decl.node) else "")
         if tvars:
             symbol += f"[{', '.join(v.name for _, v in sorted(tvars.items()))}]"
+        if len(symbol) > LONGEST_SYMBOL:
+            hint = "each call asks for a larger type than the one before: end the recursion, or take a `Ref`"
+            raise self.error("E0815", decl.module, decl.node, f"`{decl.name}` needs instances without end", hint)
         inst = FnInst(decl, symbol, decl.module, cls, {**self.tvars_of(cls), **tvars})
         decl.instances[key] = inst
         inst.line = decl.node.lineno

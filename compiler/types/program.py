@@ -11,13 +11,15 @@ from collections.abc import Iterable
 from typing import Any
 
 from compiler.diagnostics import CompileError, Diagnostic, Reporter, Source, Span, did_you_mean, labelled
+from compiler.syntax import leftout
 from compiler.syntax.loader import VOCABULARY_MODULES, Loader, ParsedModule, World
 from compiler.syntax.syscalls import syscall_module
 from compiler.types import bounds, decls, model
 from compiler.types.decls import ClassDecl, FuncDecl, GlobalDecl, ImportedName, ModuleDecl, NewTypeDecl, TypeVarDecl, Vocabulary
-from compiler.types.instances import Instances
+from compiler.types.instances import LONGEST_SYMBOL, Instances
 from compiler.types.layout import Layouts
 from compiler.types.model import ClassType, Type
+from compiler.types.vocabulary import ABC_NAMES, ENUM_NAMES, KNOWN, TYPING_NAMES
 
 BUILTIN_NAMES = {
     "print",
@@ -98,6 +100,8 @@ class Program(Instances):
             found = ModuleDecl(parsed.name, parsed.source, parsed.tree)
             self.by_path[key] = self.modules[parsed.name] = found
             decls.collect(found)
+            for item in leftout.refused(parsed.tree):
+                self.reporter.add(self.error(item.code, found, item.node, item.message, item.hint).diagnostic)
         return found
 
     def _load_imports(self, module: ModuleDecl) -> None:
@@ -151,11 +155,27 @@ class Program(Instances):
         if item is None:
             if name in BUILTIN_NAMES or name in BUILTIN_TYPES:
                 return Vocabulary(name)
-            known = [*module.scope, *BUILTIN_NAMES, *BUILTIN_TYPES]
-            raise self.error("E0201", module, node, f"`{name}` is not defined", did_you_mean(name, known))
+            raise self._undefined(module, name, node)
         if isinstance(item, ImportedName):
             item = module.scope[name] = self._follow(module, item)
         return item
+
+    def _undefined(self, module: ModuleDecl, name: str, node: ast.AST) -> CompileError:
+        """Unknown, or of Python and left out, or of the vocabulary and not imported."""
+        if name in KNOWN:
+            home = "typing" if name in TYPING_NAMES else "enum" if name in ENUM_NAMES else "abc" if name in ABC_NAMES else "lang"
+            return self.error("E0201", module, node, f"`{name}` is not defined", f"import it: `from {home} import {name}`")
+        hint = leftout.builtin_hint(name)
+        if hint is not None:
+            return self.error("E0117", module, node, f"`{name}` of Python is not part of this language", hint)
+        known = [*module.scope, *BUILTIN_NAMES, *BUILTIN_TYPES]
+        return self.error("E0201", module, node, f"`{name}` is not defined", did_you_mean(name, known))
+
+    def _no_module(self, module: ModuleDecl, item: ImportedName) -> CompileError:
+        of_python = leftout.module_hint(item.module)
+        if of_python is not None:
+            return self.error("E0209", module, item.node, f"there is no module `{item.module}` here: it is CPython's", of_python)
+        return self.error("E0209", module, item.node, f"there is no module `{item.module}`", did_you_mean(item.module, self.modules))
 
     def _follow(self, module: ModuleDecl, item: ImportedName) -> Any:
         if item.module in VOCABULARY_MODULES:
@@ -165,7 +185,7 @@ class Program(Instances):
         if not item.name:
             found = self.find_module(item.module) or self.namespace(item.module)
             if found is None:
-                raise self.error("E0209", module, item.node, f"there is no module `{item.module}`")
+                raise self._no_module(module, item)
             return found
         inside = self.find_module(f"{item.module}.{item.name}")
         home = self.find_module(item.module)
@@ -174,7 +194,9 @@ class Program(Instances):
         if inside is not None:
             return inside
         if home is None:
-            raise self.error("E0209", module, item.node, f"there is no module `{item.module}`", did_you_mean(item.module, self.modules))
+            raise self._no_module(module, item)
+        if item.name == "*":
+            raise CompileError(None)  # refused with the module's text
         hint = did_you_mean(item.name, home.scope)
         raise self.error("E0207", module, item.node, f"module `{item.module}` has no `{item.name}`", hint)
 
@@ -195,10 +217,10 @@ class Program(Instances):
             errno = self.find_module("compiler.lang.errno")
             if errno is not None and "Errno" in errno.scope:
                 return errno.scope["Errno"]
-        from compiler.types.vocabulary import KNOWN
-
+        if item.name == "*":
+            raise CompileError(None)  # refused with the module's text
         if item.name not in KNOWN:
-            hint = did_you_mean(item.name, KNOWN)
+            hint = leftout.TYPING.get(item.name) or did_you_mean(item.name, KNOWN)
             raise self.error("E0207", module, item.node, f"`{item.module}` has no `{item.name}` in this language", hint)
         return Vocabulary(item.name)
 
@@ -313,6 +335,9 @@ class Program(Instances):
                 message = f"`{decl.name}` takes {want} type argument{'s' if want != 1 else ''}, not {len(args)}"
                 raise self.error("E0331", decl.module, node or decl.node, message)
             shown = f"[{', '.join(a.name for a in args)}]" if args else ""
+            if len(shown) > LONGEST_SYMBOL:
+                hint = "each instance asks for a larger one: use one type all through"
+                raise self.error("E0815", decl.module, decl.node, f"`{decl.name}` needs instances without end", hint)
             made = ClassType(decl.name + shown, decl, args)
             decl.instances[args] = made
             return made

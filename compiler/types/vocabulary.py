@@ -117,4 +117,10 @@ FUNCTIONS = {
     "thread_pointer",
 }
 CONSTANTS = {"CHECKED", "ARCH", "RELAXED", "ACQUIRE", "RELEASE", "ACQ_REL", "SEQ_CST", "WORLD"}
+TYPING_NAMES = {
+    "Callable", "TypeVar", "Generic", "NewType", "Literal", "Final", "ClassVar", "Annotated", "Optional", "Protocol", "NoReturn",
+    "TYPE_CHECKING", "Any", "override", "final", "Self", "Iterator", "runtime_checkable",
+}  # fmt: skip
+ENUM_NAMES = {"Enum", "IntEnum", "IntFlag", "Flag", "auto", "unique"}
+ABC_NAMES = {"ABC", "abstractmethod"}
 KNOWN = TYPES | FUNCTIONS | CONSTANTS | set(SCALARS) | {"annotations"}

@@ -15,6 +15,8 @@ import llvmlite.binding as llvm
 import pytest
 
 from compiler.frontend import World, analyse, lower
+from compiler.syntax import leftout
+from compiler.types.elaborate.elaborator import Elaborator
 
 PROGRAMS = [p for p in sorted((Path(__file__).parent / "programs").glob("*.py")) if not p.name.startswith(("test_", "__"))]
 TREES = {p: ast.parse(p.read_text()) for p in PROGRAMS}
@@ -76,6 +78,15 @@ def understood(path):
     if not program.errors:
         for text in lower(program).values():
             llvm.parse_assembly(text).verify()
+
+
+def test_every_kind_of_statement_and_expression_has_a_rule():
+    kinds = [k for base in (ast.stmt, ast.expr) for k in base.__subclasses__()]
+    parts_of_others = {ast.FormattedValue}
+    elaborated = {k for k in kinds if hasattr(Elaborator, f"expr_{k.__name__}") or hasattr(Elaborator, f"stmt_{k.__name__}")}
+    refused = {*leftout.EVERYWHERE, *leftout.SOMEWHERE}
+    assert set(kinds) == elaborated | parts_of_others | refused & set(kinds)
+    assert not elaborated & refused, "no longer left out: its refusal can go"
 
 
 @pytest.mark.parametrize("seed", range(0, MUTANTS, 10))

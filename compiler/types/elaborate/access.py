@@ -74,6 +74,9 @@ class AccessMixin:
             if method is not None and method.is_static:
                 return self.function_value(method, node, None)
             decl = decl.base_decl
+        if isinstance(owner, ClassDecl) and (node.attr in owner.methods or node.attr in {ast.unparse(f.target) for f in owner.fields}):
+            what = "is a method; it is no value here" if node.attr in owner.methods else "is a field; only an object has it"
+            raise self.error("E0804", node, f"`{ast.unparse(node)}` {what}", f"name an object: `x.{node.attr}`")
         shown = ast.unparse(node.value)
         known = list(owner.constants) + list(owner.methods) if isinstance(owner, ClassDecl) else []
         from compiler.diagnostics import did_you_mean

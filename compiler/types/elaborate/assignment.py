@@ -127,6 +127,9 @@ class AssignmentMixin:
             if isinstance(base.ty, ClassType) and self.program.layouts.find_method(base.ty, "__setitem__"):
                 self.out.append(hir.Do(self.call_method_nodes(base, "__setitem__", [target.slice, value_node], node)))
                 return
+        if isinstance(target, ast.Attribute) and self.type_meant(target.value) is not None:
+            hint = "what changes is a global, or a field of an object"
+            raise self.error("E0604", target, f"`{ast.unparse(target)}` belongs to its class; it cannot be assigned", hint)
         if isinstance(target, ast.Attribute) and self._assign_bits(target, value_node, node):
             return
         if isinstance(target, ast.Attribute) and self._set_property(target, value_node, node):

@@ -6,7 +6,7 @@ from __future__ import annotations
 import ast
 from typing import Any
 
-from compiler.diagnostics import did_you_mean
+from compiler.diagnostics import CompileError, did_you_mean
 from compiler.types import bounds, hir, model
 from compiler.types.decls import CallSite, ClassDecl, FnInst, FuncDecl, GlobalDecl, ModuleDecl, NewTypeDecl, Vocabulary
 from compiler.types.elaborate.convert import same
@@ -22,12 +22,16 @@ class CallMixin:
 
     def _call(self: Any, node: ast.Call, want: Type | None) -> Expr:
         func = node.func
+        if any(isinstance(a, ast.Starred) for a in node.args) or any(k.arg is None for k in node.keywords):
+            raise CompileError(None)  # refused with the module's text
         if (
             isinstance(func, ast.Attribute)
             and isinstance(func.value, ast.Call)
             and isinstance(func.value.func, ast.Name)
             and func.value.func.id == "super"
         ):
+            if func.value.args:
+                raise self.error("E0806", func.value, "`super` takes no arguments here", f"write `super().{func.attr}(…)`")
             return self._super_call(func.attr, node)
         ty = self.type_meant(func)
         if ty is not None:
@@ -164,7 +168,7 @@ class CallMixin:
         """Pair each parameter with its argument; a default is (expression, module)."""
         spec = decl.node.args
         if spec.vararg is not None and decl.name != "__exit__" or spec.kwarg is not None:
-            raise self.error("E0113", node, f"`{decl.name}` takes `*args` or `**kwargs`, which this language has not")
+            raise CompileError(None)  # refused where it is defined
         parameters = [*spec.posonlyargs, *spec.args][skip:]
         every = parameters + spec.kwonlyargs
         if len(args) > len(parameters):
@@ -177,6 +181,9 @@ class CallMixin:
                     "E0803",
                     keyword, f"`{decl.name}` has no parameter `{keyword.arg}`", did_you_mean(keyword.arg or "", [p.arg for p in every])
                 )
+            if keyword.arg in {p.arg for p in spec.posonlyargs}:
+                hint = "the parameters before `/` are given by position"
+                raise self.error("E0803", keyword, f"`{decl.name}` takes `{keyword.arg}` by position only", hint)
             if keyword.arg in given:
                 raise self.error("E0808", keyword, f"`{keyword.arg}` is given twice")
             given[keyword.arg] = keyword.value

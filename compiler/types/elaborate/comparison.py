@@ -6,6 +6,7 @@ from __future__ import annotations
 import ast
 from typing import Any
 
+from compiler.diagnostics import CompileError, sides
 from compiler.types import hir, model
 from compiler.types.elaborate.convert import same
 from compiler.types.elaborate.operators import COMPARE
@@ -104,7 +105,7 @@ class ComparisonMixin:
                 if isinstance(model.underlying(left.ty), IntType) and isinstance(model.underlying(right.ty), IntType)
                 else ""
             )
-            raise self.error("E0317", node, f"`{left.ty.name}` and `{right.ty.name}` cannot be compared", hint)
+            raise self.not_comparable(left, right, node, hint)
         base = model.underlying(left.ty)
         if isinstance(left, Const) and isinstance(right, Const):
             a, b = left.value, right.value
@@ -121,6 +122,12 @@ class ComparisonMixin:
             raise self.error("E0318", node, f"`{base.name}` has no `__eq__`", "`is` compares the references themselves")
         raise self.error("E0317", node, f"two `{left.ty.name}` cannot be compared this way")
 
+    def not_comparable(self: Any, left: Expr, right: Expr, node: ast.AST, hint: str = "") -> CompileError:
+        if {left.ty, right.ty} == {model.U8, STR}:
+            hint = 'an element of a `str` is a byte: compare it with `ord("x")`'
+        message = f"`{left.ty.name}` and `{right.ty.name}` cannot be compared"
+        return self.error("E0317", node, message, hint, labels=sides(node, left.ty, right.ty))
+
     def _compare_optional(self: Any, pred: str, side: Expr, other: Expr, node: ast.AST) -> Expr:
         """`maybe == value`: equal only if there is a value."""
         if pred not in ("eq", "ne") or isinstance(other.ty, OptionalType):
@@ -132,11 +139,11 @@ class ComparisonMixin:
 
     def _compare_spans(self: Any, pred: str, left: Expr, right: Expr, node: ast.AST) -> Expr:
         if not isinstance(right.ty, (SpanType, ArrayType)) and not self.is_text(right.ty):
-            raise self.error("E0317", node, f"`{left.ty.name}` and `{right.ty.name}` cannot be compared")
+            raise self.not_comparable(left, right, node)
         left, right = self.as_span(left, node), self.as_span(right, node)
         elem = left.ty.elem
         if elem is not right.ty.elem:
-            raise self.error("E0317", node, f"`{left.ty.name}` and `{right.ty.name}` cannot be compared")
+            raise self.not_comparable(left, right, node)
         if isinstance(left, hir.StrLit) and isinstance(right, hir.StrLit) and pred in ("eq", "ne"):
             return Const(BOOL, (left.data == right.data) == (pred == "eq"))
         if elem is model.U8:

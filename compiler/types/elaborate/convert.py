@@ -143,12 +143,14 @@ class ConvertMixin:
             return Const(want, float(value))
         return None
 
-    def settle(self, expr: Expr) -> Expr:
-        """A literal without a context is `i64`."""
+    def settle(self: Any, expr: Expr) -> Expr:
+        """A literal without a context is `i64`, or `u64` if only that holds it."""
         if expr.ty is UNTYPED:
             value = expr.value
             if I64.low <= value <= I64.high:
                 return Const(I64, value)
+            if not 0 <= value <= U64.high:
+                raise self.error("E0401", self.at_line(expr.line), f"{value} does not fit in 64 bits")
             return Const(U64, value)
         if isinstance(expr, Make) and isinstance(expr.ty, TupleType) and UNTYPED in expr.ty.elems:
             parts = [self.settle(p) for p in expr.parts]

@@ -8,6 +8,7 @@ from collections.abc import Iterable
 from typing import Any
 
 from compiler.diagnostics import CompileError
+from compiler.syntax import leftout
 from compiler.types import hir, model
 from compiler.types.decls import ClassDecl, FnInst, ModuleDecl
 from compiler.types.elaborate.access import AccessMixin
@@ -69,6 +70,7 @@ class Elaborator(
         self.loops: list[Any] = []
         self.catching = 0  # enclosing try bodies whose handler catches everything
         self.in_function = fn.decl is not None
+        self.failed = False  # some statement could not be understood
 
     # -- errors -------------------------------------------------------------------------------------------------
     def error(
@@ -77,9 +79,22 @@ class Elaborator(
         """An error to raise. `label` is said at the node itself, `labels` at others: (node or Span, text)."""
         return self.program.error(code, self.module, node, message, hint, label=label, labels=labels)
 
+    def at_line(self, line: int) -> ast.AST:
+        """A node that covers a line, where no better one is known."""
+        text = self.module.source.lines[line - 1] if 0 < line <= len(self.module.source.lines) else ""
+        return ast.Pass(lineno=line, col_offset=len(text) - len(text.lstrip()), end_lineno=line, end_col_offset=len(text.rstrip().encode()))
+
+    def left_out(self, node: ast.AST) -> CompileError:
+        """Nothing here elaborates such a node."""
+        if type(node) in leftout.EVERYWHERE:
+            return CompileError(None)  # reported with the module's text
+        rule = leftout.refusal(node)
+        return self.error(rule.code, node, f"{rule.what} not part of this language", rule.hint)
+
     def report(self, error: CompileError) -> None:
         if error.diagnostic is not None and self.fn.generic:
-            error.diagnostic.notes.append(f"this is in `{self.fn.symbol}`, the instance for these types")
+            name = self.fn.symbol if len(self.fn.symbol) <= 120 else self.fn.symbol[:119] + "…"
+            error.diagnostic.notes.append(f"this is in `{name}`, the instance for these types")
         self.program.reporter.add(error.diagnostic)
 
     # -- storage of a function ----------------------------------------------------------------------------------
@@ -129,7 +144,7 @@ class Elaborator(
             want = None
         method = getattr(self, f"expr_{type(node).__name__}", None)
         if method is None:
-            raise self.error("E0110", node, f"{describe(node)} not part of this language", REFUSED.get(type(node).__name__, ""))
+            raise self.left_out(node)
         found: Expr = method(node, want)
         if not found.line:
             found.line = node.lineno
@@ -160,11 +175,12 @@ class Elaborator(
         for var in self.fn.params:
             self.env[var.name] = var
             self.state.assigned.add(var.name)
+        self._defaults(decl.node.args)
         try:
             self.statements(decl.node.body)
         except CompileError as error:
             self.report(error)
-        if self.state.reached and self.fn.result not in (model.VOID,):
+        if self.state.reached and not self.failed and self.fn.result not in (model.VOID,):
             last = decl.node.body[-1]
             kind = (
                 "this function never returns, but its end can be reached"
@@ -173,6 +189,22 @@ class Elaborator(
             )
             self.report(self.error("E0601", last, kind))
         self.fn.body = self.out
+
+    def _defaults(self, spec: ast.arguments) -> None:
+        """CPython evaluates a default once, when it defines the function: so it must be the same at every call."""
+        plain = [*spec.posonlyargs, *spec.args]
+        pairs: list[tuple[ast.arg, ast.expr | None]] = list(zip(plain[len(plain) - len(spec.defaults) :], spec.defaults, strict=True))
+        for parameter, default in [*pairs, *zip(spec.kwonlyargs, spec.kw_defaults, strict=True)]:
+            if default is None or isinstance(default, ast.Constant | ast.JoinedStr):
+                continue
+            kept, self.out = self.out, []
+            try:
+                if not is_constant(self.value(default, self.env[parameter.arg].ty, f"`{parameter.arg}`")):
+                    hint = "take `T | None = None`, and make it in the function"
+                    raise self.error("E1305", default, f"the default of `{parameter.arg}` must be known at compile time", hint)
+            except CompileError as error:
+                self.report(error)
+            self.out = kept
 
     # -- constants ----------------------------------------------------------------------------------------------
     def constant(self, node: ast.expr, want: Type | None = None) -> Expr:
@@ -193,49 +225,6 @@ def is_constant(expr: Expr) -> bool:
     if isinstance(expr, hir.Conv) and expr.op in ("same", "ptrtoint", "inttoptr"):
         return is_constant(expr.operand)
     return isinstance(expr, hir.Offset) and is_constant(expr.base)
-
-
-REFUSED = {
-    "Lambda": "write a named function",
-    "Dict": "use HashMap",
-    "DictComp": "use HashMap and a loop",
-    "ListComp": "use an array and a loop",
-    "SetComp": "use a loop",
-    "Await": "blocking calls just block the thread",
-    "Yield": "write a loop",
-    "YieldFrom": "write a loop",
-    "List": "write `array(n, T)`",
-    "Set": "use a bitmap or HashMap",
-    "Starred": "pass the arguments one by one",
-    "GeneratorExp": "only inside sum, any, all, min and max",
-}
-
-
-def describe(node: ast.AST) -> str:
-    names = {
-        "Lambda": "`lambda` is",
-        "Await": "`await` is",
-        "Yield": "`yield` is",
-        "Dict": "a dict literal is",
-        "List": "a list literal is",
-        "Set": "a set literal is",
-        "ListComp": "a list comprehension is",
-        "DictComp": "a dict comprehension is",
-        "SetComp": "a set comprehension is",
-        "GeneratorExp": "a generator expression is",
-        "AsyncFunctionDef": "`async def` is",
-        "AsyncFor": "`async for` is",
-        "AsyncWith": "`async with` is",
-        "Delete": "`del` is",
-        "Import": "an import inside a function is",
-        "ImportFrom": "an import inside a function is",
-        "Nonlocal": "`nonlocal` is",
-        "ClassDef": "a class inside a function is",
-        "FunctionDef": "a nested function is",
-        "Starred": "`*` is",
-        "TryStar": "`except*` is",
-    }
-    return names.get(type(node).__name__, f"{type(node).__name__} is")
 
 
 def pseudo_function(module: ModuleDecl, tvars: dict[str, Any]) -> FnInst:

@@ -6,6 +6,7 @@ from __future__ import annotations
 import ast
 from typing import Any
 
+from compiler.diagnostics import sides
 from compiler.types import model
 from compiler.types.elaborate.flow import always_false, always_true
 from compiler.types.hir import Cond, Const, Expr, Logic, Seq
@@ -103,4 +104,5 @@ class LogicMixin:
                 return y.ty
             if self.try_coerce(x, y.ty, node) is not None:
                 return y.ty
-        raise self.error("E0303", node, f"one side is `{a.ty.name}`, the other `{b.ty.name}`")
+        message = f"one side is `{a.ty.name}`, the other `{b.ty.name}`"
+        raise self.error("E0303", node, message, "convert one of them", labels=sides(node, a.ty, b.ty))

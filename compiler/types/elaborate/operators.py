@@ -7,13 +7,13 @@ import ast
 import operator
 from typing import Any
 
-from compiler.diagnostics import sides
+from compiler.diagnostics import CompileError, sides
 from compiler.types import hir, model
 from compiler.types.elaborate.convert import same
 from compiler.types.hir import Bin, Cmp, Const, Expr, Not, Seq
 from compiler.types.model import (
     BOOL,
-    STR,
+    SpanType,
     U64,
     UNTYPED,
     ClassType,
@@ -129,18 +129,30 @@ class OperatorMixin:
             return self.call_method(left, METHODS[op], [(right, node)], node)
         left, right = self._meet(left, right, node)
         ty = left.ty
+        if left.ty is not right.ty:
+            raise self.no_operator(op, left, right, node)
         if isinstance(ty, FloatType):
             return self._float(op, left, right, node)
         if ty is BOOL and op in ("and", "or", "xor"):
             return Bin(BOOL, op, left, right)
         if not isinstance(ty, IntType):
-            raise self.error(
-                "E0316",
-                node,
-                f"`{SHOWN[op]}` does not go between `{left.ty.name}` and `{right.ty.name}`",
-                "write into a text with an f-string" if ty is STR else "",
-            )
+            raise self.no_operator(op, left, right, node)
         return self.integer(op, left, right, node)
+
+    def no_operator(self: Any, op: str, left: Expr, right: Expr, node: ast.AST, hint: str = "") -> CompileError:
+        """The error that this operator does not go between these types, and what does."""
+        a, b = left.ty, right.ty
+        text = (isinstance(ty, SpanType) and ty.elem is model.U8 for ty in (a, b))
+        if not hint and any(text):
+            hint = "write both into a text: `line = text(80); line.write(f\"{a}{b}\")`"
+            if op == "floormod":
+                hint = "formats stand in f-strings: `f\"{x:>8}\"`"
+        elif not hint and BOOL in (a, b):
+            other = b if a is BOOL else a
+            number = isinstance(other, (IntType, FloatType))
+            hint = f"a bool is not a number; convert it: `{other.name}(…)`" if number else "write `and` or `or`"
+        message = f"`{SHOWN[op]}` does not go between `{a.name}` and `{b.name}`"
+        return self.error("E0316", node, message, hint, labels=sides(node, a, b))
 
     def integer(self: Any, op: str, left: Expr, right: Expr, node: ast.AST) -> Expr:
         ty = left.ty
@@ -247,7 +259,7 @@ class OperatorMixin:
         ty = left.ty
         right = self.to_integer(self.settle(right), node)
         if not isinstance(ty, IntType) or not isinstance(right.ty, IntType):
-            raise self.error("E0316", node, f"`{SHOWN[op]}` does not go between `{left.ty.name}` and `{right.ty.name}`")
+            raise self.no_operator(op, left, right, node)
         if isinstance(right, Const):
             if not 0 <= right.value < ty.bits:
                 raise self.error("E0408", node, f"a shift of {right.value} is past the {ty.bits} bits of `{ty.name}`")
@@ -282,7 +294,7 @@ class OperatorMixin:
             if op in ("add", "and", "or") and isinstance(right.ty, NewType):
                 left, right = right, left
             else:
-                raise self.error("E0316", node, f"`{SHOWN[op]}` does not go between `{left.ty.name}` and `{right.ty.name}`")
+                raise self.no_operator(op, left, right, node)
         ty, base = left.ty, left.ty.base if isinstance(left.ty, NewType) else U64
         raw = same(left, base)
         if right.ty is ty:
@@ -294,10 +306,7 @@ class OperatorMixin:
             other = self.coerce(right, base, node)
             done = self.integer(op, raw, other, node)
             return done if op in ("floordiv", "floormod") else same(done, ty)
-        raise self.error(
-            "E0316",
-            node, f"`{SHOWN[op]}` does not go between `{left.ty.name}` and `{right.ty.name}`", f"convert: `u64(…)` or `{ty.name}(…)`"
-        )
+        raise self.no_operator(op, left, right, node, f"convert: `u64(…)` or `{ty.name}(…)`")
 
     def _flags(self: Any, op: str, left: Expr, right: Expr, node: ast.AST) -> Expr | None:
         if left.ty is right.ty and op in ("and", "or", "xor"):

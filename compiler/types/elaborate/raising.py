@@ -144,10 +144,12 @@ class RaiseMixin:
         if handler.type is None:
             return None
         kinds: list[int] = []
+        everything = False
         for item in handler.type.elts if isinstance(handler.type, ast.Tuple) else [handler.type]:
             decl = self.meaning(item)
             if getattr(decl, "name", "") in ("Error", "Exception") and not isinstance(decl, ClassDecl):
-                return None
+                everything = True
+                continue
             if not (isinstance(decl, ClassDecl) and self.program.class_kind(decl) == "error"):
                 raise self.error("E0906", item, f"`{ast.unparse(item)}` is not an error class", "there is `Error` and what derives from it")
             pending = [decl]
@@ -155,6 +157,8 @@ class RaiseMixin:
                 current = pending.pop()
                 kinds.append(current.error_id)
                 pending += current.subclasses
+        if everything:
+            return None
         cls = self.program.runtime_class("ErrorSlot")
         field = self.program.layouts.complete(cls).fields["kind"]
         setter, kind = self.temp(self.read(self.offset(self.hook_call("error_slot", [], handler), field.offset), U32))

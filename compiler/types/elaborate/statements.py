@@ -42,15 +42,14 @@ class StatementMixin:
             try:
                 method = getattr(self, f"stmt_{type(node).__name__}", None)
                 if method is None:
-                    from compiler.types.elaborate.elaborator import REFUSED, describe
-
-                    raise self.error("E0110", node, f"{describe(node)} not part of this language", REFUSED.get(type(node).__name__, ""))
+                    raise self.left_out(node)
                 method(node)
             except (CompileError, RecursionError) as problem:
                 error = problem if isinstance(problem, CompileError) else self.error(
                     "E0103", node, "this is nested too deeply", "name its parts"
                 )
                 self.report(error)
+                self.failed = True
                 for name in assigned_names([node]):
                     self.state.assigned.add(name)  # so that later uses do not complain again
                     self.poison(name)

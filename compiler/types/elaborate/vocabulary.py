@@ -9,6 +9,8 @@ from __future__ import annotations
 import ast
 from typing import Any
 
+from compiler.diagnostics import did_you_mean
+from compiler.syntax import leftout
 from compiler.types import hir, model
 from compiler.types.elaborate.convert import same
 from compiler.types.elaborate.machine import ATOMIC_METHODS
@@ -40,19 +42,12 @@ class VocabularyMixin:
     def vocabulary_call(self: Any, name: str, node: ast.Call, want: Type | None) -> Expr:
         method = getattr(self, f"call_{name}", None)
         if method is None:
-            hint = {
-                "isinstance": "use a virtual method or an enum field",
-                "sorted": "use kern.lib.sort",
-                "open": "use rt.io",
-                "getattr": "",
-            }.get(name, "")
-            raise self.error("E0117", node, f"`{name}` cannot be called in this language", hint)
-        if any(isinstance(a, ast.Starred) for a in node.args) or any(k.arg is None for k in node.keywords):
-            raise self.error("E0113", node, "`*` and `**` arguments are not part of this language", "pass the arguments one by one")
+            hint = leftout.BUILTINS.get(name, "")
+            raise self.error("E0117", node.func, f"`{name}` cannot be called in this language", hint)
         allowed = KEYWORDS.get(name, ())
         for keyword in node.keywords:
             if name != "new" and keyword.arg not in allowed:
-                raise self.error("E0803", keyword, f"`{name}` has no parameter `{keyword.arg}`")
+                raise self.error("E0803", keyword, f"`{name}` has no parameter `{keyword.arg}`", did_you_mean(keyword.arg or "", allowed))
         return method(node, want)
 
     def exactly(self: Any, node: ast.Call, count: int) -> list[ast.expr]:

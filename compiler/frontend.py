@@ -38,6 +38,8 @@ def _elaborate(program: Program) -> None:
     """Every function and global of every module, then what they need of generics."""
     for name in sorted(program.modules):
         module = program.modules[name]
+        if program.world.only_reached and not _is_root(program, module):
+            continue
         _module_level(program, module)
         for glob in module.globals:
             program.resolve_global(glob)
@@ -52,6 +54,10 @@ def _elaborate(program: Program) -> None:
     for name in sorted(program.modules):
         _guard(program, _wrap_main, program, program.modules[name])
     program.elaborate_all()
+
+
+def _is_root(program: Program, module: ModuleDecl) -> bool:
+    return module.source.path in {p.resolve() for p in program.loader.root_files()}
 
 
 def _wrap_main(program: Program, module: ModuleDecl) -> None:

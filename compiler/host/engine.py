@@ -96,17 +96,25 @@ class Engine:
         machine = llvm.Target.from_triple(self.target.triple).create_target_machine(codemodel="large", jit=True)
         backing = llvm.parse_assembly(f'target triple = "{self.target.triple}"')
         self.engine = llvm.create_mcjit_compiler(backing, machine)
-        objects = [p.read_bytes() for p in self._compile({**modules, "host.guard": GUARD}, cache, in_process)]
-        self.missing = sorted(_undefined(objects) - set(_defined(objects)))
-        self.missing = [name for name in self.missing if not llvm.address_of_symbol(name)]
-        if self.missing:
-            objects += [p.read_bytes() for p in self._compile({"host.missing": _stubs(self.missing)}, cache, in_process)]
-        for data in objects:
-            found = llvm.ObjectFileRef.from_data(data)
-            self.keep.append(data)
-            self.engine.add_object_file(found)
-        self.engine.finalize_object()
+        self.missing: list[str] = []
+        self.defined: set[str] = set()
+        self.add({**modules, "host.guard": GUARD}, cache, in_process)
         self._install_hooks()
+
+    def add(self, modules: Mapping[str, str], cache: Cache, in_process: bool = False) -> None:
+        """Load more modules, which may use what is loaded."""
+        objects = [p.read_bytes() for p in self._compile(modules, cache, in_process)]
+        self.defined.update(*(_defined(data) for data in objects))
+        missing = sorted({n for data in objects for n in _undefined(data)} - self.defined)
+        missing = [name for name in missing if not self.llvm.address_of_symbol(name)]
+        if missing:
+            self.missing += missing
+            self.defined.update(missing)
+            objects += [p.read_bytes() for p in self._compile({"host.missing": _stubs(missing)}, cache, in_process)]
+        for data in objects:
+            self.keep.append(data)
+            self.engine.add_object_file(self.llvm.ObjectFileRef.from_data(data))
+        self.engine.finalize_object()
 
     def _compile(self, modules: Mapping[str, str], cache: Cache, in_process: bool) -> list[Path]:
         from importlib.metadata import version
@@ -178,16 +186,16 @@ class Engine:
         return main(len(buffers), ctypes.addressof(table))
 
 
-def _undefined(objects: list[bytes]) -> set[str]:
+def _undefined(data: bytes) -> set[str]:
     from compiler.backend.elf import Elf
 
-    return {s.name for data in objects for s in Elf(data).symbols() if s.section == 0}
+    return {s.name for s in Elf(data).symbols() if s.section == 0}
 
 
-def _defined(objects: list[bytes]) -> set[str]:
+def _defined(data: bytes) -> set[str]:
     from compiler.backend.elf import Elf
 
-    return {s.name for data in objects for s in Elf(data).symbols() if s.section != 0 and s.binding}
+    return {s.name for s in Elf(data).symbols() if s.section != 0 and s.binding}
 
 
 def _stubs(names: list[str]) -> str:

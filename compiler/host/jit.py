@@ -1,14 +1,17 @@
 # SPDX-License-Identifier: GPL-2.0-or-later
-"""Compiled units inside CPython: load a source of the language, call its functions with Python values.
+"""Compiled units inside CPython: load a source of the language, and use its functions and classes as if they were Python's.
 
-    unit = load("kern/lib/bitmap.py")               # or a source text; its imports come along
-    unit.call("first_free", words, 64)
-    unit.output                                     # what it printed so far
+    unit = load("kern/lib/ring.py")                 # or the text of a source; its imports come along
+    ring = unit.Ring[u64](slots=[0] * 8)            # an object, laid out as the kernel lays it out
+    ring.push(3), ring.head, repr(ring)             # its methods and fields
+    unit.output                                     # what compiled code printed so far
 
-A function that raises raises `CompiledError` here, with the errno and the message; a failed run-time check, a failed
-assertion or a panic raises `CheckFailed` and leaves this process whole. Spans of a bytearray or of a ctypes array are
-shared with the callee, so that it can fill them; see compiler/host/values.py for what goes in and comes out.
-A unit serves one thread at a time.
+Any source loads, kernel or user: of what it imports only that is compiled which it reaches. What a host has not (privileged instructions,
+traps, assembly) ends the call that reaches it with CheckFailed, which names it. `over` is a folder of stand-ins: a module found
+there replaces the one of its name.
+A function that raises raises `CompiledError` here, with the errno and the message; a failed run-time check, a failed assertion or a panic
+raises `CheckFailed` and leaves this process whole. See compiler/host/values.py for what goes in and comes out, and
+compiler/host/views.py for objects and their lifetime. A unit serves one thread at a time.
 """
 
 from __future__ import annotations
@@ -19,10 +22,13 @@ from pathlib import Path
 from typing import Any
 
 from compiler.backend.cache import Cache
+from compiler.diagnostics import CompileError, did_you_mean
 from compiler.driver import REPO
 from compiler.host.engine import EXITED, RAISED, Engine
 from compiler.host.values import align_up, pack, shape, unpack
-from compiler.types import model
+from compiler.host.views import Class, Elements, View, load_place, store_place, text_of
+from compiler.types import hir, model
+from compiler.types.decls import ClassDecl, FnInst, FuncDecl, GlobalDecl
 
 ERROR_SLOT = "compiler.runtime.hosted.slot"
 
@@ -53,16 +59,17 @@ def cache() -> Cache:
     return Cache(REPO / "build" / "cache")
 
 
-def load(source: str | Path, checked: bool = True, arch: str = "x86_64") -> Unit:
+def load(source: str | Path, checked: bool = True, arch: str = "x86_64", over: str | Path | None = None) -> Unit:
     """Compile a file (relative to the repository or absolute) or a text of several lines, and load it."""
-    from compiler.frontend import analyse, lower
+    from compiler.frontend import analyse
     from compiler.syntax.loader import World
 
     path = _file_of(source)
-    program = analyse(World(kind="hosted", arch=arch, checked=checked, roots=[path]))
+    folder = (REPO / over).resolve() if over is not None else None
+    program = analyse(World(kind="hosted", arch=arch, checked=checked, roots=[path], only_reached=True, over=folder))
     if program.errors:
         raise SourceErrors("\n".join(e.render() for e in program.errors))
-    return Unit(path, program, lower(program))
+    return Unit(path, program)
 
 
 def _file_of(source: str | Path) -> Path:
@@ -77,15 +84,23 @@ def _file_of(source: str | Path) -> Path:
 
 
 class Unit:
-    """A loaded source. `call` looks a function up by its name, or `Class.method`, in the loaded file."""
+    """A loaded source: what it defines and imports are attributes. `unit["name"]` reaches also what has the name of a method here."""
 
-    def __init__(self, path: Path, program: Any, modules: dict[str, str]) -> None:
-        self.engine = Engine(modules, cache())
+    def __init__(self, path: Path, program: Any) -> None:
+        from compiler.lower.module import lower_modules
+
+        self.path, self.program = path, program
+        self.keep: list[Any] = []
+        self._emitted: set[Any] = set()
+        self._late = 0
+        self._thunks: dict[str, int] = {}
+        self._constructors: dict[model.ClassType, Any] = {}
+        self.engine = Engine(lower_modules(program, emitted=self._emitted), cache())
         self.engine.output = []
-        self.path = path
-        self._functions = {_local_name(fn): fn for fn in program.functions if fn.module.source.path == path and not fn.external}
-        self._thunks: dict[str, tuple[int, Any]] = {}
-        self._keep: list[Any] = []
+        self.module = program.by_path[path.resolve()]
+
+    def __repr__(self) -> str:
+        return f"<unit {self.path.name}: {', '.join(self.functions)}>"
 
     @property
     def output(self) -> str:
@@ -94,46 +109,199 @@ class Unit:
 
     @property
     def functions(self) -> list[str]:
-        return sorted(self._functions)
+        """The functions of the file, and its classes' methods as `Class.method`, that take no type arguments."""
+        methods = [f"{c.name}.{m}" for c in self.module.classes if not c.typevars for m in c.methods]
+        return sorted([f.name for f in self.module.functions] + methods)
 
-    def buffer(self, size: int, fill: bytes = b"") -> int:
-        """The address of zeroed memory that lives as long as the unit, for references and pointers. 64-byte aligned."""
-        room = ctypes.create_string_buffer(size + 64)
-        self._keep.append(room)
-        address = align_up(ctypes.addressof(room), 64)
+    # -- names --------------------------------------------------------------------------------------------------
+    def __getattr__(self, name: str) -> Any:
+        if name.startswith("_") or name == "module":        # not there yet, or looked for by Python itself
+            raise AttributeError(name)
+        return self[name]
+
+    def __getitem__(self, name: str) -> Any:
+        """A function, class, constant or variable of the file, or what it imports; `Class.method` too."""
+        head, _, rest = name.partition(".")
+        item = self._lookup(head)
+        if isinstance(item, FuncDecl):
+            return Function(self, item)
+        if isinstance(item, ClassDecl):
+            found = Class(self, item)
+            return getattr(found, rest) if rest else found
+        if isinstance(item, GlobalDecl):
+            self.program.resolve_global(item)
+            if item.const is not None:
+                return _constant(item.const)
+            return load_place(self, _storage(item), self._global(item))
+        raise AttributeError(f"`{name}` of {self.path.name} is nothing that Python can use")
+
+    def set(self, name: str, value: Any) -> None:
+        """Assign a variable of the file."""
+        item = self._lookup(name)
+        if not isinstance(item, GlobalDecl) or item.const is not None:
+            raise AttributeError(f"`{name}` of {self.path.name} is no variable")
+        store_place(self, _storage(item), self._global(item), value)
+
+    def _lookup(self, name: str) -> Any:
+        if name not in self.module.scope:
+            hint = did_you_mean(name, self.module.scope)
+            known = f"; it has {', '.join(self.functions)}" if self.functions else ""
+            raise AttributeError(f"{self.path.name} has no `{name}`" + (f"; {hint}" if hint else known))
+        return self.program.lookup(self.module, name, self.module.tree)
+
+    def _global(self, glob: GlobalDecl) -> int:
+        if not self.engine.address(glob.symbol):
+            self._compile()
+        return self.engine.address(glob.symbol)
+
+    def type_of(self, meaning: Any) -> Any:
+        """A type argument: a class of the unit, `u64` of `lang` or by name, or a name as `Literal["link"]`."""
+        if isinstance(meaning, model.Type):
+            return meaning
+        if isinstance(meaning, Class):
+            return meaning.type
+        literal = getattr(meaning, "__args__", None)
+        if literal and isinstance(literal[0], str):
+            return model.intern(model.LiteralType, literal[0])
+        name = meaning if isinstance(meaning, str) else getattr(meaning, "__name__", str(meaning))
+        if name in model.SCALARS:
+            return model.SCALARS[name]
+        if name in self.module.scope:
+            found = self[name]
+            if isinstance(found, Class):
+                return found.type
+        raise TypeError(f"{meaning!r} is no type of {self.path.name}")
+
+    # -- memory -------------------------------------------------------------------------------------------------
+    def buffer(self, size: int, fill: bytes = b"", align: int = 64) -> int:
+        """The address of zeroed memory that lives as long as the unit."""
+        align = max(align, 16)
+        room = ctypes.create_string_buffer(size + align)
+        self.keep.append(room)
+        address = align_up(ctypes.addressof(room), align)
         ctypes.memmove(address, fill, min(len(fill), size))
         return address
+
+    def make(self, ty: model.ClassType, arguments: tuple[Any, ...], fields: dict[str, Any]) -> View:
+        """A new object: its class' `__init__` is called, or else defaults are filled in and then the fields given."""
+        made = View(self, ty, self.buffer(ty.size, align=ty.align))
+        self.fill(ty, made.host_address)
+        init = self.method(ty, "__init__")
+        if init is not None:
+            init(made, *arguments, **fields)
+            return made
+        if len(arguments) > len(ty.fields):
+            raise TypeError(f"`{ty.name}` has {len(ty.fields)} fields, not {len(arguments)}")
+        given = dict(zip(ty.fields, arguments, strict=False))
+        for name, value in {**given, **fields}.items():
+            setattr(made, name, value)
+        for name, field in ty.fields.items():
+            if isinstance(field.ty, model.RefType) and name not in given and name not in fields:
+                raise TypeError(f"`{ty.name}` needs `{name}`, a reference that is never None")
+        return made
+
+    def fill(self, ty: model.ClassType, address: int) -> None:
+        """The defaults of a class into zeroed memory, by code that the compiler makes for it."""
+        from compiler.types.elaborate.construct import MemoryTarget
+        from compiler.types.elaborate.elaborator import Elaborator
+
+        if ty not in self._constructors:
+            if not Elaborator(self.program, FnInst(None, "host.fill", ty.decl.module)).needs_filling(ty):
+                self._constructors[ty] = None
+                return
+            inst = FnInst(None, f"host.fill.{ty.decl.module.name}.{ty.name}", ty.decl.module)
+            into = hir.Var("into", ty, 0)
+            inst.params, inst.variables, inst.result = [into], [into], model.VOID
+            maker = Elaborator(self.program, inst)
+            target = MemoryTarget(hir.VarGet(ty, into))
+            self._refused(lambda: maker.initialise(target, 0, ty, None))
+            inst.body = [*maker.out, *target.body]
+            self.program.functions.append(inst)
+            self._constructors[ty] = inst
+        if self._constructors[ty] is not None:
+            self.run(self._constructors[ty], (address,))
+
+    def view(self, ty: model.Type, address: int) -> Any:
+        """The object at an address; a polymorphic one as the class that it really is."""
+        if isinstance(ty, model.ArrayType):
+            return Elements(self, ty.elem, address, ty.length)
+        assert isinstance(ty, model.ClassType)
+        cls = self._class_at(self.program.layouts.complete(ty), address)
+        if cls.name == "Text" and cls.decl.module.name == "compiler.runtime.text":
+            return text_of(self, cls, address)
+        return View(self, cls, address)
+
+    def _class_at(self, base: model.ClassType, address: int) -> model.ClassType:
+        if base.polymorphic:
+            table = ctypes.c_uint64.from_address(address).value
+            for cls in self.program.vtables:
+                if cls.derives_from(base) and self.engine.address(f"{cls.decl.module.name}.{cls.name}.vtable") == table:
+                    return cls
+        return base
+
+    def elements(self, elem: model.Type, address: int, length: int) -> Elements:
+        return Elements(self, elem, address, length)
 
     def address(self, symbol: str) -> int:
         """The address of a function or variable of the loaded program by its full symbol; 0 if there is none."""
         return self.engine.address(symbol)
 
+    # -- calls --------------------------------------------------------------------------------------------------
     def call(self, name: str, *arguments: Any) -> Any:
-        """Call a function. Raises CompiledError or CheckFailed as it does, TypeError for wrong arguments."""
-        thunk, fn = self._thunk(name)
+        """Call a function by its name, or `Class.method`. Raises CompiledError or CheckFailed as it does, TypeError for wrong arguments."""
+        return self[name](*arguments)
+
+    def method(self, ty: model.ClassType, name: str) -> Function | None:
+        found = self.program.layouts.find_method(ty, name)
+        return Function(self, found[1], found[0]) if found is not None else None
+
+    def instance(self, decl: FuncDecl, cls: model.ClassType | None, tvars: dict[str, Any]) -> FnInst:
+        """The compiled function, which is compiled now if nothing had asked for it."""
+        return self._refused(lambda: self.program.instance(decl, cls, tvars, decl.node))
+
+    def _refused(self, action: Any) -> Any:
+        try:
+            return action()
+        except CompileError as error:
+            raise SourceErrors(error.diagnostic.render() if error.diagnostic is not None else str(error)) from None
+
+    def run(self, fn: FnInst, arguments: tuple[Any, ...]) -> Any:
         if len(arguments) != len(fn.params):
+            name = fn.decl.name if fn.decl is not None else fn.symbol
             raise TypeError(f"{name} takes {len(fn.params)} arguments, not {len(arguments)}")
         keep: list[Any] = []
         data = b"".join(_slot(pack(p.ty, a, keep)) for p, a in zip(fn.params, arguments, strict=True))
         given = ctypes.create_string_buffer(data, max(len(data), 1))
-        room, _ = shape(fn.result)
-        result = ctypes.create_string_buffer(max(room, 1))
+        result = ctypes.create_string_buffer(max(shape(fn.result)[0], 1))
         before = len(self.engine.output or [])
-        how = self.engine.enter(thunk, ctypes.addressof(given), ctypes.addressof(result))
+        how = self.engine.enter(self.thunk(fn), ctypes.addressof(given), ctypes.addressof(result))
         if how == RAISED:
             raise self._error()
         if how == EXITED:
             raise self._check_failed(before)
-        return unpack(fn.result, result.raw)
+        return unpack(fn.result, result.raw, self)
 
-    def _thunk(self, name: str) -> tuple[int, Any]:
-        if name not in self._thunks:
-            fn = self._functions.get(name)
-            if fn is None:
-                raise AttributeError(f"{self.path.name} has no compiled function `{name}`; it has {', '.join(self.functions)}")
-            symbol = f"host.call.{fn.symbol}"
-            self._thunks[name] = self.engine.add_thunk(symbol, thunk_ir(symbol, fn), cache()), fn
-        return self._thunks[name]
+    def thunk(self, fn: FnInst) -> int:
+        """Address of `bool thunk(arguments, result)` for a function: see `thunk_ir`."""
+        symbol = f"host.call.{fn.symbol}"
+        if symbol not in self._thunks:
+            self._compile()
+            self._thunks[symbol] = self.engine.add_thunk(symbol, thunk_ir(symbol, fn), cache())
+        return self._thunks[symbol]
+
+    def _compile(self) -> None:
+        """Compile and load what was asked for since the last time: instances of generics, methods that nothing had called."""
+        from compiler.effects import raises
+        from compiler.lower.module import lower_modules
+
+        self.program.elaborate_all()
+        if self.program.errors:
+            raise SourceErrors("\n".join(e.render() for e in self.program.errors))
+        raises.infer(self.program)
+        texts = lower_modules(self.program, emitted=self._emitted)
+        if texts:
+            self._late += 1
+            self.engine.add({f"{name}.late{self._late}": text for name, text in texts.items()}, cache())
 
     def _error(self) -> CompiledError:
         slot = self.address(ERROR_SLOT)
@@ -149,10 +317,67 @@ class Unit:
         return CheckFailed(0, said or f"exit({self.engine.exit_status})")
 
 
-def _local_name(fn: Any) -> str:
-    """`push` or `Ring.push`."""
-    own = fn.symbol.removeprefix(fn.module.name + ".")
-    return own if own != fn.symbol or fn.decl is None else fn.decl.name
+class Function:
+    """A compiled function. `f(1, b=2)` calls it; `f[u64]` is the instance of a generic one."""
+
+    def __init__(self, unit: Unit, decl: FuncDecl, cls: model.ClassType | None = None, tvars: dict[str, Any] | None = None) -> None:
+        self.unit, self.decl, self.cls, self.tvars = unit, decl, cls, tvars or {}
+
+    def __getitem__(self, args: Any) -> Function:
+        names = self.unit.program.type_variables(self.decl)
+        given = args if isinstance(args, tuple) else (args,)
+        if len(given) != len(names):
+            raise TypeError(f"{self.decl.name} takes type arguments {', '.join(names) or '(none)'}")
+        return Function(self.unit, self.decl, self.cls, dict(zip(names, map(self.unit.type_of, given), strict=True)))
+
+    @property
+    def inst(self) -> FnInst:
+        missing = [n for n in self.unit.program.type_variables(self.decl) if n not in self.tvars]
+        if missing:
+            raise TypeError(f"{self.decl.name} is generic: write {self.decl.name}[{', '.join(missing)}](…)")
+        return self.unit.instance(self.decl, self.cls, self.tvars)
+
+    @property
+    def host_address(self) -> int:
+        """Where it is, to be passed as a function value."""
+        inst = self.inst
+        self.unit.thunk(inst)
+        return self.unit.address(inst.exported or inst.symbol)
+
+    @property
+    def signature(self) -> str:
+        inst = self.inst
+        params = ", ".join(f"{p.name}: {p.ty.name}" for p in inst.params)
+        return f"{self.decl.name}({params}) -> {inst.result.name}"
+
+    def __call__(self, *arguments: Any, **named: Any) -> Any:
+        inst = self.inst
+        rest = [p.name for p in inst.params[len(arguments) :]]
+        unknown = [n for n in named if n not in rest]
+        if unknown:
+            raise TypeError(f"{self.signature} has no place for `{unknown[0]}`")
+        return self.unit.run(inst, arguments + tuple(named[n] for n in rest if n in named))
+
+    def __repr__(self) -> str:
+        return f"<compiled {self.signature}>"
+
+
+def _storage(glob: GlobalDecl) -> model.Type:
+    ty = glob.ty
+    assert ty is not None
+    return ty.elem if isinstance(ty, model.PerCoreType) else ty
+
+
+def _constant(expr: Any) -> Any:
+    if isinstance(expr, hir.StrLit):
+        return expr.data.decode(errors="replace")
+    if isinstance(expr, hir.Make):
+        return tuple(_constant(p) for p in expr.parts)
+    if isinstance(expr, hir.Const):
+        from compiler.host.values import from_int
+
+        return from_int(expr.ty, expr.value) if isinstance(expr.value, int) and expr.ty is not model.BOOL else expr.value
+    raise AttributeError("this constant has no value of Python")
 
 
 def _slot(data: bytes) -> bytes:

@@ -19,19 +19,25 @@ from compiler.types.instances import INLINE_NODES
 from compiler.types.model import NORETURN, ClassType, IntType, Type
 
 
-def lower_modules(program: Any, only: str = "") -> dict[str, str]:
-    """The IR of each module that has something to emit, or of the one that is named."""
+def lower_modules(program: Any, only: str = "", emitted: set[Any] | None = None) -> dict[str, str]:
+    """The IR of each module that has something to emit, or of the one that is named.
+
+    `emitted` holds the functions, globals and vtables that were lowered before, and gets those lowered now.
+    """
+    emitted = set() if emitted is None else emitted
     by_module: dict[str, list[FnInst]] = {}
     for fn in program.functions:
-        if fn.body is not None:
+        if fn.body is not None and fn not in emitted:
             by_module.setdefault(fn.module.name, []).append(fn)
     texts: dict[str, str] = {}
     for name in [only] if only else sorted(program.modules):
         module = program.modules[name]
         functions = sorted(by_module.get(name, []), key=lambda f: f.symbol)
-        globs = [g for g in module.globals if g.ty is not None and g.const is None and g.entries != ["extern"]]
-        if functions or globs:
-            texts[name] = ModuleEmitter(program, module, functions, globs).text()
+        globs = [g for g in module.globals if g.ty is not None and g.const is None and g.entries != ["extern"] and g not in emitted]
+        vtables = [c for c in program.vtables if c.decl.module is module and c not in emitted]
+        if functions or globs or vtables:
+            texts[name] = ModuleEmitter(program, module, functions, globs, vtables).text()
+            emitted.update(functions, globs, vtables)
     return texts
 
 
@@ -46,8 +52,10 @@ def may_inline(fn: FnInst) -> bool:
 
 
 class ModuleEmitter:
-    def __init__(self, program: Any, module: ModuleDecl, functions: list[FnInst], globs: list[GlobalDecl]) -> None:
-        self.program, self.module, self.functions, self.globs = program, module, functions, globs
+    def __init__(
+        self, program: Any, module: ModuleDecl, functions: list[FnInst], globs: list[GlobalDecl], vtables: list[ClassType]
+    ) -> None:
+        self.program, self.module, self.functions, self.globs, self.vtables = program, module, functions, globs, vtables
         self.world = program.world
         self.parts: list[str] = []
         self.declared: dict[str, str] = {}
@@ -64,9 +72,8 @@ class ModuleEmitter:
     def text(self) -> str:
         for glob in self.globs:
             self.parts.append(self._global(glob))
-        for cls in self.program.vtables:
-            if cls.decl.module is self.module:
-                self.parts.append(self._vtable(cls))
+        for cls in self.vtables:
+            self.parts.append(self._vtable(cls))
         for fn in self.functions:
             self.parts.append(self._function(fn, ""))
         while self.copies:

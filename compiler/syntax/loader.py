@@ -22,12 +22,18 @@ VOCABULARY_MODULES = {"lang", "typing", "enum", "abc", "__future__", "collection
 @dataclass
 class World:
     """What is compiled together. `kind`: kernel, user or hosted; `roots` of a hosted world: its main file; `runs_on`: an
-    architecture, if a hosted world is not for the machine that the compiler runs on."""
+    architecture, if a hosted world is not for the machine that the compiler runs on.
+
+    `only_reached`: of imported modules only what the roots reach is checked and compiled, so that a unit of the kernel loads without
+    the kernel. `over`: a folder laid over the sources: a module that is found in it takes the place of the one of that name.
+    """
 
     kind: str
     arch: str = "x86_64"
     checked: bool = True
     roots: list[Path] = field(default_factory=list)
+    only_reached: bool = False
+    over: Path | None = None
     repo: Path = REPO
     runs_on: str = ""
 
@@ -75,6 +81,10 @@ class Loader:
     def find(self, name: str) -> Path | None:
         """The file of a module name, or None."""
         parts = name.split(".")
+        if self.world.over is not None:
+            found = self._file(self.world.over, parts)
+            if found is not None and found.is_file():
+                return found
         if parts[0] == "compiler":
             return self._file(self.world.repo, parts)
         if parts[0] == "arch":
@@ -101,7 +111,8 @@ class Loader:
 
     def module_name(self, path: Path) -> str:
         """The canonical name: relative to the repository (user sources: to `user/`)."""
-        for base, prefix in ((self.user, ""), (self.arch, "arch"), (self.world.repo, "")):
+        over = [(self.world.over, "")] if self.world.over is not None else []
+        for base, prefix in (*over, (self.user, ""), (self.arch, "arch"), (self.world.repo, "")):
             try:
                 relative = path.relative_to(base)
             except ValueError:

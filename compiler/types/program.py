@@ -89,6 +89,8 @@ class Program(Instances):
             pending = len(self.modules) != before
         self._link_classes()
         for module in self.modules.values():
+            if self.world.kind == "hosted" and not module.name.startswith("compiler."):
+                continue  # a unit of the kernel brings the kernel's along, but here the host provides
             for function in module.functions:
                 if "hook" in function.marks:
                     self.hooks[function.name] = function

@@ -5,6 +5,7 @@ from __future__ import annotations
 
 import ctypes
 from collections import deque
+from typing import Any, Literal
 
 import pytest
 from hypothesis import given, settings
@@ -12,10 +13,8 @@ from hypothesis import strategies as st
 
 from compiler.host import CheckFailed, Unit, load
 
-DRIVER = """
-from typing import Literal
-
-from lang import Ref, Span, addr_of, array, assign, i64, struct, u8, u64
+SOURCE = """
+from lang import Ref, struct, u64
 from kern.lib.bitmap import Bitmap
 from kern.lib.hashmap import HashMap
 from kern.lib.list import IntrusiveList, ListLink
@@ -32,154 +31,6 @@ class Item:
     other: ListLink["Item"]
     hash_key: u64
     hash_next: Ref["Item"] | None
-
-
-items = array(64, Item)
-blank = Item()
-listed = IntrusiveList[Item, Literal["link"]]()
-listed_too = IntrusiveList[Item, Literal["other"]]()
-queue = Queue[Item]()
-map = HashMap[Item]()
-storage = array(16, u8)
-ring = Ring[u8]()
-words = array(4, u64)
-bitmap = Bitmap()
-
-
-def reset() -> None:
-    while listed.pop_front() is not None:
-        continue
-    while listed_too.pop_front() is not None:
-        continue
-    while queue.pop() is not None:
-        continue
-    id: u64 = 0
-    for item in items:
-        map.remove(item.hash_key)
-        assign(item, blank)
-        item.id = id
-        id += 1
-    ring.slots = storage[0:16]
-    ring.head = 0
-    ring.tail = 0
-    for i in range(u64(4)):
-        words[i] = 0
-    bitmap.words = words[0:4]
-    bitmap.size = 200
-
-
-def id_of(item: Item | None) -> i64:
-    return -1 if item is None else i64(item.id)
-
-
-def push_back(n: u64) -> None:
-    listed.push_back(items[n])
-    listed_too.push_front(items[n])
-
-
-def push_front(n: u64) -> None:
-    listed.push_front(items[n])
-    listed_too.push_back(items[n])
-
-
-def insert_before(place: u64, n: u64) -> None:
-    listed.insert_before(items[place], items[n])
-    listed_too.push_front(items[n])
-
-
-def remove(n: u64) -> None:
-    listed.remove(items[n])
-    listed_too.remove(items[n])
-
-
-def forwards(into: Span[u64]) -> u64:
-    count: u64 = 0
-    item = listed.first()
-    while item is not None:
-        into[count] = item.id
-        count += 1
-        item = listed.after(item)
-    return count
-
-
-def backwards(into: Span[u64]) -> u64:
-    count: u64 = 0
-    item = listed.last()
-    while item is not None:
-        into[count] = item.id
-        count += 1
-        item = listed.before(item)
-    return count
-
-
-def queue_push(n: u64) -> None:
-    queue.push(items[n])
-
-
-def queue_pop() -> i64:
-    return id_of(queue.pop())
-
-
-def queue_remove(n: u64) -> bool:
-    return queue.remove(items[n])
-
-
-def map_insert(key: u64, n: u64) -> bool:
-    return map.insert(key, items[n])
-
-
-def map_find(key: u64) -> i64:
-    return id_of(map.find(key))
-
-
-def map_remove(key: u64) -> i64:
-    return id_of(map.remove(key))
-
-
-def ring_write(data: Span[u8]) -> u64:
-    return ring.write(data)
-
-
-def ring_read(into: Span[u8]) -> u64:
-    return ring.read(into)
-
-
-def ring_push_over(value: u8) -> None:
-    ring.push_over(value)
-
-
-def bit_set(n: u64) -> None:
-    bitmap.set(n)
-
-
-def bit_clear(n: u64) -> None:
-    bitmap.clear(n)
-
-
-def bit_test(n: u64) -> bool:
-    return bitmap.test(n)
-
-
-def bit_count() -> u64:
-    return bitmap.count()
-
-
-def first_clear(start: u64) -> i64:
-    found = bitmap.first_clear(start)
-    return -1 if found is None else i64(found)
-
-
-def first_set(start: u64) -> i64:
-    found = bitmap.first_set(start)
-    return -1 if found is None else i64(found)
-
-
-def sort_numbers(values: Span[u64]) -> None:
-    sort(values)
-
-
-def list_count() -> u64:
-    return listed.count
 """
 
 MANY = settings(max_examples=60, deadline=None)
@@ -188,126 +39,136 @@ KEYS = st.integers(0, 2**64 - 1) | st.integers(0, 5)
 
 
 @pytest.fixture(scope="module")
-def loaded() -> Unit:
-    return load(DRIVER)
+def unit() -> Unit:
+    return load(SOURCE)
 
 
-def fresh(unit: Unit) -> Unit:
-    unit.call("reset")
-    return unit
+def items_of(unit: Unit) -> Any:
+    items = unit.Item.array(64)
+    for n, item in enumerate(items):
+        item.id = n
+    return items
 
 
-def walk(unit: Unit, way: str) -> list[int]:
-    into = bytearray(8 * 64)
-    room = (ctypes.c_uint64 * 64).from_buffer(into)
-    return list(room[: unit.call(way, room)])
+def walk(first: Any, follow: Any) -> list[int]:
+    found = []
+    while first is not None:
+        found.append(first.id)
+        first = follow(first)
+    return found
 
 
 @MANY
 @given(st.lists(st.tuples(st.sampled_from(["push_back", "push_front", "insert", "remove"]), NUMBERS, NUMBERS), max_size=80))
-def test_intrusive_list(loaded: Unit, operations: list[tuple[str, int, int]]) -> None:
-    unit = fresh(loaded)
-    model: list[int] = []
+def test_intrusive_list(unit: Unit, operations: list[tuple[str, int, int]]) -> None:
+    items, model = items_of(unit), list[int]()
+    listed = unit.IntrusiveList[unit.Item, Literal["link"]]()
+    reverse = unit.IntrusiveList[unit.Item, Literal["other"]]()      # the same items by another link, the other way round
     for what, n, m in operations:
+        item = items[n]
         if n in model:
-            unit.call("remove", n)
+            listed.remove(item)
+            reverse.remove(item)
             model.remove(n)
         elif what == "push_front":
-            unit.call("push_front", n)
+            listed.push_front(item)
+            reverse.push_back(item)
             model.insert(0, n)
         elif what == "insert" and model:
             place = model[m % len(model)]
-            unit.call("insert_before", place, n)
+            listed.insert_before(items[place], item)
+            reverse.push_front(item)
             model.insert(model.index(place), n)
         elif what != "remove":
-            unit.call("push_back", n)
+            listed.push_back(item)
+            reverse.push_front(item)
             model.append(n)
-        assert unit.call("list_count") == len(model)
-    assert walk(unit, "forwards") == model
-    assert walk(unit, "backwards") == model[::-1]
+        assert listed.count == reverse.count == len(model)
+    assert walk(listed.first(), listed.after) == model
+    assert walk(listed.last(), listed.before) == model[::-1]
+    assert sorted(walk(reverse.first(), reverse.after)) == sorted(model)
 
 
-def test_an_item_cannot_be_in_a_list_twice(loaded: Unit) -> None:
-    unit = fresh(loaded)
-    unit.call("push_back", 3)
+def test_an_item_cannot_be_in_a_list_twice(unit: Unit) -> None:
+    listed, item = unit.IntrusiveList[unit.Item, Literal["link"]](), unit.Item(id=3)
+    listed.push_back(item)
     with pytest.raises(CheckFailed, match="in a list already"):
-        unit.call("push_back", 3)
+        listed.push_back(item)
 
 
 @MANY
 @given(st.lists(st.tuples(st.sampled_from(["push", "pop", "remove"]), NUMBERS), max_size=80))
-def test_queue(loaded: Unit, operations: list[tuple[str, int]]) -> None:
-    unit, model = fresh(loaded), deque[int]()
+def test_queue(unit: Unit, operations: list[tuple[str, int]]) -> None:
+    items, queue, model = items_of(unit), unit.Queue[unit.Item](), deque[int]()
     for what, n in operations:
         if what == "pop":
-            assert unit.call("queue_pop") == (model.popleft() if model else -1)
+            assert queue.pop() == (items[model.popleft()] if model else None)
         elif what == "remove":
-            assert unit.call("queue_remove", n) == (n in model)
+            assert queue.remove(items[n]) == (n in model)
             if n in model:
                 model.remove(n)
         elif n not in model:
-            unit.call("queue_push", n)
+            queue.push(items[n])
             model.append(n)
     while model:
-        assert unit.call("queue_pop") == model.popleft()
-    assert unit.call("queue_pop") == -1
+        assert queue.pop().id == model.popleft()
+    assert queue.pop() is None
 
 
 @pytest.mark.feature("kmem-19")
 @MANY
 @given(st.lists(st.tuples(st.sampled_from(["insert", "find", "remove"]), KEYS, NUMBERS), max_size=80))
-def test_hash_map(loaded: Unit, operations: list[tuple[str, int, int]]) -> None:
-    unit, model = fresh(loaded), dict[int, int]()
+def test_hash_map(unit: Unit, operations: list[tuple[str, int, int]]) -> None:
+    items, table, model = items_of(unit), unit.HashMap[unit.Item](), dict[int, int]()
     for what, key, n in operations:
         if what == "insert" and n not in model.values():
-            assert unit.call("map_insert", key, n) == (key not in model)
+            assert table.insert(key, items[n]) == (key not in model)
             model.setdefault(key, n)
         elif what == "remove":
-            assert unit.call("map_remove", key) == model.pop(key, -1)
-        assert unit.call("map_find", key) == model.get(key, -1)
-    for key, n in model.items():
-        assert unit.call("map_remove", key) == n
+            assert table.remove(key) == (items[model.pop(key)] if key in model else None)
+        assert table.find(key) == (items[model[key]] if key in model else None)
+        assert table.count == len(model)
 
 
 @MANY
 @given(st.lists(st.tuples(st.sampled_from(["write", "read", "over"]), st.binary(max_size=20)), max_size=60))
-def test_ring(loaded: Unit, operations: list[tuple[str, bytes]]) -> None:
-    unit, model = fresh(loaded), deque[int](maxlen=16)
+def test_ring(unit: Unit, operations: list[tuple[str, bytes]]) -> None:
+    ring, model = unit.Ring["u8"](slots=bytearray(16)), deque[int](maxlen=16)
     for what, data in operations:
         if what == "write":
-            count = unit.call("ring_write", data)
+            count = ring.write(data)
             assert count == min(len(data), 16 - len(model))
             model.extend(data[:count])
         elif what == "over":
             for byte in data:
-                unit.call("ring_push_over", byte)
+                ring.push_over(byte)
                 model.append(byte)
         else:
             into = bytearray(len(data))
-            count = unit.call("ring_read", into)
+            count = ring.read(into)
             assert bytes(into[:count]) == bytes(model.popleft() for _ in range(min(len(data), len(model))))
 
 
 @pytest.mark.feature("kmem-19")
 @MANY
 @given(st.sets(st.integers(0, 199)), st.sets(st.integers(0, 199)), st.integers(0, 199))
-def test_bitmap(loaded: Unit, present: set[int], dropped: set[int], start: int) -> None:
-    unit = fresh(loaded)
+def test_bitmap(unit: Unit, present: set[int], dropped: set[int], start: int) -> None:
+    bitmap = unit.Bitmap(words=[0] * 4, size=200)
     for n in present:
-        unit.call("bit_set", n)
+        bitmap.set(n)
     for n in dropped:
-        unit.call("bit_clear", n)
+        bitmap.clear(n)
     model = present - dropped
-    assert unit.call("bit_count") == len(model)
-    assert unit.call("bit_test", start) == (start in model)
-    assert unit.call("first_set", start) == min((n for n in model if n >= start), default=-1)
-    assert unit.call("first_clear", start) == min((n for n in range(start, 200) if n not in model), default=-1)
+    assert bitmap.count() == len(model)
+    assert bitmap.test(start) == (start in model)
+    assert bitmap.first_set(start) == min((n for n in model if n >= start), default=None)
+    assert bitmap.first_clear(start) == min((n for n in range(start, 200) if n not in model), default=None)
 
 
 @pytest.mark.feature("kmem-19")
 @MANY
 @given(st.lists(st.integers(0, 2**64 - 1), max_size=100))
-def test_sort(loaded: Unit, numbers: list[int]) -> None:
+def test_sort(unit: Unit, numbers: list[int]) -> None:
     values = (ctypes.c_uint64 * len(numbers))(*numbers)
-    loaded.call("sort_numbers", values)
+    unit.sort["u64"](values)
     assert list(values) == sorted(numbers)

@@ -12,6 +12,7 @@ DEADLINE = 120
 CMD     = help
 PROGRAMS =
 TESTS   = tests
+WHAT    =
 JOBS    = 2
 
 PYTHON  = .venv/bin/python
@@ -22,7 +23,7 @@ export GUEST_APPEND  := $(value APPEND)
 export PYKAROS_ARCH  := $(ARCH)
 MACHINE = --arch $(ARCH) --smp $(SMP) --mem $(MEM) --checked $(CHECKED) --accel $(ACCEL) --append "$$GUEST_APPEND"
 
-.PHONY: help qemu run debug build test check features clean emulator
+.PHONY: help qemu run debug build test bench check features clean emulator
 .SILENT:
 MAKEFLAGS += --no-print-directory
 
@@ -32,6 +33,7 @@ help:
 	echo "make debug     boot under gdb, which knows the Python lines; PROGRAMS=\"hello sh\" adds programs' symbols"
 	echo "make build     compile the kernel and all programs, nothing else"
 	echo "make test      all tests: compiler, kernel units, machines in QEMU; TESTS=tests/compiler for a part"
+	echo "make bench     measures, WHAT=\"code\" a part of it: compiled code against gcc's; figures go to build/bench/"
 	echo "make check     compiler diagnostics for all sources, ruff, mypy"
 	echo "make features  which rows of docs/features.md the last tests showed"
 	echo "make clean     remove build/"
@@ -55,6 +57,10 @@ test: build emulator
 	for other in $(filter-out $(ARCH),x86_64 riscv); do $(MAKE) build emulator ARCH=$$other || exit 1; done
 	scripts/setup.sh loaders
 	$(PYTHON) -m pytest -n $(JOBS) --dist loadgroup $(TESTS)
+
+bench: $(VENV)
+	scripts/setup.sh gcc
+	$(PYTHON) -m scripts bench $(WHAT)
 
 check: $(VENV)
 	$(PYTHON) -m compiler check --world kernel

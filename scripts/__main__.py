@@ -1,5 +1,5 @@
 # SPDX-License-Identifier: GPL-2.0-or-later
-"""The command line of the host programs: `python -m scripts qemu|run|debug|features`."""
+"""The command line of the host programs: `python -m scripts qemu|run|debug|features|bench`."""
 
 from __future__ import annotations
 
@@ -12,6 +12,7 @@ import click
 from scripts import features as features_report
 from scripts import interactive
 from scripts import run as run_command
+from scripts.bench.command import bench
 from scripts.qemu import BOARDS, DEFAULT_ARCH, Settings
 
 
@@ -66,6 +67,9 @@ def debug(programs: tuple[str, ...], **options: Any) -> None:
 @click.option("--missing/--no-missing", default=True, show_default=True, help="name the rows that no passing test shows")
 def features(missing: bool) -> None:
     sys.exit(features_report.report(missing))
+
+
+cli.add_command(bench)
 
 
 if __name__ == "__main__":

@@ -1,8 +1,9 @@
 #!/bin/sh
 # SPDX-License-Identifier: GPL-2.0-or-later
 # What the Makefile's targets need, made on first use: `setup.sh venv` the Python environment of pyproject.toml, `setup.sh qemu
-# COMMAND` the emulator, `setup.sh loaders` boot loaders for tests, `setup.sh gdb COMMAND` the debugger. Nothing is done that is done
-# already. Debian's packages are installed when this runs as root; otherwise the message says which to install.
+# COMMAND` the emulator, `setup.sh loaders` boot loaders for tests, `setup.sh gdb COMMAND` the debugger, `setup.sh gcc` what `make
+# bench` compares with. Nothing is done that is done already. Debian's packages are installed when this runs as root; otherwise the
+# message says which to install.
 set -eu
 cd "$(dirname "$0")/.."
 
@@ -56,6 +57,10 @@ loaders() {
 # gdb COMMAND: gdb, or gdb-multiarch for another architecture than the host's.
 gdb() {
     command -v "$1" >/dev/null || need_packages "$1 is missing" "$1"
+}
+
+gcc() {
+    command -v gcc >/dev/null || need_packages "gcc is missing" gcc libc6-dev
 }
 
 "$@"

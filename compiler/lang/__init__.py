@@ -32,6 +32,7 @@ from lang.integers import (  # noqa: F401
     wrap,
 )
 
+from lang.floats import sqrt  # noqa: F401
 from lang.enums import valid  # noqa: F401
 from lang.errno import Errno  # noqa: F401
 from lang.text import Format, FormatSpec, Sink, Str, Text, text  # noqa: F401

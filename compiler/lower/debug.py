@@ -47,6 +47,11 @@ class DebugInfo:
             found = self.locations[key] = self.add(f"!DILocation(line: {line}, column: 0, scope: !{scope})")
         return found
 
+    def unrolled(self, times: int) -> int:
+        """A loop's metadata: unroll it so many times."""
+        hint = self.add(f'!{{!"llvm.loop.unroll.count", i32 {times}}}')
+        return self.add(f"distinct !{{!{len(self.nodes)}, !{hint}}}")
+
     def text(self) -> str:
         base = len(self.nodes)
         lines = [f"!{i} = {node}" for i, node in enumerate(self.nodes)]

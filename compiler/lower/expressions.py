@@ -11,6 +11,25 @@ from compiler.types.hir import Const, Expr
 from compiler.types.model import BOOL, NORETURN, FloatType, IntType
 
 
+SCALARS = ("i8", "i16", "i32", "i64", "ptr")
+
+
+def field_owner(expr: Expr) -> Any:
+    """The local that refers to the object of which this is a plain field, else None."""
+    while isinstance(expr, hir.Conv) and expr.op == "same":
+        expr = expr.operand
+    if not isinstance(expr, hir.Load) or expr.volatile or expr.storage is BOOL:
+        return None
+    base = expr.addr
+    while isinstance(base, hir.Offset) or isinstance(base, hir.Conv) and base.op == "same":
+        base = base.base if isinstance(base, hir.Offset) else base.operand
+    if not isinstance(base, hir.VarGet):
+        return None
+    ty = base.var.ty
+    owner = ty.inner if isinstance(ty, model.OptionalType) else ty
+    return base.var if isinstance(owner, model.ClassType) else None
+
+
 class ExpressionMixin:
     # -- expressions --------------------------------------------------------------------------------------------
     def value(self: Any, expr: Expr) -> str:
@@ -152,7 +171,24 @@ class ExpressionMixin:
             return self.ins(f"call {want} {name}({have} {value})")
         if have == want:
             return value
+        if e.op == "uitofp" and have == "i64" and self.module.world.processor == "x86_64":
+            return self._float_of_unsigned(value, want)
         return self.ins(f"{e.op} {have} {value} to {want}")
+
+    def _float_of_unsigned(self: Any, value: str, want: str) -> str:
+        """Only signed numbers have an instruction here: the upper half is halved (keeping the lowest bit for rounding) and doubled."""
+        small, large, end = self.new_label("signed"), self.new_label("unsigned"), self.new_label("converted")
+        self.branch(self._unlikely(self.ins(f"icmp slt i64 {value}, 0")), large, small)
+        self.start(large)
+        half = self.ins(f"or i64 {self.ins(f'lshr i64 {value}, 1')}, {self.ins(f'and i64 {value}, 1')}")
+        half = self.ins(f"sitofp i64 {half} to {want}")
+        doubled = self.ins(f"fadd {want} {half}, {half}")
+        self.jump(end)
+        self.start(small)
+        plain = self.ins(f"sitofp i64 {value} to {want}")
+        self.jump(end)
+        self.start(end)
+        return self.ins(f"phi {want} [{plain}, %{small}], [{doubled}, %{large}]")
 
     # -- arithmetic ---------------------------------------------------------------------------------------------
     def e_Bin(self: Any, e: Any) -> str:
@@ -247,6 +283,10 @@ class ExpressionMixin:
         test = self.value(e.test)
         if self.dead:
             return "poison"
+        if e.ty.llvm in SCALARS and (owner := field_owner(e.then)) is not None and owner is field_owner(e.other):
+            # Whichever it is, the object is there to be read: both fields are, and the wait is not for an address that depends on the test.
+            then, other = (self.ins(f"freeze {e.ty.llvm} {self.value(part)}") for part in (e.then, e.other))
+            return self.ins(f"select i1 {test}, {e.ty.llvm} {then}, {e.ty.llvm} {other}")
         then, other, end = self.new_label("yes"), self.new_label("no"), self.new_label("chosen")
         self.branch(test, then, other)
         arms = []

@@ -9,12 +9,15 @@ from __future__ import annotations
 
 from typing import Any
 
-from compiler.lower.expressions import ExpressionMixin
+from compiler.lower.expressions import SCALARS, ExpressionMixin, field_owner
 from compiler.lower.operations import OperationMixin
 from compiler.lower.values import VALUELESS, storage_llvm
-from compiler.types import model
+from compiler.types import hir, model
 from compiler.types.hir import Expr
 from compiler.types.model import BOOL, VOID
+
+
+UNROLLED_LINES = 1200           # of IR as lowered, about a third of which remain
 
 
 class Scope:
@@ -24,6 +27,18 @@ class Scope:
 
     def __init__(self, label: str, final: Any) -> None:
         self.label, self.final, self.used = label, final, False
+
+
+def one_choice(node: Any) -> Any:
+    """`if c: x = p.left else: x = p.right` as the assignment `x = p.left if c else p.right`, which needs no branch; else None."""
+    if len(node.then) != 1 or len(node.other) != 1:
+        return None
+    then, other = node.then[0], node.other[0]
+    if not isinstance(then, hir.SetVar) or not isinstance(other, hir.SetVar) or then.var is not other.var:
+        return None
+    if then.var.ty.llvm not in SCALARS or (owner := field_owner(then.value)) is None or owner is not field_owner(other.value):
+        return None
+    return hir.at_line(hir.SetVar(then.var, hir.Cond(then.value.ty, node.test, then.value, other.value)), node.line)
 
 
 class FunctionEmitter(ExpressionMixin, OperationMixin):
@@ -43,6 +58,8 @@ class FunctionEmitter(ExpressionMixin, OperationMixin):
         self.dbg = ""
         self.at(fn.line)
         self.raise_out = ""
+        self.calls = 0                  # of functions that will hardly be inlined, so far
+        self.innermost = False          # no loop has ended since the last one began
 
     # -- text ---------------------------------------------------------------------------------------------------
     def at(self, line: int) -> None:
@@ -157,6 +174,10 @@ class FunctionEmitter(ExpressionMixin, OperationMixin):
         self.value(node.expr)
 
     def s_If(self, node: Any) -> None:
+        chosen = one_choice(node)
+        if chosen is not None:
+            self.s_SetVar(chosen)
+            return
         test = self.value(node.test)
         if self.dead:
             return
@@ -184,14 +205,24 @@ class FunctionEmitter(ExpressionMixin, OperationMixin):
         self.loops[node.loop] = (step, end, len(self.scopes))
         self.used_loops[node.loop] = set()
         self.start(head)
+        first, calls, self.innermost = len(self.lines), self.calls, True
         self.statements(node.body)
         if not self.dead or step in self.used_loops[node.loop]:
             self.start(step)
             self.statements(node.step)
-            self.jump(head)
+            self.do(f"br label %{head}{self._unrolling(node.loop.trips, len(self.lines) - first) if self.calls == calls else ''}")
+            self.innermost = False
         self.dead = True
         if end in self.used_loops[node.loop]:
             self.start(end)
+
+    def _unrolling(self, trips: int, lines: int) -> str:
+        """A hint for an innermost loop that runs a constant number of times and calls nothing large: several rounds in one save the
+        moves from one round's variables to the next one's. (Short ones LLVM unrolls by itself.)"""
+        if self.module.world.checked or trips < 16 or not self.innermost:
+            return ""
+        times = next((n for n in (8, 4, 2) if trips % n == 0 and n * lines <= UNROLLED_LINES), 0)
+        return f", !llvm.loop !{self.module.debug.unrolled(times)}" if times else ""
 
     def _leave_loop(self, loop: Any, index: int) -> None:
         *labels, depth = self.loops[loop]

@@ -134,6 +134,10 @@ class ModuleEmitter:
                 self.declared[self.name(fn)] = f"declare dso_local {self.return_type(fn)} {self.name(fn)}({params}){noreturn} nounwind"
         return self.name(fn)
 
+    @staticmethod
+    def inlines(fn: FnInst) -> bool:
+        return may_inline(fn)
+
     def only_target(self, group: Any, cls: ClassType) -> FnInst | None:
         """What a virtual call reaches, if all objects of the class that this world makes have the same method there."""
         found: set[FnInst | None] = set()

@@ -15,6 +15,7 @@ class OperationMixin:
         fn = e.fn
         args = [self.value(a) for a in e.args]
         line = e.line
+        self.calls += not self.module.inlines(fn)
         typed = ", ".join(f"{self.module.param_type(fn, v.ty)} {a}" for v, a in zip(fn.params, args, strict=True) if v.ty not in VALUELESS)
         if self.dead:
             return "poison"
@@ -34,9 +35,7 @@ class OperationMixin:
             return found
         flag = found if result in VALUELESS else self.ins(f"extractvalue {kind} {found}, 1")
         fine, landing = self.new_label("fine"), self._landing()
-        self.module.declare("@llvm.expect.i1", "declare i1 @llvm.expect.i1(i1, i1)")
-        unlikely = self.ins(f"call i1 @llvm.expect.i1(i1 {flag}, i1 false)")
-        self.branch(unlikely, landing, fine)
+        self.branch(self._unlikely(flag), landing, fine)
         self.start(fine)
         if result is NORETURN:
             self.do("unreachable")
@@ -46,6 +45,7 @@ class OperationMixin:
     def e_CallPtr(self: Any, e: Any) -> str:
         from compiler.lower.module import result_llvm
 
+        self.calls += 1
         target = self.value(e.target)
         args = ", ".join(f"{a.ty.llvm} {self.value(a)}" for a in e.args)
         if self.dead:
@@ -57,6 +57,7 @@ class OperationMixin:
     def e_CallVirtual(self: Any, e: Any) -> str:
         from compiler.lower.module import result_llvm
 
+        self.calls += 1
         receiver = self.value(e.receiver)
         args = "".join(f", {a.ty.llvm} {self.value(a)}" for a in e.args)
         if self.dead:
@@ -158,6 +159,10 @@ class OperationMixin:
     def i_thread_pointer(self: Any, e: Any) -> str:
         self.module.declare("@llvm.thread.pointer.p0", "declare ptr @llvm.thread.pointer.p0()")
         return self.ins("call ptr @llvm.thread.pointer.p0()")
+
+    def _unlikely(self: Any, test: str) -> str:
+        self.module.declare("@llvm.expect.i1", "declare i1 @llvm.expect.i1(i1, i1)")
+        return str(self.ins(f"call i1 @llvm.expect.i1(i1 {test}, i1 false)"))
 
     def _expect(self: Any, e: Any, what: str) -> str:
         self.module.declare("@llvm.expect.i1", "declare i1 @llvm.expect.i1(i1, i1)")

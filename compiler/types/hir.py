@@ -81,7 +81,12 @@ Unreachable = _node("Unreachable", "", True)
 
 
 class LoopTag:
-    """Identity of a loop, for break and continue."""
+    """Identity of a loop, for break and continue. `trips`: how often it runs, where that is a constant, else 0."""
+
+    __slots__ = ("trips",)
+
+    def __init__(self, trips: int = 0) -> None:
+        self.trips = trips
 
 
 class Var:

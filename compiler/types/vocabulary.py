@@ -85,6 +85,7 @@ FUNCTIONS = {
     "clz",
     "ctz",
     "bswap",
+    "sqrt",
     "cycle_counter",
     "mul_high",
     "frame_address",

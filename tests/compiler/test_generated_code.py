@@ -151,6 +151,34 @@ def leaves_early_by_hand(account: Account, money: u64) -> bool:
     return True
 
 
+@struct
+class Node:
+    key: u64
+    left: Ref["Node"] | None
+    right: Ref["Node"] | None
+
+
+def search(root: Node, key: u64) -> bool:
+    at: Ref[Node] | None = root
+    while at is not None:
+        if at.key == key:
+            return True
+        at = at.left if key < at.key else at.right
+    return False
+
+
+def search_in_two_statements(root: Node, key: u64) -> bool:
+    at: Ref[Node] | None = root
+    while at is not None:
+        if at.key == key:
+            return True
+        if key < at.key:
+            at = at.left
+        else:
+            at = at.right
+    return False
+
+
 @noinline
 def cannot_raise(x: u64) -> u64:
     return x + 1
@@ -189,6 +217,8 @@ def main() -> i32:
     lock_by_hand(account, 5)
     if leaves_early(account, 3) and leaves_early_by_hand(account, 3):
         nothing_to_return(square)
+    if search(Node(key=3), 4) or search_in_two_statements(Node(key=3), 4):
+        total += 1
     print(total, square.side, account.money)
     return 0
 '''
@@ -288,6 +318,12 @@ def test_only_a_function_that_may_raise_has_a_flag(source: Path, arch: str) -> N
     assert {n: results[n] for n in ("cannot_raise", "catches", "calls", "nothing_to_return")} == {
         "cannot_raise": "i64", "catches": "i64", "calls": "i64", "nothing_to_return": "void"}
     assert results["may_raise"] == "{i64, i1}"
+
+
+@pytest.mark.parametrize("name", ["search", "search_in_two_statements"])
+def test_a_choice_of_two_fields_waits_for_neither_a_branch_nor_an_address(source: Path, name: str) -> None:
+    code = instructions(compiled(source, "x86_64")[1], name)
+    assert sum(re.match(r"cmov\w+\s", line) is not None for line in code) == 1
 
 
 # -- explain-code -------------------------------------------------------------------------------------------------

@@ -18,10 +18,10 @@ from compiler.types.model import BOOL, U64, UNTYPED, ArrayType, ClassType, IntTy
 
 
 class Iteration:
-    """`setup`, then while `more`: bind `items`, run the body, `step`."""
+    """`setup`, then while `more`: bind `items`, run the body, `step`; `trips` times if that is known, else 0."""
 
-    def __init__(self, setup: list[Any], more: Expr, items: list[Expr], step: list[Any]) -> None:
-        self.setup, self.more, self.items, self.step = setup, more, items, step
+    def __init__(self, setup: list[Any], more: Expr, items: list[Expr], step: list[Any], trips: int = 0) -> None:
+        self.setup, self.more, self.items, self.step, self.trips = setup, more, items, step, trips
 
 
 class LoopContext:
@@ -93,7 +93,9 @@ class LoopMixin:
         forward = Bin(ty, "add.wrap", at, Const(ty, base.wrap(step)))
         if abs(step) > 1:
             forward = self._stride(at, stop, Const(ty, base.wrap(abs(step))), forward, step > 0)
-        return Iteration([SetVar(counter, start), set_stop], Cmp(BOOL, pred, at, stop), [at], [SetVar(counter, forward)])
+        known = isinstance(start, Const) and isinstance(ends[-1], Const)
+        trips = len(range(start.value, ends[-1].value, step)) if known else 0
+        return Iteration([SetVar(counter, start), set_stop], Cmp(BOOL, pred, at, stop), [at], [SetVar(counter, forward)], trips)
 
     @staticmethod
     def _stride(at: Expr, stop: Expr, size: Expr, forward: Expr, upwards: bool) -> Expr:
@@ -230,7 +232,7 @@ class LoopMixin:
         self._loop(node.body, lambda: self._for(node, plan))
 
     def _for(self: Any, node: ast.For, plan: Iteration) -> list[State]:
-        tag = LoopTag()
+        tag = LoopTag(plan.trips)
         context = LoopContext(tag)
         before = self.state.copy()
         body: list[Any] = []

@@ -332,6 +332,9 @@ class MachineMixin:
     def call_bswap(self: Any, node: ast.Call, want: Type | None) -> Expr:
         return self._count(node, "bswap")
 
+    def call_sqrt(self: Any, node: ast.Call, want: Type | None) -> Expr:
+        return Intrinsic(model.F64, "sqrt", [self.value(self.exactly(node, 1)[0], model.F64)])
+
     def call_cycle_counter(self: Any, node: ast.Call, want: Type | None) -> Expr:
         return Intrinsic(U64, "readcyclecounter", [])
 

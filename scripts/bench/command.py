@@ -1,0 +1,30 @@
+# SPDX-License-Identifier: GPL-2.0-or-later
+"""`python -m scripts bench [WHAT]...`: one sub-command of measurements a module; without names, all of them."""
+
+from __future__ import annotations
+
+import sys
+from collections.abc import Callable
+
+import click
+from rich.console import Console
+
+from scripts.bench import code
+from scripts.bench.measure import Wrong
+
+KINDS: dict[str, Callable[[int, str, Console], int]] = {"code": code.measure}
+
+
+@click.command(help="Measures WHAT (of: " + ", ".join(KINDS) + "; all if none is named), prints tables, keeps figures in build/bench/.")
+@click.argument("what", nargs=-1, type=click.Choice(list(KINDS)))
+@click.option("--repeats", default=9, show_default=True, type=click.IntRange(1), help="runs of each")
+@click.option("--only", default="", help="just those whose name contains this")
+def bench(what: tuple[str, ...], repeats: int, only: str) -> None:
+    console = Console()
+    status = 0
+    for name in what or KINDS:
+        try:
+            status |= KINDS[name](repeats, only, console)
+        except Wrong as wrong:
+            sys.exit(f"bench {name}: {wrong}")
+    sys.exit(status)

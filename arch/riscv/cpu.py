@@ -8,7 +8,7 @@ The per-core words that the entry paths use (boot.S) are set here. No locks.
 
 from typing import NoReturn
 
-from lang import Ptr, Text, addr_of, extern, extern_symbol, i64, u32, u64
+from lang import Ptr, Text, addr_of, begins_atomic, ends_atomic, extern, extern_symbol, i64, u32, u64
 from arch import acpi, mmu
 
 STATUS_SIE: u64 = 2
@@ -29,12 +29,14 @@ core_emergency = extern_symbol("core_emergency")
 trap_entry = extern_symbol("trap_entry")
 
 
+@begins_atomic("interrupts")
 @extern("asm_irqs_save")
 def irqs_save() -> u64:
     """Turn interrupts off; returns what irqs_restore wants."""
     ...
 
 
+@ends_atomic("interrupts")
 @extern("asm_irqs_restore")
 def irqs_restore(saved: u64) -> None: ...
 

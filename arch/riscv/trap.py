@@ -9,7 +9,8 @@ Locks: none. Handlers are registered at boot or with the line still masked, and 
 
 from typing import Callable, NoReturn
 
-from lang import Array, Error, Ptr, Ref, Uaddr, addr_of, array, at, export, extern, extern_symbol, sizeof, struct, text, u32, u64
+from lang import Array, Error, Ptr, Ref, Uaddr, addr_of, array, at, export, extern, extern_symbol
+from lang import interrupt_context, sizeof, struct, text, u32, u64
 from arch import apic, context, cpu, ioapic, mmu, timer, usercopy
 from arch.abi import UserContext
 from kern.abi.errno import Errno
@@ -234,6 +235,7 @@ def fault_name(cause: u64) -> str:
             return "unexpected trap"
 
 
+@interrupt_context
 def dispatch_interrupt(cause: u64, pc: u64, frame: u64) -> None:
     """An interrupt, with interrupts off. `pc` and `frame`: where it came."""
     core.mine.irq_depth += 1

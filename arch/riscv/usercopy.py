@@ -6,68 +6,82 @@ in as for user code; where that is refused the function says so. Of the single w
 old value, and on a fault stores 1 to `fault` and returns 0.
 """
 
-from lang import Ptr, extern, i64, u32, u64
+from lang import Ptr, extern, i64, takes_user_fault, u32, u64
 
 
+@takes_user_fault
 @extern
 def copy_user(into: u64, source: u64, size: u64) -> u64:
     """memcpy with one side in user memory; returns how many bytes were *not* copied."""
     ...
 
 
+@takes_user_fault
 @extern
 def zero_user(into: u64, size: u64) -> u64:
     """Clear user memory; returns how many bytes were not cleared."""
     ...
 
 
+@takes_user_fault
 @extern
 def copy_user_string(into: u64, source: u64, room: u64) -> i64:
     """Copy up to and with the NUL; returns its length without NUL, `room` if no NUL came, -1 on a fault."""
     ...
 
 
+@takes_user_fault
 @extern
 def load_user_u32(address: u64, fault: Ptr[u32]) -> u32: ...
 
 
+@takes_user_fault
 @extern
 def load_user_u64(address: u64, fault: Ptr[u32]) -> u64: ...
 
 
+@takes_user_fault
 @extern
 def store_user_u32(address: u64, value: u32, fault: Ptr[u32]) -> None: ...
 
 
+@takes_user_fault
 @extern
 def store_user_u64(address: u64, value: u64, fault: Ptr[u32]) -> None: ...
 
 
+@takes_user_fault
 @extern
 def swap_user_u64(address: u64, value: u64, fault: Ptr[u32]) -> u64: ...
 
 
+@takes_user_fault
 @extern
 def cas_user_u32(address: u64, expected: u32, new: u32, fault: Ptr[u32]) -> u32: ...
 
 
+@takes_user_fault
 @extern
 def cas_user_u64(address: u64, expected: u64, new: u64, fault: Ptr[u32]) -> u64: ...
 
 
+@takes_user_fault
 @extern
 def publish_user(address: u64, value: u64, stop: u32, bits: u32, fault: Ptr[u32]) -> u32:
     """Store a word, then set `bits` in the 32-bit word behind it unless one of `stop` is set there; returns what was there."""
     ...
 
 
+@takes_user_fault
 @extern
 def or_user_u32(address: u64, bits: u32, fault: Ptr[u32]) -> u32: ...
 
 
+@takes_user_fault
 @extern
 def and_user_u32(address: u64, bits: u32, fault: Ptr[u32]) -> u32: ...
 
 
+@takes_user_fault
 @extern
 def add_user_u64(address: u64, amount: u64, fault: Ptr[u32]) -> u64: ...

@@ -8,7 +8,7 @@ The per-core words that the entry paths use (cpu.S, boot.S) are set here. No loc
 
 from typing import NoReturn
 
-from lang import Array, Text, addr_of, array, at, extern, extern_symbol, struct, u8, u16, u32, u64, Ptr
+from lang import Array, Ptr, Text, addr_of, array, at, begins_atomic, ends_atomic, extern, extern_symbol, struct, u8, u16, u32, u64
 
 KERNEL_CS: u16 = 0x08
 TSS_SELECTOR: u16 = 0x28
@@ -54,12 +54,14 @@ cpu_has_xsave = extern_symbol("cpu_has_xsave")
 cpu_xsave_mask = extern_symbol("cpu_xsave_mask")
 
 
+@begins_atomic("interrupts")
 @extern("asm_irqs_save")
 def irqs_save() -> u64:
     """Turn interrupts off; returns what irqs_restore wants."""
     ...
 
 
+@ends_atomic("interrupts")
 @extern("asm_irqs_restore")
 def irqs_restore(saved: u64) -> None: ...
 

@@ -10,7 +10,7 @@ Locks: none. Handlers are registered at boot or with the line still masked, and 
 
 from typing import Callable, NoReturn
 
-from lang import Error, Ptr, Ref, Uaddr, addr_of, array, at, export, extern, extern_symbol, struct, text, u32, u64
+from lang import Error, Ptr, Ref, Uaddr, addr_of, array, at, export, extern, extern_symbol, interrupt_context, struct, text, u32, u64
 from arch import apic, cpu, ioapic
 from arch.abi import UserContext
 from kern.abi.errno import Errno
@@ -226,6 +226,7 @@ def find_fixup(rip: u64) -> u64:
     return 0
 
 
+@interrupt_context
 @export("trap_on_ist")
 def trap_on_ist(frame_address: u64) -> None:
     """Something that may hit anywhere, on a stack of its own. Takes no lock that the interrupted code may hold."""
@@ -279,6 +280,7 @@ def fault_name(vector: u64) -> str:
             return "unexpected trap"
 
 
+@interrupt_context
 def dispatch_interrupt(vector: u64) -> None:
     """An interrupt, with interrupts off."""
     core.mine.irq_depth += 1

@@ -110,7 +110,13 @@ from lang.marks import (  # noqa: F401
     vcore_context,
     blocks,
     allocates,
+    takes_user_fault,
+    never_blocks,
+    tells_context,
+    unproven,
     atomic_section,
+    begins_atomic,
+    ends_atomic,
 )
 from lang.source import install, take_over
 

@@ -124,12 +124,35 @@ class ClassDecl:
 
 
 @dataclass(eq=False)
-class CallSite:
-    """One call in a function, for what is found over the call graph. `atomic`: within a spinlock's `with`, which it cannot release."""
+class Section:
+    """A stretch of a function in which it may not block: a spinlock is held, or interrupts are off."""
 
-    callee: Any  # FnInst or VirtualGroup
+    what: str  # as diagnostics say it: "a spinlock is held", "interrupts are off"
+    path: str  # the lock as the source names it, "" if it does not
+    node: ast.AST
+    lock: str = ""  # which lock: `Proc.lock`, `alloc.lock`; "" if that cannot be told
+    guard: Any = None  # the variable of `with lock as guard`
+    is_block: bool = False  # by `with`: whoever leaves the block ends it
+
+
+@dataclass(eq=False)
+class FunctionValue:
+    """What a call through a function value calls: whatever may have been put there."""
+
+    target: Any  # the expression (hir)
+    sig: Any
+    shown: str
+
+
+@dataclass(eq=False)
+class CallSite:
+    """One call in a function, for what is found over the call graph. `held`: the sections that it stands in, and cannot end."""
+
+    callee: Any  # FnInst, VirtualGroup or FunctionValue
     node: ast.AST | None
-    atomic: bool = False
+    held: tuple[Section, ...] = ()
+    args: list[Any] = field(default_factory=list)
+    outside: frozenset[str] = frozenset()  # contexts in which this is not reached
 
 
 @dataclass(eq=False)
@@ -157,6 +180,8 @@ class FnInst:
     must_not_raise: list[tuple[Any, Any]] = field(default_factory=list)
     inline: str = ""  # '', 'inline', 'noinline'
     cold: bool = False
+    has_function_values: bool = False  # its body handles values of type Callable
+    taken: list[tuple[ModuleDecl, Any]] = field(default_factory=list)  # where it is used as a value
     weight: int = 0  # size of the body, for inlining across modules
 
     @property
@@ -195,7 +220,13 @@ MARKS = {
     "must_use",
     "blocks",
     "allocates",
+    "takes_user_fault",
+    "never_blocks",
+    "tells_context",
+    "unproven",
     "atomic_section",
+    "begins_atomic",
+    "ends_atomic",
     "classmethod",
 }
 

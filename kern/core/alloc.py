@@ -127,24 +127,25 @@ def find_best(p: Proc) -> CoreSlot | None:
 
 
 def request(p: Proc, wanted: u64) -> None:
-    """Find up to `wanted` cores for `p` and start it on them. The caller has a reference and holds no lock."""
+    """Find up to `wanted` cores for `p` and start it on them. The caller has a reference and holds no lock. May block."""
     got = array(MAX_CORES, u32)
     count: u64 = 0
-    lock.lock()
-    while count < wanted and not p.sched.forgotten:
-        slot = find_best(p)
-        if slot is None:
-            break
-        squatter = slot.alloc
+    while count < wanted:
+        with lock:
+            slot = None if p.sched.forgotten else find_best(p)
+            if slot is None:
+                break
+            squatter = slot.alloc
+            if squatter is None:
+                track_alloc(p, slot)
+                got[count] = slot.id
+                count += 1
+            else:
+                proc_get(squatter)
         if squatter is not None:
+            # Then look again: meanwhile the core may have gone elsewhere, or be provisioned to another.
             evict(squatter, slot)
-            # The lock was dropped: the core may have gone elsewhere, or be provisioned to another.
-            if slot.alloc is not None or slot.prov is not p:
-                continue
-        track_alloc(p, slot)
-        got[count] = slot.id
-        count += 1
-    lock.unlock()
+            proc_put(squatter)
     if count > 0 and not give_and_run(p, got[0:count]):
         with lock:
             for id in got[0:count]:
@@ -153,22 +154,18 @@ def request(p: Proc, wanted: u64) -> None:
 
 
 def evict(squatter: Proc, slot: CoreSlot) -> None:
-    """Take the core from who uses it. Caller holds `lock`, which is dropped meanwhile."""
-    proc_get(squatter)
-    lock.unlock()
-    taken = preempt_core(squatter, slot.id, 0)
-    lock.lock()
-    if taken:
-        track_dealloc(squatter, slot)
-    else:
-        # It is giving the core up on its own: wait until it has said so.
-        while slot.alloc is squatter:
-            lock.unlock()
-            relax()
-            lock.lock()
-    lock.unlock()
-    proc_put(squatter)
-    lock.lock()
+    """Take the core from who uses it, or see that it has given it up. The caller has a reference and holds no lock. May block."""
+    if preempt_core(squatter, slot.id, 0):
+        put_idle(squatter, slot.id)
+        return
+    # It is giving the core up on its own: wait until it has said so.
+    while uses(squatter, slot):
+        relax()
+
+
+def uses(p: Proc, slot: CoreSlot) -> bool:
+    with lock:
+        return slot.alloc is p
 
 
 def put_idle(p: Proc, pcore: u32) -> None:

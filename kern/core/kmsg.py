@@ -9,10 +9,9 @@ Never hold a spinlock while waiting for a routine message.
 Locks: a queue's lock and the pool's are leaves, taken with interrupts off; the pool's may take the page allocator's.
 """
 
-from enum import Enum, auto
 from typing import Callable
 
-from lang import Ref, struct, u8, u32, u64, at, sizeof, panic
+from lang import Ref, at, panic, sizeof, struct, u32, u64
 from arch import mmu, smp
 from kern.core.percore import core
 from kern.lib.queue import Queue
@@ -21,16 +20,13 @@ from kern.mm.shootdown import serve_flush
 from kern.sync.spinlock import SpinLock
 
 
-class Kind(u8, Enum):
-    IMMEDIATE = auto()
-    ROUTINE = auto()
-
-
 @struct
 class Kmsg:
-    """A message. Embed one in an object to send without any allocation (see `post_kmsg`)."""
+    """A message. Embed one in an object to send without any allocation (see `post_routine`)."""
     next: Ref["Kmsg"] | None
-    handler: Callable[[u64, u64, u64], None] | None
+    # Its handler, by type. Two fields, so that the compiler knows who runs in an interrupt handler.
+    routine: Callable[[u64, u64, u64], None] | None
+    immediate: Callable[[u64, u64, u64], None] | None
     a0: u64
     a1: u64
     a2: u64
@@ -45,32 +41,49 @@ class KmsgQueue:
     taken: u64                              # how many have run
 
 
-def send_kmsg(target: u32, handler: Callable[[u64, u64, u64], None], a0: u64, a1: u64, a2: u64, kind: Kind) -> None:
-    """Have core `target` run `handler(a0, a1, a2)`. Callable from anywhere, interrupt handlers included. Never fails."""
+def send_routine(target: u32, handler: Callable[[u64, u64, u64], None], a0: u64, a1: u64, a2: u64) -> None:
+    """Have core `target` run `handler(a0, a1, a2)` from its idle loop. Callable from anywhere, handlers included. Never fails."""
+    message = make_message(a0, a1, a2)
+    message.routine = handler
+    enqueue_routine(target, message)
+
+
+def post_routine(target: u32, message: Kmsg) -> None:
+    """Send a message whose storage is the caller's; it must not be queued already. It may be reused once it runs."""
+    message.pooled = False
+    enqueue_routine(target, message)
+
+
+def enqueue_routine(target: u32, message: Kmsg) -> None:
+    enqueue(core[target].routine, message)
+    # To oneself it needs no IPI: the idle loop looks before it halts or leaves for user space.
+    if target != core.mine.core_id:
+        smp.send_ipi(target)
+
+
+def send_immediate(target: u32, handler: Callable[[u64, u64, u64], None], a0: u64, a1: u64, a2: u64) -> None:
+    """Have core `target` (this one too) run `handler(a0, a1, a2)` in its interrupt handler. Callable from anywhere. Never fails."""
+    message = make_message(a0, a1, a2)
+    message.immediate = handler
+    enqueue(core[target].immediate, message)
+    smp.send_ipi(target)
+
+
+def make_message(a0: u64, a1: u64, a2: u64) -> Kmsg:
     message = take_from_pool()
-    message.handler = handler
+    message.routine = None
+    message.immediate = None
     message.a0 = a0
     message.a1 = a1
     message.a2 = a2
     message.pooled = True
-    enqueue(target, message, kind)
+    return message
 
 
-def post_kmsg(target: u32, message: Kmsg, kind: Kind) -> None:
-    """Send a message whose storage is the caller's; it must not be queued already. It may be reused once it runs."""
-    message.pooled = False
-    enqueue(target, message, kind)
-
-
-def enqueue(target: u32, message: Kmsg, kind: Kind) -> None:
-    info = core[target]
+def enqueue(queue: KmsgQueue, message: Kmsg) -> None:
     message.source = core.mine.core_id
-    queue = info.immediate if kind == Kind.IMMEDIATE else info.routine
     with queue.lock.irqs_off():
         queue.messages.push(message)
-    # A routine message to oneself needs no IPI: the idle loop looks before it halts or leaves for user space.
-    if kind == Kind.IMMEDIATE or target != core.mine.core_id:
-        smp.send_ipi(target)
 
 
 def handle_ipi() -> None:
@@ -87,7 +100,10 @@ def run_immediate() -> None:
     """Run the immediate messages that are queued. Interrupts are off."""
     queue = core.mine.immediate
     while (message := pop(queue)) is not None:
-        run(message)
+        handler = message.immediate
+        words = take_words(message)
+        assert handler is not None, "immediate message without a handler"
+        handler(words[0], words[1], words[2])
 
 
 def run_one_routine() -> bool:
@@ -95,7 +111,10 @@ def run_one_routine() -> bool:
     message = pop(core.mine.routine)
     if message is None:
         return False
-    run(message)
+    handler = message.routine
+    words = take_words(message)
+    assert handler is not None, "routine message without a handler"
+    handler(words[0], words[1], words[2])
     return True
 
 
@@ -104,16 +123,12 @@ def routine_pending() -> bool:
     return not core.mine.routine.messages.is_empty()
 
 
-def run(message: Kmsg) -> None:
-    # The storage is given back first: a handler may never return.
-    handler = message.handler
-    a0 = message.a0
-    a1 = message.a1
-    a2 = message.a2
+def take_words(message: Kmsg) -> tuple[u64, u64, u64]:
+    """Its arguments. The storage is given back with that, before the handler runs: that may never return."""
+    words = (message.a0, message.a1, message.a2)
     if message.pooled:
         give_to_pool(message)
-    assert handler is not None, "kernel message without a handler"
-    handler(a0, a1, a2)
+    return words
 
 
 def pop(queue: KmsgQueue) -> Kmsg | None:

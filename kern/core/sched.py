@@ -10,11 +10,11 @@ Locks: `alloc.lock` guards the lists; never together with a process' lock.
 
 from typing import Literal
 
-from lang import Atomic, Span, struct, u32, u64
+from lang import Atomic, Span, never_blocks, struct, u32, u64
 from arch import cpu
 from kern.abi.proc import ProcState, Resource
 from kern.core import alloc
-from kern.core.kmsg import Kind, send_kmsg
+from kern.core.kmsg import send_routine
 from kern.core.percore import core
 from kern.lib.list import IntrusiveList
 from kern.proc.preempt import preempt_core
@@ -156,7 +156,7 @@ def cores_needed(p: Proc) -> u64:
 
 def nudge_core_0() -> None:
     """Make core 0 pass its idle loop, or, if somebody runs there, make sure of a tick."""
-    send_kmsg(0, look_at_core_0, 0, 0, 0, Kind.ROUTINE)
+    send_routine(0, look_at_core_0, 0, 0, 0)
 
 
 def look_at_core_0(a0: u64, a1: u64, a2: u64) -> None:
@@ -186,16 +186,18 @@ def has_needy_mcp() -> bool:
     return False
 
 
+@never_blocks
 def core_idle() -> None:
-    """From the idle loop of a core that nobody owns; interrupts are off. Gives core 0 its next process."""
+    """From the idle loop of a core that nobody owns; interrupts are off. Gives core 0 its next process.
+
+    An MCP's turn on a machine with one core is a message, since a pass over the MCPs sends events and so may block.
+    """
     global mcp_turn
     if core.mine.core_id != 0:
         return
-    if alloc.is_single_core() and mcp_turn:
+    if mcp_turn:
         mcp_turn = False
-        run_pass()                          # lends core 0: its startcore message is seen by the idle loop
-        if alloc.idle_count() == 0:
-            arm_tick()
+        if lend_core_0():
             return
     while (p := next_runnable()) is not None:
         running = run_s(p)
@@ -204,8 +206,22 @@ def core_idle() -> None:
             mcp_turn = True
             arm_tick()
             return
-    if alloc.is_single_core() and alloc.idle_count() > 0:
-        run_pass()
+    lend_core_0()
+
+
+def lend_core_0() -> bool:
+    """If core 0 is alone and an MCP wants it, have a pass made by this core's next message. Whether that is so."""
+    if not alloc.is_single_core() or alloc.idle_count() == 0 or not has_needy_mcp():
+        return False
+    send_routine(0, pass_here, 0, 0, 0)
+    return True
+
+
+def pass_here(a0: u64, a1: u64, a2: u64) -> None:
+    """Routine message on core 0: its startcore message, if an MCP takes the core, comes next."""
+    run_pass()
+    if alloc.idle_count() == 0:
+        arm_tick()
 
 
 def next_runnable() -> Proc | None:

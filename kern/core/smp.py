@@ -9,7 +9,7 @@ from typing import Callable, NoReturn
 from lang import Atomic, Error, addr_of, at, export, panic, struct, u32, u64
 from arch import smp
 from kern.core.idle import smp_idle
-from kern.core.kmsg import Kind, send_kmsg
+from kern.core.kmsg import send_immediate
 from kern.core.percore import core
 from kern.mm.shootdown import relax
 from kern.sync.kthread import adopt_boot_stack
@@ -42,9 +42,9 @@ def call_on_all(fn: Callable[[u64], None], arg: u64) -> None:
     me = core.mine.core_id
     for target in range(u32(0), smp.core_count()):
         if target != me:
-            send_kmsg(target, run_call, addr_of(state), arg, 0, Kind.IMMEDIATE)
+            send_immediate(target, run_call, addr_of(state), arg, 0)
     # This core last: it does its part at once, and that may wait for the others'.
-    send_kmsg(me, run_call, addr_of(state), arg, 0, Kind.IMMEDIATE)
+    send_immediate(me, run_call, addr_of(state), arg, 0)
     while state.left.load() != 0:
         relax()
 

@@ -15,7 +15,7 @@ from lang import Error, Span, array, i32, u8, u64
 from arch import cpu, serial
 from kern.abi.errno import Errno
 from kern.abi.file import OpenMode
-from kern.core.kmsg import Kind, send_kmsg
+from kern.core.kmsg import send_routine
 from kern.dev.chardev import CharDev, char_devices
 from kern.ns.transfer import Transfer
 from kern.proc.destroy import proc_destroy
@@ -66,7 +66,7 @@ def take_byte(byte: u8) -> None:
 def interrupt_foreground() -> None:
     """Caller holds: `input.lock`."""
     for i in range(foreground_count):
-        send_kmsg(0, end_process, u64(foreground[i]), 0, 0, Kind.ROUTINE)
+        send_routine(0, end_process, u64(foreground[i]), 0, 0)
 
 
 def edit(byte: u8) -> None:
@@ -134,7 +134,7 @@ def end_process(pid: u64, a1: u64, a2: u64) -> None:
     while child is not None:
         child_pid = child.pid
         if child.ppid == i32(pid):
-            send_kmsg(0, end_process, u64(child_pid), 0, 0, Kind.ROUTINE)
+            send_routine(0, end_process, u64(child_pid), 0, 0)
         proc_put(child)
         child = next_proc(child_pid)
     p = find_proc(i32(pid))

@@ -5,11 +5,11 @@
 `block` (in an interrupt handler), `relock` (a spinlock that it holds).
 """
 
-from lang import Error, array, panic, u8, u64
+from lang import Error, array, panic, u8, u64, unproven
 from arch import power
 from kern.abi.errno import Errno
 from kern.abi.file import OpenMode
-from kern.core.kmsg import Kind, send_kmsg
+from kern.core.kmsg import send_immediate
 from kern.core.percore import core
 from kern.debug import log
 from kern.dev.chardev import CharDev, char_devices
@@ -45,13 +45,14 @@ class Sysctl(CharDev):
             case "overflow":
                 overflow_stack(count)
             case "block":
-                send_kmsg(core.mine.core_id, block_here, 0, 0, 0, Kind.IMMEDIATE)
+                send_immediate(core.mine.core_id, block_here, 0, 0, 0)
             case "relock":
                 with unused_lock, unused_lock:
                     return count
         raise Error(Errno.EINVAL, f"no order is called {order}; there are reboot, halt, panic, overflow, block and relock")
 
 
+@unproven("overflows the stack on purpose")
 def overflow_stack(depth: u64) -> u64:
     """Recursion without end, which must run into the guard page."""
     room = array(256, u64)
@@ -59,6 +60,7 @@ def overflow_stack(depth: u64) -> u64:
     return overflow_stack(depth + 1) + room[(depth + 1) % 256]
 
 
+@unproven("shows the panic of the run-time check")
 def block_here(a0: u64, a1: u64, a2: u64) -> None:
     """Immediate message: what no handler may do."""
     try:

@@ -7,7 +7,7 @@ No locks.
 """
 
 from lang import SEQ_CST, addr_of, assign, fence, u32, u64
-from kern.core.kmsg import Kind, send_kmsg
+from kern.core.kmsg import send_routine
 from kern.core.percore import core
 from kern.proc.proc import Proc
 from kern.proc.run import fill_vcore_context
@@ -25,7 +25,7 @@ def notify(p: Proc, vcoreid: u32) -> None:
     # Unlocked reads: a stale core gets a message that it drops.
     entry = p.info.vcoremap[vcoreid]
     if entry.valid != 0:
-        send_kmsg(entry.pcoreid, notify_here, addr_of(p), 0, 0, Kind.ROUTINE)
+        send_routine(entry.pcoreid, notify_here, addr_of(p), 0, 0)
 
 
 def notify_here(address: u64, a1: u64, a2: u64) -> None:

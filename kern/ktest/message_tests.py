@@ -3,7 +3,7 @@
 
 from lang import Atomic, array, u32, u64
 from arch import cpu, smp
-from kern.core.kmsg import Kind, send_kmsg
+from kern.core.kmsg import send_routine
 from kern.core.percore import core
 from kern.core.smp import call_on_all
 from kern.ktest.runner import KernelTest, check, equal, kernel_tests
@@ -54,7 +54,7 @@ def count_in_order(number: u64, sender: u64, unused: u64) -> None:
 
 def send_burst(unused: u64) -> None:
     for number in range(PER_SENDER):
-        send_kmsg(last_core(), count_in_order, number, u64(core.mine.core_id), 0, Kind.ROUTINE)
+        send_routine(last_core(), count_in_order, number, u64(core.mine.core_id), 0)
 
 
 @kernel_tests
@@ -118,8 +118,8 @@ class RoutineBlocks(KernelTest):
     def run(self) -> None:
         arrived.store(0)
         order_count.store(0)
-        send_kmsg(last_core(), block_first, 0, 0, 0, Kind.ROUTINE)
-        send_kmsg(last_core(), signal_then, 0, 0, 0, Kind.ROUTINE)
+        send_routine(last_core(), block_first, 0, 0, 0)
+        send_routine(last_core(), signal_then, 0, 0, 0)
         wait_for(3)
         for i in range(u64(3)):
             equal(order[i], i + 1, "step")
@@ -181,7 +181,7 @@ def send_from_handler(unused: u64) -> None:
     """In interrupt context: hand the rest of the work to a routine message of this core."""
     if core.mine.irq_depth == 0:
         disorder.add(1)
-    send_kmsg(core.mine.core_id, note_context, 0, 0, 0, Kind.ROUTINE)
+    send_routine(core.mine.core_id, note_context, 0, 0, 0)
 
 
 @kernel_tests
@@ -207,7 +207,7 @@ class NoSelfInterrupt(KernelTest):
         saved = cpu.irqs_save()             # nobody else's interrupts count meanwhile
         before = core.mine.ipis
         for _ in range(100):
-            send_kmsg(core.mine.core_id, note_context, 0, 0, 0, Kind.ROUTINE)
+            send_routine(core.mine.core_id, note_context, 0, 0, 0)
         cpu.irqs_restore(saved)
         taken = core.mine.ipis - before
         wait_for(100)
@@ -225,7 +225,7 @@ class Idle(KernelTest):
         idle_before = core[target].idle_ns
         sleep_ns(30 * NS_PER_MS)
         arrived.store(0)
-        send_kmsg(target, note_context, 0, 0, 0, Kind.ROUTINE)
+        send_routine(target, note_context, 0, 0, 0)
         wait_for(1)
         halted = core[target].idle_ns - idle_before
         check(halted > 10 * NS_PER_MS, f"the core was halted for {halted} ns of {now_ns() - start}")

@@ -10,7 +10,7 @@ from kern.abi.errno import Errno
 from kern.abi.event import EventMsg, EventType
 from kern.abi.proc import ProcState, VcoreFlag
 from kern.core.idle import smp_idle
-from kern.core.kmsg import Kind, send_kmsg
+from kern.core.kmsg import send_routine
 from kern.core.percore import core
 from kern.event.send import send_kernel_event
 from kern.proc.proc import Proc, begin_map_change, end_map_change, map_vcore, unmap_vcore
@@ -27,36 +27,43 @@ def change_vcore(p: Proc, target: u32, enable_my_notif: bool) -> None:
     me = core.mine.owning_vcoreid
     pcoreid = core.mine.core_id
     check_arguments(p, me, target)
-    saved = cpu.irqs_save()
-    p.lock.lock()
-    refusal = find_refusal(p, me, target)
-    p.lock.unlock()
+    with p.lock:
+        refusal = find_refusal(p, me, target)
     if refusal != Errno.OK:
-        cpu.irqs_restore(saved)
         raise Error(refusal, f"cannot change to vcore {target} now")
-    # Finishing writes to user memory, so not under the lock; whatever came in between is found by looking again.
+    # Finishing writes to user memory and may block, so not under the lock; whatever came in between is found by looking again.
     finish_current_call(0)
-    if not still_on(p, me, pcoreid):
-        cpu.irqs_restore(saved)
-        return
-    p.lock.lock()
-    if find_refusal(p, me, target) != Errno.OK:
-        p.lock.unlock()
-        restart_if(p, me, enable_my_notif)
-        cpu.irqs_restore(saved)
-        return
-    save_me(p, me, enable_my_notif)
-    swap_vcores(p, me, target, pcoreid)
-    core.mine.owning_vcoreid = target
-    core.mine.cur_ctx = None                # a notification in between has nothing to act upon
-    # Under the lock: a preemption of the target that comes later must queue behind this.
-    sent = p.info.vcoremap[target].nr_preempts_sent.load()
-    send_kmsg(pcoreid, set_curctx, addr_of(p), u64(target), sent, Kind.ROUTINE)
-    p.lock.unlock()
+    saved = cpu.irqs_save()
+    if still_on(p, me, pcoreid):
+        if not try_change(p, me, target, pcoreid, enable_my_notif):
+            restart_if(p, me, enable_my_notif)
+        else:
+            cpu.irqs_restore(saved)
+            tell_change(p, me, target, enable_my_notif)
+            smp_idle()
+    cpu.irqs_restore(saved)
+
+
+def try_change(p: Proc, me: u32, target: u32, pcoreid: u32, enable_my_notif: bool) -> bool:
+    """Make this core vcore `target`. Interrupts are off. False if our fate is sealed, or the target runs."""
+    with p.lock:
+        if find_refusal(p, me, target) != Errno.OK:
+            return False
+        save_me(p, me, enable_my_notif)
+        swap_vcores(p, me, target, pcoreid)
+        core.mine.owning_vcoreid = target
+        core.mine.cur_ctx = None            # a notification in between has nothing to act upon
+        # Under the lock: a preemption of the target that comes later must queue behind this.
+        sent = p.info.vcoremap[target].nr_preempts_sent.load()
+        send_routine(pcoreid, set_curctx, addr_of(p), u64(target), sent)
+    return True
+
+
+def tell_change(p: Proc, me: u32, target: u32, enable_my_notif: bool) -> None:
+    """Tell the new vcore about the old one. May block: the core is then the new vcore's meanwhile."""
     kind = EventType.CHECK_MSGS if enable_my_notif else EventType.VCORE_PREEMPT
     msg = EventMsg(ev_type=kind, arg2=me)
     send_kernel_event(p, msg, target)
-    smp_idle()
 
 
 def restart_if(p: Proc, me: u32, enable_my_notif: bool) -> None:

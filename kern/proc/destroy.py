@@ -13,7 +13,7 @@ from kern.abi.event import EventMsg, EventType
 from kern.abi.proc import KILLED_EXIT_CODE, MAX_VCORES, ProcState
 from kern.core import sched
 from kern.core.current import clear_owning_proc
-from kern.core.kmsg import Kind, send_kmsg
+from kern.core.kmsg import send_routine
 from kern.core.percore import core
 from kern.debug import log
 from kern.event.send import send_kernel_event
@@ -74,7 +74,7 @@ def take_cores(p: Proc, pcores: Span[u32]) -> u64:
 
 
 def send_death(p: Proc, pcore: u32, vcoreid: u32) -> None:
-    send_kmsg(pcore, death_here, addr_of(p), u64(vcoreid), 0, Kind.ROUTINE)
+    send_routine(pcore, death_here, addr_of(p), u64(vcoreid), 0)
 
 
 def death_here(address: u64, vcoreid: u64, unused: u64) -> None:

@@ -11,7 +11,7 @@ from lang import Span, addr_of, assign, at, cycle_counter, fence, u32, u64, SEQ_
 from kern.abi.event import EventMsg, EventType
 from kern.abi.proc import ProcState, VcoreFlag
 from kern.core.current import clear_owning_proc
-from kern.core.kmsg import Kind, send_kmsg
+from kern.core.kmsg import send_routine
 from kern.core.percore import core
 from kern.event.send import send_kernel_event
 from kern.proc.proc import Proc, Vcore, begin_map_change, end_map_change, unmap_vcore
@@ -20,22 +20,19 @@ from kern.proc.run import account_offline, count_changed, save_vcore_fp
 
 def preempt_core(p: Proc, pcoreid: u32, grace_usec: u64) -> bool:
     """Warn, and take the core at once. False if `p` does not have it any more. The caller marks the core free."""
-    p.lock.lock()
-    back = p.info.pcoremap[pcoreid]
-    if not p.is_in(ProcState.RUNNING_M) or back.valid == 0:
-        p.lock.unlock()
-        return False
-    vcoreid = back.vcoreid
-    if p.info.vcoremap[vcoreid].valid == 0 or p.info.vcoremap[vcoreid].pcoreid != pcoreid:
-        p.lock.unlock()
-        return False
-    set_deadline(p, vcoreid, grace_usec)
-    take_vcore(p, p.vcores[vcoreid], False)
-    if p.num_vcores == 0:
-        p.set_state(ProcState.RUNNABLE_M)
-        p.lock.unlock()
-    else:
-        p.lock.unlock()
+    with p.lock:
+        back = p.info.pcoremap[pcoreid]
+        if not p.is_in(ProcState.RUNNING_M) or back.valid == 0:
+            return False
+        vcoreid = back.vcoreid
+        if p.info.vcoremap[vcoreid].valid == 0 or p.info.vcoremap[vcoreid].pcoreid != pcoreid:
+            return False
+        set_deadline(p, vcoreid, grace_usec)
+        take_vcore(p, p.vcores[vcoreid], False)
+        was_last = p.num_vcores == 0
+        if was_last:
+            p.set_state(ProcState.RUNNABLE_M)
+    if not was_last:
         tell_preempted(p, vcoreid)
     return True
 
@@ -75,7 +72,7 @@ def take_vcore(p: Proc, vc: Vcore, bulk: bool) -> None:
     entry = p.info.vcoremap[vc.id]
     entry.nr_preempts_sent.add(1)
     p.vcpd(vc.id).flags.or_(u32(VcoreFlag.K_LOCK))
-    send_kmsg(entry.pcoreid, preempt_here, addr_of(p), u64(vc.id), 0, Kind.ROUTINE)
+    send_routine(entry.pcoreid, preempt_here, addr_of(p), u64(vc.id), 0)
     begin_map_change(p)
     unmap_vcore(p, vc.id)
     end_map_change(p)

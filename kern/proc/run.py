@@ -13,7 +13,7 @@ from arch.abi import UserContext
 from kern.abi.event import EventMsg, EventType
 from kern.abi.proc import MAX_VCORES, ProcState, VcoreFlag, VcorePreemptData, VcoreRflag
 from kern.core.current import clear_owning_proc, set_owning_proc
-from kern.core.kmsg import Kind, send_kmsg
+from kern.core.kmsg import send_routine
 from kern.core.percore import core
 from kern.event.send import send_kernel_event
 from kern.mm.shootdown import relax
@@ -187,7 +187,7 @@ def send_startcore(p: Proc, vcoreid: u32) -> None:
     """One reference travels with the message: it becomes the target's owning_proc."""
     proc_get(p)
     entry = p.info.vcoremap[vcoreid]
-    send_kmsg(entry.pcoreid, startcore, addr_of(p), u64(vcoreid), entry.nr_preempts_sent.load(), Kind.ROUTINE)
+    send_routine(entry.pcoreid, startcore, addr_of(p), u64(vcoreid), entry.nr_preempts_sent.load())
 
 
 def startcore(address: u64, vcoreid: u64, preempts_sent: u64) -> None:

@@ -21,11 +21,10 @@ from kern.proc.run import save_vcore_fp, unmap_scp
 def change_to_m(p: Proc) -> None:
     """Raises EINVAL unless the process is a running SCP that can be entered in vcore context."""
     saved = cpu.irqs_save()
-    p.lock.lock()
-    refused = p.is_mcp or not p.is_in(ProcState.RUNNING_S) or not p.is_vcore_ready() or core.mine.cur_ctx is None
-    if not refused:
-        leave_single_core(p)
-    p.lock.unlock()
+    with p.lock:
+        refused = p.is_mcp or not p.is_in(ProcState.RUNNING_S) or not p.is_vcore_ready() or core.mine.cur_ctx is None
+        if not refused:
+            leave_single_core(p)
     if not refused:
         clear_owning_proc()
     cpu.irqs_restore(saved)

@@ -14,7 +14,7 @@ from kern.core import sched
 from kern.core.current import abandon_core, clear_owning_proc
 from kern.core.idle import smp_idle
 from kern.core.percore import core
-from kern.proc.proc import Proc, begin_map_change, end_map_change, unmap_vcore
+from kern.proc.proc import Proc, begin_map_change, end_map_change, proc_get, proc_put, unmap_vcore
 from kern.proc.run import account_offline, count_changed, save_scp, still_on, unmap_scp
 from kern.syscall.dispatch import finish_current_call
 
@@ -28,28 +28,31 @@ def proc_yield(p: Proc, being_nice: bool) -> None:
     pcoreid = core.mine.core_id
     finish_current_call(0)
     saved = cpu.irqs_save()
-    if not still_on(p, vcoreid, pcoreid):
+    if not still_on(p, vcoreid, pcoreid) or not give_up(p, vcoreid, being_nice):
         cpu.irqs_restore(saved)
         return
-    p.lock.lock()
-    if p.is_in(ProcState.RUNNING_S):
-        gone = yield_scp(p, being_nice)
-    elif p.is_in(ProcState.RUNNING_M):
-        gone = yield_mcp(p, vcoreid, being_nice)
-    else:
-        gone = False                        # dying or fully preempted: a message that settles it is queued
+    # The core leaves its owner before anybody is told: telling may block, and this core would go back to where it came from.
     was_mcp = p.is_mcp
-    p.lock.unlock()
-    if not gone:
-        cpu.irqs_restore(saved)
-        return
+    proc_get(p)
+    clear_owning_proc()
+    cpu.irqs_restore(saved)
     if was_mcp:
         sched.put_idle_core(p, pcoreid)
     elif being_nice:
         sched.wakeup(p)
-    clear_owning_proc()
     abandon_core()
+    proc_put(p)
     smp_idle()
+
+
+def give_up(p: Proc, vcoreid: u32, being_nice: bool) -> bool:
+    """Take the vcore off this core, if it may go. Interrupts are off."""
+    with p.lock:
+        if p.is_in(ProcState.RUNNING_S):
+            return yield_scp(p, being_nice)
+        if p.is_in(ProcState.RUNNING_M):
+            return yield_mcp(p, vcoreid, being_nice)
+        return False                        # dying or fully preempted: a message that settles it is queued
 
 
 def yield_scp(p: Proc, being_nice: bool) -> bool:

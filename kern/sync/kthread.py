@@ -23,7 +23,7 @@ from lang import Error, ErrorSlot, Ref, Uaddr, addr_of, at, blocks, free, hook, 
 from arch import context, cpu, mmu
 from arch.context import KthreadContext
 from kern.core import idle
-from kern.core.kmsg import Kind, Kmsg, post_kmsg, send_kmsg
+from kern.core.kmsg import Kmsg, post_routine, send_routine
 from kern.core.percore import core
 from kern.lib.list import IntrusiveList, ListLink
 from kern.lib.queue import Queue
@@ -170,9 +170,9 @@ def wake(kthread: Kthread) -> None:
 
 
 def wake_on(target: u32, kthread: Kthread) -> None:
-    kthread.launch.handler = launch_kthread
+    kthread.launch.routine = launch_kthread
     kthread.launch.a0 = addr_of(kthread)
-    post_kmsg(target, kthread.launch, Kind.ROUTINE)
+    post_routine(target, kthread.launch)
 
 
 def launch_kthread(address: u64, unused1: u64, unused2: u64) -> None:
@@ -245,7 +245,7 @@ def give_back(kthread: Kthread) -> None:
 def spawn_ktask(name: str, fn: Callable[[u64], None], arg: u64) -> None:
     """Run `fn(arg)` as a kernel task on core 0: without a process, allowed to block. May raise ENOMEM."""
     start = new(KtaskStart, fn=fn, arg=arg, name=name)
-    send_kmsg(KTASK_CORE, run_ktask, addr_of(start), 0, 0, Kind.ROUTINE)
+    send_routine(KTASK_CORE, run_ktask, addr_of(start), 0, 0)
 
 
 def run_ktask(address: u64, unused1: u64, unused2: u64) -> None:

@@ -9,7 +9,8 @@ Who spins serves TLB shootdowns (see kern/mm/shootdown.py), since it may do so w
 Checked builds record the holder, and panic on recursion and on a release by another core.
 """
 
-from lang import ACQUIRE, CHECKED, RELAXED, RELEASE, Atomic, addr_of, atomic_section, cast, panic, struct, u32, u64
+from lang import ACQUIRE, CHECKED, RELAXED, RELEASE, Atomic, addr_of, atomic_section, begins_atomic, cast
+from lang import ends_atomic, panic, struct, u32, u64
 from arch import cpu
 from kern.core.percore import core
 from kern.mm.shootdown import relax
@@ -21,6 +22,7 @@ class SpinLock:
     holder: u32                             # core id + 1 of the holder, in checked builds
     saved: u64                              # interrupt state to restore, while held through irqs_off()
 
+    @begins_atomic
     def lock(self) -> None:
         """Take the lock; spins. Does not change whether interrupts are on."""
         if CHECKED:
@@ -30,6 +32,7 @@ class SpinLock:
                 relax()
         self.note_taken()
 
+    @begins_atomic
     def try_lock(self) -> bool:
         """Take the lock if it is free. Does not change whether interrupts are on."""
         if self.word.swap(1, order=ACQUIRE) != 0:
@@ -37,6 +40,7 @@ class SpinLock:
         self.note_taken()
         return True
 
+    @ends_atomic
     def unlock(self) -> None:
         if CHECKED:
             if self.holder != core.mine.core_id + 1:
@@ -52,6 +56,7 @@ class SpinLock:
         """The same lock, taken with interrupts off: `with lock.irqs_off():`."""
         return cast(IrqsOffLock, self)
 
+    @ends_atomic
     def force_unlock(self) -> None:
         """Break the lock, whoever holds it. For panic only."""
         self.holder = 0
@@ -79,12 +84,14 @@ class SpinLock:
 class IrqsOffLock(SpinLock):
     """A view of a SpinLock that saves and restores the interrupt state around it. It adds no field."""
 
+    @ends_atomic
     def drop(self) -> None:
         """Release the lock and restore interrupts."""
         saved = self.saved
         self.unlock()
         cpu.irqs_restore(saved)
 
+    @begins_atomic
     def retake(self) -> None:
         """Take the lock, interrupts off."""
         saved = cpu.irqs_save()

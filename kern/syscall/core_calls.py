@@ -8,7 +8,7 @@ from kern.abi.errno import Errno
 from kern.abi.event import EventMsg
 from kern.abi.proc import Resource
 from kern.core import alloc, sched
-from kern.core.kmsg import Kind, routine_pending, send_kmsg
+from kern.core.kmsg import routine_pending, send_routine
 from kern.core.percore import core
 from kern.event.notify import notify, notify_here
 from kern.event.send import post_vcore_event, send_event, send_kernel_event
@@ -108,7 +108,7 @@ def sys_send_event(p: Proc, queue: Uaddr, msg: User[Ref[EventMsg]], vcoreid: u32
 @syscall(25)
 def sys_vc_entry(p: Proc) -> None:
     """Enter vcore context on this vcore; the caller goes on as the interrupted thread."""
-    send_kmsg(core.mine.core_id, notify_here, addr_of(p), 0, 0, Kind.ROUTINE)
+    send_routine(core.mine.core_id, notify_here, addr_of(p), 0, 0)
 
 
 @syscall(26)

@@ -12,7 +12,7 @@ from typing import Callable, Literal
 
 from lang import Error, struct, u32, u64
 from arch import timer
-from kern.core.kmsg import Kind, Kmsg, post_kmsg, send_kmsg
+from kern.core.kmsg import Kmsg, post_routine, send_immediate
 from kern.core.percore import core
 from kern.lib.list import IntrusiveList, ListLink
 from kern.mm.shootdown import relax
@@ -61,7 +61,7 @@ def set_alarm_on(target: u32, alarm: Alarm, when_ns: u64) -> None:
     if target == core.mine.core_id:
         program_timer(0, 0, 0)
     else:
-        send_kmsg(target, program_timer, 0, 0, 0, Kind.IMMEDIATE)
+        send_immediate(target, program_timer, 0, 0, 0)
 
 
 def insert(chain: TimerChain, alarm: Alarm, target: u32, when_ns: u64) -> None:
@@ -121,8 +121,8 @@ def timer_interrupt() -> None:
         kick = not chain.kicked
         chain.kicked = True
     if kick:
-        chain.kick.handler = run_chain
-        post_kmsg(core.mine.core_id, chain.kick, Kind.ROUTINE)
+        chain.kick.routine = run_chain
+        post_routine(core.mine.core_id, chain.kick)
 
 
 def program_timer(a0: u64, a1: u64, a2: u64) -> None:

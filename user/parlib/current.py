@@ -6,7 +6,7 @@ vcore context. A uthread's `vcore` is written at each launch, so it is right onl
 context, with notifications disabled, or with DONT_MIGRATE set before it was read.
 """
 
-from lang import ThreadLocal, at, struct, u32, u64
+from lang import ThreadLocal, at, struct, tells_context, u32, u64
 from parlib.uthread import Uthread
 from parlib.vcore import Vcore
 
@@ -20,6 +20,7 @@ class Current:
 me = ThreadLocal[Current]()
 
 
+@tells_context("vcore_context")
 def in_vcore_context() -> bool:
     return me.mine.uthread == 0
 

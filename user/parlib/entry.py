@@ -60,6 +60,7 @@ def begin_vcore(vcore: Vcore) -> NoReturn:
     run_vcore(vcore)
 
 
+@vcore_context
 @export("vcore_restart")
 def vcore_restart(address: u64) -> None:
     """The top of the stack again, for work that may not return to where it began."""

@@ -9,7 +9,7 @@ Nothing here allocates; memory for threads is the 2LS's business.
 
 from typing import Callable, NoReturn
 
-from lang import RELAXED, Atomic, Error, Raises, Ref, addr_of, assign, at, compiler_fence, export, panic, struct, u32, u64
+from lang import RELAXED, Atomic, Error, Raises, Ref, addr_of, assign, at, blocks, compiler_fence, export, panic, struct, u32, u64, vcore_context
 from arch import user_abi
 from arch.abi import ContextFlag, FpState, UserContext
 from parlib import sched
@@ -82,6 +82,7 @@ def init_uthread(uthread: Uthread, stack_top: u64, tp: u64, vars: Current, fn: C
 
 
 # -- leaving ------------------------------------------------------------------------------------------------------
+@blocks
 def uthread_yield(callback: Callable[[Uthread, u64], None], arg: u64) -> None:
     """Save the calling uthread and run `callback` on it in vcore context. Returns when somebody runs it again."""
     uthread = my_uthread()
@@ -95,6 +96,7 @@ def uthread_yield(callback: Callable[[Uthread, u64], None], arg: u64) -> None:
     switch_out(addr_of(uthread.ctx), vcore.stack_top, vcore.tp, addr_of(uthread_landing), addr_of(uthread))
 
 
+@vcore_context
 @export("uthread_landing")
 def uthread_landing(address: u64) -> None:
     """In vcore context, after a uthread saved itself. Does not return."""

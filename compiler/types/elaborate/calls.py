@@ -8,7 +8,7 @@ from typing import Any
 
 from compiler.diagnostics import CompileError, did_you_mean
 from compiler.types import bounds, hir, model
-from compiler.types.decls import CallSite, ClassDecl, FnInst, FuncDecl, GlobalDecl, ModuleDecl, NewTypeDecl, Vocabulary
+from compiler.types.decls import CallSite, ClassDecl, FnInst, FuncDecl, FunctionValue, GlobalDecl, ModuleDecl, NewTypeDecl, Vocabulary
 from compiler.types.elaborate.convert import same
 from compiler.types.hir import Expr
 from compiler.types.model import ClassType, FuncType, Type
@@ -251,9 +251,10 @@ class CallMixin:
         return call
 
     def note_call(self: Any, callee: Any, node: Any, args: list[Expr]) -> None:
-        releases = any(isinstance(a, hir.VarGet) and a.var is guard for guard in self.guards for a in args)
-        self.fn.calls.append(CallSite(callee, node if hasattr(node, "lineno") else None, bool(self.guards) and not releases))
-        if not self.catching:
+        place = node if hasattr(node, "lineno") else None
+        self.fn.calls.append(CallSite(callee, place, self.held_beside(args), args, self.contexts_left()))
+        self.cross_section(callee, node)
+        if not self.catching and not isinstance(callee, FunctionValue):
             self.fn.may_raise_from.append(callee)
 
     def hook(self: Any, name: str, node: Any) -> FuncDecl:
@@ -325,7 +326,7 @@ class CallMixin:
         group = self.program.virtual_group(cls, name, node)
         inst = group.signature
         ready = self.arguments(inst, inst.decl, args, keywords, node, 1)
-        self.note_call(group, node, ready)
+        self.note_call(group, node, [base, *ready])
         self.forget_memory()
         call = hir.CallVirtual(inst.result, base, group, ready)
         call.line = getattr(node, "lineno", 0)
@@ -345,6 +346,8 @@ class CallMixin:
         args = [self.argument(a, p) for a, p in zip(node.args, sig.params, strict=True)]
         if sig.raises:
             self.note_raise(node)
+        self.fn.has_function_values = True
+        self.note_call(FunctionValue(target, sig, ast.unparse(node.func)), node, args)
         self.forget_memory()
         call = hir.CallPtr(sig.result, target, args, sig)
         call.line = node.lineno

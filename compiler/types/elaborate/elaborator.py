@@ -26,6 +26,7 @@ from compiler.types.elaborate.names import NameMixin
 from compiler.types.elaborate.operators import OperatorMixin
 from compiler.types.elaborate.raising import RaiseMixin
 from compiler.types.elaborate.reductions import NumberMixin
+from compiler.types.elaborate.sections import SectionMixin
 from compiler.types.elaborate.statements import StatementMixin
 from compiler.types.elaborate.strings import StringMixin
 from compiler.types.elaborate.vocabulary import VocabularyMixin
@@ -49,6 +50,7 @@ class Elaborator(
     StringMixin,
     LoopMixin,
     StatementMixin,
+    SectionMixin,
     AssignmentMixin,
     RaiseMixin,
     MatchMixin,
@@ -65,7 +67,6 @@ class Elaborator(
         self.globals_declared: set[str] = set()
         self.assigned_later: set[str] = set()  # every name that the function assigns: its locals
         self.out: list[Any] = []
-        self.guards: list[Any] = []  # of the spinlocks held here by `with`: their `as` variable, or None
         self.on_stack: set[Var] = set()  # locals bound to objects of this function's stack
         self.loops: list[Any] = []
         self.catching = 0  # enclosing try bodies whose handler catches everything
@@ -148,6 +149,8 @@ class Elaborator(
         found: Expr = method(node, want)
         if not found.line:
             found.line = node.lineno
+        if is_function(found.ty):
+            self.fn.has_function_values = True
         return found
 
     def value(self, node: ast.expr, want: Type, what: str = "") -> Expr:
@@ -215,6 +218,10 @@ class Elaborator(
         if not is_constant(found):
             raise self.error("E1302", node, "this must be known at compile time")
         return found
+
+
+def is_function(ty: Type) -> bool:
+    return isinstance(ty.inner if isinstance(ty, model.OptionalType) else ty, model.FuncType)
 
 
 def is_constant(expr: Expr) -> bool:

@@ -1,5 +1,5 @@
 # SPDX-License-Identifier: GPL-2.0-or-later
-"""Flow facts: which names are assigned, what an optional is narrowed to, whether a point is reached."""
+"""Flow facts: which names are assigned, what an optional is narrowed to, which locks are held, whether a point is reached."""
 
 from __future__ import annotations
 
@@ -10,29 +10,32 @@ from compiler.types import hir, model
 from compiler.types.model import OptionalType, Type
 
 Facts = dict[str, Type]
+OUTSIDE = "outside "  # a fact `outside vcore_context`: this never runs in that context
 ASSIGNED = "="  # a fact `=x` says that x has a value
 
 
 class State:
     """What is known at a point of a function."""
 
-    __slots__ = ("assigned", "narrowed", "reached")
+    __slots__ = ("assigned", "held", "narrowed", "reached")
 
-    def __init__(self, assigned: set[str], narrowed: Facts, reached: bool = True) -> None:
+    def __init__(self, assigned: set[str], narrowed: Facts, reached: bool = True, held: tuple[Any, ...] = ()) -> None:
         self.assigned, self.narrowed, self.reached = assigned, narrowed, reached
+        self.held = held  # the atomic sections (decls.Section) that this function has begun, outermost first
 
     def copy(self) -> State:
-        return State(set(self.assigned), dict(self.narrowed), self.reached)
+        return State(set(self.assigned), dict(self.narrowed), self.reached, self.held)
 
 
 def merge(states: list[State]) -> State:
     """What holds whichever of the (reached) states we came from."""
     live = [s for s in states if s.reached]
     if not live:
-        return State(set(states[0].assigned) if states else set(), {}, False)
+        return State(set(states[0].assigned) if states else set(), {}, False, states[0].held if states else ())
     assigned = set.intersection(*(s.assigned for s in live))
     narrowed = {k: t for k, t in live[0].narrowed.items() if all(s.narrowed.get(k) is t for s in live)}
-    return State(assigned, narrowed)
+    held = dict.fromkeys(section for s in live for section in s.held)  # on some way here, so it may be held
+    return State(assigned, narrowed, True, tuple(held))
 
 
 def path_of(node: ast.expr) -> str | None:
@@ -88,6 +91,10 @@ class FlowMixin:
                 if isinstance(node.ops[0], (ast.Is, ast.Eq)):
                     return {}, fact
             return {}, {}
+        if isinstance(node, ast.Call) and isinstance(node.func, (ast.Name, ast.Attribute)):
+            told = getattr(self.meaning(node.func), "marks", {}).get("tells_context")
+            if told is not None:
+                return {}, {f"{OUTSIDE}{told}": model.NORETURN}
         fact = self.fact_of(node)
         return fact, {}
 
@@ -123,7 +130,7 @@ class FlowMixin:
 
     def forget_memory(self) -> None:
         """Something was called or stored: fields may have changed."""
-        for key in [k for k in self.state.narrowed if "." in k or k not in self.env]:  # type: ignore[attr-defined]
+        for key in [k for k in self.state.narrowed if ("." in k or k not in self.env) and not k.startswith(OUTSIDE)]:  # type: ignore[attr-defined]
             del self.state.narrowed[key]
 
     def learn(self, facts: Facts) -> None:

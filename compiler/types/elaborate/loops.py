@@ -31,6 +31,7 @@ class LoopContext:
         self.tag, self.continue_by_break = tag, continue_by_break
         self.break_states: list[State] = []
         self.back_states: list[State] = []  # where the loop is entered again from
+        self.held: tuple[Any, ...] = ()  # the atomic sections that the body begins in
 
 
 class LoopMixin:
@@ -271,6 +272,7 @@ class LoopMixin:
         run()
 
     def _loop_body(self: Any, body: list[ast.stmt], context: LoopContext) -> None:
+        context.held = self.state.held
         self.loops.append(context)
         self.statements(body)
         self.loops.pop()
@@ -301,14 +303,20 @@ class LoopMixin:
             self._loop_body(node.body, context)
         self.out.append(hir.at_line(Loop(tag, body, []), node.lineno))
         ends = [*context.break_states] if forever else [after_else, *context.break_states]
-        self.state = merge(ends) if ends else State(before.assigned, {}, False)
+        self.state = merge(ends) if ends else State(before.assigned, {}, False, before.held)
         return context.back_states
+
+    def leaving(self: Any, context: LoopContext) -> State:
+        """What is known where a `break` or `continue` goes: the `with` blocks of the body are left."""
+        state = self.state.copy()
+        state.held = tuple(s for s in state.held if not s.is_block or s in context.held)
+        return state
 
     def stmt_Break(self: Any, node: ast.Break) -> None:
         if not self.loops:
             raise self.error("E0607", node, "`break` outside a loop")
         context = self.loops[-1]
-        context.break_states.append(self.state.copy())
+        context.break_states.append(self.leaving(context))
         self.out.append(Break(context.tag))
         self.state.reached = False
 
@@ -316,7 +324,7 @@ class LoopMixin:
         if not self.loops:
             raise self.error("E0607", node, "`continue` outside a loop")
         context = self.loops[-1]
-        context.back_states.append(self.state.copy())
+        context.back_states.append(self.leaving(context))
         self.out.append(Break(context.continue_by_break) if context.continue_by_break is not None else hir.Continue(context.tag))
         self.state.reached = False
 

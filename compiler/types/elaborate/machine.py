@@ -71,7 +71,9 @@ class MachineMixin:
         from compiler.types.decls import FuncDecl
 
         if isinstance(meaning, FuncDecl):
-            return hir.FnAddr(U64, self.program.instance(meaning, None, {}, node))
+            inst = self.program.instance(meaning, None, {}, node)
+            inst.taken.append((self.module, node))
+            return hir.FnAddr(U64, inst)
         found = self.expr(node)
         ty = found.ty
         if isinstance(ty, SpanType):

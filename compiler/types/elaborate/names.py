@@ -157,6 +157,7 @@ class NameMixin:
         if self.program.type_variables(decl):
             raise self.error("E0813", node, f"`{decl.name}` is generic; which one is meant cannot be told here")
         inst = self.program.instance(decl, None, {}, node)
+        inst.taken.append((self.module, node))
         sig = model.intern(model.FuncType, tuple(v.ty for v in inst.params), inst.result, False)
         if isinstance(want, model.OptionalType):
             want = want.inner

@@ -68,7 +68,7 @@ class RaiseMixin:
                 else:
                     self.statements(node.body)
             after = self.state
-            self.state = State(set(before.assigned), {})
+            self.state = State(set(before.assigned), {}, True, before.held)
             final: list[Any] = []
             with self.block(final):
                 self.statements(node.finalbody)
@@ -117,7 +117,8 @@ class RaiseMixin:
             return
         first = handlers[0]
         test = self._handler_test(first)
-        self.state = State(set(before.assigned), {k: v for k, v in before.narrowed.items() if "." not in k and k not in changed})
+        kept = {k: v for k, v in before.narrowed.items() if "." not in k and k not in changed}
+        self.state = State(set(before.assigned), kept, True, before.held)
         body: list[Any] = []
         with self.block(body):
             if first.name:

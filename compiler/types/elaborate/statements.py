@@ -192,11 +192,6 @@ class StatementMixin:
     def stmt_With(self: Any, node: ast.With) -> None:
         self._with_items(list(node.items), node)
 
-    def _is_atomic_section(self: Any, cls: ClassType) -> bool:
-        """Whether entering this by `with` forbids to block inside."""
-        found = self.program.layouts.find_method(cls, "__enter__")
-        return found is not None and "atomic_section" in found[1].marks
-
     def _with_items(self: Any, items: list[ast.withitem], node: ast.With) -> None:
         if not items:
             self.statements(node.body)
@@ -217,13 +212,10 @@ class StatementMixin:
         else:
             self.out.append(hir.Do(entered))
         body: list[Any] = []
-        atomic = self._is_atomic_section(manager.ty)
-        if atomic:
-            self.guards.append(self.env.get(item.optional_vars.id) if isinstance(item.optional_vars, ast.Name) else None)
+        section = self.enter_section(manager.ty, item)
         with self.block(body):
             self._with_items(items[1:], node)
-        if atomic:
-            self.guards.pop()
+        self.leave_section(section)
         after = self.state
         final: list[Any] = []
         with self.block(final):

@@ -202,7 +202,8 @@ class StringMixin:
             hir.Store(hir.Offset(U64, holder, fmt.fields["ctx"].offset), Conv(U64, "ptrtoint", record), U64, False),
         ]
         fn.must_not_raise.append((self.fn, node))
-        self.fn.calls.append(CallSite(fn, None))
+        # The record lives no longer than this statement: what printing it does counts as done here.
+        self.fn.calls.append(CallSite(fn, None, self.state.held))
         return Seq(fmt, body, holder)
 
     def printable(self: Any, value: Expr, node: ast.AST) -> Expr:

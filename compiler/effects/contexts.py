@@ -40,6 +40,9 @@ HINTS = {
 
 def check(program: Any) -> CallGraph:
     """Report every context that reaches an effect which it forbids."""
+    if program.world.kind == "kernel":
+        for fn in program.functions:
+            _refuse_floats(program, fn)
     graph = CallGraph(program)
     everywhere = graph.callers()
     marked = [(fn, mark) for fn in program.functions if fn.decl is not None for mark in sorted(_marks(program, fn))]
@@ -54,6 +57,12 @@ def check(program: Any) -> CallGraph:
                 for fn in [fn for fn, mark in marked if mark == context]:
                     _check_context(graph, fn, here, effect, context)
     return graph
+
+
+def _refuse_floats(program: Any, fn: FnInst) -> None:
+    if fn.float_node is not None:
+        text = "the kernel has no floating point: its registers belong to the program that was interrupted"
+        program.reporter.add(Diagnostic(text, Span.of(fn.module.source, fn.float_node), "count in integers, of a smaller unit"))
 
 
 def _declares(node: Any, effect: str) -> bool:

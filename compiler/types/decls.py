@@ -180,6 +180,7 @@ class FnInst:
     must_not_raise: list[tuple[Any, Any]] = field(default_factory=list)
     inline: str = ""  # '', 'inline', 'noinline'
     cold: bool = False
+    float_node: Any = None  # its first expression of floating-point type
     has_function_values: bool = False  # its body handles values of type Callable
     taken: list[tuple[ModuleDecl, Any]] = field(default_factory=list)  # where it is used as a value
     weight: int = 0  # size of the body, for inlining across modules

@@ -9,7 +9,8 @@ Nothing here allocates; memory for threads is the 2LS's business.
 
 from typing import Callable, NoReturn
 
-from lang import RELAXED, Atomic, Error, Raises, Ref, addr_of, assign, at, blocks, compiler_fence, export, panic, struct, u32, u64, vcore_context
+from lang import RELAXED, Atomic, Error, Raises, Ref, addr_of, assign, at, blocks, compiler_fence
+from lang import export, panic, struct, u32, u64, vcore_context
 from arch import user_abi
 from arch.abi import ContextFlag, FpState, UserContext
 from parlib import sched

@@ -151,6 +151,8 @@ class Elaborator(
             found.line = node.lineno
         if is_function(found.ty):
             self.fn.has_function_values = True
+        elif isinstance(found.ty, model.FloatType):
+            self.fn.float_node = self.fn.float_node or node
         return found
 
     def value(self, node: ast.expr, want: Type, what: str = "") -> Expr:

@@ -10,11 +10,12 @@ other by a lock file. This module loads neither LLVM nor the front end.
 from __future__ import annotations
 
 import fcntl
+import json
 import shutil
 import time
 from collections.abc import Iterator
 from contextlib import contextmanager
-from dataclasses import dataclass, field
+from dataclasses import asdict, dataclass, field
 from multiprocessing.connection import wait
 from pathlib import Path
 from typing import TYPE_CHECKING
@@ -45,6 +46,10 @@ class Options:
     @property
     def build(self) -> Path:
         return self.repo / "build"
+
+    def stacks(self, kind: str) -> Path:
+        """Where the depths of a world's stacks are kept."""
+        return self.out / f"stacks-{kind}.json"
 
     @property
     def out(self) -> Path:
@@ -162,6 +167,7 @@ def _compile_worlds(options: Options, report: Report, place: Place, tally: _Tall
                     tally.times |= {f"{process.kind} {k}": v for k, v in result.seconds.items()}
                     if not errors:
                         objects[process.kind] = _generate(result, options, report, place, pool, tally)
+                        errors += _check_stacks(result, options, report, place)
     finally:
         for process in running:
             process.stop()
@@ -202,6 +208,18 @@ def _generate(
     for job in jobs:
         job.ir.unlink(missing_ok=True)
     return [place.cache.path(key) for _, key in result.objects]
+
+
+def _check_stacks(result: WorldResult, options: Options, report: Report, place: Place) -> int:
+    """Check that every entry's stack is large enough, and leave the figures for `check --report`. The number of errors."""
+    from compiler.backend.stacks import Stacks
+
+    stacks = Stacks(options.arch, result.stacks, [place.cache.path(key, ".stack") for _, key in result.objects], options.repo)
+    needs = stacks.needs()
+    options.stacks(result.kind).write_text(json.dumps([asdict(n) for n in needs]))
+    for error in stacks.errors:
+        report.error(error.render() + "\n")
+    return len(stacks.errors)
 
 
 def _tool_errors(text: str) -> int:

@@ -8,7 +8,7 @@ from functools import partial
 from typing import Any
 
 from compiler.diagnostics import CompileError
-from compiler.effects import contexts, raises
+from compiler.effects import contexts, raises, stacks
 from compiler.syntax import leftout
 from compiler.syntax.loader import World
 from compiler.types import hir, model
@@ -26,7 +26,8 @@ def analyse(world: World) -> Program:
     program.load_roots()
     _elaborate(program)
     raises.infer(program)
-    contexts.check(program)
+    graph = contexts.check(program)
+    program.stacks = stacks.model_of(program, graph)
     return program
 
 

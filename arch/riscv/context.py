@@ -8,10 +8,11 @@ what memory holds already is not stored again. No locks; callers have interrupts
 
 from typing import Callable, NoReturn
 
-from lang import PerCore, Ref, Uaddr, addr_of, as_bytes, assign, extern, memset, struct, u32, u64
+from lang import PerCore, Ref, Uaddr, addr_of, as_bytes, assign, extern, memset, starts_stack, struct, u32, u64
 from arch import cpu
 from arch.abi import ContextKind, FpState, UserContext
 from kern.abi.proc import USER_TOP
+from kern.mm.kmap import STACK_SIZE
 
 
 @struct
@@ -25,10 +26,12 @@ class KthreadContext:
         return self.fp
 
 
+@starts_stack(STACK_SIZE)
 @extern("asm_switch_stack_and_call")
 def switch_stack_and_call(top: u64, fn: Callable[[u64], NoReturn], arg: u64) -> NoReturn: ...
 
 
+@starts_stack(STACK_SIZE)
 @extern("asm_save_and_switch")
 def save_and_switch(into: Ref[KthreadContext], top: u64, fn: Callable[[u64], NoReturn], arg: u64) -> None: ...
 

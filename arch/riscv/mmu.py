@@ -21,7 +21,7 @@ at every load.
 
 from lang import (
     RELAXED, SEQ_CST, Array, Atomic, Kaddr, Paddr, PerCore, Ptr, Text, Uaddr,
-    addr_of, array, ctz, extern, extern_symbol, fence, popcount, struct, u32, u64,
+    addr_of, array, ctz, extern, extern_symbol, fence, popcount, recursion, struct, u32, u64,
 )
 from arch import cpu
 from kern.arch_api import BootInfo, PageFlag
@@ -185,6 +185,7 @@ def destroy_space(space: AddressSpace) -> None:
     space.asid = 0
 
 
+@recursion(5)                               # levels of tables
 def free_table(physical: u64, level: u32) -> None:
     if level > 1:
         table = table_at(physical)

@@ -10,7 +10,7 @@ Locks: none. Handlers are registered at boot or with the line still masked, and 
 from typing import Callable, NoReturn
 
 from lang import Array, Error, Ptr, Ref, Uaddr, addr_of, array, at, export, extern, extern_symbol
-from lang import interrupt_context, sizeof, struct, text, u32, u64
+from lang import entry, interrupt_context, sizeof, struct, text, u32, u64
 from arch import apic, context, cpu, ioapic, mmu, timer, usercopy
 from arch.abi import UserContext
 from kern.abi.errno import Errno
@@ -22,7 +22,7 @@ from kern.core.percore import core
 from kern.debug import log
 from kern.debug.panic import panic_at
 from kern.mm.fault import handle_page_fault
-from kern.mm.kmap import is_guard_page
+from kern.mm.kmap import STACK_SIZE, is_guard_page
 from kern.proc.fault import handle_user_trap
 from kern.syscall.dispatch import handle_syscall
 from kern.time.alarm import timer_interrupt
@@ -38,6 +38,7 @@ SYSTEM_OPCODE: u64 = 0x73
 CALL_SIZE: u64 = 4                          # of the instruction ecall
 RESUME_CALL: u64 = 0xffff_ffff_ffff_ffff    # as a count: the fast call that resumes a context (user_context.S)
 MAX_HANDLERS: u32 = 32
+TRAP_FRAME: u64 = 304                       # TrapFrame, as trap.S makes it
 
 extable_start = extern_symbol("extable_start")
 extable_end = extern_symbol("extable_end")
@@ -89,6 +90,7 @@ def register_irq(irq: u32, handler: Callable[[u64], None], arg: u64, target: u32
     ioapic.route(irq, target)
 
 
+@entry(stack=STACK_SIZE)
 @export("trap_from_user")
 def trap_from_user(ctx_address: u64) -> NoReturn:
     """Any trap or interrupt of user code: interrupts off, the kernel stack empty."""
@@ -166,6 +168,7 @@ def trap_kind(cause: u64, value: u64) -> TrapKind:
             return TrapKind.OTHER
 
 
+@entry(used=TRAP_FRAME)
 @export("trap_from_kernel")
 def trap_from_kernel(frame_address: u64) -> None:
     """A trap or interrupt of kernel code. Returns to it, or panics."""

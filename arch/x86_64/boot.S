@@ -239,7 +239,7 @@ boot_stack_end:
 /* The boot core's stacks for double fault, NMI, machine check and debug, until there are guarded ones. */
     .globl boot_ist_stacks
 boot_ist_stacks:
-    .skip 4 * 16384
+    .skip 4 * 32768
 
     .globl percore_deltas
 percore_deltas:

@@ -27,7 +27,7 @@ TAG_RSDP_NEW: u32 = 15
 LOW_END: u64 = 0x10_0000
 FOUR_GIB: u64 = 0x1_0000_0000
 PAGE: u64 = 4096
-BOOT_IST_SIZE: u64 = 16384                  # of each of the boot core's first IST stacks (boot.S)
+BOOT_IST_SIZE: u64 = 32768                  # of each of the boot core's first IST stacks (boot.S)
 
 image_start_phys = extern_symbol("image_start_phys")
 image_end_phys = extern_symbol("image_end_phys")

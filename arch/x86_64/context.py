@@ -7,9 +7,10 @@ No locks.
 
 from typing import Callable, NoReturn
 
-from lang import Ref, Uaddr, addr_of, as_bytes, assign, extern, memset, struct, u32, u64
+from lang import Ref, Uaddr, addr_of, as_bytes, assign, extern, memset, starts_stack, struct, u32, u64
 from arch.abi import ContextKind, FpState, UserContext
 from kern.abi.proc import USER_TOP
+from kern.mm.kmap import STACK_SIZE
 
 # What user code may have in RFLAGS: CF PF AF ZF SF TF DF OF AC ID. IF is always on, IOPL always 0.
 USER_FLAGS: u64 = 0x24_0dd5
@@ -30,10 +31,12 @@ class KthreadContext:
         return self.rbp
 
 
+@starts_stack(STACK_SIZE)
 @extern("asm_switch_stack_and_call")
 def switch_stack_and_call(top: u64, fn: Callable[[u64], NoReturn], arg: u64) -> NoReturn: ...
 
 
+@starts_stack(STACK_SIZE)
 @extern("asm_save_and_switch")
 def save_and_switch(into: Ref[KthreadContext], top: u64, fn: Callable[[u64], NoReturn], arg: u64) -> None: ...
 

@@ -10,7 +10,7 @@ No page is ever both writable and executable. Direct map and image are global: t
 so that loading CR3 forgets all that may change. Nothing here flushes other cores, and callers serialise changes.
 """
 
-from lang import Kaddr, Paddr, Ptr, Uaddr, addr_of, extern, extern_symbol, struct, u32, u64
+from lang import Kaddr, Paddr, Ptr, Uaddr, addr_of, extern, extern_symbol, recursion, struct, u32, u64
 from arch import cpu
 from kern.arch_api import BootInfo, PageFlag
 from kern.mm.pages import alloc_zeroed, free_pages
@@ -110,6 +110,7 @@ def destroy_space(space: AddressSpace) -> None:
     space.root = 0
 
 
+@recursion(5)                               # levels of tables
 def free_table(physical: u64, level: u32) -> None:
     if level > 1:
         table = table_at(physical)

@@ -10,11 +10,11 @@ Locks: none. The boot core alone starts cores.
 from typing import NoReturn
 
 from lang import Atomic, Error, Ptr, addr_of, array, copy_bytes, export, extern_symbol, pause, span_of, struct
-from lang import u8, u32, u64, volatile_load, volatile_store
+from lang import entry, u8, u32, u64, volatile_load, volatile_store
 from arch import acpi, apic, cpu, mmu, timer, trap
 from kern.core.smp import ap_main
 from kern.debug import log
-from kern.mm.kmap import alloc_stack
+from kern.mm.kmap import STACK_SIZE, alloc_stack
 from kern.mm.pages import alloc_zeroed, order_for
 
 MAX_CORES: u32 = 256
@@ -151,6 +151,7 @@ def prepare_record(core: u32) -> None:
     record.core = u64(core)
 
 
+@entry(stack=STACK_SIZE)
 @export("ap_entry")
 def ap_entry(number: u32) -> NoReturn:
     """A core's first code in the language: on its own stack, per-core data in place, interrupts off."""

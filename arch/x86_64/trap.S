@@ -47,6 +47,7 @@
 .endm
 #define FRAME_RBP       80
 #define FRAME_RIP       136
+#define IST_STEP        16384           /* what each level of nesting has of an IST stack; as in trap.py */
 #define FRAME_IST_TOP   176             /* of a frame on an IST stack: the word above what the processor pushed */
 
 /* User code may have set AC, which would let the kernel touch user pages. */
@@ -274,7 +275,7 @@ FUNCTION pop_user_context
 END pop_user_context
 
 /* On an IST stack. A debug trap of user code is an ordinary trap: it moves to the ordinary stack.
-   While a handler runs, the same IST entry starts 4 KiB lower: a fault in an NMI handler ends in iretq, which lets the
+   While a handler runs, the same IST entry starts IST_STEP lower: a fault in an NMI handler ends in iretq, which lets the
    next NMI in, and that must not overwrite this frame. */
     .type trap_anywhere, @function
 trap_anywhere:
@@ -306,15 +307,15 @@ trap_anywhere:
     je 2f
     movl $60, %ecx
 2:  leaq core_tss(%rbx, %rcx), %r14
-    movq %rbx, FRAME_IST_TOP - 4096(%rsp)
-    subq $4096, (%r14)
+    movq %rbx, FRAME_IST_TOP - IST_STEP(%rsp)
+    subq $IST_STEP, (%r14)
     pushq FRAME_RIP(%rsp)
     pushq FRAME_RBP + 8(%rsp)
     movq %rsp, %rbp
     leaq 16(%rsp), %rdi
     call trap_on_ist
     addq $16, %rsp
-    addq $4096, (%r14)
+    addq $IST_STEP, (%r14)
     movl $MSR_GS_BASE, %ecx
     movl %r12d, %eax
     movl %r13d, %edx

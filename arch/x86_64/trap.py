@@ -10,7 +10,7 @@ Locks: none. Handlers are registered at boot or with the line still masked, and 
 
 from typing import Callable, NoReturn
 
-from lang import Error, Ptr, Ref, Uaddr, addr_of, array, at, export, extern, extern_symbol, interrupt_context, struct, text, u32, u64
+from lang import Error, Ptr, Ref, Uaddr, addr_of, array, at, entry, export, extern, extern_symbol, interrupt_context, struct, text, u32, u64
 from arch import apic, cpu, ioapic
 from arch.abi import UserContext
 from kern.abi.errno import Errno
@@ -22,7 +22,7 @@ from kern.core.percore import core
 from kern.debug import log
 from kern.debug.panic import handle_nmi, panic_at
 from kern.mm.fault import handle_page_fault
-from kern.mm.kmap import is_guard_page
+from kern.mm.kmap import STACK_SIZE, is_guard_page
 from kern.proc.fault import handle_user_trap
 from kern.syscall.dispatch import handle_syscall
 from kern.time.alarm import timer_interrupt
@@ -47,6 +47,9 @@ FAULT_WRITE: u64 = 2
 FAULT_FETCH: u64 = 16
 
 MAX_HANDLERS: u32 = 32
+
+TRAP_FRAME: u64 = 200                       # what trap.S has pushed: TrapFrame, a frame record, and up to 8 bytes to align
+IST_STEP: u64 = 16384                       # what a handler has on an IST stack before one that interrupts it would overwrite it
 
 extable_start = extern_symbol("extable_start")
 extable_end = extern_symbol("extable_end")
@@ -116,6 +119,7 @@ def register_irq(irq: u32, handler: Callable[[u64], None], arg: u64, target: u32
     ioapic.route(line, IRQ_VECTOR + u64(line), target)
 
 
+@entry(stack=STACK_SIZE)
 @export("syscall_from_user")
 def syscall_from_user(ctx_address: u64, calls: u64, count: u64) -> NoReturn:
     """`syscall`: interrupts off, the kernel stack empty."""
@@ -126,6 +130,7 @@ def syscall_from_user(ctx_address: u64, calls: u64, count: u64) -> NoReturn:
     leave_kernel()
 
 
+@entry(stack=STACK_SIZE)
 @export("trap_from_user")
 def trap_from_user(ctx_address: u64) -> NoReturn:
     """Any trap or interrupt of user code: interrupts off, the kernel stack empty."""
@@ -186,6 +191,7 @@ def trap_kind(vector: u64) -> TrapKind:
             return TrapKind.OTHER
 
 
+@entry(used=TRAP_FRAME)
 @export("trap_from_kernel")
 def trap_from_kernel(frame_address: u64) -> None:
     """A trap or interrupt of kernel code. Returns to it, or panics."""
@@ -227,6 +233,7 @@ def find_fixup(rip: u64) -> u64:
 
 
 @interrupt_context
+@entry(stack=IST_STEP, used=TRAP_FRAME, masked=True)
 @export("trap_on_ist")
 def trap_on_ist(frame_address: u64) -> None:
     """Something that may hit anywhere, on a stack of its own. Takes no lock that the interrupted code may hold."""

@@ -18,9 +18,10 @@ from typing import Any
 
 from compiler.backend.cache import Cache, digest
 from compiler.backend.child import Child
+from compiler.backend.frames import is_answer
 from compiler.backend.target import Target
 
-CODEGEN_EDITION = "1"           # part of every key: raise it when this file changes what it emits
+CODEGEN_EDITION = "2"           # part of every key: raise it when this file changes what it emits
 
 
 @dataclass(frozen=True)
@@ -62,12 +63,15 @@ def optimised(ir: str, target: Target, level: int) -> tuple[Any, Any]:
     return machine, module
 
 
-def emit(ir: str, target: Target, level: int) -> bytes:
-    """One module's object file."""
+def emit(ir: str, target: Target, level: int) -> tuple[bytes, bytes]:
+    """One module's object file, and what it says about stacks (frames.py)."""
+    from compiler.backend import frames
     from compiler.backend.sections import separate
 
-    machine, module = optimised(separate(ir), target, level)
-    return machine.emit_object(module)
+    machine, module = optimised(frames.ask(separate(ir)), target, level)
+    with frames.listening() as said:
+        code = machine.emit_object(module)
+    return code, frames.describe(code, said[0])
 
 
 def serve(pipe: Connection, cache_root: Path) -> None:
@@ -77,7 +81,9 @@ def serve(pipe: Connection, cache_root: Path) -> None:
         job: Job = pipe.recv()
         start, error = time.monotonic(), ""
         try:
-            cache.put(job.key, emit(job.ir.read_text(), job.target, job.level))
+            code, stacks = emit(job.ir.read_text(), job.target, job.level)
+            cache.put(job.key, stacks, ".stack")
+            cache.put(job.key, code)
         except Exception as problem:  # noqa: BLE001  reported by the parent, as one sentence
             error = str(problem).strip() or type(problem).__name__
         pipe.send((error, time.monotonic() - start))
@@ -108,7 +114,7 @@ class _Worker:
 
     def _last_words(self, status: int) -> str:
         self.errors.seek(0)
-        lines = [s.strip() for s in self.errors.read().decode(errors="replace").splitlines() if s.strip()]
+        lines = [s.strip() for s in self.errors.read().decode(errors="replace").splitlines() if s.strip() and not is_answer(s)]
         said = next((s for s in lines if "error" in s.lower() or "Assertion" in s), lines[0] if lines else "")
         return said[:300] or f"exit status {status}"
 

@@ -25,6 +25,7 @@ class Section:
     offset: int
     size: int
     link: int
+    info: int
 
 
 @dataclass(frozen=True)
@@ -49,7 +50,7 @@ class Elf:
         raw = list(_SECTION.iter_unpack(data[offset : offset + count * _SECTION.size]))
         table = raw[names]
         self.sections = [
-            Section(self._text(table[4] + s[0]), s[1], s[2], s[3], s[4], s[5], s[6]) for s in raw
+            Section(self._text(table[4] + s[0]), s[1], s[2], s[3], s[4], s[5], s[6], s[7]) for s in raw
         ]
 
     def _text(self, offset: int) -> str:
@@ -69,6 +70,14 @@ class Elf:
                 raw = _SYMBOL.iter_unpack(self.data[s.offset : s.offset + s.size])
                 return [Symbol(self._text(strings + name), info & 15, info >> 4, section, value, size)
                         for name, info, _, section, value, size in raw if name]
+        return []
+
+    def symbol_names(self) -> list[str]:
+        """By index, as relocations have it; "" for a symbol without a name."""
+        for s in self.sections:
+            if s.kind == SHT_SYMTAB:
+                strings = self.sections[s.link].offset
+                return [self._text(strings + name[0]) for name in _SYMBOL.iter_unpack(self.data[s.offset : s.offset + s.size])]
         return []
 
     def executable(self) -> list[tuple[int, int]]:

@@ -15,7 +15,7 @@ import traceback
 from dataclasses import asdict, dataclass, field
 from multiprocessing.connection import Connection
 from pathlib import Path
-from typing import TYPE_CHECKING
+from typing import TYPE_CHECKING, Any
 
 from compiler.backend.cache import Cache, digest
 from compiler.backend.child import Child
@@ -27,7 +27,7 @@ if TYPE_CHECKING:
     from compiler.syntax.loader import Loader, World
     from compiler.types.program import Program
 
-MANIFEST_EDITION = "1"
+MANIFEST_EDITION = "2"
 
 
 @dataclass
@@ -36,6 +36,7 @@ class WorldResult:
     errors: list[str] = field(default_factory=list)     # rendered diagnostics
     crash: str = ""                                     # a traceback of the front end, for the log
     objects: list[tuple[str, str]] = field(default_factory=list)    # (module, object key), in link order
+    stacks: dict[str, Any] = field(default_factory=dict)        # the model for the check of stacks (effects/stacks.py)
     seconds: dict[str, float] = field(default_factory=dict)
 
 
@@ -65,7 +66,7 @@ class WorldProcess:
 def jobs_of(result: WorldResult, arch: str, level: int, cache: Cache) -> list[Job]:
     """What is left for the code generator: the objects that the cache does not hold."""
     target = target_for(arch, result.kind)
-    missing = {key: module for module, key in result.objects if cache.find(key) is None}
+    missing = {key: module for module, key in result.objects if cache.find(key) is None or cache.find(key, ".stack") is None}
     return [Job(module, cache.path(key, ".ll"), key, target, level) for key, module in missing.items()]
 
 
@@ -101,6 +102,7 @@ def _compile(world: World, identity: str, manifest: Path, level: int, cache: Cac
     result.seconds["analysis"] = time.monotonic() - start
     if result.errors:
         return result
+    result.stacks = program.stacks.to_json()
     start = time.monotonic()
     modules = lower(program)
     result.seconds["lowering"] = time.monotonic() - start
@@ -109,7 +111,7 @@ def _compile(world: World, identity: str, manifest: Path, level: int, cache: Cac
     for name in sorted(modules):
         key = object_key(modules[name], target, level, version)
         result.objects.append((name, key))
-        if cache.find(key) is None:
+        if cache.find(key) is None or cache.find(key, ".stack") is None:
             cache.put(key, modules[name].encode(), ".ll")
     files = {str(p): _hash(p) for p in _files_read(program)}
     record = {"identity": identity, "inputs": _inputs(world, program.loader), "files": files, "result": asdict(result)}
@@ -132,7 +134,7 @@ def _reuse(manifest: Path, identity: str, world: World, arch: str, level: int, c
         return None
     if record["inputs"] != _inputs(world, _fresh_loader(world)):
         return None
-    result = WorldResult(world.kind, objects=[(m, k) for m, k in record["result"]["objects"]])
+    result = WorldResult(world.kind, objects=[(m, k) for m, k in record["result"]["objects"]], stacks=record["result"]["stacks"])
     jobs = jobs_of(result, arch, level, cache)
     return result if all(job.ir.is_file() for job in jobs) else None
 

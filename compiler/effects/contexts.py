@@ -62,7 +62,7 @@ def check(program: Any) -> CallGraph:
 def _refuse_floats(program: Any, fn: FnInst) -> None:
     if fn.float_node is not None:
         text = "the kernel has no floating point: its registers belong to the program that was interrupted"
-        program.reporter.add(Diagnostic(text, Span.of(fn.module.source, fn.float_node), "count in integers, of a smaller unit"))
+        program.reporter.add(Diagnostic("E1003", text, Span.of(fn.module.source, fn.float_node), "count in integers, of a smaller unit"))
 
 
 def _declares(node: Any, effect: str) -> bool:

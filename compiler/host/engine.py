@@ -125,7 +125,7 @@ class Engine:
         for name, key in keys.items():
             if cache.find(key) is None:
                 if in_process:
-                    cache.put(key, emit(modules[name], self.target, LEVEL))
+                    cache.put(key, emit(modules[name], self.target, LEVEL)[0])
                 else:
                     jobs.append(Job(name, cache.put(key, modules[name].encode(), ".ll"), key, self.target, LEVEL))
         if jobs:

@@ -18,6 +18,7 @@ def _mark(item: Any = None, *args: Any, **kwargs: Any) -> Any:
 
 export = extern = hook = syscall = noinline = inline = cold = vcore_context = interrupt_context = must_use = _mark
 blocks = allocates = takes_user_fault = never_blocks = atomic_section = begins_atomic = ends_atomic = tells_context = unproven = _mark
+entry = starts_stack = stack = recursion = _mark
 
 
 def likely(condition: Any) -> Any:

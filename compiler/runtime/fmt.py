@@ -7,7 +7,7 @@ spec. Nothing here allocates or blocks; digits are built on the stack, and a sin
 
 from abc import ABC, abstractmethod
 
-from lang import Format, Ref, Span, array, i32, i64, struct, u8, u32, u64, wrap
+from lang import Format, Ref, Span, array, i32, i64, recursion, struct, u8, u32, u64, wrap
 
 DIGITS = "0123456789abcdef"
 UPPER_DIGITS = "0123456789ABCDEF"
@@ -59,6 +59,7 @@ class Limit(Sink):
         self.target = target
         self.left = left
 
+    @recursion(1)                           # what it limits is never limited itself
     def put(self, data: str) -> None:
         kept = prefix_of(data, self.left)
         self.left -= characters(kept)

@@ -66,6 +66,7 @@ class Program(Instances):
         self.by_path: dict[Any, ModuleDecl] = {}
         self.hooks: dict[str, FuncDecl] = {}
         self.layouts = Layouts(self)
+        self.stacks: Any = None  # what the sources say about stacks (effects/stacks.py)
         self.error_classes: list[ClassDecl] = []
         self.functions: list[decls.FnInst] = []  # everything to lower, in order of discovery
         self.elaborate_later: list[decls.FnInst] = []

@@ -7,7 +7,7 @@ Each step needs those before it. Locks: none of its own.
 
 from typing import Callable, NoReturn
 
-from lang import Error, Registry, addr_of, at, export, panic, u32, u64
+from lang import Error, Registry, addr_of, at, entry, export, panic, u32, u64
 from arch import boot, context, cpu, power, smp
 from kern.arch_api import BootInfo
 from kern.boot.cmdline import command_line, has_option, option, set_command_line
@@ -25,12 +25,14 @@ from kern.sync.kthread import adopt_boot_stack, current_kthread, spawn_ktask
 from kern.time.clock import init_clock, now_ns
 
 DEFAULT_CORES: u32 = 64
+BOOT_STACK_SIZE: u64 = 65536                # of boot.S
 ONLINE_DEADLINE_NS: u64 = 20_000_000_000
 
 # What other modules want run at boot, once memory, devices and all cores are there, before the first process.
 inits = Registry[Callable[[], None]]()
 
 
+@entry(stack=BOOT_STACK_SIZE)
 @export("kernel_start")
 def kernel_start(info_address: u64, kind: u64) -> NoReturn:
     """First code in the language: on the boot core and the boot stack, interrupts off, boot page tables."""

@@ -10,7 +10,7 @@ Locks: `alloc.lock` guards the lists; never together with a process' lock.
 
 from typing import Literal
 
-from lang import Atomic, Span, never_blocks, struct, u32, u64
+from lang import Atomic, Span, never_blocks, recursion, struct, u32, u64
 from arch import cpu
 from kern.abi.proc import ProcState, Resource
 from kern.core import alloc
@@ -115,6 +115,7 @@ def poke() -> None:
             return
 
 
+@recursion(1)                               # who pokes during a pass leaves it to whoever makes that
 def run_pass() -> None:
     """Give every MCP what it wants, as far as there are cores."""
     global pass_number

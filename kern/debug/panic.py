@@ -9,7 +9,7 @@ Takes no locks but its own, and breaks the log's: whoever held that is halted.
 
 from typing import NoReturn
 
-from lang import Atomic, CheckSite, FailedCheck, Format, frame_address, hook, pause, text, u32, u64
+from lang import Atomic, CheckSite, FailedCheck, Format, frame_address, hook, pause, recursion, text, u32, u64
 from arch import cpu, power, smp, timer
 from kern.boot.cmdline import option
 from kern.core.percore import core
@@ -23,10 +23,12 @@ MOST_BLOCKED: u32 = 12                      # blocked threads that are shown
 ANSWER_NS: u64 = 200_000_000                # how long the others have for their backtraces, each
 
 panicking = Atomic[u32](NOBODY)             # the core that panics
+again = Atomic[bool](False)                 # there was a panic inside the panic
 turn = Atomic[u32](NOBODY)                  # the core whose backtrace is to be printed now
 telling = Atomic[u32](NOBODY)               # the core that answers an NMI outside of panics: one at a time, so that lines stay whole
 
 
+@recursion(3)
 @hook
 def panic_with(message: Format) -> NoReturn:
     """`panic(f"…")` in any kernel source comes here."""
@@ -35,6 +37,7 @@ def panic_with(message: Format) -> NoReturn:
     stop_machine(line.view, 0, frame_address())
 
 
+@recursion(3)
 @hook
 def check_failed(site: CheckSite, a: u64, b: u64) -> NoReturn:
     """A run-time check of a checked build, or an assert, failed."""
@@ -53,7 +56,9 @@ def stop_machine(message: str, pc: u64, frame: u64) -> NoReturn:
     me = cpu.core_id()
     if not panicking.cas(NOBODY, me):
         if panicking.load() == me:
-            # A panic while printing the first: say what, touch nothing else.
+            # A panic while printing the first: say what, touch nothing else. And should that fail too, nothing at all.
+            if not again.cas(False, True):
+                cpu.halt_forever()
             log.raw(f"panic inside panic: {message}")
             end_machine()
         cpu.halt_forever()

@@ -53,7 +53,7 @@ def sections(data: bytes) -> set[str]:
 
 
 def test_each_definition_gets_its_section() -> None:
-    names = sections(emit(IR, target_for("x86_64", "user"), 1))
+    names = sections(emit(IR, target_for("x86_64", "user"), 1)[0])
     assert {".text.m.used", ".text.m.unused(odd name)", ".text.main.m", ".bss.m.counter", ".rodata.m.table", ".tbss.m.mine"} <= names
 
 
@@ -70,7 +70,7 @@ def test_given_sections_declarations_and_literals_are_left_alone() -> None:
 @pytest.mark.parametrize("world", ["kernel", "user"])
 def test_every_target_emits_and_links(tmp_path: Path, arch: str, world: str) -> None:
     target = target_for(arch, world)
-    (tmp_path / "m.o").write_bytes(emit(IR, target, 1))
+    (tmp_path / "m.o").write_bytes(emit(IR, target, 1)[0])
     source = tmp_path / "start.S"
     source.write_text('#include "call.h"\n.globl _start\n.type _start,@function\n_start: CALL main\n.size _start,.-_start\n')
     (tmp_path / "call.h").write_text("#ifdef __riscv\n#define CALL call\n#else\n#define CALL call\n#endif\n")
@@ -88,7 +88,7 @@ def test_every_target_emits_and_links(tmp_path: Path, arch: str, world: str) -> 
 def test_missing_symbol_is_named(tmp_path: Path) -> None:
     target = target_for("x86_64", "user")
     ir = 'declare void @"kern.nowhere"()\ndefine void @"main.m"() {\n call void @"kern.nowhere"()\n ret void\n}'
-    (tmp_path / "m.o").write_bytes(emit(ir, target, 1))
+    (tmp_path / "m.o").write_bytes(emit(ir, target, 1)[0])
     (tmp_path / "s.S").write_text(".globl _start\n_start: call main\n")
     start = assemble(tmp_path / "s.S", target, Cache(tmp_path / "cache"), tmp_path)
     with pytest.raises(tools.ToolError, match="kern.nowhere"):

@@ -4,14 +4,13 @@
 from pathlib import Path
 
 from compiler.frontend import World, analyse
+from tests.compiler.small_kernel import write_kernel
 
-HEAD = '# SPDX-License-Identifier: GPL-2.0-or-later\n"""A test."""\n'
 
 
 def kernel_errors(repo: Path, source: str) -> list[str]:
     """What is said about a kernel of one file."""
-    (repo / "kern").mkdir()
-    (repo / "kern" / "one.py").write_text(HEAD + source)
+    write_kernel(repo, source)
     return [e.message for e in analyse(World("kernel", repo=repo)).errors]
 
 

@@ -8,19 +8,20 @@ was interrupted to get us here.
 
 from typing import NoReturn
 
-from lang import RELAXED, addr_of, assign, at, export, u32, u64, vcore_context
+from lang import RELAXED, addr_of, assign, at, entry, export, u32, u64, vcore_context
 from parlib import sched
 from parlib.event import handle_events, handle_one
 from parlib.machine import save_fp
 from parlib.preempt import continue_draining
 from parlib.uthread import run_current, run_current_raw
-from parlib.vcore import Vcore, relax_for, vcores
+from parlib.vcore import STACK_SIZE, Vcore, relax_for, vcores
 from parlib.yielding import answer_preemption
 
 STEALING: u32 = 8                           # VcoreFlag.UTHREAD_STEALING
 NO_VCORE: u32 = 0xffff_fffe
 
 
+@entry(stack=STACK_SIZE)
 @vcore_context
 @export("vcore_entry")
 def vcore_entry(vcoreid: u64) -> None:
@@ -60,6 +61,7 @@ def begin_vcore(vcore: Vcore) -> NoReturn:
     run_vcore(vcore)
 
 
+@entry(stack=STACK_SIZE)
 @vcore_context
 @export("vcore_restart")
 def vcore_restart(address: u64) -> None:
@@ -80,6 +82,7 @@ def run_vcore(vcore: Vcore) -> NoReturn:
         uthread = vcore.current
         if uthread is not None:
             run_current(vcore, uthread)
+            continue
         sched.current.entry(vcore)
         if handle_events(vcore) == 0:
             sched.current.idle(vcore)

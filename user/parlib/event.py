@@ -9,7 +9,7 @@ Registration is for the single-threaded start of a process, before events of tha
 
 from typing import Callable
 
-from lang import SEQ_CST, Uaddr, addr_of, array, at, atomic, ctz, fence, new, struct, u16, u32, u64, wrap
+from lang import SEQ_CST, Uaddr, addr_of, array, at, atomic, ctz, fence, new, recursion, struct, u16, u32, u64, wrap
 from kern.abi.event import EventBitmap, EventFlag, EventMailbox, EventMsg, EventQueue, EventType, MailboxKind
 from parlib.pages import map_pages
 from parlib.ucq import ucq_get, ucq_init, ucq_is_empty
@@ -172,6 +172,7 @@ def handle_queue(vcore: Vcore, queue: EventQueue) -> u64:
     return handle_mailbox(vcore, at(EventMailbox, u64(queue.mbox)))
 
 
+@recursion(2)                               # a queue that is told of through another
 def handle_indirection(vcore: Vcore, msg: EventMsg) -> None:
     """EV_EVENT: somebody posted into the queue at arg3."""
     queue = at(EventQueue, msg.arg3)

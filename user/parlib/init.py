@@ -4,7 +4,7 @@
 Everything that vcore context touches is mapped and filled in here, for all max_vcores before the first of them may start.
 """
 
-from lang import addr_of, at, u32, u64, Uaddr
+from lang import Uaddr, addr_of, at, u32
 from kern.abi.event import EventMsg, EventType
 from kern.abi.proc import Resource
 from kern.abi.syscall import Syscall
@@ -18,11 +18,10 @@ from parlib.sched import Scheduler
 from parlib.thread0 import call_done_somewhere, init_thread0_queue
 from parlib.tls import current_of, init_tls_block, tls_block_size
 from parlib.uthread import Uthread
-from parlib.vcore import Vcore, max_vcores, proc_data, proc_info, vcores
+from parlib.vcore import STACK_SIZE, Vcore, max_vcores, proc_data, proc_info, vcores
 from syscalls import sys_change_to_m
 from lang import pause
 
-STACK_PAGES: u64 = 4
 K_LOCK: u32 = 1
 CAN_RCV_MSG: u32 = 4
 NOT_READY: u32 = 16                         # VcoreFlag.SCP_NOVCCTX
@@ -49,9 +48,9 @@ def init_parlib() -> None:
 def prepare_vcore(vcoreid: u32) -> None:
     """Stack (with a guard page below), thread-local block and mailboxes of a vcore."""
     tls_pages = (tls_block_size() + PAGE_SIZE - 1) // PAGE_SIZE
-    memory = map_pages(1 + STACK_PAGES + tls_pages + 4)
+    memory = map_pages(1 + STACK_SIZE // PAGE_SIZE + tls_pages + 4)
     make_guard(memory)
-    stack_top = memory + (1 + STACK_PAGES) * PAGE_SIZE
+    stack_top = memory + PAGE_SIZE + STACK_SIZE
     tp = init_tls_block(stack_top)
     vcore = vcores[vcoreid]
     vcore.id = vcoreid

@@ -10,14 +10,14 @@ Nothing here allocates; memory for threads is the 2LS's business.
 from typing import Callable, NoReturn
 
 from lang import RELAXED, Atomic, Error, Raises, Ref, addr_of, assign, at, blocks, compiler_fence
-from lang import export, panic, struct, u32, u64, vcore_context
+from lang import entry, export, panic, struct, u32, u64, vcore_context
 from arch import user_abi
 from arch.abi import ContextFlag, FpState, UserContext
 from parlib import sched
 from parlib.current import Current, my_uthread, my_vcore
 from parlib.entry import run_vcore
 from parlib.machine import pop_context, pop_context_raw, restore_fp, switch_in, switch_out
-from parlib.vcore import Vcore, enter_vcore_context
+from parlib.vcore import STACK_SIZE, Vcore, enter_vcore_context
 
 # How a uthread's context was saved, which decides how it is resumed.
 RUNNING: u32 = 0                            # not saved: it runs, or its context lies in its vcore's VCPD
@@ -97,6 +97,7 @@ def uthread_yield(callback: Callable[[Uthread, u64], None], arg: u64) -> None:
     switch_out(addr_of(uthread.ctx), vcore.stack_top, vcore.tp, addr_of(uthread_landing), addr_of(uthread))
 
 
+@entry(stack=STACK_SIZE)
 @vcore_context
 @export("uthread_landing")
 def uthread_landing(address: u64) -> None:
@@ -112,8 +113,8 @@ def uthread_landing(address: u64) -> None:
 
 
 # -- running ------------------------------------------------------------------------------------------------------
-def run_uthread(vcore: Vcore, uthread: Uthread) -> NoReturn:
-    """Leave vcore context for a saved uthread."""
+def run_uthread(vcore: Vcore, uthread: Uthread) -> None:
+    """Leave vcore context for a saved uthread. Returns only if its context carries a fault: the 2LS has been told then."""
     assert uthread.saved != RUNNING, "a uthread is run twice"
     at(Current, uthread.vars).vcore = addr_of(vcore)
     vcore.current = uthread
@@ -124,23 +125,26 @@ def run_uthread(vcore: Vcore, uthread: Uthread) -> NoReturn:
     run_as_kernel_left_it(vcore, uthread)
 
 
-def run_as_kernel_left_it(vcore: Vcore, uthread: Uthread) -> NoReturn:
+def run_as_kernel_left_it(vcore: Vcore, uthread: Uthread) -> None:
     if uthread.ctx.flags & ContextFlag.FAULTED != 0:
         uthread.saved = BY_KERNEL
         vcore.current = None
         sched.current.reflected_fault(uthread)
-        run_vcore(vcore)
+        return
     restore_fp(addr_of(uthread.fp))
     pop_context(addr_of(uthread.ctx), vcore.vcpd)
 
 
-def run_current(vcore: Vcore, uthread: Uthread) -> NoReturn:
-    """Resume the uthread that was interrupted on this vcore, whose context lies in the VCPD (extended registers in `fp`)."""
+def run_current(vcore: Vcore, uthread: Uthread) -> None:
+    """Resume the uthread that was interrupted on this vcore, whose context lies in the VCPD (extended registers in `fp`).
+
+    Returns only if that carries a fault: the 2LS has been told then.
+    """
     ctx = vcore.data.uthread_ctx
     if ctx.flags & ContextFlag.FAULTED != 0:
         take_current(vcore, uthread)
         sched.current.reflected_fault(uthread)
-        run_vcore(vcore)
+        return
     restore_fp(addr_of(uthread.fp))
     pop_context(addr_of(ctx), vcore.vcpd)
 

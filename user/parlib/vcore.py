@@ -15,6 +15,7 @@ from parlib.current import me, my_uthread, my_vcore
 from parlib.uthread import Uthread
 from syscalls import submit_change_vcore, submit_poke_ksched, submit_self_notify, submit_vc_entry
 
+STACK_SIZE: u64 = 24576                     # of the transition stack, which has a guard page below
 RELAX_LIMIT: u32 = 1000                     # spins before a waiter looks for preempted vcores
 PREEMPTED: u32 = 2                          # VcoreFlag.PREEMPTED
 K_LOCK: u32 = 1                             # VcoreFlag.K_LOCK

@@ -7,7 +7,7 @@ resolve them), and ends the process. Works in vcore context too.
 
 from typing import NoReturn
 
-from lang import CheckSite, ErrorSlot, FailedCheck, Format, Ptr, ThreadLocal, frame_address, hook, i32, u32, u64
+from lang import CheckSite, ErrorSlot, FailedCheck, Format, Ptr, ThreadLocal, frame_address, hook, i32, text, u32, u64
 from arch.abi import FRAME_RECORD
 from parlib.current import current_vcoreid, in_vcore_context
 from rt.exit import exit_now
@@ -15,6 +15,7 @@ from rt.io import STDERR, flush_stdout, print_to
 
 PANIC_STATUS: i32 = 134
 MAX_FRAMES = 24
+LONGEST_MESSAGE = 500
 LOWEST_STACK: u64 = 0x10000
 
 slot = ThreadLocal[ErrorSlot]()
@@ -28,15 +29,20 @@ def error_slot() -> ErrorSlot:
 
 @hook
 def panic_with(message: Format) -> NoReturn:
-    end_with_trace(f"panic: {message}", frame_address())
+    line = text(LONGEST_MESSAGE)
+    line.append("panic: ")
+    line.write(message)
+    end_with_trace(line.view, frame_address())
 
 
 @hook
 def check_failed(site: CheckSite, a: u64, b: u64) -> NoReturn:
-    end_with_trace(f"{FailedCheck(site=site, a=a, b=b)}", frame_address())
+    message = text(LONGEST_MESSAGE)
+    message.write(f"{FailedCheck(site=site, a=a, b=b)}")
+    end_with_trace(message.view, frame_address())
 
 
-def end_with_trace(message: Format, frame: u64) -> NoReturn:
+def end_with_trace(message: str, frame: u64) -> NoReturn:
     global panicking
     if panicking == 0:
         panicking = 1

@@ -9,7 +9,8 @@ Lock: `stdout_lock`, which sleeps; held while standard output is written.
 """
 
 from lang import (
-    Array, Errno, Error, Format, Ref, Sink, Span, Text, array, copy_bytes, free, hook, i32, i64, memcpy, new, struct, text, u8, u32, u64,
+    Array, Errno, Error, Format, Ref, Sink, Span, Text, array, copy_bytes, free, hook, i32, i64, memcpy, new,
+    recursion, struct, text, u8, u32, u64,
 )
 from kern.abi.file import AT_FDCWD, FdPair, OpenMode, Stat, Whence
 from parlib.current import in_vcore_context
@@ -140,6 +141,7 @@ class PieceSink(Sink):
     locked: bool
     line: Text = text(512)
 
+    @recursion(1)                           # the message of an error in it goes into a text
     def put(self, data: str) -> None:
         rest = data
         while len(rest) > 0:
@@ -302,6 +304,7 @@ class FileSink(Sink):
     file: Ref[File]
     failed: bool
 
+    @recursion(1)                           # the message of an error in it goes into a text
     def put(self, data: str) -> None:
         try:
             self.file.write(data)

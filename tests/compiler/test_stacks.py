@@ -1,0 +1,205 @@
+# SPDX-License-Identifier: GPL-2.0-or-later
+"""Stack bounds: frames and calls as the object has them, and the deepest stack of an entry, on both architectures."""
+
+import json
+
+import pytest
+
+from compiler.backend.codegen import emit
+from compiler.backend.stacks import RETURN_ADDRESS, Stacks
+from compiler.backend.target import target_for
+from compiler.frontend import World, analyse, lower
+from tests.compiler.small_kernel import write_kernel
+
+ARCHITECTURES = ("x86_64", "riscv")
+
+CHAIN = """
+from typing import Callable
+
+from lang import Ref, array, entry, export, extern, noinline, recursion, stack, struct, u64
+
+
+@extern
+def consume(address: u64) -> u64: ...
+
+
+@stack(500)
+@extern
+def greedy() -> u64: ...
+
+
+@struct
+class Action:
+    run: Callable[[u64], u64]
+
+
+@noinline
+def small(n: u64) -> u64:
+    return consume(n) + 1
+
+
+@noinline
+def large(n: u64) -> u64:
+    room = array(100, u64)
+    room[n] = n
+    return consume(room[n + 1]) + room[n]
+
+
+def step(action: Action, n: u64) -> u64:
+    return action.run(n) + 1
+
+
+def set_up(action: Action) -> None:
+    action.run = large
+
+
+@noinline
+def tail(n: u64) -> u64:
+    return large(n)
+
+
+@entry(stack=2000, used=100)
+@export("first")
+def first(n: u64) -> u64:
+    return small(n) + tail(n) + 1
+
+
+@entry(stack=4000)
+@export("second")
+def second(action: Action) -> u64:
+    return step(action, 3) + greedy()
+
+
+@entry(used=300)
+@export("interrupt")
+def interrupt() -> u64:
+    return consume(0)
+
+
+@noinline
+@recursion(4)
+def walk(n: u64) -> u64:
+    return consume(n) if n == 0 else walk(n - 1) + consume(n) + 1
+
+
+@entry(stack=3000)
+@export("third")
+def third(n: u64) -> u64:
+    return walk(n) + 1
+"""
+
+
+def stacks_of(tmp_path, source, arch):
+    """A kernel of one module, compiled."""
+    write_kernel(tmp_path, source)
+    program = analyse(World("kernel", arch=arch, checked=False, repo=tmp_path))
+    assert [e.render() for e in program.errors] == []
+    _, sizes = emit(lower(program)["kern.one"], target_for(arch, "kernel"), 2)
+    path = tmp_path / f"{arch}.stack"
+    path.write_bytes(sizes)
+    return Stacks(arch, program.stacks.to_json(), [path], tmp_path)
+
+
+@pytest.mark.parametrize("arch", ARCHITECTURES)
+def test_frames_are_those_of_the_machine_code(tmp_path, arch):
+    frames = stacks_of(tmp_path, CHAIN, arch).frames
+    saved = {"x86_64": 8, "riscv": 16}[arch]            # the frame pointer; RISC-V keeps the return address with it
+    assert frames["kern.one.small"][0] == saved
+    assert frames["kern.one.large"][0] >= 800 + saved
+    assert frames["kern.one.large"][0] < 850 + saved
+    assert sorted(frames["kern.one.large"][1]) == ["consume", "memset"]
+    assert frames["kern.one.tail"] == (frames["kern.one.tail"][0], [], ["kern.one.large"]), "a call at the end is a jump"
+    assert set(frames["first"][1]) == {"kern.one.small", "kern.one.tail"}
+
+
+@pytest.mark.parametrize("arch", ARCHITECTURES)
+def test_depths_add_frames_and_return_addresses(tmp_path, arch):
+    stacks = stacks_of(tmp_path, CHAIN, arch)
+    needs = {n.name: n for n in stacks.needs()}
+    size, call = stacks.size, RETURN_ADDRESS[arch]
+    large = size("kern.one.large") + call + 64
+    assert needs["first"].path == 100 + call + size("first") + call + large
+    assert needs["interrupt"].path == 300 + call + 64, "it ends in a jump, when its own frame has gone"
+    assert needs["first"].interrupt == needs["interrupt"].path
+    # Through a function value, and `step` is inlined; what the assembly uses is declared.
+    assert needs["second"].path == call + size("second") + call + max(large, 500)
+    assert [name for name, _ in needs["second"].chain] == ["second", "kern.one.large", "memset"]
+    # Four times on the stack, and the deepest end below the last.
+    assert needs["third"].path == call + size("third") + call + 4 * (size("kern.one.walk") + call + 64)
+    assert stacks.errors == []
+
+
+def test_a_stack_that_is_too_small_shows_the_chain_with_bytes(tmp_path):
+    stacks = stacks_of(tmp_path, CHAIN.replace("stack=2000", "stack=1024"), "x86_64")
+    needs = {n.name: n for n in stacks.needs()}
+    assert needs["first"].limit == 1024
+    large, first = stacks.size("kern.one.large"), stacks.size("first")
+    assert stacks.errors[0].render() == (
+        f"kern/one.py:51:1: error[E1005]: `first` may need {needs['first'].total} bytes of its stack of 1024: 100 at entry, "
+        f"first {first + 8} -> tail 0 -> large {large + 8} -> memset 64; {needs['interrupt'].path} for an interrupt on top\n"
+        "   51 | def first(n: u64) -> u64:\n"
+        "      | ^^^^^^^^^^^^^^^^^^^^^^^^^\n"
+        "  hint: make large local objects smaller or global, or the chain shorter")
+
+
+def test_recursion_must_have_a_bound(tmp_path):
+    source = CHAIN.replace("@recursion(4)\n", "").replace("recursion, ", "")
+    error, = (stacks := stacks_of(tmp_path, source, "x86_64")).needs() and stacks.errors
+    assert error.render() == (
+        "kern/one.py:68:1: error[E1006]: walk -> walk: recursion without a bound, on a stack that is checked\n"
+        "   68 | def walk(n: u64) -> u64:\n"
+        "      | ^^^^^^^^^^^^^^^^^^^^^^^^\n"
+        "  hint: say how often it may be on the stack: `@recursion(DEPTH)`, or write a loop")
+
+
+def test_every_export_of_the_kernel_is_an_entry(tmp_path):
+    write_kernel(tmp_path, CHAIN.replace("@entry(stack=3000)\n", ""))
+    error, = analyse(World("kernel", repo=tmp_path)).errors
+    assert error.message == "assembly enters `third`, on which stack is not said"
+
+
+def test_an_f_string_counts_where_it_was_made(tmp_path):
+    """What prints it runs below whoever prints; another one's size does not matter there."""
+    source = """
+from lang import Format, Text, addr_of, entry, export, noinline, text, u64
+
+
+@noinline
+def log(message: Format) -> u64:
+    line = text(200)
+    line.write(message)
+    return line.len
+
+
+@noinline
+def long(a: u64, b: u64, c: u64) -> u64:
+    return log(f"{a:>20} {b:#x} {c:,} {a + b:x} {b + c:,} {a + c:>8}") + 1
+
+
+@noinline
+def short() -> u64:
+    return log(f"nothing") + 1
+
+
+@entry(stack=20000)
+@export("first")
+def first(n: u64) -> u64:
+    return long(n, n, n) + 1
+
+
+@entry(stack=20000)
+@export("second")
+def second(n: u64) -> u64:
+    return short() + 1
+"""
+    write_kernel(tmp_path, source)
+    program = analyse(World("kernel", checked=False, repo=tmp_path))
+    assert [e.render() for e in program.errors] == []
+    paths = []
+    for name, ir in lower(program).items():
+        paths.append(tmp_path / f"{name}.stack")
+        paths[-1].write_bytes(emit(ir, target_for("x86_64", "kernel"), 2)[1])
+    needs = {n.name: n for n in Stacks("x86_64", program.stacks.to_json(), paths, tmp_path).needs()}
+    assert any("format" in name for name, _ in needs["first"].chain)
+    assert needs["second"].path + 200 < needs["first"].path
+    assert json.loads(paths[0].read_text())

@@ -32,7 +32,7 @@ help:
 	echo "make run       boot, run CMD=\"threads 100 10; ps\" in the shell, print what it printed, exit with its status"
 	echo "make debug     boot under gdb, which knows the Python lines; PROGRAMS=\"hello sh\" adds programs' symbols"
 	echo "make build     compile the kernel and all programs, nothing else"
-	echo "make test      all tests: compiler, kernel units, machines in QEMU; TESTS=tests/compiler for a part"
+	echo "make test      all tests: compiler, kernel units, machines of both architectures in QEMU; TESTS=tests/compiler for a part"
 	echo "make bench     measures, WHAT=\"code\" a part of it: compiled code against gcc's; figures go to build/bench/"
 	echo "make check     compiler diagnostics for all sources, ruff, mypy"
 	echo "make features  which rows of docs/features.md the last tests showed"

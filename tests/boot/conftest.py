@@ -1,6 +1,7 @@
 # SPDX-License-Identifier: GPL-2.0-or-later
 """Machines for tests: booted on first use, kept while tests ask the same one, at most one alive in each test process.
 
+Every test that asks for a machine is a test of each architecture (`arch`), unless it is marked `only_on`.
 Tests of one configuration stand in one group (`xdist_group`), so that with two test processes there are at most two machines.
 Logs stay in build/test-logs/<process>/<machine>/ and are named, with their ends, by what a failing test prints.
 """
@@ -15,12 +16,18 @@ from pathlib import Path
 import pytest
 
 from scripts.machine import Machine
-from scripts.qemu import BUILD, Settings
+from scripts.qemu import BOARDS, BUILD, DEFAULT_ARCH, Settings
 from tests.boot.guest import Guest
 
 # Each test process has its own: two may run machines of the same name at once.
 LOGS = BUILD / "test-logs" / os.environ.get("PYTEST_XDIST_WORKER", "")
 TEST_OPTIONS = "quiet panic=exit"
+ARCHES = sorted(BOARDS, key=lambda arch: arch != DEFAULT_ARCH)
+
+
+def only_on(arch: str) -> pytest.MarkDecorator:
+    """For what the other boards have nothing of the kind of."""
+    return pytest.mark.parametrize("arch", [arch], indirect=True, scope="session")
 
 
 class Pool:
@@ -62,11 +69,17 @@ def pool() -> Iterator[Pool]:
     machines.release()
 
 
+@pytest.fixture(scope="session", params=ARCHES)
+def arch(request: pytest.FixtureRequest) -> str:
+    return str(request.param)
+
+
 @pytest.fixture
-def boot(pool: Pool) -> Callable[[int], Guest]:
+def boot(pool: Pool, arch: str) -> Callable[[int], Guest]:
     """The machine with so many cores, at its prompt."""
     def booted(smp: int) -> Guest:
-        return pool.guest(f"smp{smp}", Settings(smp=smp, mem="2G" if smp > 8 else "1G", append=TEST_OPTIONS), 60 + 3 * smp)
+        settings = Settings(arch=arch, smp=smp, mem="2G" if smp > 8 else "1G", append=TEST_OPTIONS)
+        return pool.guest(f"{arch}-smp{smp}", settings, 60 + 3 * smp)
     return booted
 
 

@@ -34,10 +34,10 @@ def test_shell_works_on_every_machine_size(boot: Boot, smp: int) -> None:
 
 @pytest.mark.feature("boot-02")
 @pytest.mark.xdist_group("memory")
-def test_free_memory_follows_the_size_of_the_machine(pool: Pool) -> None:
+def test_free_memory_follows_the_size_of_the_machine(pool: Pool, arch: str) -> None:
     free = {}
     for mem in (256, 512, 4096):
-        guest = pool.guest(f"mem{mem}", Settings(smp=2, mem=f"{mem}M", append=TEST_OPTIONS))
+        guest = pool.guest(f"{arch}-mem{mem}", Settings(arch=arch, smp=2, mem=f"{mem}M", append=TEST_OPTIONS))
         found = re.search(r"memory: (\d+) MiB free", guest.log())
         assert found, guest.log()
         free[mem] = int(found[1])
@@ -47,13 +47,13 @@ def test_free_memory_follows_the_size_of_the_machine(pool: Pool) -> None:
 
 @pytest.mark.feature("boot-04")
 @pytest.mark.xdist_group("memory")
-def test_log_shows_the_command_line(pool: Pool) -> None:
+def test_log_shows_the_command_line(pool: Pool, arch: str) -> None:
     options = f'{TEST_OPTIONS} some="thing with blanks"'
-    guest = pool.guest("command line", Settings(smp=1, append=options))
+    guest = pool.guest(f"{arch} command line", Settings(arch=arch, smp=1, append=options))
     assert options in guest.log()
 
 
 @pytest.mark.xdist_group("memory")
-def test_cores_option_limits_the_cores(pool: Pool) -> None:
-    guest = pool.guest("cores option", Settings(smp=4, append=f"{TEST_OPTIONS} cores=2"))
+def test_cores_option_limits_the_cores(pool: Pool, arch: str) -> None:
+    guest = pool.guest(f"{arch} cores option", Settings(arch=arch, smp=4, append=f"{TEST_OPTIONS} cores=2"))
     assert "2 cores are up" in guest.log()

@@ -51,9 +51,9 @@ class Terminal:
 
 
 @pytest.fixture
-def terminal(pool: Pool) -> Iterator[Terminal]:
+def terminal(pool: Pool, arch: str) -> Iterator[Terminal]:
     pool.release()
-    words = [sys.executable, "-m", "scripts", "qemu", "--smp", "2", "--append", "quiet"]
+    words = [sys.executable, "-m", "scripts", "qemu", "--arch", arch, "--smp", "2", "--append", "quiet"]
     made = Terminal(words)
     yield made
     made.close()

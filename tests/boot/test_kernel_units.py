@@ -48,22 +48,22 @@ TESTS = [pytest.param(name, marks=pytest.mark.feature(*ROWS.get(name, ()))) for 
 
 
 @cache
-def results(pool: Pool, smp: int) -> tuple[str, tuple[Ending, int]]:
+def results(pool: Pool, arch: str, smp: int) -> tuple[str, tuple[Ending, int]]:
     """What the console showed, and how the machine ended."""
-    machine = pool.machine(f"ktest-smp{smp}", Settings(smp=smp, append=f"{TEST_OPTIONS} ktest"))
+    machine = pool.machine(f"{arch}-ktest-smp{smp}", Settings(arch=arch, smp=smp, append=f"{TEST_OPTIONS} ktest"))
     end = machine.wait(DEADLINE_S)
     return machine.seen(), end
 
 
 @pytest.mark.parametrize("smp", CORES)
-def test_the_machine_ends_with_their_number_of_failures(pool: Pool, smp: int) -> None:
-    shown, end = results(pool, smp)
+def test_the_machine_ends_with_their_number_of_failures(pool: Pool, arch: str, smp: int) -> None:
+    shown, end = results(pool, arch, smp)
     assert end == (Ending.STATUS, 0), shown
     assert f"{len(NAMES)} passed, 0 failed" in shown
 
 
 @pytest.mark.parametrize("smp", CORES)
 @pytest.mark.parametrize("name", TESTS)
-def test_kernel(pool: Pool, smp: int, name: str) -> None:
-    shown, _ = results(pool, smp)
+def test_kernel(pool: Pool, arch: str, smp: int, name: str) -> None:
+    shown, _ = results(pool, arch, smp)
     assert re.search(rf"^PASSED {re.escape(name)} \(", shown, re.MULTILINE), shown

@@ -10,15 +10,18 @@ from pathlib import Path
 import pytest
 
 from scripts.machine import Machine
-from scripts.qemu import DEFAULT_ARCH, Ending, Settings
-from tests.boot.conftest import TEST_OPTIONS, Pool
+from scripts.qemu import Ending, Settings
+from tests.boot.conftest import TEST_OPTIONS, Pool, only_on
 from tests.boot.guest import Guest
 
 pytestmark = pytest.mark.xdist_group("alone")
 Fresh = Callable[[Settings], Guest]
-USUAL = Settings(smp=2, append=TEST_OPTIONS)
-PC_BOARD = pytest.mark.skipif(DEFAULT_ARCH != "x86_64", reason="the board has nothing of the kind")
+PC_BOARD = only_on("x86_64")
 FRAME = r"0x[0-9a-f]{16} \w+.*\.py:\d+"
+
+
+def usual(arch: str) -> Settings:
+    return Settings(arch=arch, smp=2, append=TEST_OPTIONS)
 
 
 def wait_for_log(machine: Machine, pattern: str) -> str:
@@ -45,9 +48,9 @@ def page_rights(guest: Guest) -> list[tuple[str, str]]:
     return [(address, "".join(yes if flag in flags else no for flag, yes, no in meaning)) for address, flags in ranges]
 
 
-def test_idle_cores_halt(fresh: Fresh) -> None:
+def test_idle_cores_halt(fresh: Fresh, arch: str) -> None:
     """QEMU tells that a core halts, or else all stand at the same instruction."""
-    guest = fresh(Settings(smp=4, append=TEST_OPTIONS))
+    guest = fresh(Settings(arch=arch, smp=4, append=TEST_OPTIONS))
     found: list[str] = []
     for _ in range(50):
         found = re.findall(r"HLT=\d|^ pc .*", monitor(guest, "info registers -a").replace("\r", ""), re.MULTILINE)
@@ -56,9 +59,9 @@ def test_idle_cores_halt(fresh: Fresh) -> None:
     assert len(found) == 4 and len(set(found)) == 1 and found[0] != "HLT=0"
 
 
-def test_no_page_is_both_writable_and_executable(fresh: Fresh) -> None:
+def test_no_page_is_both_writable_and_executable(fresh: Fresh, arch: str) -> None:
     """QEMU's view of the page tables."""
-    guest = fresh(Settings(smp=1, mem="256M", append=TEST_OPTIONS))
+    guest = fresh(Settings(arch=arch, smp=1, mem="256M", append=TEST_OPTIONS))
     pages = page_rights(guest)
     assert any("W" not in flags and "X" not in flags for _, flags in pages), "no code at all?"
     both = [address for address, flags in pages if "W" in flags and "X" not in flags]
@@ -68,8 +71,8 @@ def test_no_page_is_both_writable_and_executable(fresh: Fresh) -> None:
 
 
 @pytest.mark.feature("core-17")
-def test_nmi_is_answered_by_every_core_with_a_backtrace(fresh: Fresh) -> None:
-    guest = fresh(USUAL)
+def test_nmi_is_answered_by_every_core_with_a_backtrace(fresh: Fresh, arch: str) -> None:
+    guest = fresh(usual(arch))
     guest.ask_cores()
     log = wait_for_log(guest, r"NMI on core 0.*NMI on core 1|NMI on core 1.*NMI on core 0")
     assert "NMI on core 0" in log and "NMI on core 1" in log
@@ -78,32 +81,33 @@ def test_nmi_is_answered_by_every_core_with_a_backtrace(fresh: Fresh) -> None:
 
 
 @pytest.mark.feature("sync-34")
-def test_nmi_tells_where_blocked_threads_sleep(fresh: Fresh) -> None:
-    guest = fresh(USUAL)
+def test_nmi_tells_where_blocked_threads_sleep(fresh: Fresh, arch: str) -> None:
+    guest = fresh(usual(arch))
     guest.output("sleep 1000 &")
+    guest.wait_until_gone("ps", r"RUNN\w+ .* sleep\n")
     guest.ask_cores()
     log = wait_for_log(guest, r"blocked: .*rendez\.py")
     assert re.search(r"blocked: kthread of process \d+, system call at 0x\w+\n(.*\n)*.*kern/sync/rendez\.py:\d+", log), log
 
 
 @PC_BOARD
-def test_power_button_ends_in_a_clean_power_off(fresh: Fresh) -> None:
-    guest = fresh(Settings(smp=2, append=TEST_OPTIONS, exit_port=False))
+def test_power_button_ends_in_a_clean_power_off(fresh: Fresh, arch: str) -> None:
+    guest = fresh(Settings(arch=arch, smp=2, append=TEST_OPTIONS, exit_port=False))
     guest.command("system_powerdown")
     assert guest.wait(20) == (Ending.POWER_OFF, 0)
     assert "the power button was pressed" in guest.log()
     assert "kernel panic" not in guest.log()
 
 
-def test_poweroff_ends_the_machine(fresh: Fresh) -> None:
-    guest = fresh(USUAL)
+def test_poweroff_ends_the_machine(fresh: Fresh, arch: str) -> None:
+    guest = fresh(usual(arch))
     guest.send("poweroff\n")
     assert guest.wait(20) == (Ending.STATUS, 0)
 
 
 @pytest.mark.feature("boot-26", "sys-05")
-def test_reboot_starts_again(fresh: Fresh) -> None:
-    guest = fresh(Settings(smp=2, append=TEST_OPTIONS, reboots=True))
+def test_reboot_starts_again(fresh: Fresh, arch: str) -> None:
+    guest = fresh(Settings(arch=arch, smp=2, append=TEST_OPTIONS, reboots=True))
     guest.send("reboot\n")
     guest.expect(r"[$#%] \Z", 60)
     assert guest.log().count("cores are up") == 2
@@ -111,8 +115,8 @@ def test_reboot_starts_again(fresh: Fresh) -> None:
 
 
 @pytest.mark.feature("debug-01")
-def test_panic_tells_where_and_ends_the_machine_as_a_failure(fresh: Fresh) -> None:
-    guest = fresh(USUAL)
+def test_panic_tells_where_and_ends_the_machine_as_a_failure(fresh: Fresh, arch: str) -> None:
+    guest = fresh(usual(arch))
     guest.send("echo panic > /dev/sysctl\n")
     assert guest.wait(30)[0] is Ending.PANIC
     text = guest.panic_text()
@@ -122,8 +126,8 @@ def test_panic_tells_where_and_ends_the_machine_as_a_failure(fresh: Fresh) -> No
 
 
 @pytest.mark.feature("sync-11")
-def test_an_overflow_of_the_kernel_stack_is_caught_and_named(fresh: Fresh) -> None:
-    guest = fresh(USUAL)
+def test_an_overflow_of_the_kernel_stack_is_caught_and_named(fresh: Fresh, arch: str) -> None:
+    guest = fresh(usual(arch))
     guest.send("echo overflow > /dev/sysctl\n")
     assert guest.wait(30)[0] is Ending.PANIC
     assert "kernel stack overflow" in guest.panic_text()
@@ -131,16 +135,16 @@ def test_an_overflow_of_the_kernel_stack_is_caught_and_named(fresh: Fresh) -> No
 
 
 @pytest.mark.feature("core-16", "debug-04")
-def test_blocking_in_a_handler_is_caught(fresh: Fresh) -> None:
-    guest = fresh(USUAL)
+def test_blocking_in_a_handler_is_caught(fresh: Fresh, arch: str) -> None:
+    guest = fresh(usual(arch))
     guest.send("echo block > /dev/sysctl\n")
     assert guest.wait(30)[0] is Ending.PANIC
     assert re.search(r"kernel panic on core \d: blocking with 0 spinlocks held, interrupt depth 1 \(at \d+\.\d{6} s\)", guest.panic_text())
 
 
 @pytest.mark.feature("sync-19", "debug-09")
-def test_taking_a_spinlock_twice_is_caught(fresh: Fresh) -> None:
-    guest = fresh(USUAL)
+def test_taking_a_spinlock_twice_is_caught(fresh: Fresh, arch: str) -> None:
+    guest = fresh(usual(arch))
     guest.send("echo relock > /dev/sysctl\n")
     assert guest.wait(30)[0] is Ending.PANIC
     assert re.search(r"spinlock 0x\w+ taken twice by core \d", guest.panic_text())
@@ -148,15 +152,15 @@ def test_taking_a_spinlock_twice_is_caught(fresh: Fresh) -> None:
 
 @pytest.mark.feature("boot-01")
 @PC_BOARD
-def test_same_image_boots_from_grub(pool: Pool, tmp_path: Path) -> None:
+def test_same_image_boots_from_grub(pool: Pool, arch: str, tmp_path: Path) -> None:
     folder = tmp_path / "disc" / "boot" / "grub"
     folder.mkdir(parents=True)
-    shutil.copy(USUAL.kernel, tmp_path / "disc" / "kernel.elf")
+    shutil.copy(usual(arch).kernel, tmp_path / "disc" / "kernel.elf")
     menu = f'set timeout=0\nmenuentry "Pykaros" {{\n  multiboot2 /kernel.elf {TEST_OPTIONS}\n}}\n'
     (folder / "grub.cfg").write_text(menu, encoding="utf-8")
     disc = tmp_path / "disc.iso"
     subprocess.run(["grub-mkrescue", "-o", str(disc), str(tmp_path / "disc")], check=True, capture_output=True)
-    guest = pool.guest("grub", Settings(smp=2, cdrom=disc), 120)
+    guest = pool.guest("grub", Settings(arch=arch, smp=2, cdrom=disc), 120)
     assert "2 cores are up" in guest.log()
     assert guest.output("echo from grub") == "from grub\n"
     pool.release()

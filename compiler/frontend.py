@@ -11,6 +11,7 @@ from compiler.diagnostics import CompileError
 from compiler.effects import contexts, raises, stacks
 from compiler.syntax import leftout
 from compiler.syntax.loader import World
+from compiler.syntax.walk import walk
 from compiler.types import hir, model
 from compiler.types.decls import FnInst, FuncDecl, ImportedName, ModuleDecl, is_setter
 from compiler.types.elaborate.elaborator import evaluate
@@ -104,7 +105,7 @@ def _module_level(program: Program, module: ModuleDecl) -> None:
             continue
         if type(node) not in leftout.EVERYWHERE:
             hint = "a module holds imports, constants, globals, classes and functions; put it in a function"
-            if any(isinstance(part, (ast.Import, ast.ImportFrom)) for part in ast.walk(node)):
+            if any(isinstance(part, (ast.Import, ast.ImportFrom)) for part in walk(node)):
                 hint = "imports are not conditional: what differs by architecture is imported from `arch`"
             error = program.error("E0111", module, node, "a statement at module level is not part of this language", hint)
             program.reporter.add(error.diagnostic)

@@ -7,6 +7,7 @@ file that it read. The IR of modules whose object is missing is left in the cach
 
 from __future__ import annotations
 
+import gc
 import hashlib
 import json
 import sys
@@ -71,6 +72,7 @@ def jobs_of(result: WorldResult, arch: str, level: int, cache: Cache) -> list[Jo
 
 
 def serve(pipe: Connection, kind: str, arch: str, checked: bool, level: int, repo: Path, cache_root: Path) -> None:
+    gc.disable()            # all that is made here lives as long as the process, which is short
     try:
         found = compile_world(kind, arch, checked, level, repo, Cache(cache_root))
     except Exception:  # noqa: BLE001  whatever it is, the parent logs it

@@ -11,6 +11,13 @@ from lang import Format, Ref, Span, array, i32, i64, recursion, struct, u8, u32,
 
 DIGITS = "0123456789abcdef"
 UPPER_DIGITS = "0123456789ABCDEF"
+PAIRS = (
+    "000102030405060708091011121314151617181920212223242526272829303132333435363738394041424344454647484950515253545556575859"
+    "60616263646566676869707172737475767778798081828384858687888990919293949596979899"
+)
+ROOM = 80                                   # bytes in which a number is put together: its digits end in the middle
+MIDDLE = 40
+WIDEST = 36                                 # of such a number, with what is around it
 
 
 class Sink(ABC):
@@ -89,6 +96,8 @@ def prefix_of(data: str, count: u64) -> str:
 
 def put_fill(sink: Sink, fill: u8, count: u64) -> None:
     """`count` times the same byte."""
+    if count == 0:
+        return
     piece = array(32, u8)
     left = count
     for i in range(min(left, u64(32))):
@@ -216,77 +225,128 @@ def put_escape(sink: Sink, byte: u8) -> None:
 
 
 # -- integers -----------------------------------------------------------------------------------------------------
+def put_digit_pairs(buffer: Span[u8], end: u64, value: u64) -> u64:
+    """Write the decimal digits so that they end at `end`; where they start. Two at a time: half the divisions."""
+    at = end
+    rest = value
+    while rest >= 100:
+        pair = rest % 100 * 2
+        rest //= 100
+        at -= 2
+        buffer[at] = PAIRS[pair]
+        buffer[at + 1] = PAIRS[pair + 1]
+    if rest >= 10:
+        at -= 2
+        buffer[at] = PAIRS[rest * 2]
+        buffer[at + 1] = PAIRS[rest * 2 + 1]
+    else:
+        at -= 1
+        buffer[at] = u8(ord("0") + rest)
+    return at
+
+
+def put_digits_by_shift(buffer: Span[u8], end: u64, value: u64, shift: u64, table: str) -> u64:
+    """The same for a base of 1 << shift."""
+    at = end
+    rest = value
+    mask = (u64(1) << shift) - 1
+    while True:
+        at -= 1
+        buffer[at] = table[rest & mask]
+        rest >>= shift
+        if rest == 0:
+            return at
+
+
 def put_u64(sink: Sink, value: u64) -> None:
     """Decimal, as short as it gets."""
     buffer = array(20, u8)
-    at: u64 = 20
-    rest = value
-    while True:
-        at -= 1
-        buffer[at] = u8(ord("0") + rest % 10)
-        rest //= 10
-        if rest == 0:
-            break
+    at = put_digit_pairs(buffer, 20, value)
     sink.put(buffer[at:20])
 
 
 def put_i64(sink: Sink, value: i64) -> None:
-    if value < 0:
-        sink.put("-")
-        put_u64(sink, 0 - wrap(u64, value))
-    else:
-        put_u64(sink, wrap(u64, value))
+    buffer = array(20, u8)
+    negative = value < 0
+    at = put_digit_pairs(buffer, 20, 0 - wrap(u64, value) if negative else wrap(u64, value))
+    if negative:
+        at -= 1
+        buffer[at] = ord("-")
+    sink.put(buffer[at:20])
 
 
 def put_hex(sink: Sink, value: u64) -> None:
     """Hexadecimal without a prefix."""
     buffer = array(16, u8)
-    at: u64 = 16
-    rest = value
-    while True:
-        at -= 1
-        buffer[at] = DIGITS[rest & 15]
-        rest >>= 4
-        if rest == 0:
-            break
+    at = put_digits_by_shift(buffer, 16, value, 4, DIGITS)
     sink.put(buffer[at:16])
 
 
 def format_u64(sink: Sink, value: u64, negative: bool, spec: FormatSpec) -> None:
     """Any integer: its magnitude and its sign."""
-    if spec.kind == ord("c"):
+    kind = spec.kind
+    if kind == ord("c"):
         format_char(sink, u32(value), spec)
+    elif kind == ord("x"):
+        format_by_shift(sink, value, negative, spec, 4, DIGITS, "0x")
+    elif kind == ord("X"):
+        format_by_shift(sink, value, negative, spec, 4, UPPER_DIGITS, "0X")
+    elif kind == ord("o"):
+        format_by_shift(sink, value, negative, spec, 3, DIGITS, "0o")
+    elif kind == ord("b"):
+        format_binary(sink, value, negative, spec)
+    else:
+        room = array(ROOM, u8)
+        at = put_digit_pairs(room, MIDDLE, value)
+        put_padded(sink, spec, negative, "", room, at, 3)
+
+
+def format_by_shift(sink: Sink, value: u64, negative: bool, spec: FormatSpec, shift: u64, table: str, prefix: str) -> None:
+    room = array(ROOM, u8)
+    at = put_digits_by_shift(room, MIDDLE, value, shift, table)
+    put_padded(sink, spec, negative, prefix if spec.alternate else "", room, at, 4)
+
+
+def format_binary(sink: Sink, value: u64, negative: bool, spec: FormatSpec) -> None:
+    buffer = array(64, u8)
+    at = put_digits_by_shift(buffer, 64, value, 1, DIGITS)
+    put_number(sink, spec, negative, "0b" if spec.alternate else "", buffer[at:64], "", 4)
+
+
+def put_padded(sink: Sink, spec: FormatSpec, negative: bool, prefix: str, room: Span[u8], first: u64, group: u64) -> None:
+    """The digits from `first` to MIDDLE with all that belongs around them, put together where they stand and given away as one piece."""
+    if spec.width > WIDEST or spec.grouping != 0:
+        put_number(sink, spec, negative, prefix, room[first:MIDDLE], "", group)
         return
-    base: u64 = 10
-    group: u64 = 3
-    prefix = ""
-    table = DIGITS
-    if spec.kind == ord("x") or spec.kind == ord("X"):
-        base = 16
-        prefix = "0x"
-        if spec.kind == ord("X"):
-            prefix = "0X"
-            table = UPPER_DIGITS
-    elif spec.kind == ord("o"):
-        base = 8
-        prefix = "0o"
-    elif spec.kind == ord("b"):
-        base = 2
-        prefix = "0b"
-    if base != 10:
-        group = 4
-    if not spec.alternate:
-        prefix = ""
-    buffer = array(72, u8)
-    at: u64 = 72
-    rest = value
-    while True:
+    sign = sign_of(spec, negative)
+    fill = fill_of(spec)
+    align = spec.align
+    if align == 0:
+        align = ord("=") if spec.zero else ord(">")
+    at = first
+    end: u64 = MIDDLE
+    used = MIDDLE - first + len(sign) + len(prefix)
+    padding: u64 = u64(spec.width) - used if u64(spec.width) > used else 0
+    before = padding_before(align, padding)
+    if align == ord("="):
+        for _ in range(padding):
+            at -= 1
+            room[at] = fill
+    if len(prefix) > 0:
+        at -= 2
+        room[at] = prefix[0]
+        room[at + 1] = prefix[1]
+    if len(sign) > 0:
         at -= 1
-        buffer[at] = table[rest % base]
-        rest //= base
-        if rest == 0:
-            break
-    put_number(sink, spec, negative, prefix, buffer[at:72], "", group)
+        room[at] = sign[0]
+    if align != ord("="):
+        for _ in range(before):
+            at -= 1
+            room[at] = fill
+        for _ in range(padding - before):
+            room[end] = fill
+            end += 1
+    sink.put(room[at:end])
 
 
 def sign_of(spec: FormatSpec, negative: bool) -> str:

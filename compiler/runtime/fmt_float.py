@@ -8,13 +8,15 @@ distance to the neighbouring numbers (Steele & White 1990, "How to Print Floatin
 
 from __future__ import annotations
 
-from lang import Array, FormatSpec, Ptr, Sink, array, cast, copy, f64, i32, i64, struct, u8, u32, u64, wrap
+from lang import Array, FormatSpec, Ptr, Sink, array, cast, copy, f64, i32, i64, mul_high, noinline, struct, u8, u32, u64, wrap
 
-from compiler.runtime.fmt import put_number
+from compiler.runtime.fmt import put_digit_pairs, put_number
 
 LIMBS = 40                                  # 1280 bits: the largest number in play has 1140
 MAX_DIGITS = 800                            # no f64 has more than 767 significant digits
 MAX_PRECISION = 1100
+MOST_PLACES = 17                            # of the quick way
+TWO_TO_THE_64: u64 = 0x43F0_0000_0000_0000  # the bits of that number
 
 
 @struct
@@ -305,6 +307,94 @@ def format_f64(sink: Sink, value: f64, spec: FormatSpec) -> None:
             negative = False
         put_number(sink, spec, negative, "", "", name, 0)
         return
+    if (spec.kind | 32) == ord("f") and 0 <= spec.precision <= MOST_PLACES and magnitude < TWO_TO_THE_64 and not spec.alternate:
+        format_fixed(sink, magnitude, negative, spec)
+    else:
+        format_exactly(sink, value, negative, spec)
+
+
+def format_fixed(sink: Sink, bits: u64, negative: bool, spec: FormatSpec) -> None:
+    """A number below 2**64 with few places: its fraction times ten to the places fits 128 bits, so it is rounded exactly in integers."""
+    places = u64(spec.precision)
+    fraction = bits & ((1 << 52) - 1)
+    biased = bits >> 52
+    if biased > 0:
+        fraction |= 1 << 52
+    else:
+        biased = 1
+    whole: u64 = 0
+    if biased >= 1075:
+        whole = fraction << biased - 1075
+        fraction = 0
+    elif biased > 1075 - 53:
+        whole = fraction >> 1075 - biased
+        fraction &= (u64(1) << 1075 - biased) - 1
+    scale = power_of_ten(places)
+    odd = places == 0 and whole & 1 == 1
+    shown = rounded_shift(mul_high(fraction, scale), fraction * scale, 1075 - biased, odd) if fraction > 0 else u64(0)
+    if shown >= scale:
+        shown -= scale
+        whole += 1
+    room = array(48, u8)
+    at = put_digit_pairs(room, 48, shown)
+    if places == 0:
+        at = put_digit_pairs(room, 48, whole)
+        put_number(sink, spec, negative, "", room[at:48], "", 3)
+        return
+    while at > 48 - places:
+        at -= 1
+        room[at] = ord("0")
+    point = at - 1
+    room[point] = ord(".")
+    at = put_digit_pairs(room, point, whole)
+    if spec.width > 0 or spec.sign != 0 or spec.grouping != 0:
+        put_number(sink, spec, negative, "", room[at:point], room[point:48], 3)
+        return
+    if negative:
+        at -= 1
+        room[at] = ord("-")
+    sink.put(room[at:48])
+
+
+def power_of_ten(exponent: u64) -> u64:
+    found: u64 = 1
+    for _ in range(exponent):
+        found *= 10
+    return found
+
+
+def rounded_shift(high: u64, low: u64, count: u64, odd: bool) -> u64:
+    """The 128 bits of `high` and `low` shifted right, to the nearest; halfway to even, or up if `odd`, what is in front of it, is."""
+    if count >= 128:
+        return 0                            # at most 117 bits were there, so less than half is left
+    kept: u64 = 0
+    rest_high = high
+    rest_low = low
+    half_high: u64 = 0
+    half_low: u64 = 0
+    if count > 64:
+        kept = high >> count - 64
+        rest_high = high & ((u64(1) << count - 64) - 1)
+        half_high = u64(1) << count - 65
+    elif count == 64:
+        kept = high
+        rest_high = 0
+        half_low = 1 << 63
+    else:
+        kept = high << 64 - count | low >> count
+        rest_high = 0
+        rest_low = low & ((u64(1) << count) - 1)
+        half_low = u64(1) << count - 1
+    above = rest_high > half_high or rest_high == half_high and rest_low > half_low
+    tie = rest_high == half_high and rest_low == half_low
+    return kept + 1 if above or tie and (odd or kept & 1 == 1) else kept
+
+
+@noinline
+def format_exactly(sink: Sink, value: f64, negative: bool, spec: FormatSpec) -> None:
+    """Any finite number in any format, by big integers."""
+    magnitude = bits_of(value) & 0x7FFF_FFFF_FFFF_FFFF
+    upper = spec.kind == ord("E") or spec.kind == ord("F") or spec.kind == ord("G")
     number = Decimal()
     shown = Shown()
     if spec.kind == ord("%"):

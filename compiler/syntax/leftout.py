@@ -13,6 +13,7 @@ import builtins
 import sys
 from collections.abc import Callable, Iterator
 from typing import Any, NamedTuple
+from compiler.syntax.walk import walk
 
 
 class Refusal(NamedTuple):
@@ -85,7 +86,7 @@ def refused(tree: ast.Module) -> Iterator[Found]:
     for statement in tree.body:
         if is_for_cpython(statement):
             continue
-        for node in ast.walk(statement):
+        for node in walk(statement):
             rule = EVERYWHERE.get(type(node))
             if rule is not None:
                 yield Found(rule.code, node, f"{rule.what} not part of this language", rule.hint)
@@ -99,7 +100,7 @@ def is_for_cpython(node: ast.stmt) -> bool:
     """`if __name__ == "__main__":` and `if TYPE_CHECKING:`."""
     if not isinstance(node, ast.If):
         return False
-    return any(isinstance(p, ast.Name) and p.id in ("__name__", "TYPE_CHECKING") for p in ast.walk(node.test))
+    return any(isinstance(p, ast.Name) and p.id in ("__name__", "TYPE_CHECKING") for p in walk(node.test))
 
 
 # -- by kind of node ----------------------------------------------------------------------------------------------
@@ -190,7 +191,7 @@ def _raise(node: ast.Raise) -> Iterator[Found]:
 
 def _assign(node: ast.Assign) -> Iterator[Found]:
     for target in node.targets:
-        for part in ast.walk(target):
+        for part in walk(target):
             if isinstance(part, ast.Starred):
                 yield Found("E0130", part, "`*` among the names is not part of this language", "take a slice: `rest = items[1:]`")
 

@@ -59,6 +59,8 @@ class Loader:
     def __init__(self, world: World, reporter: Reporter) -> None:
         self.world, self.reporter = world, reporter
         self.by_path: dict[Path, ParsedModule] = {}
+        self.found: dict[str, Path | None] = {}         # by module name; the file system is asked once
+        self.resolved: dict[Path, Path] = {}
         self.runtime = world.repo / "compiler" / "runtime"
         self.arch = world.repo / "arch" / world.arch
         self.user = world.repo / "user"
@@ -80,6 +82,11 @@ class Loader:
 
     def find(self, name: str) -> Path | None:
         """The file of a module name, or None."""
+        if name not in self.found:
+            self.found[name] = self._find(name)
+        return self.found[name]
+
+    def _find(self, name: str) -> Path | None:
         parts = name.split(".")
         if self.world.over is not None:
             found = self._file(self.world.over, parts)
@@ -122,9 +129,16 @@ class Loader:
             return ".".join(parts)
         return path.stem
 
+    def real(self, path: Path) -> Path:
+        """The path without links: a file is one module however it is reached."""
+        found = self.resolved.get(path)
+        if found is None:
+            found = self.resolved[path] = path.resolve()
+        return found
+
     def load(self, path: Path) -> ParsedModule:
         """Parse a file; a syntax error is reported and gives an empty module."""
-        path = path.resolve()
+        path = self.real(path)
         found = self.by_path.get(path)
         if found is None:
             text = path.read_text(encoding="utf-8") if path.is_file() else ""

@@ -11,6 +11,7 @@ from __future__ import annotations
 import ast
 from dataclasses import dataclass
 from typing import TYPE_CHECKING
+from compiler.syntax.walk import walk
 
 if TYPE_CHECKING:
     from compiler.syntax.loader import Loader
@@ -70,7 +71,7 @@ def _names(call: Declared, nodes: list[ast.expr]) -> set[str]:
     """Import statements for the names in these annotations."""
     needed = set()
     for node in nodes:
-        for part in ast.walk(node):
+        for part in walk(node):
             if isinstance(part, ast.Name) and part.id in call.imports:
                 needed.add(call.imports[part.id])
             elif isinstance(part, ast.Name) and part.id[0].isupper() and part.id not in ("None",):

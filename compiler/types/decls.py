@@ -8,6 +8,7 @@ from dataclasses import dataclass, field
 from typing import Any
 
 from compiler.diagnostics import Source
+from compiler.syntax.walk import walk
 from compiler.types.model import ClassType, Type
 
 
@@ -251,7 +252,7 @@ def collect(module: ModuleDecl) -> None:
             _collect_global(module, node, node.target.id, node.annotation, node.value)
         elif isinstance(node, ast.Assign) and len(node.targets) == 1 and isinstance(node.targets[0], ast.Name):
             _collect_assignment(module, node, node.targets[0].id)
-    for inner in ast.walk(module.tree):
+    for inner in walk(module.tree):
         if isinstance(inner, ast.Global):
             for name in inner.names:
                 found = module.scope.get(name)

@@ -7,6 +7,7 @@ import ast
 from typing import TYPE_CHECKING, Any
 
 from compiler.diagnostics import CompileError
+from compiler.syntax.walk import walk
 from compiler.types import hir, model
 from compiler.types.decls import FnInst, FuncDecl, GlobalDecl, ModuleDecl, TypeVarDecl, is_setter
 from compiler.types.elaborate.construct import StaticTarget
@@ -50,7 +51,7 @@ class Instances:
         if not hasattr(decl, "tvar_names"):
             own = set(decl.owner.typevars) if decl.owner is not None else set()
             found: list[str] = []
-            for part in ast.walk(decl.node.args):
+            for part in walk(decl.node.args):
                 if isinstance(part, ast.Name) and part.id not in own and part.id not in found and self._is_typevar(decl.module, part.id):
                     found.append(part.id)
             decl.tvar_names = found  # type: ignore[attr-defined]
@@ -88,7 +89,7 @@ class Instances:
         inst.generic = bool(tvars or cls is not None and cls.args)
         inst.inline = "noinline" if "noinline" in decl.marks else "inline" if "inline" in decl.marks else ""
         inst.cold = "cold" in decl.marks
-        inst.weight = sum(1 for _ in ast.walk(decl.node))
+        inst.weight = sum(1 for _ in walk(decl.node))
         try:
             self._signature(inst, decl, cls or bits_self)
         except CompileError:
@@ -353,7 +354,7 @@ class Instances:
             entry = maker.value(ast.copy_location(ast.Name(decl.name, ast.Load()), decorator), model.value_of(registry.ty.elem))
         else:
             call = ast.Call(ast.Name(decl.name, ast.Load()), [], [])
-            for part in ast.walk(call):
+            for part in walk(call):
                 ast.copy_location(part, decorator)
             one = GlobalDecl(f"{decl.name}.instance", module, decl.node, None, call, symbol=f"{module.name}.{decl.name}.instance")
             module.globals.append(one)
@@ -370,13 +371,13 @@ def _locals_of(node: ast.FunctionDef) -> set[str]:
     found: set[str] = set()
     outer: set[str] = set()
     inner: set[str] = set()
-    for part in ast.walk(node):
+    for part in walk(node):
         if isinstance(part, ast.Name) and isinstance(part.ctx, ast.Store):
             found.add(part.id)
         elif isinstance(part, ast.Global):
             outer |= set(part.names)
         elif isinstance(part, ast.comprehension):
-            inner |= {n.id for n in ast.walk(part.target) if isinstance(n, ast.Name)}
+            inner |= {n.id for n in walk(part.target) if isinstance(n, ast.Name)}
         elif isinstance(part, ast.MatchAs) and part.name:
             found.add(part.name)
         elif isinstance(part, ast.ExceptHandler) and part.name:

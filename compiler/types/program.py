@@ -14,6 +14,7 @@ from compiler.diagnostics import CompileError, Diagnostic, Reporter, Source, Spa
 from compiler.syntax import leftout
 from compiler.syntax.loader import VOCABULARY_MODULES, Loader, ParsedModule, World
 from compiler.syntax.syscalls import syscall_module
+from compiler.syntax.walk import walk
 from compiler.types import bounds, decls, model
 from compiler.types.decls import ClassDecl, FuncDecl, GlobalDecl, ImportedName, ModuleDecl, NewTypeDecl, TypeVarDecl, Vocabulary
 from compiler.types.instances import LONGEST_SYMBOL, Instances
@@ -97,7 +98,7 @@ class Program(Instances):
                     self.hooks[function.name] = function
 
     def module_of(self, parsed: ParsedModule, path: Any) -> ModuleDecl:
-        key = path.resolve() if path else parsed.name
+        key = self.loader.real(path) if path else parsed.name
         found = self.by_path.get(key)
         if found is None:
             found = ModuleDecl(parsed.name, parsed.source, parsed.tree)
@@ -361,7 +362,7 @@ class Program(Instances):
                     inner = ast.parse(node.value, mode="eval").body
                 except (SyntaxError, ValueError):
                     raise self.error("E0330", module, node, f"`{node.value}` is not a type") from None
-                for part in ast.walk(inner):
+                for part in walk(inner):
                     ast.copy_location(part, node)
                 return self.resolve(inner, module, tvars)
         if isinstance(node, ast.BinOp) and isinstance(node.op, ast.BitOr):

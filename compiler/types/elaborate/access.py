@@ -6,6 +6,7 @@ from __future__ import annotations
 import ast
 from typing import Any
 
+from compiler.syntax.walk import walk
 from compiler.types import hir, model
 from compiler.types.decls import ClassDecl
 from compiler.types.elaborate.convert import same
@@ -271,7 +272,7 @@ class AccessMixin:
                 if index.value >= ty.length:
                     raise self.error("E0311", node.slice, f"index {index.value} is past the end: the length is {ty.length}")
             elif self.checked:
-                if any(isinstance(part, ast.Call) for part in ast.walk(node.value)):  # what is indexed comes first
+                if any(isinstance(part, ast.Call) for part in walk(node.value)):  # what is indexed comes first
                     set_base, base = self.temp(base)
                     prepare.append(set_base)
                 setter, index = self.temp(index)

@@ -7,6 +7,7 @@ import ast
 from typing import Any
 
 from compiler.diagnostics import CompileError
+from compiler.syntax.walk import walk
 from compiler.types import hir, model
 from compiler.types.elaborate.convert import same
 from compiler.types.elaborate.operators import OPS
@@ -188,7 +189,7 @@ class AssignmentMixin:
     def _reads_memory(self: Any, node: ast.Call) -> bool:
         """Whether a constructor's arguments look at more than constants and scalars of this function."""
         for argument in [*node.args, *(k.value for k in node.keywords)]:
-            for part in ast.walk(argument):
+            for part in walk(argument):
                 if isinstance(part, (ast.Subscript, ast.Call)):
                     return True
                 if isinstance(part, ast.Attribute) and self.meaning(part.value) is None:

@@ -6,6 +6,7 @@ from __future__ import annotations
 import ast
 from typing import Any
 
+from compiler.syntax.walk import walk
 from compiler.types import hir, model
 from compiler.types.model import OptionalType, Type
 
@@ -54,7 +55,7 @@ def assigned_names(nodes: list[ast.stmt]) -> set[str]:
     """Names that these statements may assign."""
     found: set[str] = set()
     for node in nodes:
-        for part in ast.walk(node):
+        for part in walk(node):
             if isinstance(part, ast.Name) and isinstance(part.ctx, ast.Store):
                 found.add(part.id)
     return found
@@ -78,7 +79,7 @@ class FlowMixin:
                 found = self.facts(value)[which]
                 joined |= found
                 # `a and (x := f())`: x has a value only if the whole is true.
-                joined |= {ASSIGNED + p.target.id: model.NORETURN for p in ast.walk(value) if isinstance(p, ast.NamedExpr)}
+                joined |= {ASSIGNED + p.target.id: model.NORETURN for p in walk(value) if isinstance(p, ast.NamedExpr)}
                 self.state.narrowed |= found
             self.state.narrowed = before
             return (joined, {}) if which == 0 else ({}, joined)

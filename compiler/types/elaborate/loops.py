@@ -9,6 +9,7 @@ from __future__ import annotations
 import ast
 from typing import Any
 
+from compiler.syntax.walk import walk
 from compiler.types import hir, model
 from compiler.types.decls import GlobalDecl
 from compiler.types.elaborate.convert import same
@@ -431,7 +432,7 @@ class LoopMixin:
         inner_tag = LoopTag()
         body: list[Any] = []
         with self.block(body):
-            self.assigned_later |= {n.id for n in ast.walk(first.target) if isinstance(n, ast.Name)}
+            self.assigned_later |= {n.id for n in walk(first.target) if isinstance(n, ast.Name)}
             self.bind_items(first.target, plan.items, call)
             for test in first.ifs:
                 self.out.append(If(self.condition(test), [], [hir.Continue(inner_tag)]))

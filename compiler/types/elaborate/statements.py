@@ -9,6 +9,7 @@ from contextlib import contextmanager
 from typing import Any
 
 from compiler.diagnostics import CompileError
+from compiler.syntax.walk import walk
 from compiler.types import hir, model
 from compiler.types.elaborate.flow import assigned_names, merge
 from compiler.types.hir import Const, Expr, If, Part, VarGet
@@ -155,7 +156,7 @@ class StatementMixin:
     def fail_formatted(self: Any, message: Any, node: ast.AST) -> None:
         """The cold side of a check whose message is formatted on the spot: a `Format`, as an expression or as source."""
         made = ast.Call(ast.Name("text"), [ast.Constant(160)], [])
-        for part in ast.walk(made):
+        for part in walk(made):
             ast.copy_location(part, node)
         setter, line = self.temp(self.make_text(made))
         self.out += [setter, hir.Do(self.call_method_nodes(line, "write", [message], node))]

@@ -19,7 +19,7 @@ def layouts(draw, aligns):
     return draw(st.sampled_from(FILLS)) + align if align else ""
 
 
-WIDTH = st.sampled_from(["", "1", "5", "12", "30"])
+WIDTH = st.sampled_from(["", "1", "5", "12", "30", "36", "37", "70"])
 
 
 @st.composite
@@ -46,12 +46,18 @@ def string_cases(draw):
     return "str", text, f"{draw(layouts('<>^'))}{draw(WIDTH)}{precision}{draw(st.sampled_from(['', 's']))}"
 
 
+# Numbers that end in the middle between two shown ones, and those just beside.
+TIES = st.builds(
+    lambda n, places, off: n / 2**places + off, st.integers(-5000, 5000), st.integers(0, 14), st.sampled_from([0.0, 1e-13, -1e-13])
+)
+
+
 @st.composite
 def float_cases(draw):
     bits = struct.unpack("<d", struct.pack("<Q", draw(st.integers(0, 2**64 - 1))))[0]
-    value = draw(st.sampled_from([bits, 0.0, 0.5, 1.5, 0.1, 1e16, 123456.789, 1e-5]) | st.floats(-1e6, 1e6))
+    value = draw(st.sampled_from([bits, 0.0, 0.5, 1.5, 0.1, 1e16, 123456.789, 1e-5, 9.9996, 2.0**64]) | st.floats(-1e6, 1e6) | TIES)
     kind = draw(st.sampled_from(["", "f", "e", "g"]))
-    precision = draw(st.sampled_from(["", ".0", ".1", ".3", ".12"]))
+    precision = draw(st.sampled_from(["", ".0", ".1", ".2", ".3", ".12", ".17", ".18"]))
     return "f64", value, f"{draw(layouts('<>^='))}{draw(st.sampled_from(['', '+', ' ']))}{draw(WIDTH)}{precision}{kind}"
 
 

@@ -43,7 +43,8 @@ def find(wanted: str) -> list[Entry]:
 def entry_text(entry: Entry) -> str:
     """One entry in Markdown."""
     text = entry.text.replace("```python wrong", "Wrong:\n\n```python").replace("```python right", "Right:\n\n```python")
-    return f"# {entry.code}: {entry.title}\n\n{text}\n"
+    imports = "\nThe examples leave out what they import from `lang`, `typing`, `enum` and `abc`.\n" if text != entry.text else ""
+    return f"# {entry.code}: {entry.title}\n\n{text}\n{imports}"
 
 
 def listing(found: list[Entry]) -> str:

@@ -7,7 +7,7 @@ import ast
 from functools import partial
 from typing import Any
 
-from compiler.diagnostics import CompileError
+from compiler.diagnostics import CompileError, Span
 from compiler.effects import contexts, raises, stacks
 from compiler.syntax import leftout
 from compiler.syntax.loader import World
@@ -131,9 +131,28 @@ def _defined_once(program: Program, module: ModuleDecl, body: list[ast.stmt]) ->
         first.setdefault(name, node)
 
 
+def _plain_methods(program: Program, decl: Any) -> None:
+    """A plain struct's methods are called directly, so none of them can stand for another."""
+    for name, method in decl.methods.items():
+        base, above = decl.base_decl, None
+        while base is not None and above is None:
+            above, base = base.methods.get(name), base.base_decl
+        if method.is_abstract:
+            hint = f"leave out `@struct` on `{decl.name}`: then it has a table of methods"
+            error = program.error("E0710", decl.module, method.node, f"`{name}` is abstract, but `{decl.name}` is a plain @struct", hint)
+            program.reporter.add(error.diagnostic)
+        elif above is not None and name != "__init__" and not method.is_static:
+            hint = f"give it another name, or leave out `@struct` on `{above.owner.name}`: then its methods are virtual"
+            message = f"`{decl.name}.{name}` hides the one of its base, which is a plain @struct"
+            labels = [(Span.of(above.module.source, above.node), "this one would be called through the base")]
+            program.reporter.add(program.error("E0723", decl.module, method.node, message, hint, labels=labels).diagnostic)
+
+
 def _class_methods(program: Program, decl: Any) -> None:
     ty = program.class_type(decl, ())
     cls = program.layouts.complete(ty) if isinstance(ty, model.ClassType) and decl.kind != "error" else None
+    if decl.kind == "struct":
+        _plain_methods(program, decl)
     for name in decl.methods:
         if (
             cls is not None

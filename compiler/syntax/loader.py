@@ -141,15 +141,29 @@ class Loader:
         path = self.real(path)
         found = self.by_path.get(path)
         if found is None:
-            text = path.read_text(encoding="utf-8") if path.is_file() else ""
+            text = self._text(path) if path.is_file() else ""
             found = self.by_path[path] = self.parse(self.module_name(path), path, text)
         return found
 
-    def parse(self, name: str, path: Path, text: str) -> ParsedModule:
+    def _text(self, path: Path) -> str:
+        """What a file holds; what cannot be read is reported and counts as empty."""
         try:
-            shown = str(path.relative_to(self.world.repo))
+            return path.read_text(encoding="utf-8")
+        except UnicodeDecodeError as error:
+            why = f"is not UTF-8: {error.reason} at byte {error.start}"
+        except OSError as error:
+            why = f"cannot be read: {error.strerror}"
+        self.reporter.add(Diagnostic("E0102", f"{self._shown(path)} {why}"))
+        return ""
+
+    def _shown(self, path: Path) -> str:
+        try:
+            return str(path.relative_to(self.world.repo))
         except ValueError:
-            shown = str(path)
+            return str(path)
+
+    def parse(self, name: str, path: Path, text: str) -> ParsedModule:
+        shown = self._shown(path)
         source = Source(path, name, text, shown)
         try:
             tree = ast.parse(text, filename=shown, feature_version=(3, 11))

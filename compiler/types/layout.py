@@ -42,14 +42,6 @@ class Layouts:
             offset, cls.align = base.size, base.align
         if decl.kind == "object" and not cls.polymorphic:
             cls.polymorphic = True
-            if offset:
-                raise program.error(
-                    "E0710",
-                    decl.module,
-                    decl.node,
-                    f"`{cls.name}` adds virtual methods to a base that is a plain @struct",
-                    "mark it @struct, or make the base a class without @struct",
-                )
             offset = cls.align = 8
         for node in decl.fields:
             try:

@@ -286,7 +286,19 @@ class Program(Instances):
             if base_kind == "error":
                 kind = "error"
             elif not decl.kind:
+                if kind == "object" and base_kind == "struct":
+                    raise self.error(
+                        "E0710",
+                        decl.module,
+                        decl.node,
+                        f"`{decl.name}` adds virtual methods to a base that is a plain @struct",
+                        "make the base a class without `@struct`, or leave out the interface",
+                        labels=[(plain[0][0], "this has no table of methods")],
+                    )
                 kind = base_kind
+        if decl.options.get("storage") and kind not in ("enum", "int enum", "flag"):
+            hint = "an enum may have it as storage: `class Kind(u8, Enum)`"
+            raise self.error("E0716", decl.module, bases[0], f"`{ast.unparse(bases[0])}` cannot be a base class", hint)
         decl.kind = kind or "object"
         if decl.kind == "error":
             self.error_classes.append(decl)

@@ -136,15 +136,15 @@ def park(kthread: Kthread, releasing: IrqsOffLock) -> None:
     if not kthread.is_ktask or kthread.borrowing > 0:
         keep_address_space(kthread)
     kthread.flags = kthread.flags | KthreadFlag.BLOCKED
-    saved = releasing.saved
+    saved = releasing.spin.saved
     mine.spare = None
     mine.cur_kthread = fresh
     cpu.set_kernel_stack(fresh.stack_top)
     # The lock is dropped on the new stack: a waker on another core may run this thread the instant it can
     # see it queued, and two cores must never share a stack.
     context.save_and_switch(kthread.context, fresh.stack_top, finish_park, addr_of(releasing))
-    releasing.lock()
-    releasing.saved = saved
+    releasing.spin.lock()
+    releasing.spin.saved = saved
 
 
 def finish_park(lock: u64) -> NoReturn:

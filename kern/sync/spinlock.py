@@ -81,22 +81,27 @@ class SpinLock:
 
 
 @struct
-class IrqsOffLock(SpinLock):
-    """A view of a SpinLock that saves and restores the interrupt state around it. It adds no field."""
+class IrqsOffLock:
+    """A view of a SpinLock, in the same storage, that saves and restores the interrupt state around it.
+
+    Not a subclass: `with` would take the lock without interrupts off through a reference to the base.
+    """
+
+    spin: SpinLock
 
     @ends_atomic
     def drop(self) -> None:
         """Release the lock and restore interrupts."""
-        saved = self.saved
-        self.unlock()
+        saved = self.spin.saved
+        self.spin.unlock()
         cpu.irqs_restore(saved)
 
     @begins_atomic
     def retake(self) -> None:
         """Take the lock, interrupts off."""
         saved = cpu.irqs_save()
-        self.lock()
-        self.saved = saved                  # inside the lock: only its holder writes this
+        self.spin.lock()
+        self.spin.saved = saved             # inside the lock: only its holder writes this
 
     @atomic_section
     def __enter__(self) -> "IrqsOffLock":

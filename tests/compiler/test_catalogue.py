@@ -1,13 +1,26 @@
 # SPDX-License-Identifier: GPL-2.0-or-later
-"""The catalogue of diagnostics and the call sites name the same codes."""
+"""The catalogue of diagnostics: call sites and entries name the same codes, and every example is what it says.
+
+The whole text of each wrong example's error stands in `golden/catalogue.txt`; `UPDATE_GOLDEN=1` writes it anew.
+"""
 
 import ast
+import os
+import shutil
 from pathlib import Path
+
+import pytest
 
 from compiler.catalogue import entries
 from compiler.diagnostics import CODE
+from compiler.frontend import World, analyse, lower
+from compiler.types.vocabulary import ABC_NAMES, ENUM_NAMES, KNOWN, TYPING_NAMES
 
-COMPILER = Path(__file__).parents[2] / "compiler"
+REPO = Path(__file__).parents[2]
+COMPILER = REPO / "compiler"
+GOLDEN = Path(__file__).parent / "golden"
+NO_EXAMPLE = {"E0001", "E0002", "E0102", "E0103"}  # faults of a file or a world, not of some lines; each has its test below
+KERNEL = {"E1003", "E1004", "E1005", "E1006"}  # of a whole kernel: test_proofs.py and test_stacks.py have their texts
 
 
 def codes_in_use():
@@ -16,8 +29,43 @@ def codes_in_use():
     for path in sorted(COMPILER.rglob("*.py")):
         for node in ast.walk(ast.parse(path.read_text())):
             if isinstance(node, ast.Constant) and isinstance(node.value, str) and CODE.fullmatch(node.value):
-                found.setdefault(node.value, f"{path.relative_to(COMPILER.parent)}:{node.lineno}")
+                found.setdefault(node.value, f"{path.relative_to(REPO)}:{node.lineno}")
     return found
+
+
+def with_imports(source):
+    """An example as a module: with the imports that it leaves out."""
+    try:
+        tree = ast.parse(source)
+    except SyntaxError:
+        return f"from lang import u64\n{source}"
+    there = {a.name for n in tree.body if isinstance(n, (ast.Import, ast.ImportFrom)) for a in n.names}
+    there |= {n.name for n in tree.body if isinstance(n, (ast.FunctionDef, ast.ClassDef))}
+    used = {n.id for n in ast.walk(tree) if isinstance(n, ast.Name)} & KNOWN - there
+    lines = []
+    for home, names in (("abc", ABC_NAMES), ("enum", ENUM_NAMES), ("typing", TYPING_NAMES), ("lang", KNOWN)):
+        if used & names:
+            lines.append(f"from {home} import {', '.join(sorted(used & names))}\n")
+        used -= names
+    return "".join(lines) + source
+
+
+@pytest.fixture(scope="module")
+def checked(tmp_path_factory):
+    """The program of all examples, a module each; and each module's errors by (kind, code)."""
+    folder = tmp_path_factory.mktemp("examples")
+    paths = {}
+    for entry in entries().values():
+        for kind in ("wrong", "right"):
+            for source in entry.examples(kind):
+                path = folder / f"{kind}_{entry.code}.py"
+                path.write_text(with_imports(source))
+                paths[path.resolve()] = kind, entry.code
+    program = analyse(World("hosted", roots=sorted(paths)))
+    errors = {of: [] for of in paths.values()}
+    for error in program.errors:
+        errors[paths[error.span.source.path]].append(error)
+    return program, errors, folder
 
 
 def test_every_code_in_use_is_in_the_catalogue():
@@ -25,5 +73,92 @@ def test_every_code_in_use_is_in_the_catalogue():
     assert not missing, f"describe in compiler/catalogue/: {missing}"
 
 
-def test_every_entry_is_in_use():
+def test_every_entry_is_in_use_and_has_its_examples():
     assert not set(entries()) - set(codes_in_use())
+    for code, entry in entries().items():
+        count = 0 if code in NO_EXAMPLE | KERNEL else 1
+        assert len(entry.examples("wrong")) == len(entry.examples("right")) == count, code
+        assert len(entry.text.split("```")[0].split()) > 5, f"{code} explains nothing"
+
+
+def test_a_wrong_example_has_this_error_alone(checked):
+    found = {code: sorted({e.code for e in errors}) for (kind, code), errors in checked[1].items() if kind == "wrong"}
+    assert found == {code: [code] for code in found}
+
+
+def test_a_right_example_has_no_error(checked):
+    assert not {code: [e.render() for e in errors] for (kind, code), errors in checked[1].items() if kind == "right" and errors}
+
+
+def test_right_examples_can_be_compiled(tmp_path):
+    """Together: they are a program."""
+    paths = []
+    for code, entry in entries().items():
+        for source in entry.examples("right"):
+            if "def main" not in source and "@export" not in source:
+                paths.append(tmp_path / f"right_{code}.py")
+                paths[-1].write_text(with_imports(source))
+    assert len(lower(analyse(World("hosted", roots=paths)))) > len(paths) // 2
+
+
+def test_the_text_of_every_entry_is_golden(checked):
+    _, errors, folder = checked
+    said = "".join(
+        f"{e.render()}\n".replace(f"{folder}/wrong_", "") for (kind, _), found in sorted(errors.items()) if kind == "wrong" for e in found
+    )
+    if os.environ.get("UPDATE_GOLDEN"):
+        (GOLDEN / "catalogue.txt").write_text(said)
+    assert said == (GOLDEN / "catalogue.txt").read_text()
+
+
+def test_every_code_stands_in_a_golden_text():
+    said = "".join(p.read_text() for p in GOLDEN.glob("*.txt"))
+    assert not {code for code in entries() if f"error[{code}]" not in said} - NO_EXAMPLE - KERNEL
+
+
+# -- faults of files and worlds -------------------------------------------------------------------------------------
+def errors_of(path, **options):
+    return [e.render().replace(str(path), path.name) for e in analyse(World("hosted", roots=[path], **options)).errors]
+
+
+def test_a_file_that_is_not_text(tmp_path):
+    path = tmp_path / "binary.py"
+    path.write_bytes(b"x = '\xff'\n")
+    assert errors_of(path) == ["error[E0102]: binary.py is not UTF-8: invalid start byte at byte 5"]
+
+
+def test_an_expression_without_end(tmp_path):
+    path = tmp_path / "deep.py"
+    path.write_text("def f() -> None:\n    x = " + "+".join(["1"] * 1500) + "\n")
+    (error,) = errors_of(path)
+    assert error.startswith("deep.py:2:5: error[E0103]: this is nested too deeply\n    2 |     x = 1+1")
+    assert error.endswith("hint: name its parts")
+
+
+@pytest.fixture
+def other_world(tmp_path):
+    """A repository whose runtime can be damaged."""
+    shutil.copytree(COMPILER / "runtime", tmp_path / "compiler" / "runtime")
+    shutil.copytree(COMPILER / "lang", tmp_path / "compiler" / "lang")
+    main = tmp_path / "main.py"
+    main.write_text("def main() -> i32:\n    print(3)\n    return 0\n".replace("def", "from lang import i32\ndef", 1))
+    assert errors_of(main, repo=tmp_path) == []
+    return tmp_path, main
+
+
+def test_a_world_without_its_hook(other_world):
+    repo, main = other_world
+    hosted = repo / "compiler" / "runtime" / "hosted.py"
+    text = hosted.read_text()
+    assert "@hook\ndef print_to" in text
+    hosted.write_text(text.replace("@hook\ndef print_to", "def print_to"))
+    head = "main.py:3:5: error[E0002]: this world has no `@hook def print_to`, which this needs\n"
+    assert f"{head}    3 |     print(3)\n      |     ^^^^^^^^" in errors_of(main, repo=repo)
+
+
+def test_a_runtime_that_lacks_a_function(other_world):
+    repo, main = other_world
+    for path in (repo / "compiler" / "runtime").glob("*.py"):
+        path.write_text(path.read_text().replace("str_eq", "str_equal"))
+    main.write_text("from lang import i32\ndef main() -> i32:\n    return 1 if 'a'[0:1] == 'b'[0:1] else 0\n")
+    assert "error[E0001]: the language runtime (compiler/runtime) has no `str_eq`" in errors_of(main, repo=repo)

@@ -79,6 +79,8 @@ class AssignmentMixin:
     def _unpack(self: Any, target: ast.Tuple, value: Expr, node: ast.Assign) -> None:
         if not isinstance(value.ty, TupleType):
             raise self.error("E0313", node.value, f"a `{value.ty.name}` cannot be unpacked")
+        if any(isinstance(t, ast.Starred) for t in target.elts):
+            raise CompileError(None)  # refused with the module's text
         if len(value.ty.elems) != len(target.elts):
             raise self.error("E0314", target, f"{len(target.elts)} names for {len(value.ty.elems)} values")
         parts: list[Expr] = []

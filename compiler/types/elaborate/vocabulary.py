@@ -41,6 +41,8 @@ KEYWORDS = {"print": ("sep", "end", "file", "flush"), "sum": ("start",), "min": 
 class VocabularyMixin:
     def vocabulary_call(self: Any, name: str, node: ast.Call, want: Type | None) -> Expr:
         method = getattr(self, f"call_{name}", None)
+        if name == "Error":
+            raise self.error("E0904", node, "an error is made where it is raised", 'write `raise Error(Errno.X, f"…")`')
         if method is None:
             hint = leftout.BUILTINS.get(name, "")
             raise self.error("E0117", node.func, f"`{name}` cannot be called in this language", hint)

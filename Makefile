@@ -30,7 +30,7 @@ MAKEFLAGS += --no-print-directory
 help:
 	echo "make qemu      boot, with the console on this terminal (Ctrl-A x quits)"
 	echo "make run       boot, run CMD=\"threads 100 10; ps\" in the shell, print what it printed, exit with its status"
-	echo "make debug     boot under gdb, which knows the Python lines; PROGRAMS=\"hello sh\" adds programs' symbols"
+	echo "make debug     boot under gdb, which knows Python lines, values and processes; PROGRAMS=\"hello\" to break in a program"
 	echo "make build     compile the kernel and all programs, nothing else"
 	echo "make test      all tests: compiler, kernel units, machines of both architectures in QEMU; TESTS=tests/compiler for a part"
 	echo "make bench     measures, WHAT=\"code\" a part of it: compiled code against gcc's; figures go to build/bench/"
@@ -46,7 +46,7 @@ run: build emulator
 	$(PYTHON) -m scripts run $(MACHINE) --deadline $(DEADLINE) -- "$$GUEST_COMMAND"
 
 debug: build emulator
-	scripts/setup.sh gdb $(if $(filter $(ARCH),$(shell uname -m)),gdb,gdb-multiarch)
+	scripts/setup.sh debugger $(ARCH)
 	$(PYTHON) -m scripts debug $(MACHINE) $(PROGRAMS)
 
 # What a build says goes to standard error: standard output belongs to the command of `make run`.
@@ -54,6 +54,7 @@ build: $(VENV)
 	$(PYTHON) -m compiler build --arch $(ARCH) $(if $(filter 0,$(CHECKED)),--release,--checked) >&2
 
 test: build emulator
+	scripts/setup.sh debugger any || echo "the tests of the debugger are left out" >&2
 	for other in $(filter-out $(ARCH),x86_64 riscv); do $(MAKE) build emulator ARCH=$$other || exit 1; done
 	scripts/setup.sh loaders
 	$(PYTHON) -m pytest -n $(JOBS) --dist loadgroup $(TESTS)

@@ -181,7 +181,7 @@ def where(program: str, addresses: tuple[str, ...], arch: str, checked: bool) ->
     from compiler import checking
 
     out = Options(arch=arch, checked=checked).out
-    path = out / "kernel.elf" if program == "kernel" else out / "programs" / f"{program}.elf"
+    path = out / "kernel.debug" if program == "kernel" else out / "programs" / f"{program}.elf"
     if not path.is_file():
         raise click.UsageError(f"there is no {path}; build it first")
     try:

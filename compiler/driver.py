@@ -103,7 +103,7 @@ def build(options: Options, report: Report) -> Path:
         before = stamp.load(path)
         now = stamp.take(options.repo, options.arch, options.mode, before)
         kernel = options.out / "kernel.elf"
-        if stamp.same(before, now) and kernel.is_file():
+        if stamp.same(before, now) and kernel.is_file() and kernel.with_suffix(".debug").is_file():
             stamp.save(path, now)
             report.say(f"{_shown(kernel, options)} is up to date ({time.monotonic() - start:.1f} s)")
         else:

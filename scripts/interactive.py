@@ -2,7 +2,7 @@
 """make qemu and make debug: a machine on this terminal, and the debugger beside a machine.
 
 Both use the terminal as the machine's console. `qemu` puts QEMU's monitor on it too (Ctrl-A x ends, Ctrl-A c switches);
-`debug` starts the machine halted, its console in a file, and gdb in front, with the Python lines of kernel and programs.
+`debug` starts the machine halted, its console in a file, and gdb in front, with all that scripts/gdb/ teaches it.
 """
 
 from __future__ import annotations
@@ -15,7 +15,7 @@ import sys
 import tempfile
 from pathlib import Path
 
-from scripts.qemu import BUILD, ROOT, Ending, Settings, command, ending, image_folder
+from scripts.qemu import BUILD, ROOT, Ending, Settings, command, ending
 
 GDB_PORT = 1234
 
@@ -29,7 +29,7 @@ def interactive(settings: Settings, gdb: bool) -> int:
     hint = "Ctrl-A x quits, Ctrl-A c is QEMU's monitor"
     if gdb:
         words += ["-gdb", f"tcp::{GDB_PORT}", "-S"]
-        hint += f"; waiting for: gdb {settings.kernel} -ex 'target remote :{GDB_PORT}'"
+        hint += f"; waiting for: gdb {settings.symbols} -ex 'target remote :{GDB_PORT}'"
     print(f"{settings.smp} cores, {settings.mem}, {words[words.index('-accel') + 1]}; {hint}; kernel log: {log}", file=sys.stderr)
     how, status = ending(subprocess.run(words, check=False).returncode, settings.arch)
     if how is Ending.PANIC:
@@ -39,7 +39,7 @@ def interactive(settings: Settings, gdb: bool) -> int:
 
 
 def debug(settings: Settings, programs: list[str]) -> int:
-    """gdb on a machine that waits at its first instruction. `programs` are guest programs whose symbols to load as well."""
+    """gdb on a machine that waits at its first instruction. `programs` are guest programs to take the lines of user code from."""
     if shutil.which(debugger(settings)) is None:
         print(f"debug: no {debugger(settings)} here; install it (Debian: apt install {debugger(settings)})", file=sys.stderr)
         return 1
@@ -62,17 +62,16 @@ def debug(settings: Settings, programs: list[str]) -> int:
 
 
 def debugger(settings: Settings) -> str:
-    """The host's own gdb knows its own architecture only."""
-    return "gdb" if settings.arch == platform.machine() else "gdb-multiarch"
+    """The host's own gdb knows its own architecture only, the other one all."""
+    own = settings.arch == platform.machine() and shutil.which("gdb") is not None
+    return "gdb" if own else "gdb-multiarch"
 
 
 def gdb_words(settings: Settings, stub: Path, programs: list[str]) -> list[str]:
-    words = [debugger(settings), "-q", str(settings.kernel), "-ex", "set confirm off", "-ex", f"directory {ROOT}"]
-    for name in programs:
-        words += ["-ex", f"add-symbol-file {program_file(settings, name)}"]
-    return words + ["-ex", f"target remote {stub}"]
-
-
-def program_file(settings: Settings, name: str) -> Path:
-    """The program with its debug information; the one in the guest's archive has none."""
-    return image_folder(settings.arch, settings.checked) / "programs" / f"{name}.elf"
+    """The debugger with the symbols, scripts/gdb/ and the machine behind `stub`."""
+    first = [
+        "set confirm off", "set print pretty on", "set print max-depth 2", "set max-value-size unlimited", "skip -gfi arch/*/*.S",
+        f"directory {ROOT}", f'python import sys; sys.path.insert(0, "{ROOT}"); import scripts.gdb',
+        *([f"program {' '.join(programs)}"] if programs else []), f"target remote {stub}",
+    ]
+    return [debugger(settings), "-q", str(settings.symbols), *(word for line in first for word in ("-ex", line))]

@@ -71,6 +71,11 @@ class Settings:
         return image_folder(self.arch, self.checked) / "kernel.elf"
 
     @property
+    def symbols(self) -> Path:
+        """The kernel with its debug information; the image that boots has none."""
+        return self.kernel.with_suffix(".debug")
+
+    @property
     def board(self) -> Board:
         return BOARDS[self.arch]
 

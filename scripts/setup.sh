@@ -1,7 +1,7 @@
 #!/bin/sh
 # SPDX-License-Identifier: GPL-2.0-or-later
 # What the Makefile's targets need, made on first use: `setup.sh venv` the Python environment of pyproject.toml, `setup.sh qemu
-# COMMAND` the emulator, `setup.sh loaders` boot loaders for tests, `setup.sh gdb COMMAND` the debugger, `setup.sh gcc` what `make
+# COMMAND` the emulator, `setup.sh loaders` boot loaders for tests, `setup.sh debugger ARCH` gdb, `setup.sh gcc` what `make
 # bench` compares with. Nothing is done that is done already. Debian's packages are installed when this runs as root; otherwise the
 # message says which to install.
 set -eu
@@ -54,13 +54,14 @@ loaders() {
         need_packages "GRUB's tools are missing" grub-common grub-pc-bin xorriso mtools
 }
 
-# gdb COMMAND: gdb, or gdb-multiarch for another architecture than the host's.
-gdb() {
-    command -v "$1" >/dev/null || need_packages "$1 is missing" "$1"
+# debugger ARCH: the host's own gdb will do for its architecture, else gdb-multiarch, which knows all.
+debugger() {
+    if [ "$1" = "$(uname -m)" ] && command -v gdb >/dev/null; then return; fi
+    command -v gdb-multiarch >/dev/null || need_packages "gdb-multiarch is missing" gdb-multiarch
 }
 
 gcc() {
-    command -v gcc >/dev/null || need_packages "gcc is missing" gcc libc6-dev
+    [ -x /usr/bin/gcc ] || need_packages "gcc is missing" gcc libc6-dev
 }
 
 "$@"

@@ -27,6 +27,7 @@
 /* asm_switch_stack_and_call(top, fn, arg): what is on this stack is forgotten. */
 FUNCTION asm_switch_stack_and_call
     mv sp, a0
+    NO_CALLER
     mv a0, a2
     li s0, 0                            /* the end of the backtrace */
     li ra, 0
@@ -37,11 +38,13 @@ END asm_switch_stack_and_call
    (KthreadContext: sp, fp). Returns, on whatever core, when asm_resume is given `into`. */
 FUNCTION asm_save_and_switch
     addi sp, sp, -SAVED_SIZE
+    .cfi_def_cfa sp, SAVED_SIZE
     SAVED sd
     sd sp, 0(a0)
     addi t0, sp, SAVED_SIZE
     sd t0, 8(a0)
     mv sp, a1
+    NO_CALLER
     mv a0, a3
     li s0, 0
     li ra, 0

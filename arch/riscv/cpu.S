@@ -40,6 +40,9 @@ FUNCTION asm_halt_with_irqs_on
     sd ra, 8(sp)
     sd s0, 0(sp)
     addi s0, sp, 16
+    .cfi_def_cfa s0, 0
+    .cfi_offset ra, -8
+    .cfi_offset s0, -16
     csrci sstatus, SSTATUS_SIE
     wfi
     csrsi sstatus, SSTATUS_SIE

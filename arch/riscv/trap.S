@@ -48,8 +48,97 @@
     \op x31, 248(sp)
 .endm
 
+/* For debuggers: where the callers of these entries have their registers. Call frame information by hand (DWARF 5, 6.4), since the
+   assembler's directives do not mark a frame as a signal's ("S"), without which gdb takes the user's stack, far below the kernel's, for a
+   corrupt one. Until its call, and from the second instruction after it, an entry has no caller. Registers have their own numbers; the program counter, which has none,
+   goes by column 64. */
+#define CFA_ADVANCE     0x04                    /* by how many bytes of code */
+#define CFA_OFFSET      0x05                    /* a register of a large number is saved at an offset */
+#define CFA_UNDEFINED   0x07                    /* a register */
+#define CFA_DEFINE      0x0c                    /* the frame's address: a register, an offset */
+#define PC_COLUMN       64
+
+    .section .debug_frame, "", @progbits
+entry_cie:
+    .long 2f - 1f
+1:  .long -1
+    .byte 4                                     /* version */
+    .asciz "S"
+    .byte 8, 0                                  /* bytes of an address, of a segment */
+    .uleb128 1
+    .sleb128 8                                  /* unit of the offsets below */
+    .uleb128 PC_COLUMN
+    .byte CFA_DEFINE, 2, 0, CFA_UNDEFINED, PC_COLUMN
+    .balign 8, 0
+2:
+
+.macro SAVED register, offset
+    .byte 0x80 | \register
+    .uleb128 (\offset) / 8
+.endm
+
+/* The frame of entry \name, whose call is between the labels \call and \after; what follows until END_FRAME is true there. */
+.macro FRAME name, call
+    .pushsection .debug_frame, "", @progbits
+    .long frame_end_\name - frame_\name
+frame_\name:
+    .long entry_cie
+    .quad \name, end_\name - \name
+    .byte CFA_ADVANCE
+    .long \call - \name
+.endm
+
+.macro END_FRAME name, call, after, pc
+    .byte CFA_OFFSET, PC_COLUMN
+    .uleb128 (\pc) / 8
+    .byte CFA_ADVANCE
+    .long \after - \call
+    .byte CFA_UNDEFINED, PC_COLUMN
+    .balign 8, 0
+frame_end_\name:
+    .popsection
+.endm
+
+/* The registers are in the TrapFrame at sp. */
+.macro CALLER_IN_FRAME name, call, after
+    FRAME \name, \call
+    .byte CFA_DEFINE, 2, 0
+    .irp n, 1, 2, 3, 4, 5, 6, 7, 8, 9, 10, 11, 12, 13, 14, 15, 16, 17, 18, 19, 20, 21, 22, 23, 24, 25, 26, 27, 28, 29, 30, 31
+    SAVED \n, 8 * \n
+    .endr
+    END_FRAME \name, \call, \after, FRAME_PC
+.endm
+
+/* The registers of user code are in the context at s1, which calls preserve. */
+.macro CALLER_IN_CONTEXT name, call, after
+    FRAME \name, \call
+    .byte CFA_DEFINE, 9, 0
+    .irp n, 1, 2, 3, 4                          /* ra sp gp tp */
+    SAVED \n, CTX_RA + 8 * (\n - 1)
+    .endr
+    .irp n, 5, 6, 7                             /* t0 to t2 */
+    SAVED \n, CTX_T0 + 8 * (\n - 5)
+    .endr
+    .irp n, 8, 9                                /* s0 s1 */
+    SAVED \n, CTX_S0 + 8 * (\n - 8)
+    .endr
+    .irp n, 10, 11, 12, 13, 14, 15, 16, 17      /* a0 to a7 */
+    SAVED \n, CTX_A0 + 8 * (\n - 10)
+    .endr
+    .irp n, 18, 19, 20, 21, 22, 23, 24, 25, 26, 27      /* s2 to s11 */
+    SAVED \n, CTX_S2 + 8 * (\n - 18)
+    .endr
+    .irp n, 28, 29, 30, 31                      /* t3 to t6 */
+    SAVED \n, CTX_T3 + 8 * (\n - 28)
+    .endr
+    END_FRAME \name, \call, \after, CTX_PC
+.endm
+
 .text
-FUNCTION trap_entry
+    .globl trap_entry
+    .type trap_entry, @function
+    .balign 4
+trap_entry:
     csrrw tp, sscratch, tp
     sd t0, CORE_T0(tp)
     csrr t0, sstatus
@@ -77,11 +166,15 @@ FUNCTION trap_entry
     ld sp, CORE_STACK(tp)
     ld tp, CORE_DELTA(tp)
     mv a0, t0
+    mv s1, t0                           /* for a debugger */
     li s0, 0
     li ra, 0
+entry_call:
     call trap_from_user
     unimp
-END trap_entry
+end_trap_entry:
+    .size trap_entry, . - trap_entry
+    CALLER_IN_CONTEXT trap_entry, entry_call, end_trap_entry
 
     .type trap_kernel, @function
     .balign 4
@@ -126,9 +219,11 @@ trap_without_stack:
     li t1, SSTATUS_SUM                  /* it may have interrupted a copy from user memory */
     csrc sstatus, t1
     mv a0, sp
+kernel_call:
     call trap_from_kernel
     /* tp stays, and so does what the processor notes of floating-point registers: a copy that waited for a page may go on on another core. */
     ld t1, FRAME_STATUS(sp)
+kernel_called:
     li t0, SSTATUS_FS_DIRTY
     csrr t2, sstatus
     xor t2, t2, t1
@@ -143,7 +238,9 @@ trap_without_stack:
     ld s0, 64(sp)
     addi sp, sp, FRAME_SIZE
     sret
+end_trap_kernel:
     .size trap_kernel, . - trap_kernel
+    CALLER_IN_FRAME trap_kernel, kernel_call, kernel_called
 
 /* pop_user_context(ctx): resume user code. Interrupts are off, ctx is sane: no instruction here may fault. */
 FUNCTION pop_user_context

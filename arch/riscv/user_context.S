@@ -60,6 +60,7 @@
 FUNCTION switch_out
     SAVE_SOFTWARE a0
     mv sp, a1
+    NO_CALLER
     mv tp, a2
     mv a0, a4
     li s0, 0
@@ -87,6 +88,8 @@ FUNCTION late_notification
     addi sp, sp, -16
     sd t0, 8(sp)
     sd ra, 0(sp)
+    .cfi_def_cfa sp, 16
+    .cfi_offset ra, -8
     call missed_notification
     ld ra, 0(sp)
     ld t0, 8(sp)
@@ -111,6 +114,7 @@ END late_notification
     li t2, CTX_SIZE
     bltu t1, t2, .Lcopy\@
     mv sp, t0
+    NO_CALLER
     ld s0, CTX_S0(a0)
     mv a0, t0
 .endm

@@ -6,6 +6,7 @@
 .text
 /* The kernel leaves argc, argv, envp and auxv on the stack. */
 FUNCTION _start
+    NO_CALLER
     mv a0, sp
     andi sp, sp, -16
     li s0, 0
@@ -16,6 +17,7 @@ END _start
 
 /* Fresh vcore context: a0 = vcore id. */
 FUNCTION vcore_start
+    NO_CALLER
     andi sp, sp, -16
     li s0, 0
     li ra, 0
@@ -24,6 +26,7 @@ FUNCTION vcore_start
 END vcore_start
 
 FUNCTION uthread_start
+    NO_CALLER
     andi sp, sp, -16
     li s0, 0
     li ra, 0
@@ -33,6 +36,7 @@ END uthread_start
 
 /* jump_to_stack(stack_top, function, arg) */
 FUNCTION jump_to_stack
+    NO_CALLER
     andi sp, a0, -16
     mv a0, a2
     li s0, 0

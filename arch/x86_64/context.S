@@ -7,6 +7,7 @@
 /* asm_switch_stack_and_call(top, fn, arg): what is on this stack is forgotten. */
 FUNCTION asm_switch_stack_and_call
     movq %rdi, %rsp
+    NO_CALLER
     movq %rdx, %rdi
     xorl %ebp, %ebp                     /* the end of the backtrace */
     pushq $0
@@ -20,6 +21,8 @@ END asm_switch_stack_and_call
 FUNCTION asm_save_and_switch
     pushq %rbp
     movq %rsp, %rbp
+    .cfi_def_cfa %rbp, 16
+    .cfi_offset %rbp, -16
     pushq %rbx
     pushq %r12
     pushq %r13
@@ -28,6 +31,7 @@ FUNCTION asm_save_and_switch
     movq %rsp, 0(%rdi)
     movq %rbp, 8(%rdi)
     movq %rsi, %rsp
+    NO_CALLER
     movq %rcx, %rdi
     xorl %ebp, %ebp
     pushq $0

@@ -52,15 +52,20 @@ END asm_flags
 FUNCTION asm_halt_with_irqs_on
     pushq %rbp
     movq %rsp, %rbp
+    .cfi_def_cfa %rbp, 16
+    .cfi_offset %rbp, -16
     sti
     hlt
     popq %rbp
+    .cfi_def_cfa %rsp, 8
     ret
 END asm_halt_with_irqs_on
 
 FUNCTION asm_halt_forever
     pushq %rbp
     movq %rsp, %rbp
+    .cfi_def_cfa %rbp, 16
+    .cfi_offset %rbp, -16
 1:  cli
     hlt
     jmp 1b

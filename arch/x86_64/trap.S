@@ -47,8 +47,106 @@
 .endm
 #define FRAME_RBP       80
 #define FRAME_RIP       136
+#define FRAME_RSP       160
 #define IST_STEP        16384           /* what each level of nesting has of an IST stack; as in trap.py */
 #define FRAME_IST_TOP   176             /* of a frame on an IST stack: the word above what the processor pushed */
+
+/* For debuggers: where the callers of these entries have their registers. Call frame information by hand (DWARF 5, 6.4), since the
+   assembler's directives do not mark a frame as a signal's ("S"), without which gdb takes the user's stack, far below the kernel's, for a
+   corrupt one. Until its call, and from the second instruction after it, an entry has no caller. */
+#define CFA_ADVANCE     0x04            /* by how many bytes of code */
+#define CFA_UNDEFINED   0x07            /* a register */
+#define CFA_DEFINE      0x0c            /* the frame's address: a register, an offset */
+#define RBX             3               /* numbers of the psABI, figure 3.36 */
+#define RSP             7
+#define RETURN_ADDRESS  16
+
+    .section .debug_frame, "", @progbits
+entry_cie:
+    .long 2f - 1f
+1:  .long -1
+    .byte 4                             /* version */
+    .asciz "S"
+    .byte 8, 0                          /* bytes of an address, of a segment */
+    .uleb128 1
+    .sleb128 8                          /* unit of the offsets below */
+    .uleb128 RETURN_ADDRESS
+    .byte CFA_DEFINE, RSP, 0, CFA_UNDEFINED, RETURN_ADDRESS
+    .balign 8, 0
+2:
+
+.macro SAVED register, offset
+    .byte 0x80 | \register
+    .uleb128 (\offset) / 8
+.endm
+
+/* The frame of entry \name, whose call is between the labels \call and \after; what follows until END_FRAME is true there. */
+.macro FRAME name, call, after
+    .pushsection .debug_frame, "", @progbits
+    .long frame_end_\name - frame_\name
+frame_\name:
+    .long entry_cie
+    .quad \name, end_\name - \name
+    .byte CFA_ADVANCE
+    .long \call - \name
+.endm
+
+.macro END_FRAME name, call, after
+    .byte CFA_ADVANCE
+    .long \after - \call
+    .byte CFA_UNDEFINED, RETURN_ADDRESS
+    .balign 8, 0
+frame_end_\name:
+    .popsection
+.endm
+
+/* The registers are in the TrapFrame 16 bytes above the stack pointer. */
+.macro CALLER_IN_FRAME name, call, after
+    FRAME \name, \call, \after
+    .byte CFA_DEFINE, RSP, 16
+    SAVED 15, 0                         /* r15 to r8 */
+    SAVED 14, 8
+    SAVED 13, 16
+    SAVED 12, 24
+    SAVED 11, 32
+    SAVED 10, 40
+    SAVED 9, 48
+    SAVED 8, 56
+    SAVED 5, 64                         /* rdi */
+    SAVED 4, 72                         /* rsi */
+    SAVED 6, FRAME_RBP
+    SAVED 1, 88                         /* rdx */
+    SAVED 2, 96                         /* rcx */
+    SAVED RBX, 104
+    SAVED 0, 112                        /* rax */
+    SAVED RETURN_ADDRESS, FRAME_RIP
+    SAVED RSP, FRAME_RSP
+    END_FRAME \name, \call, \after
+.endm
+
+/* The registers of user code are in the context at %rbx, which calls preserve; of a software context only the first of them mean anything. */
+.macro CALLER_IN_CONTEXT name, call, after
+    FRAME \name, \call, \after
+    .byte CFA_DEFINE, RBX, 0
+    SAVED RBX, CTX_RBX
+    SAVED 6, CTX_RBP
+    SAVED 12, CTX_R12
+    SAVED 13, CTX_R13
+    SAVED 14, CTX_R14
+    SAVED 15, CTX_R15
+    SAVED RETURN_ADDRESS, CTX_RIP
+    SAVED RSP, CTX_RSP
+    SAVED 0, CTX_RAX
+    SAVED 2, CTX_RCX
+    SAVED 1, CTX_RDX
+    SAVED 4, CTX_RSI
+    SAVED 5, CTX_RDI
+    SAVED 8, CTX_R8
+    SAVED 9, CTX_R9
+    SAVED 10, CTX_R10
+    SAVED 11, CTX_R11
+    END_FRAME \name, \call, \after
+.endm
 
 /* User code may have set AC, which would let the kernel touch user pages. */
 .macro FORBID_USER_ACCESS
@@ -106,12 +204,16 @@ trap_common:
     pushq FRAME_RBP + 8(%rsp)
     movq %rsp, %rbp
     leaq 16(%rsp), %rdi
+common_call:
     call trap_from_kernel
     addq $16, %rsp
+common_called:
     POP_REGISTERS
     addq $16, %rsp
     iretq
+end_trap_common:
     .size trap_common, . - trap_common
+    CALLER_IN_FRAME trap_common, common_call, common_called
 
     .type trap_user, @function
 trap_user:
@@ -159,14 +261,20 @@ trap_user:
     movq %rbx, %rdi
     movq %gs:core_kernel_stack, %rsp
     xorl %ebp, %ebp
+user_call:
     call trap_from_user
     ud2
+end_trap_user:
     .size trap_user, . - trap_user
+    CALLER_IN_CONTEXT trap_user, user_call, end_trap_user
 
 /* `syscall`: interrupts are masked, %rcx = user rip, %r11 = user rflags, the stack pointer is still the user's.
    A call preserves what the C convention preserves, so that is all that is saved. A count of -1 is the fast call of
    processors on which user code cannot set its FS base itself. */
-FUNCTION syscall_entry
+    .globl syscall_entry
+    .type syscall_entry, @function
+    .balign 16
+syscall_entry:
     cmpq $-1, %rsi
     je set_fs_base
     cmpb $0, cpu_has_fsgsbase(%rip)
@@ -203,10 +311,13 @@ FUNCTION syscall_entry
     movq %rsi, %rdx
     movq %rdi, %rsi
     movq %rsp, %rdi
+    movq %rsp, %rbx                     /* for a debugger */
     movq %gs:core_kernel_stack, %rsp
     xorl %ebp, %ebp
+syscall_call:
     call syscall_from_user
     ud2
+syscall_called:
 /* Runs on the user's stack pointer but never uses it. Spoils rax, rcx, rsi, r10, r11. A thread pointer outside user space becomes 0. */
 set_fs_base:
     movq %rcx, %rsi
@@ -223,7 +334,9 @@ set_fs_base:
     movq %rsi, %rcx
     movq %r10, %rdx                     /* the user's switching code counts on it */
     sysretq
-END syscall_entry
+end_syscall_entry:
+    .size syscall_entry, . - syscall_entry
+    CALLER_IN_CONTEXT syscall_entry, syscall_call, syscall_called
 
 /* pop_user_context(ctx): resume user code. Interrupts are off, ctx is sane: no instruction here may fault. */
 FUNCTION pop_user_context
@@ -313,8 +426,10 @@ trap_anywhere:
     pushq FRAME_RBP + 8(%rsp)
     movq %rsp, %rbp
     leaq 16(%rsp), %rdi
+anywhere_call:
     call trap_on_ist
     addq $16, %rsp
+anywhere_called:
     addq $IST_STEP, (%r14)
     movl $MSR_GS_BASE, %ecx
     movl %r12d, %eax
@@ -330,4 +445,6 @@ debug_from_user:
     wrmsr
     POP_REGISTERS
     jmp trap_user
+end_trap_anywhere:
     .size trap_anywhere, . - trap_anywhere
+    CALLER_IN_FRAME trap_anywhere, anywhere_call, anywhere_called

@@ -59,6 +59,7 @@ FUNCTION switch_out
     movq %rcx, %rbx
     movq %r8, %r12
     movq %rsi, %rsp
+    NO_CALLER
     xorl %ebp, %ebp
     movq %rdx, %rdi
     call set_thread_pointer
@@ -100,6 +101,8 @@ END switch_direct
 FUNCTION late_notification
     pushq %rbx
     movq %rsp, %rbx
+    .cfi_def_cfa %rbx, 16
+    .cfi_offset %rbx, -16
     andq $-16, %rsp
     call missed_notification
     movq %rbx, %rsp
@@ -116,6 +119,7 @@ END late_notification
     call set_thread_pointer
     movq CTX_RSP(%rdx), %rsp
     leaq -RED_ZONE(%rsp), %rsp
+    NO_CALLER
     pushq CTX_RIP(%rdx)
     pushq CTX_RFLAGS(%rdx)
     pushq CTX_RAX(%rdx)

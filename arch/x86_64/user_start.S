@@ -6,6 +6,7 @@
 .text
 /* The kernel leaves argc, argv, envp and auxv on the stack. */
 FUNCTION _start
+    NO_CALLER
     movq %rsp, %rbx
     xorl %ebp, %ebp
     andq $-16, %rsp
@@ -17,6 +18,7 @@ END _start
 
 /* Fresh vcore context: %rdi = vcore id. */
 FUNCTION vcore_start
+    NO_CALLER
     xorl %ebp, %ebp
     andq $-16, %rsp
     call vcore_entry
@@ -24,6 +26,7 @@ FUNCTION vcore_start
 END vcore_start
 
 FUNCTION uthread_start
+    NO_CALLER
     xorl %ebp, %ebp
     andq $-16, %rsp
     call uthread_main
@@ -32,6 +35,7 @@ END uthread_start
 
 /* jump_to_stack(stack_top, function, arg) */
 FUNCTION jump_to_stack
+    NO_CALLER
     movq %rdi, %rsp
     movq %rdx, %rdi
     xorl %ebp, %ebp

@@ -43,6 +43,11 @@ class Place:
     def kernel(self) -> Path:
         return self.out / "kernel.elf"
 
+    @property
+    def kernel_symbols(self) -> Path:
+        """The same image with the debug information that the bootable one leaves out."""
+        return self.out / "kernel.debug"
+
     def defines(self) -> dict[str, str]:
         return {"CHECKED": "1" if self.checked else "0"}
 
@@ -154,7 +159,10 @@ def _symbols_object(place: Place, table: bytes) -> Path:
 
 
 def build_kernel(place: Place, assembly: list[Path], objects: list[Path], archive: Path) -> None:
-    """Link, read functions and lines, link again with the table; the second link must not move anything."""
+    """Link, read functions and lines, link again with the table; the second link must not move anything.
+
+    So the first link, whose table is empty, has every address right: it stays as the debugger's view of the second.
+    """
     target = target_for(place.arch, "kernel")
     script = place.repo / "arch" / place.arch / "link.ld"
     if not script.is_file():
@@ -165,10 +173,10 @@ def build_kernel(place: Place, assembly: list[Path], objects: list[Path], archiv
     elf = Elf(first.read_bytes())
     table = symbols.build_table(symbols.read_functions(elf))
     second = place.out / "kernel.second"
-    link_kernel(second, script, target, [*roots, _symbols_object(place, table)], objects)
+    link_kernel(second, script, target, [*roots, _symbols_object(place, table)], objects, strip=True)
     moved = symbols.check_unmoved(elf, Elf(second.read_bytes()))
     if moved:
         which = f"{moved[0]} and {len(moved) - 1} more"
         raise tools.ToolError(f"the symbol table moved code ({which}): .symbols must be the last section of {script.name}")
-    first.unlink()
+    first.replace(place.kernel_symbols)
     second.replace(place.kernel)

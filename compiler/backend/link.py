@@ -19,9 +19,9 @@ USER_SCRIPT = Path(__file__).with_name("user.ld")
 COMMON = ("--nostdlib", "-static", "--gc-sections", "--build-id=none", "-z", "max-page-size=4096", "-z", "noexecstack", "-z", "norelro")
 
 
-def link_kernel(out: Path, script: Path, target: Target, roots: Iterable[Path], library: Iterable[Path]) -> None:
+def link_kernel(out: Path, script: Path, target: Target, roots: Iterable[Path], library: Iterable[Path], strip: bool = False) -> None:
     """Raises ToolError with the linker's words: undefined symbols with the place that needs them, overlaps."""
-    _link(out, target, ["-T", str(script), "--undefined=symbol_table"], roots, library)
+    _link(out, target, ["-T", str(script), "--undefined=symbol_table", *(["--strip-debug"] if strip else [])], roots, library)
 
 
 def link_user(out: Path, module: str, target: Target, roots: Iterable[Path], library: Iterable[Path], strip: bool = False) -> None:

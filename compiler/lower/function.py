@@ -102,9 +102,10 @@ class FunctionEmitter(ExpressionMixin, OperationMixin):
     # -- whole --------------------------------------------------------------------------------------------------
     def body(self) -> list[str]:
         head: list[str] = []
-        for var in self.fn.params:
+        for number, var in enumerate(self.fn.params, 1):
             if var.ty not in VALUELESS:
                 self.do(f"store {var.ty.llvm} %a{var.number}, ptr %v{var.number}")
+                self.lines.append(self.module.debug.variable(self.fn, var, number, self.scope))
         self.statements(self.fn.body)
         if not self.dead:
             if self.fn.result is VOID:
@@ -118,6 +119,8 @@ class FunctionEmitter(ExpressionMixin, OperationMixin):
         for var in self.fn.variables:
             if var.ty not in VALUELESS and var.ty is not model.NONE:
                 head.append(f"  %v{var.number} = alloca {var.ty.llvm if var.ty is not model.UNTYPED else 'i64'}")
+                if var.name and not any(var is p for p in self.fn.params):
+                    self.lines.insert(0, self.module.debug.variable(self.fn, var, 0, self.scope))
         for slot in self.fn.slots:
             head.append(f"  %s{slot.number} = alloca [{slot.size} x i8], align {max(slot.align, 8)}")
         return ["entry:", *head, *self.lines]

@@ -72,6 +72,7 @@ class ModuleEmitter:
     def text(self) -> str:
         for glob in self.globs:
             self.parts.append(self._global(glob))
+        self.debug.names(self.module)
         for cls in self.vtables:
             self.parts.append(self._vtable(cls))
         for fn in self.functions:
@@ -176,7 +177,7 @@ class ModuleEmitter:
             return self._registry(glob, name)
         kind, value = self.contents(glob.init or [], ty.size)
         constant = "constant" if glob.entries == ["constant"] else "global"
-        return f"{name} = dso_local {local}{constant} {kind} {value}{section}, align {max(ty.align, 1)}"
+        return f"{name} = dso_local {local}{constant} {kind} {value}{section}, align {max(ty.align, 1)}{self.debug.variable_at(glob)}"
 
     def _registry(self, glob: GlobalDecl, name: str) -> str:
         entries = ", ".join(f"ptr {constant(self, e)}" for e in glob.entries)
@@ -185,7 +186,7 @@ class ModuleEmitter:
         value = f"[{entries}]" if count else "zeroinitializer"
         return (
             f"{table} = dso_local constant [{count} x ptr] {value}\n"
-            f"{name} = dso_local constant {{ptr, i64}} {{ptr {table}, i64 {count}}}"
+            f"{name} = dso_local constant {{ptr, i64}} {{ptr {table}, i64 {count}}}{self.debug.variable_at(glob)}"
         )
 
     def contents(self, entries: list[Any], size: int) -> tuple[str, str]:

@@ -17,7 +17,7 @@ from compiler.backend.symbols import lookup
 from compiler.driver import REPO, Options
 
 OUT = Options().out
-KERNEL = OUT / "kernel.elf"
+KERNEL, SYMBOLS = OUT / "kernel.elf", OUT / "kernel.debug"
 pytestmark = pytest.mark.skipif(not KERNEL.is_file(), reason="no image; `make build` makes one")
 
 
@@ -43,7 +43,7 @@ def test_kernel_functions_are_found_by_address(kernel: Elf) -> None:
 def test_lines_agree_with_dwarf(kernel: Elf) -> None:
     """Sequences of a few compilation units, read by pyelftools; rows at one address may be many, the last counts."""
     table = kernel.content(".symbols")
-    dwarf = ELFFile(io.BytesIO(kernel.data)).get_dwarf_info()
+    dwarf = ELFFile(io.BytesIO(SYMBOLS.read_bytes())).get_dwarf_info()
     checked = 0
     for number, unit in enumerate(dwarf.iter_CUs()):
         program = dwarf.line_program_for_CU(unit)
@@ -59,6 +59,35 @@ def test_lines_agree_with_dwarf(kernel: Elf) -> None:
             assert found[2] == this.line, f"{this.address:#x} is line {this.line}, the table says {found}"
             checked += 1
     assert checked > 1000
+
+
+def test_the_debuggers_view_has_the_addresses_of_the_image_that_boots(kernel: Elf) -> None:
+    full = Elf(SYMBOLS.read_bytes())
+    assert not kernel.content(".debug_info") and full.content(".debug_info")
+    places = [{s.name: s.value for s in elf.symbols() if s.section < 0xFF00} for elf in (kernel, full)]
+    behind = {"symbols_end", "image_end", "image_end_phys"}     # the table is empty there
+    assert {n for n, value in places[0].items() if places[1].get(n) != value} <= behind
+
+
+def test_debug_information_knows_types_parameters_and_locals() -> None:
+    """Of one module, read by pyelftools: a class with its fields, an enumeration, a method's parameters, a constant."""
+    dwarf = ELFFile(io.BytesIO(SYMBOLS.read_bytes())).get_dwarf_info()
+    unit = next(u for u in dwarf.iter_CUs() if name_of(u.get_top_DIE()) == "kern/proc/proc.py")
+    dies = [d for d in unit.iter_DIEs() if "DW_AT_name" in d.attributes]
+    proc = next(d for d in dies if d.tag == "DW_TAG_structure_type" and name_of(d) == "Proc")
+    members = {name_of(m): m for m in proc.iter_children()}
+    assert name_of(members["vcores"].get_DIE_from_attribute("DW_AT_type")) == "Span[Vcore]"
+    assert members["state_bits"].attributes["DW_AT_data_member_location"].value == 4
+    state = next(d for d in dies if d.tag == "DW_TAG_enumeration_type" and name_of(d) == "ProcState")
+    assert {name_of(m): m.attributes["DW_AT_const_value"].value for m in state.iter_children()}["RUNNING_M"] == 128
+    find = next(d for d in dies if d.tag == "DW_TAG_subprogram" and name_of(d) == "find_proc")
+    assert [(c.tag, name_of(c)) for c in find.iter_children() if "DW_AT_name" in c.attributes] == [
+        ("DW_TAG_formal_parameter", "pid"), ("DW_TAG_variable", "p")]
+    assert any(d.tag == "DW_TAG_variable" and name_of(d) == "MAX_PID" for d in dies)
+
+
+def name_of(die: Any) -> str:
+    return str(die.attributes["DW_AT_name"].value.decode())
 
 
 def test_the_symbol_table_is_the_last_section(kernel: Elf) -> None:

@@ -192,6 +192,28 @@ def where(program: str, addresses: tuple[str, ...], arch: str, checked: bool) ->
 
 
 @cli.command()
+@click.option("--json", "form", flag_value="json", help="As data, for tools: arguments with kinds, sizes, members.")
+@click.option("--markdown", "form", flag_value="markdown", help="As the page docs/syscalls.md.")
+def syscalls(form: str | None) -> None:
+    """List the system calls, as their declarations in the kernel have them."""
+    import json
+
+    from compiler.frontend import World, analyse
+    from compiler.syntax.call_models import markdown, rows, signature
+    from compiler.syntax.declared import declared_calls
+
+    program = analyse(World("kernel"))
+    listed = rows(program, declared_calls(program.loader))
+    if form == "markdown":
+        print(markdown(listed), end="")
+    elif form == "json":
+        print(json.dumps(listed, indent=1))
+    else:
+        for row in listed:
+            print(f"{row['number']:>4}  {signature(row)}\n      {row['does']}")
+
+
+@cli.command()
 def version() -> None:
     """Print the versions of the compiler and of what it is built on."""
     from importlib.metadata import version as installed

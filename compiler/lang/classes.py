@@ -96,6 +96,16 @@ def field_types(cls: Any) -> dict[str, Any]:
     return found
 
 
+def field_names(cls: Any) -> tuple[str, ...]:
+    """In order, base classes first: what positional patterns of `match` mean."""
+    found: dict[str, None] = {}
+    for base in reversed(cls.__mro__[:-1]):
+        for name, annotation in base.__dict__.get("__annotations__", {}).items():
+            if not str(annotation).startswith(("Final", "ClassVar")):
+                found[name] = None
+    return tuple(found)
+
+
 def default_of(cls: Any, name: str, ty: Any) -> Any:
     given = getattr(cls, name, None)
     if isinstance(given, ArrayStorage):
@@ -213,6 +223,7 @@ def _build(cls: Any) -> Any:
     cls.__new__ = _new
     cls.__setattr__ = _setattr
     cls.__copy_storage__ = _copy_storage
+    cls.__match_args__ = field_names(cls)
     cls.__assign_storage__ = _assign_storage
     leave = cls.__dict__.get("__exit__")
     if leave is not None and leave.__code__.co_argcount == 1:
@@ -306,6 +317,11 @@ def offsetof(ty: Any, field: str) -> int:
             return offset
         offset += size
     raise AttributeError(field)
+
+
+def lend(x: Any) -> Any:
+    """For a store that is undone before the function ends."""
+    return x
 
 
 def offset(stated: int) -> int:

@@ -34,6 +34,8 @@ def to(target: Any, value: Any) -> Any:
         inner = [a for a in typing.get_args(target) if a is not type(None)]
         return None if value is None else to(inner[0], value)
     if typing.get_origin(target) is tuple and isinstance(value, tuple):
+        if typing.get_args(target)[-1:] == (...,):
+            return tuple(to(typing.get_args(target)[0], v) for v in value)
         return tuple(to(t, v) for t, v in zip(typing.get_args(target), value, strict=True))
     return value
 

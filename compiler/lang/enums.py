@@ -22,9 +22,21 @@ def valid(kind: Any, value: Any) -> bool:
 
 
 def shown(self: Any) -> str:
-    """An enum prints as its member's name; flags that are no single member print nothing but their number."""
-    name = self._name_
-    return name if name is not None and "|" not in name else str(int(self._value_))
+    """An enum prints as its member's name; flags as the names of their bits, and what has none as a number."""
+    left = int(self._value_)
+    members = type(self).__members__
+    for name, member in members.items():
+        if int(member._value_) == left:
+            return name
+    if not isinstance(self, enum.Flag):
+        return str(left)
+    names = []
+    for name, member in members.items():
+        value = int(member._value_)
+        if value & (value - 1) == 0 and left & value:
+            names.append(name)
+            left &= ~value
+    return "|".join([*names, *([str(left)] if left or not names else [])])
 
 
 def formatted(self: Any, spec: str) -> str:

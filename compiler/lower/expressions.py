@@ -53,6 +53,9 @@ class ExpressionMixin:
             return "poison"
         return self.ins(f"load {e.var.ty.llvm}, ptr %v{e.var.number}")
 
+    def e_VarAddr(self: Any, e: Any) -> str:
+        return f"%v{e.var.number}"
+
     def e_GlobalAddr(self: Any, e: Any) -> str:
         if self.module.is_thread_local(e.glob):
             return self._thread_address(e.glob)
@@ -158,7 +161,7 @@ class ExpressionMixin:
     def e_Conv(self: Any, e: Any) -> str:
         value = self.value(e.operand)
         have, want = e.operand.ty.llvm, e.ty.llvm
-        if e.op == "same":
+        if e.op in ("same", "lent"):
             return value
         if e.op == "ptrtoint":
             return self.ins(f"ptrtoint ptr {value} to i64")

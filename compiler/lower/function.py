@@ -116,8 +116,12 @@ class FunctionEmitter(ExpressionMixin, OperationMixin):
             self.dead = True
             self.start(self.raise_out)
             self._error_return()
+        for var, place in self.fn.captured:  # their storage is in the function around this one
+            head.append(f"  %c{var.number} = getelementptr i8, ptr %a{self.fn.params[0].number}, i64 {8 * place}")
+            head.append(f"  %v{var.number} = load ptr, ptr %c{var.number}, align 8")
+        captured = {var for var, _ in self.fn.captured}
         for var in self.fn.variables:
-            if var.ty not in VALUELESS and var.ty is not model.NONE:
+            if var.ty not in VALUELESS and var.ty is not model.NONE and var not in captured:
                 head.append(f"  %v{var.number} = alloca {var.ty.llvm if var.ty is not model.UNTYPED else 'i64'}")
                 if var.name and not any(var is p for p in self.fn.params):
                     self.lines.insert(0, self.module.debug.variable(self.fn, var, 0, self.scope))

@@ -2,7 +2,8 @@
 """One module's IR: its functions and globals, declarations of what it uses of others, copies of small functions to inline.
 
 A function is defined in its home module only; another module that calls a small one gets an `available_externally` copy, which
-LLVM may inline and never emits. The text depends on nothing but the program, so it keys the object cache.
+LLVM may inline and never emits. What only a function around it can name (functions within functions, callees compiled for them) is
+written where it is used, for that object alone. The text depends on nothing but the program, so it keys the object cache.
 """
 
 from __future__ import annotations
@@ -27,7 +28,7 @@ def lower_modules(program: Any, only: str = "", emitted: set[Any] | None = None)
     emitted = set() if emitted is None else emitted
     by_module: dict[str, list[FnInst]] = {}
     for fn in program.functions:
-        if fn.body is not None and fn not in emitted:
+        if fn.body is not None and fn not in emitted and not fn.local:
             by_module.setdefault(fn.module.name, []).append(fn)
     texts: dict[str, str] = {}
     for name in [only] if only else sorted(program.modules):
@@ -78,7 +79,8 @@ class ModuleEmitter:
         for fn in self.functions:
             self.parts.append(self._function(fn, ""))
         while self.copies:
-            self.parts.append(self._function(self.copies.pop(), "available_externally "))
+            fn = self.copies.pop()
+            self.parts.append(self._function(fn, "internal " if fn.local else "available_externally "))
         declared = [self.declared[k] for k in sorted(self.declared)]
         head = [f'source_filename = "{self.module.source.shown}"', *self.string_lines, *self.site_lines, *declared]
         return "\n".join([*head, *self.parts, self._attributes(), self.debug.text()]) + "\n"
@@ -126,7 +128,7 @@ class ModuleEmitter:
     def use_function(self, fn: FnInst) -> str:
         """The function's name here; declares it, or copies it in to be inlined."""
         if id(fn) not in self.own and id(fn) not in self.copied:
-            if may_inline(fn):
+            if fn.local or may_inline(fn):
                 self.copied.add(id(fn))
                 self.copies.append(fn)
             else:

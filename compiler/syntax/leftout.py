@@ -54,7 +54,6 @@ EVERYWHERE: dict[type[ast.AST], Refusal] = {
 
 # Refused where the elaborator meets them: elsewhere (`x in [1, 2]`, `sum(x for x in a)`) they have a meaning.
 SOMEWHERE: dict[type[ast.AST], Refusal] = {
-    ast.Lambda: Refusal("E0122", "`lambda` is", "write a named function"),
     ast.GeneratorExp: Refusal("E0123", "a generator expression outside `sum`, `any`, `all`, `min` and `max` is", "write a loop"),
     ast.List: Refusal("E0124", "a list literal is", LITERAL),
     ast.Set: Refusal("E0124", "a set literal is", "use a bitmap, or an `IntFlag`; `x in {1, 2}` is fine"),
@@ -62,8 +61,6 @@ SOMEWHERE: dict[type[ast.AST], Refusal] = {
     ast.Import: Refusal("E0126", "an import inside a function is", IMPORT),
     ast.ImportFrom: Refusal("E0126", "an import inside a function is", IMPORT),
     ast.ClassDef: Refusal("E0127", "a class inside a function is", "put it at module level"),
-    ast.FunctionDef: Refusal("E0128", "a nested function is", "put it at module level, and pass it what it needs"),
-    ast.Nonlocal: Refusal("E0128", "`nonlocal` is", "pass a struct, and change its fields"),
     ast.Starred: Refusal("E0113", "`*` here is", "write the items one by one"),
     ast.Slice: Refusal("E0307", "a slice among several indices is", "arrays have one dimension: index twice"),
 }
@@ -205,7 +202,7 @@ WITHOUT_ARGUMENTS = {"staticmethod", "property", "abstractmethod", "noinline", "
 BINARY = ("add", "sub", "mul", "and", "or", "xor", "floordiv", "mod", "lshift", "rshift")
 SPECIAL = {f"__{name}__" for name in BINARY} | {
     "__init__", "__enter__", "__exit__", "__iter__", "__next__", "__len__", "__bool__", "__eq__",
-    "__contains__", "__getitem__", "__setitem__",
+    "__contains__", "__getitem__", "__setitem__", "__lt__", "__le__", "__gt__", "__ge__",
 }  # fmt: skip
 SPECIAL_HINTS = {
     "__str__": "write `def format(self, sink: Sink) -> None`, which f-strings and `print` call",

@@ -21,8 +21,8 @@ VOCABULARY_MODULES = {"lang", "typing", "enum", "abc", "__future__", "collection
 
 @dataclass
 class World:
-    """What is compiled together. `kind`: kernel, user or hosted; `roots` of a hosted world: its main file; `runs_on`: an
-    architecture, if a hosted world is not for the machine that the compiler runs on.
+    """What is compiled together. `kind`: kernel, user or hosted; `roots`: a hosted world's main file, more files for the
+    others; `runs_on`: an architecture, if a hosted world is not for the machine that the compiler runs on.
 
     `only_reached`: of imported modules only what the roots reach is checked and compiled, so that a unit of the kernel loads without
     the kernel. `over`: a folder laid over the sources: a module that is found in it takes the place of the one of that name.
@@ -78,7 +78,7 @@ class Loader:
             found = [*self.user.rglob("*.py"), *(repo / "kern" / "abi").glob("*.py"), *self.arch.glob("user_*.py")]
             runtime = (*RUNTIME, "fmt_float")
         found = [p for p in found if "__pycache__" not in p.parts]
-        return sorted(found) + [self.runtime / f"{n}.py" for n in runtime]
+        return sorted(found) + [p.resolve() for p in world.roots] + [self.runtime / f"{n}.py" for n in runtime]
 
     def find(self, name: str) -> Path | None:
         """The file of a module name, or None."""

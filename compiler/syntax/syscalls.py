@@ -2,92 +2,25 @@
 """One declaration of a system call becomes its kernel entry and its user stub.
 
 The module `syscalls` is written here as source and compiled like any other. In the kernel it holds `syscall_dispatch(p, call)`,
-which checks and converts the arguments of each declared call; in user land a stub `sys_x`, which submits and waits,
-and `submit_x`, which only submits.
+which checks and converts the arguments of each declared call, and the tracer's `print_call`; in user land a stub `sys_x`,
+which submits and waits, `submit_x`, which only submits, and the table `CALLS` of what each call takes (call_models.py).
 """
 
 from __future__ import annotations
 
 import ast
-from dataclasses import dataclass
 from typing import TYPE_CHECKING
-from compiler.syntax.walk import walk
+
+from compiler.syntax.call_models import decoder, model
+from compiler.syntax.declared import SIGNED, UNSIGNED, Declared, declared_calls, is_span, names_in, parameters, user_inner
 
 if TYPE_CHECKING:
     from compiler.syntax.loader import Loader
 
-UNSIGNED = {"u8": 8, "u16": 16, "u32": 32, "u64": 64, "usize": 64}
-SIGNED = {"i8": 8, "i16": 16, "i32": 32, "i64": 64, "isize": 64}
-
-
-@dataclass
-class Declared:
-    """A `@syscall(number)` function as it stands in a kernel module."""
-
-    number: int
-    node: ast.FunctionDef
-    module: str
-    imports: dict[str, str]  # name -> the import statement that brings it
-
-
-def declared_calls(loader: Loader) -> list[Declared]:
-    found: list[Declared] = []
-    folder = loader.world.repo / "kern"
-    for path in sorted(folder.rglob("*.py")) if folder.is_dir() else []:
-        if "@syscall" not in path.read_text(encoding="utf-8"):
-            continue
-        parsed = loader.load(path)
-        imports = _imports(parsed.tree)
-        for node in parsed.tree.body:
-            if isinstance(node, ast.FunctionDef):
-                for mark in node.decorator_list:
-                    if isinstance(mark, ast.Call) and isinstance(mark.func, ast.Name) and mark.func.id == "syscall":
-                        number = mark.args[0] if mark.args else None
-                        if isinstance(number, ast.Constant) and isinstance(number.value, int):
-                            found.append(Declared(number.value, node, parsed.name, imports))
-    return sorted(found, key=lambda d: d.number)
-
-
-def _imports(tree: ast.Module) -> dict[str, str]:
-    found: dict[str, str] = {}
-    for node in tree.body:
-        if isinstance(node, ast.ImportFrom):
-            for alias in node.names:
-                shown = f"{alias.name} as {alias.asname}" if alias.asname else alias.name
-                found[alias.asname or alias.name] = f"from {node.module} import {shown}"
-    return found
-
-
 def syscall_module(loader: Loader) -> str:
+    """The source of the module `syscalls` of a world."""
     calls = declared_calls(loader)
     return kernel_module(calls) if loader.world.kind == "kernel" else user_module(calls)
-
-
-def _parameters(call: Declared) -> list[ast.arg]:
-    return call.node.args.args[1:]
-
-
-def _names(call: Declared, nodes: list[ast.expr]) -> set[str]:
-    """Import statements for the names in these annotations."""
-    needed = set()
-    for node in nodes:
-        for part in walk(node):
-            if isinstance(part, ast.Name) and part.id in call.imports:
-                needed.add(call.imports[part.id])
-            elif isinstance(part, ast.Name) and part.id[0].isupper() and part.id not in ("None",):
-                needed.add(f"from {call.module} import {part.id}")
-    return needed
-
-
-def _user_inner(annotation: ast.expr) -> ast.expr | None:
-    """`X` of `User[X]`."""
-    if isinstance(annotation, ast.Subscript) and isinstance(annotation.value, ast.Name) and annotation.value.id == "User":
-        return annotation.slice
-    return None
-
-
-def _is_span(inner: ast.expr) -> bool:
-    return ast.unparse(inner) == "str" or ast.unparse(inner).startswith("Span[")
 
 
 # -- kernel -----------------------------------------------------------------------------------------------------
@@ -96,13 +29,13 @@ def kernel_module(calls: list[Declared]) -> str:
     needed = {
         "from kern.abi.syscall import SyscallWords",
         "from kern.proc.proc import Proc",
-        "from lang import Errno, Error, Span, Uaddr, User, sizeof, valid, wrap",
+        "from lang import Errno, Error, Sink, Span, Uaddr, User, sizeof, valid, wrap",
         "from lang import bool, u8, u16, u32, u64, i8, i16, i32, i64, usize, isize, str, noinline",
-        "from kern.mm.umem import check_user_range",
+        "from kern.mm.umem import check_user_range, print_user_text",
     }
     for call in calls:
         needed.add(f"from {call.module} import {call.node.name}")
-        needed |= _names(call, [p.annotation for p in _parameters(call) if p.annotation is not None])
+        needed |= names_in(call, [p.annotation for p in parameters(call) if p.annotation is not None])
     lines += sorted(needed)
     lines += [
         "",
@@ -119,21 +52,22 @@ def kernel_module(calls: list[Declared]) -> str:
     lines += ["        case _:", '            raise Error(Errno.ENOSYS, f"there is no system call {call.num}")', ""]
     lines += ["def syscall_name(number: u32) -> str:", "    match number:"]
     for call in calls:
-        lines += [f"        case {call.number}:", f"            return {call.node.name.removeprefix('sys_')!r}"]
+        lines += [f"        case {call.number}:", f"            return {call.short!r}"]
     lines += ["        case _:", "            return 'unknown'", ""]
+    lines += decoder(calls)
     return "\n".join(lines)
 
 
 def _entry(call: Declared) -> list[str]:
     lines = [f"def enter_{call.node.name}(p: Proc, call: SyscallWords) -> None:"]
     words, arguments = 0, ["p"]
-    for parameter in _parameters(call):
+    for parameter in parameters(call):
         annotation = parameter.annotation
         assert annotation is not None
         shown, word, name = ast.unparse(annotation), f"call.args[{words}]", f"a_{parameter.arg}"
-        inner = _user_inner(annotation)
+        inner = user_inner(annotation)
         words += 1
-        if inner is not None and _is_span(inner):
+        if inner is not None and is_span(inner):
             element = "1" if ast.unparse(inner) == "str" else f"sizeof({ast.unparse(inner)[5:-1]})"
             count = f"call.args[{words}]"
             words += 1
@@ -191,45 +125,47 @@ def user_module(calls: list[Declared]) -> str:
     lines = ['"""System call stubs, written by the compiler from the @syscall declarations of the kernel."""']
     needed = {
         "from kern.abi.syscall import Syscall",
-        "from lang import Span, Uaddr, addr_of, bool, u8, u16, u32, u64, i8, i16, i32, i64, usize, isize, str, wrap",
+        "from kern.abi.call_model import CallModel, WordKind, WordModel",
+        "from lang import Array, Span, Uaddr, addr_of, sizeof, bool, u8, u16, u32, u64, i8, i16, i32, i64, usize, isize, str, wrap",
         "from lang import NoReturn, unreachable",
         "from rt.syscall import finish, raw_submit, result_of, wait_for",
     }
     for call in calls:
-        shapes = [p.annotation for p in _parameters(call) if p.annotation is not None]
+        shapes = [p.annotation for p in parameters(call) if p.annotation is not None]
         if call.node.returns is not None:
             shapes.append(call.node.returns)
-        needed |= {n for n in _names(call, shapes) if not n.endswith(" User")}
+        needed |= {n for n in names_in(call, shapes) if not n.endswith(" User")}
     lines += sorted(needed) + [""]
     for call in calls:
         lines += _stub(call)
+    lines += model(calls)
     return "\n".join(lines)
 
 
 def _stub(call: Declared) -> list[str]:
-    short = call.node.name.removeprefix("sys_")
-    parameters, stores, words = [], [f"    call_.num = {call.number}"], 0
-    for parameter in _parameters(call):
+    short = call.short
+    listed_parameters, stores, words = [], [f"    call_.num = {call.number}"], 0
+    for parameter in parameters(call):
         annotation = parameter.annotation
         assert annotation is not None
-        inner = _user_inner(annotation)
+        inner = user_inner(annotation)
         shown = ast.unparse(inner if inner is not None else annotation)
         if inner is not None and shown.startswith("Ref["):
             shown = shown[4:-1]
-        parameters.append(f"{parameter.arg}: {shown}")
+        listed_parameters.append(f"{parameter.arg}: {shown}")
         name = parameter.arg
         if inner is not None:
             stores.append(f"    call_.args[{words}] = addr_of({name})")
-            if _is_span(inner):
+            if is_span(inner):
                 words += 1
                 stores.append(f"    call_.args[{words}] = len({name})")
         else:
             stores.append(f"    call_.args[{words}] = {_to_word(name, shown)}")
         words += 1
     result = ast.unparse(call.node.returns) if call.node.returns is not None else "None"
-    listed = "".join(f", {p}" for p in parameters)
+    listed = "".join(f", {p}" for p in listed_parameters)
     lines = [f"def fill_{short}(call_: Syscall{listed}) -> None:", *stores, ""]
-    passed = "".join(f", {p.split(':')[0]}" for p in parameters)
+    passed = "".join(f", {p.split(':')[0]}" for p in listed_parameters)
     lines += [f"def submit_{short}(call_: Syscall{listed}) -> None:", f"    fill_{short}(call_{passed})", "    raw_submit(call_)", ""]
     lines += [
         f"def sys_{short}({listed[2:]}) -> {result}:",

@@ -16,3 +16,16 @@ def walk(node: ast.AST) -> list[ast.AST]:
             elif isinstance(value, ast.AST):
                 found.append(value)
     return found
+
+
+def walk_scope(nodes: list[ast.AST]) -> list[ast.AST]:
+    """The nodes and all below them, without what is in functions defined there."""
+    found = list(nodes)
+    for current in found:
+        if not isinstance(current, (ast.FunctionDef, ast.Lambda)):
+            for value in current.__dict__.values():
+                if isinstance(value, list):
+                    found += [item for item in value if isinstance(item, ast.AST)]
+                elif isinstance(value, ast.AST):
+                    found.append(value)
+    return found

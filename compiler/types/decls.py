@@ -169,6 +169,7 @@ class FnInst:
     result: Any = None
     body: list[Any] | None = None
     slots: list[Any] = field(default_factory=list)
+    captured: list[Any] = field(default_factory=list)  # (variable of the function around, its place in the frame: the first parameter)
     variables: list[Any] = field(default_factory=list)
     line: int = 0
     raises: bool = False
@@ -185,6 +186,7 @@ class FnInst:
     has_function_values: bool = False  # its body handles values of type Callable
     taken: list[tuple[ModuleDecl, Any]] = field(default_factory=list)  # where it is used as a value
     weight: int = 0  # size of the body, for inlining across modules
+    local: bool = False  # a function within a function, or compiled for one: no other module can name it
 
     @property
     def shown(self) -> str:

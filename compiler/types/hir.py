@@ -40,6 +40,7 @@ def _node(name: str, fields: str, statement: bool = False) -> Any:
 Const = _node("Const", "value")  # int, bool, float; None for a null pointer or an empty optional
 StrLit = _node("StrLit", "data")  # bytes -> {ptr, i64}
 VarGet = _node("VarGet", "var")
+VarAddr = _node("VarAddr", "var")  # of a local that a function within this one captures
 GlobalAddr = _node("GlobalAddr", "glob")
 FnAddr = _node("FnAddr", "fn")
 VtableAddr = _node("VtableAddr", "cls")

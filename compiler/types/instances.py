@@ -8,10 +8,12 @@ from typing import TYPE_CHECKING, Any
 
 from compiler.diagnostics import CompileError
 from compiler.syntax.walk import walk
-from compiler.types import hir, model
+from compiler.types import compile_time, hir, model
 from compiler.types.decls import FnInst, FuncDecl, GlobalDecl, ModuleDecl, TypeVarDecl, is_setter
 from compiler.types.elaborate.construct import StaticTarget
-from compiler.types.elaborate.elaborator import Elaborator, is_constant, pseudo_function
+from compiler.types.elaborate.flow import names_bound
+from compiler.types.elaborate.elaborator import Elaborator, pseudo_function
+from compiler.types.generated import Generated
 from compiler.types.model import ClassType, EnumType, Type
 
 if TYPE_CHECKING:
@@ -36,14 +38,15 @@ class VirtualGroup:
 LONGEST_SYMBOL = 1000  # characters: a type that grows with each instance has no end
 
 
-class Instances:
+class Instances(Generated):
     """Mixed into `Program`."""
 
     def __init__(self: Any) -> None:
         self.format_counts: dict[str, int] = {}
         self.format_count = 0
         self.groups: dict[Any, VirtualGroup] = {}
-        self.enum_names: dict[EnumType, FnInst] = {}
+        self.elaborated: set[FnInst] = set()
+        Generated.__init__(self)
 
     # -- functions ----------------------------------------------------------------------------------------------
     def type_variables(self: Any, decl: FuncDecl) -> list[str]:
@@ -67,10 +70,12 @@ class Instances:
             return False
 
     def instance(
-        self: Any, decl: FuncDecl, cls: ClassType | None, tvars: dict[str, Any], node: ast.AST, bits_self: Type | None = None
+        self: Any, decl: FuncDecl, cls: ClassType | None, tvars: dict[str, Any], node: ast.AST, bits_self: Type | None = None,
+        closures: dict[str, Any] | None = None,
     ) -> FnInst:
-        """The function to call: made, with its signature resolved, when first asked for."""
-        key = (cls, tuple(sorted((k, v.name) for k, v in tvars.items())), bits_self)
+        """The function to call: made, with its signature resolved, when first asked for; `closures`: parameters of known functions."""
+        given = tuple(sorted((k, v.made.inst.symbol) for k, v in closures.items())) if closures else ()
+        key = (cls, tuple(sorted((k, v.name) for k, v in tvars.items())), bits_self, *given)
         found = decl.instances.get(key)
         if found is not None:
             return found
@@ -83,15 +88,18 @@ class Instances:
         if len(symbol) > LONGEST_SYMBOL:
             hint = "each call asks for a larger type than the one before: end the recursion, or take a `Ref`"
             raise self.error("E0815", decl.module, decl.node, f"`{decl.name}` needs instances without end", hint)
+        if given:
+            symbol += f"({', '.join(shown for _, shown in given)})"
         inst = FnInst(decl, symbol, decl.module, cls, {**self.tvars_of(cls), **tvars})
         decl.instances[key] = inst
         inst.line = decl.node.lineno
+        inst.local = bool(given)
         inst.generic = bool(tvars or cls is not None and cls.args)
         inst.inline = "noinline" if "noinline" in decl.marks else "inline" if "inline" in decl.marks else ""
         inst.cold = "cold" in decl.marks
         inst.weight = sum(1 for _ in walk(decl.node))
         try:
-            self._signature(inst, decl, cls or bits_self)
+            self._signature(inst, decl, cls or bits_self, closures or {})
         except CompileError:
             del decl.instances[key]
             raise
@@ -105,11 +113,13 @@ class Instances:
                 self.functions.append(inst)
         return inst
 
-    def _signature(self: Any, inst: FnInst, decl: FuncDecl, self_type: Type | None) -> None:
+    def _signature(self: Any, inst: FnInst, decl: FuncDecl, self_type: Type | None, closures: dict[str, Any]) -> None:
         spec = decl.node.args
         for i, arg in enumerate([*spec.posonlyargs, *spec.args, *spec.kwonlyargs]):
             if i == 0 and decl.owner is not None and not decl.is_static:
                 ty: Type = self_type if self_type is not None else self.class_type(decl.owner, ())
+            elif arg.arg in closures:
+                ty = closures[arg.arg]
             elif arg.annotation is None:
                 raise self.error("E0814", decl.module, arg, f"the parameter `{arg.arg}` has no type", f"write `{arg.arg}: T`")
             else:
@@ -124,13 +134,19 @@ class Instances:
     def elaborate_all(self: Any) -> None:
         """Elaborate every function asked for, until none is left."""
         while self.elaborate_later:
-            inst = self.elaborate_later.pop()
-            maker = Elaborator(self, inst)
-            decl = inst.decl
-            maker.assigned_later = _locals_of(decl.node)
-            if decl.owner is not None:
-                maker.tvars = inst.tvars
-            maker.body()
+            self.elaborate(self.elaborate_later.pop())
+
+    def elaborate(self: Any, inst: FnInst) -> None:
+        """Elaborate a function; one that is being elaborated, or is done, is left alone."""
+        if inst in self.elaborated:
+            return
+        self.elaborated.add(inst)
+        maker, decl = Elaborator(self, inst), inst.decl
+        assert decl is not None
+        maker.assigned_later = names_bound(decl.node)
+        if decl.owner is not None:
+            maker.tvars = inst.tvars
+        maker.body()
 
     def evaluate_in(self, maker: Elaborator, node: ast.expr) -> Any:
         found = maker.expr(node)
@@ -219,28 +235,6 @@ class Instances:
             if not method.is_abstract:
                 group.members.append(inst)
 
-    # -- generated functions ------------------------------------------------------------------------------------
-    def enum_name_function(self: Any, ty: EnumType, maker: Any) -> FnInst:
-        """`name(value) -> str` of an enum."""
-        found = self.enum_names.get(ty)
-        if found is None:
-            module = ty.decl.module
-            found = self.enum_names[ty] = FnInst(None, f"{module.name}.{ty.name}.name", module)
-            value = hir.Var("value", ty, 0)
-            found.params, found.variables, found.result, found.line = [value], [value], model.STR, ty.decl.node.lineno
-            body: list[Any] = []
-            seen: set[int] = set()
-            for name, number in ty.members.items():
-                if number in seen:
-                    continue
-                seen.add(number)
-                test = hir.Cmp(model.BOOL, "eq", hir.VarGet(ty, value), hir.Const(ty, number))
-                body.append(hir.If(test, [hir.Return(hir.StrLit(model.STR, name.encode()))], []))
-            body.append(hir.Return(hir.StrLit(model.STR, b"?")))
-            found.body = body
-            self.functions.append(found)
-        return found
-
     def errno_type(self: Any) -> EnumType:
         module = self.find_module("compiler.lang.errno")
         found = self.class_type(module.scope["Errno"], ())
@@ -268,6 +262,9 @@ class Instances:
         maker = Elaborator(self, pseudo_function(module, {}))
         if value is None:
             raise self.error("E0606", module, glob.node, f"`{glob.name}` is declared without a value")
+        if isinstance(value, ast.Call) and isinstance(value.func, ast.Name) and value.func.id == "tuple":
+            self._table(glob, value, maker)
+            return
         storage = self._storage_made(glob, maker)
         if storage is not None:
             self.layouts.ensure(storage)
@@ -281,14 +278,28 @@ class Instances:
         found = maker.expr(value, want)
         if want is not None:
             found = maker.coerce(found, want, value, f"`{glob.name}`")
-        if not is_constant(found):
-            raise self.error("E1302", module, value, f"`{glob.name}` must be known at compile time")
+        found = compile_time.fold(self, found, value, module, f"`{glob.name}`")
         if glob.assigned:
             found = maker.settle(found)
             glob.ty = model.storage_of(found.ty)
             glob.init = [(0, glob.ty, found)]
         else:
             glob.ty, glob.const = model.storage_of(found.ty), found
+
+    def _table(self: Any, glob: GlobalDecl, value: ast.Call, maker: Elaborator) -> None:
+        """`squares = tuple(n * n for n in range(100))`: a constant array, computed now."""
+        note = glob.annotation.slice if isinstance(glob.annotation, ast.Subscript) else None
+        note = note.elts[0] if isinstance(note, ast.Tuple) and note.elts else note
+        elem = self.resolve(note, glob.module, {}) if note is not None else None
+        body, found = maker.table_body(value, elem)
+        elem = self.layouts.ensure(elem if elem is not None else model.storage_of(found) if not found.is_place else found)
+        what = f"`{glob.name}`"
+        items = compile_time.collect(self, body, value, glob.module, what)
+        run = compile_time.Evaluation(self)
+        glob.ty = model.intern(model.ArrayType, elem, len(items))
+        self.layouts.ensure(glob.ty)
+        glob.init = [entry for i, item in enumerate(items) for entry in run.contents(elem, item, i * elem.size)]
+        glob.entries = ["constant"]
 
     def _storage_made(self: Any, glob: GlobalDecl, maker: Elaborator) -> Type | None:
         """The storage type if the initialiser makes an object, else None."""
@@ -364,23 +375,3 @@ class Instances:
 
 def _is_bare_final(annotation: ast.expr) -> bool:
     return isinstance(annotation, ast.Name) and annotation.id == "Final"
-
-
-def _locals_of(node: ast.FunctionDef) -> set[str]:
-    """Names that the function assigns, `global` ones aside."""
-    found: set[str] = set()
-    outer: set[str] = set()
-    inner: set[str] = set()
-    for part in walk(node):
-        if isinstance(part, ast.Name) and isinstance(part.ctx, ast.Store):
-            found.add(part.id)
-        elif isinstance(part, ast.Global):
-            outer |= set(part.names)
-        elif isinstance(part, ast.comprehension):
-            inner |= {n.id for n in walk(part.target) if isinstance(n, ast.Name)}
-        elif isinstance(part, ast.MatchAs) and part.name:
-            found.add(part.name)
-        elif isinstance(part, ast.ExceptHandler) and part.name:
-            found.add(part.name)
-    found |= {a.arg for a in [*node.args.args, *node.args.kwonlyargs]}
-    return found - outer

@@ -241,6 +241,15 @@ class FuncType(Type):
         self.name = f"Callable[[{', '.join(p.name for p in params)}], {shown}]"
 
 
+class ClosureType(Type):
+    """A function within a function that captures variables: the value is its frame (elaborate/closures.py)."""
+
+    llvm, size, align = "ptr", 8, 8
+
+    def __init__(self, made: Any) -> None:
+        self.name, self.made = f"function `{made.name}`", made
+
+
 class UserType(Type):
     """A checked but untrusted pointer from user space; `inner` is a Ref, Span or str type."""
 

@@ -61,6 +61,7 @@ FUNCTIONS = {
     "new",
     "free",
     "copy",
+    "lend",
     "assign",
     "sizeof",
     "alignof",

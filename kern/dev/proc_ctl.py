@@ -5,6 +5,7 @@ kill [CODE]         end it
 preempt             take all its cores, if it is a many-core process
 preempt V           take the core of vcore V
 warn V USEC         announce that the core of vcore V will be taken, and take it when the time is over, unless it was yielded
+trace [off]         log its system calls, with arguments and results (or no longer)
 Cores that were taken are free at once; the process gets others, or the same, as soon as the scheduler looks at its wants.
 No locks of its own. `warn` blocks the writer for the time given.
 """
@@ -67,10 +68,18 @@ def obey(p: Proc, command: str) -> None:
                 take(p, u32(number(first, 0, u64(p.max_vcores) - 1)))
             else:
                 take_all(p)
+        case "trace":
+            p.traced = trace_wanted(first)
         case "warn":
             announce(p, u32(number(first, 0, u64(p.max_vcores) - 1)), number(second.strip(), 0, LONGEST_USEC))
         case _:
-            raise Error(Errno.EINVAL, f"ctl takes kill, preempt and warn, not {word}")
+            raise Error(Errno.EINVAL, f"ctl takes kill, preempt, trace and warn, not {word}")
+
+
+def trace_wanted(word: str) -> bool:
+    if word and word != "off":
+        raise Error(Errno.EINVAL, f"trace takes off or nothing, not {word}")
+    return not word
 
 
 def number(word: str, default: u64, highest: u64) -> u64:

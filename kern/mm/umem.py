@@ -6,14 +6,15 @@ What was read may have changed by the next read: decide on a copy.
 Locks: none held while copying but what fault handling takes (`vm.lock`); so call none of this while holding that.
 """
 
-from typing import TypeVar
+from typing import Callable, TypeVar
 
-from lang import Error, Ref, Span, Text, Uaddr, User, array, as_bytes, ptr_of, struct, u8, u32, u64
+from lang import Error, Ptr, Ref, Sink, Span, Text, Uaddr, User, array, as_bytes, ptr_of, struct, u8, u32, u64
 from arch import usercopy
 from kern.abi.errno import Errno
 from kern.abi.proc import USER_BASE, USER_TOP
 
 T = TypeVar("T")
+N = TypeVar("N")
 
 
 @struct
@@ -119,6 +120,17 @@ def copy_string(into: Text, source: User[str]) -> None:
         left -= count
 
 
+def print_user_text(sink: Sink, address: u64, length: u64) -> None:
+    """A user's string as `repr` shows it, cut if it is long; its address if it cannot be read. For messages."""
+    chunk = array(48, u8)
+    count = min(length, 48)
+    try:
+        read_bytes(chunk[:count], Uaddr(address))
+        sink.print(f"{chunk[:count]!r}{'…' if count < length else ''}")
+    except Error:
+        sink.print(f"{address:#x}+{length}")
+
+
 def copy_cstring(into: Span[u8], source: Uaddr) -> u64:
     """Copy a NUL-terminated string in, NUL included; returns its length. Raises EFAULT; ENAMETOOLONG if it does not fit."""
     check_range(source, 1)
@@ -133,101 +145,58 @@ def copy_cstring(into: Span[u8], source: Uaddr) -> u64:
 
 # Words. Each is one atomic access to an aligned address; those that change memory return the old value.
 
-def load_u32(address: Uaddr) -> u32:
-    check_word(address, 4)
+def on_word(address: Uaddr, size: u64, access: Callable[[u64, Ptr[u32]], N]) -> N:
+    """What one access gives. Raises EINVAL unless `address` is aligned to `size`; EFAULT."""
+    check_word(address, size)
     fault = FaultFlag()
-    value = usercopy.load_user_u32(u64(address), ptr_of(fault.hit))
+    value = access(u64(address), ptr_of(fault.hit))
     if fault.hit != 0:
         fail_at(address)
     return value
+
+
+def load_u32(address: Uaddr) -> u32:
+    return on_word(address, 4, lambda place, fault: usercopy.load_user_u32(place, fault))
 
 
 def load_u64(address: Uaddr) -> u64:
-    check_word(address, 8)
-    fault = FaultFlag()
-    value = usercopy.load_user_u64(u64(address), ptr_of(fault.hit))
-    if fault.hit != 0:
-        fail_at(address)
-    return value
+    return on_word(address, 8, lambda place, fault: usercopy.load_user_u64(place, fault))
 
 
 def store_u32(address: Uaddr, value: u32) -> None:
-    check_word(address, 4)
-    fault = FaultFlag()
-    usercopy.store_user_u32(u64(address), value, ptr_of(fault.hit))
-    if fault.hit != 0:
-        fail_at(address)
+    on_word(address, 4, lambda place, fault: usercopy.store_user_u32(place, value, fault))
 
 
 def store_u64(address: Uaddr, value: u64) -> None:
-    check_word(address, 8)
-    fault = FaultFlag()
-    usercopy.store_user_u64(u64(address), value, ptr_of(fault.hit))
-    if fault.hit != 0:
-        fail_at(address)
+    on_word(address, 8, lambda place, fault: usercopy.store_user_u64(place, value, fault))
 
 
 def swap_u64(address: Uaddr, value: u64) -> u64:
-    check_word(address, 8)
-    fault = FaultFlag()
-    old = usercopy.swap_user_u64(u64(address), value, ptr_of(fault.hit))
-    if fault.hit != 0:
-        fail_at(address)
-    return old
+    return on_word(address, 8, lambda place, fault: usercopy.swap_user_u64(place, value, fault))
 
 
 def cas_u32(address: Uaddr, expected: u32, new: u32) -> u32:
     """Store `new` if `expected` was there. It was stored if the result is `expected`."""
-    check_word(address, 4)
-    fault = FaultFlag()
-    old = usercopy.cas_user_u32(u64(address), expected, new, ptr_of(fault.hit))
-    if fault.hit != 0:
-        fail_at(address)
-    return old
+    return on_word(address, 4, lambda place, fault: usercopy.cas_user_u32(place, expected, new, fault))
 
 
 def cas_u64(address: Uaddr, expected: u64, new: u64) -> u64:
-    check_word(address, 8)
-    fault = FaultFlag()
-    old = usercopy.cas_user_u64(u64(address), expected, new, ptr_of(fault.hit))
-    if fault.hit != 0:
-        fail_at(address)
-    return old
+    return on_word(address, 8, lambda place, fault: usercopy.cas_user_u64(place, expected, new, fault))
 
 
 def publish(address: Uaddr, value: u64, stop: u32, bits: u32) -> u32:
     """Store a word, then set `bits` in the 32-bit word behind it, unless one of `stop` is set there. The old flags."""
-    check_word(address, 8)
     check_range(address, 16)
-    fault = FaultFlag()
-    old = usercopy.publish_user(u64(address), value, stop, bits, ptr_of(fault.hit))
-    if fault.hit != 0:
-        fail_at(address)
-    return old
+    return on_word(address, 8, lambda place, fault: usercopy.publish_user(place, value, stop, bits, fault))
 
 
 def or_u32(address: Uaddr, bits: u32) -> u32:
-    check_word(address, 4)
-    fault = FaultFlag()
-    old = usercopy.or_user_u32(u64(address), bits, ptr_of(fault.hit))
-    if fault.hit != 0:
-        fail_at(address)
-    return old
+    return on_word(address, 4, lambda place, fault: usercopy.or_user_u32(place, bits, fault))
 
 
 def and_u32(address: Uaddr, bits: u32) -> u32:
-    check_word(address, 4)
-    fault = FaultFlag()
-    old = usercopy.and_user_u32(u64(address), bits, ptr_of(fault.hit))
-    if fault.hit != 0:
-        fail_at(address)
-    return old
+    return on_word(address, 4, lambda place, fault: usercopy.and_user_u32(place, bits, fault))
 
 
 def add_u64(address: Uaddr, amount: u64) -> u64:
-    check_word(address, 8)
-    fault = FaultFlag()
-    old = usercopy.add_user_u64(u64(address), amount, ptr_of(fault.hit))
-    if fault.hit != 0:
-        fail_at(address)
-    return old
+    return on_word(address, 8, lambda place, fault: usercopy.add_user_u64(place, amount, fault))

@@ -57,6 +57,7 @@ class Proc:
     info_order: u32
     data_order: u32
     is_mcp: bool
+    traced: bool                            # its system calls are logged
     kills_machine: bool                     # the first process: when it ends the machine powers off
     exit_code: i32
     start_ns: u64

@@ -7,7 +7,7 @@ the event if one was asked for, then K_LOCK off. Calls that do not return to the
 Locks: none.
 """
 
-from lang import SEQ_CST, Error, Uaddr, array, as_bytes, copy_bytes, fence, i64, offsetof, u8, u32, u64, wrap
+from lang import SEQ_CST, Error, Uaddr, array, as_bytes, copy_bytes, fence, i64, offsetof, text, u8, u32, u64, wrap
 from arch.abi import UserContext
 from kern.abi.errno import Errno
 from kern.abi.event import EventMsg, EventType
@@ -19,7 +19,7 @@ from kern.mm.umem import and_u32, check_word, load_u32, load_u64, or_u32, publis
 from kern.proc.destroy import kill
 from kern.proc.proc import Proc
 from kern.sync.kthread import current_kthread
-from syscalls import syscall_dispatch
+from syscalls import print_call, syscall_dispatch
 
 
 def handle_syscall(ctx: UserContext, calls: u64, count: u64) -> None:
@@ -38,12 +38,28 @@ def handle_syscall(ctx: UserContext, calls: u64, count: u64) -> None:
         kill(p, "system call with a bad structure")
         return
     current_kthread().sysc = Uaddr(calls)
+    if p.traced:
+        trace_call(p, call)
     try:
         syscall_dispatch(p, call)
     except Error as e:
         finish_failed(p, e.errno, e.message)
         return
     finish_current_call(call.retval)
+
+
+def trace_call(p: Proc, call: SyscallWords) -> None:
+    """Log what a traced process asks for; `trace_end` says what it got."""
+    line = text(400)
+    print_call(line, call)
+    log.info(f"trace {p.pid}: {line}")
+
+
+def trace_end(p: Proc, value: i64, errno: Errno, message: str) -> None:
+    if errno == Errno.OK:
+        log.info(f"trace {p.pid}: = {value}" if value in range(-4096, 1 << 20) else f"trace {p.pid}: = {wrap(u64, value):#x}")
+    else:
+        log.info(f"trace {p.pid}: = {errno}: {message}")
 
 
 def finish_current_call(value: i64) -> None:
@@ -53,6 +69,8 @@ def finish_current_call(value: i64) -> None:
     if u64(sysc) == 0 or p is None:
         return
     current_kthread().sysc = Uaddr(0)
+    if p.traced:
+        trace_end(p, value, Errno.OK, "")
     if p.is_dying():
         return
     try:
@@ -70,15 +88,17 @@ def finish_failed(p: Proc, errno: Errno, message: str) -> None:
     sysc = current_kthread().sysc
     if u64(sysc) == 0:
         return
-    text = array(ERRSTR_LEN, u8)
+    sentence = array(ERRSTR_LEN, u8)
     length = min(len(message), ERRSTR_LEN - 1)
-    copy_bytes(text[:length], message[:length])
+    copy_bytes(sentence[:length], message[:length])
     number = Errno.EUNSPECIFIED if errno == Errno.OK else errno
     current_kthread().sysc = Uaddr(0)
+    if p.traced:
+        trace_end(p, -1, number, message)
     if p.is_dying():
         return
     try:
-        write_bytes(sysc + offsetof(Syscall, "errstr"), text[:length + 1])
+        write_bytes(sysc + offsetof(Syscall, "errstr"), sentence[:length + 1])
         store_u32(sysc + offsetof(Syscall, "err"), u32(number))
         store_u64(sysc + offsetof(Syscall, "retval"), wrap(u64, i64(-1)))
         complete(p, sysc)

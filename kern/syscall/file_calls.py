@@ -78,11 +78,13 @@ def sys_openat(p: Proc, dirfd: i32, path: User[str], mode: OpenMode, permissions
 
 @syscall(103)
 def sys_close(p: Proc, fd: i32) -> None:
+    """Close a descriptor. Raises EBADF."""
     close_fd(p.fds, fd)
 
 
 @syscall(104)
 def sys_fstat(p: Proc, fd: i32, into: User[Ref[Stat]]) -> None:
+    """Tell about an open file. Raises EBADF."""
     chan = get_chan(p.fds, fd)
     try:
         found = Stat()
@@ -94,6 +96,7 @@ def sys_fstat(p: Proc, fd: i32, into: User[Ref[Stat]]) -> None:
 
 @syscall(105)
 def sys_stat(p: Proc, path: User[str], into: User[Ref[Stat]]) -> None:
+    """Tell about a file. Raises ENOENT, ENOTDIR."""
     full = text(1024)
     take_path(p, path, full)
     node = find_node(full.view)
@@ -158,6 +161,7 @@ def give_fds(p: Proc, child: Proc, address: u64, count: u64) -> u64:
 
 @syscall(110)
 def sys_mkdir(p: Proc, path: User[str], permissions: u32) -> None:
+    """Make a folder. Raises EEXIST, ENOENT."""
     full = text(1024)
     take_path(p, path, full)
     create_at(full.view, FileKind.DIR, permissions).put()

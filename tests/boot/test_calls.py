@@ -34,6 +34,14 @@ def test_system_call(guest: Guest, name: str) -> None:
     assert answer.status == 0 and f"PASSED calls.{name}" in answer.output, answer.output
 
 
+@pytest.mark.xdist_group("smp4")
+def test_strace_shows_calls_as_they_were_declared(guest: Guest) -> None:
+    answer = guest.run("strace cat /nofile", 60)
+    assert "openat(dirfd=-100, path='/nofile', mode=READ, permissions=420) = ENOENT: /nofile: there is no nofile" in answer.output
+    assert re.search(r"mmap\(addr=0x0, length=\d+, prot=READ\|WRITE, flags=PRIVATE\|ANONYMOUS\|POPULATE", answer.output)
+    assert "proc_destroy(pid=" in answer.output and answer.status == 1
+
+
 MEMORY = [
     ("replaced_pages", ["vm-11", "vm-23"]),
     ("fixed", ["vm-04"]),

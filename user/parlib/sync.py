@@ -69,11 +69,10 @@ class Mutex:
             self.hand_over()
 
     def hand_over(self) -> None:
-        self.guard.lock()
-        next = self.waiters.pop()
-        if next is None:
-            self.state.store(FREE, order=RELEASE)
-        self.guard.unlock()
+        with self.guard:
+            next = self.waiters.pop()
+            if next is None:
+                self.state.store(FREE, order=RELEASE)
         if next is not None:
             sched.current.runnable(next)
 
@@ -112,20 +111,18 @@ class CondVar:
         mutex.lock()
 
     def signal(self) -> None:
-        self.guard.lock()
-        uthread = self.waiters.pop()
-        self.guard.unlock()
+        with self.guard:
+            uthread = self.waiters.pop()
         if uthread is not None:
             sched.current.runnable(uthread)
 
     def broadcast(self) -> None:
         woken = WaitQueue()
-        self.guard.lock()
-        woken.head = self.waiters.head
-        woken.tail = self.waiters.tail
-        self.waiters.head = None
-        self.waiters.tail = None
-        self.guard.unlock()
+        with self.guard:
+            woken.head = self.waiters.head
+            woken.tail = self.waiters.tail
+            self.waiters.head = None
+            self.waiters.tail = None
         wake_all(woken)
 
 
@@ -158,19 +155,17 @@ class Semaphore:
             uthread_yield(semaphore_block, addr_of(self))
 
     def try_down(self) -> bool:
-        self.guard.lock()
-        taken = self.count > 0
-        if taken:
-            self.count -= 1
-        self.guard.unlock()
+        with self.guard:
+            taken = self.count > 0
+            if taken:
+                self.count -= 1
         return taken
 
     def up(self) -> None:
-        self.guard.lock()
-        uthread = self.waiters.pop()
-        if uthread is None:
-            self.count += 1
-        self.guard.unlock()
+        with self.guard:
+            uthread = self.waiters.pop()
+            if uthread is None:
+                self.count += 1
         if uthread is not None:
             sched.current.runnable(uthread)
 

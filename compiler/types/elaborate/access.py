@@ -379,6 +379,8 @@ class AccessMixin:
             return self._embedded_place(value, node)
         if isinstance(node, ast.Subscript):
             base = self.expr(node.value)
+            if isinstance(base, hir.GlobalAddr) and base.glob.entries == ["constant"]:
+                raise self.error("E0604", node, f"`{base.glob.name}` is a constant table; it cannot be assigned")
             return self.element(base, node)
         raise self.error("E0603", node, "this cannot be assigned to")
 

@@ -44,16 +44,15 @@ class AssignmentMixin:
         if value.ty is model.NONE and var is None:
             raise self.error("E0502", node, f"what `{name}` can be besides None is not said", f"write `{name}: T | None = None`")
         value = self.settle(value) if var is None else value
-        if value.ty is VOID:
+        if value.ty is VOID and not self.fn.generic:  # in a generic function the nothing may be passed on
             raise self.error("E0312", node.value, "this gives nothing to assign")
         if var is None:
             var = self.env[name] = self.variable(name, value.ty)
         declared = var.ty
         made = self.coerce(value, declared, node.value, f"`{name}`")
-        if self.stack_object(value):
-            self.on_stack.add(var)
-        else:
-            self.on_stack.discard(var)
+        self.note_stack(var, value)
+        if var in self.on_stack and any(var is theirs for theirs, _ in self.fn.captured):
+            self.refuse_store(hir.u64(0), value, node)
         self.out.append(SetVar(var, made))
         self.forget(name)
         self.state.assigned.add(name)
@@ -87,6 +86,7 @@ class AssignmentMixin:
         if isinstance(value, hir.Make):
             for part in value.parts:  # all of the right side before any of the left: `a, b = b, a`
                 var = self.variable("", self.settle(part).ty)
+                self.note_stack(var, part)
                 self.out.append(SetVar(var, self.settle(part)))
                 parts.append(VarGet(var.ty, var))
         else:
@@ -151,7 +151,7 @@ class AssignmentMixin:
         if isinstance(storage, AtomicType):
             raise self.error("E1102", node, "an atomic is changed by its methods", f"`{ast.unparse(target)}.store(…)`")
         value = self.value(value_node, model.value_of(storage), f"`{ast.unparse(target)}`")
-        self.refuse_stack_store(value, value_node)
+        self.refuse_store(addr, value, value_node)
         setter, value = self.temp(value)  # the right side first, then the target's own parts
         self.out += [setter, *prepare]
         self._store(addr, storage, volatile, value, node)
@@ -168,9 +168,6 @@ class AssignmentMixin:
                 and not (isinstance(plain, Const) and plain.value is None)
             ):
                 self.state.narrowed[path] = declared.inner
-
-    def refuse_stack_store(self, value: Expr, node: ast.expr) -> None:
-        """Storing a stack object's reference is legal (lists of waiters live on stacks); returning one is not."""
 
     def _construct_place(self: Any, addr: Expr, storage: Type, node: ast.Call) -> None:
         """`self.ctx = Ctx(pc=4)` fills the storage."""
@@ -242,6 +239,7 @@ class AssignmentMixin:
         return True
 
     def _store(self: Any, addr: Expr, storage: Type, volatile: bool, value: Expr, node: ast.AST) -> None:
+        self.refuse_store(addr, value, node)
         self.out.append(Store(addr, value, storage, volatile))
         self.forget_memory()
 

@@ -14,6 +14,13 @@ from compiler.types.hir import Expr
 from compiler.types.model import ClassType, FuncType, Type
 
 
+def takes_functions(decl: FuncDecl) -> bool:
+    """Whether a parameter is a `Callable`."""
+    spec = decl.node.args
+    heads = [a.annotation.value for a in [*spec.args, *spec.kwonlyargs] if isinstance(a.annotation, ast.Subscript)]
+    return any(isinstance(h, ast.Name) and h.id == "Callable" for h in heads)
+
+
 class CallMixin:
     def expr_Call(self: Any, node: ast.Call, want: Type | None) -> Expr:
         found = self._call(node, want)
@@ -47,6 +54,11 @@ class CallMixin:
             raise self.error("E0205", func, f"`{ast.unparse(func)}` is a module; it cannot be called")
         if isinstance(func, ast.Attribute) and not isinstance(meaning, GlobalDecl):
             return self._attribute_call(func, node, want)
+        made = self.nested_named(func.id) if meaning is None and isinstance(func, ast.Name) else None
+        if made is not None and not made.frame:
+            self.expr(func)  # whether it is defined
+            made.inst.must_not_raise.pop()
+            return self.call_nested(made, None, node)
         target = self.meaning_value(meaning, func) if meaning is not None else self.expr(func)
         return self.call_pointer(target, node)
 
@@ -106,8 +118,21 @@ class CallMixin:
         names = self.program.type_variables(decl)
         if names:
             return self._generic_call(decl, names, None, node, want)
+        return self._known_call(decl, cls, [], node.args, node.keywords, node)
+
+    def _known_call(
+        self: Any, decl: FuncDecl, cls: ClassType | None, receiver: list[Expr], args: list[Any], keywords: Any, node: Any
+    ) -> Expr:
+        """A call of a function known here; compiled anew for it if it is given functions that capture variables."""
+        skip = len(receiver)
+        if any(isinstance(a, (ast.Lambda, ast.Name)) for a in [*args, *(k.value for k in keywords)]) and takes_functions(decl):
+            pairs = self.bind(decl, args, list(keywords), node, skip)
+            closures = self.closure_arguments(pairs, decl, self.program.tvars_of(cls), [])
+            if closures:
+                inst = self.program.instance(decl, cls, {}, node, closures=closures)
+                return self.call_instance(inst, [*receiver, *self.arguments_of(inst, decl, pairs, node, skip)], node)
         inst = self.program.instance(decl, cls, {}, node)
-        return self.call_instance(inst, self.arguments(inst, decl, node.args, node.keywords, node, 0), node)
+        return self.call_instance(inst, [*receiver, *self.arguments(inst, decl, args, list(keywords), node, skip)], node)
 
     def _generic_call(
         self: Any,
@@ -128,7 +153,7 @@ class CallMixin:
         class_tvars = self.program.tvars_of(cls)
         tvars: dict[str, Any] = {}
         for parameter, argument in pairs:
-            if argument is None or isinstance(argument, tuple) or parameter.annotation is None:
+            if argument is None or isinstance(argument, (tuple, ast.Lambda)) or parameter.annotation is None:
                 continue
             unsure = ast.unparse(parameter.annotation)
             if not any(n in unsure for n in names):
@@ -138,6 +163,11 @@ class CallMixin:
             self.program.unify(parameter.annotation, self._type_of(argument), tvars, names, decl, class_tvars)
         if want is not None and decl.node.returns is not None:
             self.program.unify(decl.node.returns, want, tvars, [n for n in names if n not in tvars], decl, class_tvars)
+        closures = self.closure_arguments(pairs, decl, {**class_tvars, **tvars}, names) if takes_functions(decl) else {}
+        for parameter, argument in pairs:
+            if isinstance(argument, Expr) and parameter.annotation is not None:
+                have = argument.ty.made.signature if isinstance(argument.ty, model.ClosureType) else argument.ty
+                self.program.unify(parameter.annotation, have, tvars, names, decl, class_tvars)
         missing = [n for n in names if n not in tvars]
         if missing:
             raise self.error("E0811", node, f"what `{missing[0]}` of `{decl.name}` is cannot be told from the arguments")
@@ -145,7 +175,7 @@ class CallMixin:
             problem = bounds.complaint(self.program, decl.module, name, ty, node)
             if problem is not None:
                 raise self.error("E0821", node, *problem)
-        inst = self.program.instance(decl, cls, tvars, node)
+        inst = self.program.instance(decl, cls, tvars, node, closures=closures)
         args = self.arguments_of(inst, decl, pairs, node, skip)
         return self.call_instance(inst, ([receiver] if receiver is not None else []) + args, node)
 
@@ -153,11 +183,16 @@ class CallMixin:
         """The type of an argument, without keeping its tree."""
         kept = self.state.copy()
         meaning = self.meaning(node) if isinstance(node, (ast.Name, ast.Attribute)) else None
+        made = self.nested_named(node.id) if isinstance(node, ast.Name) else None
+        if made is not None:
+            return made.signature
         if isinstance(meaning, FuncDecl):
             inst = self.program.instance(meaning, None, {}, node)
             found: Type = model.intern(FuncType, tuple(v.ty for v in inst.params), inst.result, False)
         else:
             found = self.settle(self.expr(node)).ty
+            if isinstance(found, model.ClosureType):
+                found = found.made.signature
         self.state = kept
         return found
 
@@ -200,10 +235,11 @@ class CallMixin:
         return pairs
 
     def arguments(
-        self: Any, inst: FnInst, decl: FuncDecl, args: list[ast.expr], keywords: list[ast.keyword], node: ast.AST, skip: int
+        self: Any, inst: FnInst, decl: FuncDecl, args: list[ast.expr], keywords: list[ast.keyword], node: ast.AST, skip: int,
+        hidden: int = 0,
     ) -> list[Expr]:
         pairs = self.bind(decl, args, keywords, node, skip)
-        found = self.arguments_of(inst, decl, pairs, node, skip)
+        found = self.arguments_of(inst, decl, pairs, node, skip + hidden)
         names = [p.arg for p, _ in pairs]
         order = [*range(len(args)), *(names.index(k.arg) for k in keywords)]
         if order != sorted(order):  # evaluated as written, not as declared
@@ -317,8 +353,7 @@ class CallMixin:
         receiver = same(receiver, owner)
         if names:
             return self._generic_call(method, names, receiver, node, None, owner, args, keywords)
-        inst = self.program.instance(method, owner, {}, node)
-        return self.call_instance(inst, [receiver, *self.arguments(inst, method, args, list(keywords), node, 1)], node)
+        return self._known_call(method, owner, [receiver], args, keywords, node)
 
     def _virtual(
         self: Any, cls: ClassType, name: str, method: FuncDecl, owner: ClassType, base: Expr, args: list[Any], keywords: Any, node: Any
@@ -335,6 +370,8 @@ class CallMixin:
     # -- function pointers --------------------------------------------------------------------------------------
     def call_pointer(self: Any, target: Expr, node: ast.Call) -> Expr:
         sig = target.ty
+        if isinstance(sig, model.ClosureType):
+            return self.call_nested(sig.made, target if sig.made.frame else None, node)
         if isinstance(sig, model.OptionalType) and isinstance(sig.inner, FuncType):
             raise self.error("E0501", node.func, f"`{ast.unparse(node.func)}` may be None here", "test it first")
         if not isinstance(sig, FuncType):

@@ -209,10 +209,11 @@ class ConstructMixin:
         if is_zero(value):
             return
         if target.static:
-            from compiler.types.elaborate.elaborator import is_constant
+            from compiler.types import compile_time
 
-            if not is_constant(value):
-                raise self.error("E1302", node, "the contents of a global must be known at compile time")
+            value = compile_time.fold(self.program, value, node, self.module, "what is in this global")
+        else:
+            self.refuse_store(target.addr, value, node)
         target.put(offset, storage, value)
 
     def _fill_class(self: Any, target: Any, offset: int, cls: ClassType, node: ast.expr | None, home: Any) -> None:

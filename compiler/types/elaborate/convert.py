@@ -50,6 +50,8 @@ class ConvertMixin:
         found = self.try_coerce(expr, want, node)
         if found is not None:
             return found
+        if isinstance(expr.ty, model.ClosureType) and expr.ty.made.frame and isinstance(want, (FuncType, OptionalType)):
+            raise self.escapes(expr.ty, node)
         hint = self.conversion_hint(expr.ty, want)
         if isinstance(expr.ty, OptionalType) and expr.ty.inner is want:
             raise self.error(
@@ -108,6 +110,8 @@ class ConvertMixin:
             and (have is STR or isinstance(have, ClassType) and self.is_text(have))
         ):
             return self.format_of_values([expr], node)
+        if isinstance(have, model.ClosureType) and not have.made.frame and isinstance(want, FuncType):
+            return self.try_coerce(self.nested_value(have.made, node), want, node)
         if have is model.F32 and want is F64:
             return Conv(F64, "fpext", expr)
         if isinstance(have, FuncType) and isinstance(want, FuncType) and isinstance(expr, hir.FnAddr):

@@ -14,9 +14,11 @@ from compiler.types.decls import ClassDecl, FnInst, ModuleDecl
 from compiler.types.elaborate.access import AccessMixin
 from compiler.types.elaborate.assignment import AssignmentMixin
 from compiler.types.elaborate.calls import CallMixin
+from compiler.types.elaborate.closures import ClosureMixin
 from compiler.types.elaborate.comparison import ComparisonMixin
 from compiler.types.elaborate.construct import ConstructMixin
 from compiler.types.elaborate.convert import ConvertMixin, same
+from compiler.types.elaborate.escapes import EscapeMixin
 from compiler.types.elaborate.flow import FlowMixin, State
 from compiler.types.elaborate.logic import LogicMixin
 from compiler.types.elaborate.loops import LoopMixin
@@ -43,6 +45,8 @@ class Elaborator(
     ComparisonMixin,
     LogicMixin,
     CallMixin,
+    ClosureMixin,
+    EscapeMixin,
     ConstructMixin,
     VocabularyMixin,
     MachineMixin,
@@ -72,6 +76,16 @@ class Elaborator(
         self.catching = 0  # enclosing try bodies whose handler catches everything
         self.in_function = fn.decl is not None
         self.failed = False  # some statement could not be understood
+        self.outer: Any = None  # the elaborator of the function around this one
+        self.nested: dict[str, Any] = {}  # functions within this one
+        self.nested_insts: dict[int, FnInst] = {}
+        self.made_here: dict[FnInst, Any] = {}
+        self.nested_symbols: dict[str, int] = {}
+        self.lambdas: dict[int, ast.FunctionDef] = {}
+        self.shared: set[str] = set()  # names that a function within this one, or around it, uses too
+        self.frame_vars: list[Var] = []  # variables of this function that functions within it capture
+        self.frame_slot: Slot | None = None
+        self.frame_filled = 0
 
     # -- errors -------------------------------------------------------------------------------------------------
     def error(
@@ -114,6 +128,7 @@ class Elaborator(
         if isinstance(expr, (hir.Const, hir.StackSlot, hir.GlobalAddr)):
             return hir.Do(expr), expr
         var = self.variable("", expr.ty)
+        self.note_stack(var, expr)
         return hir.SetVar(var, expr), hir.VarGet(expr.ty, var)
 
     def check(self, test: Expr, what: str, node: ast.AST, *operands: Expr) -> Any:
@@ -211,16 +226,6 @@ class Elaborator(
                 self.report(error)
             self.out = kept
 
-    # -- constants ----------------------------------------------------------------------------------------------
-    def constant(self, node: ast.expr, want: Type | None = None) -> Expr:
-        """Fold an expression that must be known at compile time."""
-        found = self.expr(node, want)
-        if want is not None:
-            found = self.coerce(found, want, node)
-        if not is_constant(found):
-            raise self.error("E1302", node, "this must be known at compile time")
-        return found
-
 
 def is_function(ty: Type) -> bool:
     return isinstance(ty.inner if isinstance(ty, model.OptionalType) else ty, model.FuncType)
@@ -244,6 +249,10 @@ def evaluate(program: Any, node: ast.expr, module: ModuleDecl, tvars: dict[str, 
     """The Python value of an integer constant expression."""
     maker = Elaborator(program, pseudo_function(module, tvars), enum.decl if enum is not None else None)
     found = maker.expr(node)
+    if not is_constant(found):
+        from compiler.types import compile_time
+
+        found = compile_time.fold(program, found, node, module, "this")
     if isinstance(found, hir.Const):
         return found.value
     raise maker.error("E1303", node, "this must be an integer constant")

@@ -6,7 +6,7 @@ from __future__ import annotations
 import ast
 from typing import Any
 
-from compiler.syntax.walk import walk
+from compiler.syntax.walk import walk, walk_scope
 from compiler.types import hir, model
 from compiler.types.model import OptionalType, Type
 
@@ -51,14 +51,42 @@ def path_of(node: ast.expr) -> str | None:
     return None
 
 
-def assigned_names(nodes: list[ast.stmt]) -> set[str]:
+def assigned_names(nodes: list[Any]) -> set[str]:
     """Names that these statements may assign."""
     found: set[str] = set()
-    for node in nodes:
-        for part in walk(node):
-            if isinstance(part, ast.Name) and isinstance(part.ctx, ast.Store):
-                found.add(part.id)
+    for part in walk_scope(nodes):
+        if isinstance(part, ast.Name) and isinstance(part.ctx, ast.Store):
+            found.add(part.id)
+        elif isinstance(part, (ast.FunctionDef, ast.MatchAs)) and part.name:
+            found.add(part.name)
     return found
+
+
+def names_bound(node: ast.FunctionDef | ast.Lambda) -> set[str]:
+    """The locals of a function: its parameters, and what it assigns but for `global` and `nonlocal` names."""
+    body: list[Any] = node.body if isinstance(node, ast.FunctionDef) else [node.body]
+    outer: set[str] = set()
+    found = {a.arg for a in [*node.args.posonlyargs, *node.args.args, *node.args.kwonlyargs]} | assigned_names(body)
+    for part in walk_scope(body):
+        if isinstance(part, (ast.Global, ast.Nonlocal)):
+            outer |= set(part.names)
+        elif isinstance(part, ast.ExceptHandler) and part.name:
+            found.add(part.name)
+    return found - outer
+
+
+def names_free(node: ast.FunctionDef | ast.Lambda) -> set[str]:
+    """Names that a function uses and does not bind itself."""
+    body: list[Any] = node.body if isinstance(node, ast.FunctionDef) else [node.body]
+    found: set[str] = set()
+    for part in walk_scope(body):
+        if isinstance(part, ast.Name):
+            found.add(part.id)
+        elif isinstance(part, ast.Nonlocal):
+            found |= set(part.names)
+        elif isinstance(part, (ast.FunctionDef, ast.Lambda)):
+            found |= names_free(part)
+    return found - names_bound(node)
 
 
 class FlowMixin:
@@ -131,8 +159,10 @@ class FlowMixin:
 
     def forget_memory(self) -> None:
         """Something was called or stored: fields may have changed."""
-        for key in [k for k in self.state.narrowed if ("." in k or k not in self.env) and not k.startswith(OUTSIDE)]:  # type: ignore[attr-defined]
-            del self.state.narrowed[key]
+        for key in list(self.state.narrowed):
+            kept = key in self.env and "." not in key and key not in self.shared  # type: ignore[attr-defined]
+            if not kept and not key.startswith(OUTSIDE):
+                del self.state.narrowed[key]
 
     def learn(self, facts: Facts) -> None:
         for name, ty in facts.items():

@@ -337,6 +337,7 @@ class LoopMixin:
             var = self.env.get(target.id)
             if var is None or var.ty is not item.ty:
                 var = self.env[target.id] = self.variable(target.id, item.ty)
+            self.note_stack(var, item)
             self.out.append(SetVar(var, item))
             self.forget(target.id)
             self.state.assigned.add(target.id)
@@ -448,6 +449,11 @@ class LoopMixin:
             stop = [SetVar(var, Const(BOOL, kind == "any")), Break(tag)]
             self.out.append(If(test, stop, []) if kind == "any" else If(test, [], stop))
             return
+        if kind == "collect":
+            item = self.value(elt, want) if want is not None else self.settled(elt)
+            result["ty"] = item.ty
+            self.out.append(hir.Do(hir.Intrinsic(model.VOID, "collect", [item])))
+            return
         item = self.expr(elt, want)
         if item.ty is UNTYPED:
             item = self.coerce(item, want if isinstance(want, IntType) else model.I64, elt)
@@ -464,6 +470,18 @@ class LoopMixin:
         better = self.compare("lt" if kind == "min" else "gt", item, current, call)
         test = hir.Logic(BOOL, "or", hir.Not(BOOL, VarGet(BOOL, seen)), better)
         self.out += [setter, If(test, [SetVar(var, item), SetVar(seen, hir.true())], [])]
+
+    def table_body(self: Any, call: ast.Call, elem: Type | None) -> tuple[list[Any], Type]:
+        """The loops of `tuple(f(n) for n in …)`, which hand each item to `collect`, and the type of the items."""
+        if len(call.args) != 1 or not isinstance(call.args[0], ast.GeneratorExp):
+            raise self.error("E1302", call, "a table is written `tuple(f(n) for n in range(…))`")
+        generator = call.args[0]
+        body: list[Any] = []
+        result: dict[str, Any] = {}
+        with self.block(body):
+            want = model.value_of(elem) if elem is not None else None
+            self._generator_loops(generator.generators, generator.elt, "collect", LoopTag(), result, call, want)
+        return body, result["ty"]
 
     def reduce_span(self: Any, node: ast.expr, kind: str, call: ast.Call, first: ast.expr | None = None) -> Expr:
         """`sum(numbers)`: as over a generator of its elements."""

@@ -43,7 +43,9 @@ class NameMixin:
     def meaning(self: Any, node: ast.expr) -> Any:
         """What a name or dotted name stands for when it is not a local value; None if it is a value."""
         if isinstance(node, ast.Name):
-            if node.id in self.env or node.id in self.assigned_later:
+            if node.id in self.env or node.id in self.assigned_later or self.nested_named(node.id) is not None:
+                return None
+            if self.outer is not None and self.outer.captures(node.id):
                 return None
             if node.id in self.tvars:
                 return self.tvars[node.id]
@@ -83,7 +85,14 @@ class NameMixin:
 
     # -- names --------------------------------------------------------------------------------------------------
     def expr_Name(self: Any, node: ast.Name, want: Type | None) -> Expr:
+        made = self.nested_named(node.id)
+        if made is not None:
+            if made.owner is self.fn and node.id not in self.state.assigned:
+                raise self.error("E0611", node, f"`{node.id}` may not be defined here", "define it on every path that leads here")
+            return self.nested_value(made, node)
         var = self.env.get(node.id)
+        if var is None and node.id not in self.assigned_later and node.id not in self.globals_declared:
+            var = self.captured(node.id, node)
         if var is not None and node.id not in self.globals_declared:
             if node.id not in self.state.assigned:
                 raise self.error("E0611", node, f"`{node.id}` may not have a value here", "give it one on every path that leads here")
@@ -179,15 +188,14 @@ class NameMixin:
                 if self.class_scope is decl:
                     return Const(model.UNTYPED, ty.members[name])
                 return Const(ty, ty.members[name])
-        from compiler.types.elaborate.elaborator import Elaborator, is_constant, pseudo_function
+        from compiler.types import compile_time
+        from compiler.types.elaborate.elaborator import Elaborator, pseudo_function
 
         maker = Elaborator(
             self.program, pseudo_function(decl.module, self.program.tvars_of(self.fn.self_type) if self.fn.self_type else {}), decl
         )
         found = maker.expr(decl.constants[name])
-        if not is_constant(found):
-            raise maker.error("E1302", decl.constants[name], "a class constant must be known at compile time")
-        return found
+        return compile_time.fold(self.program, found, decl.constants[name], decl.module, f"`{decl.name}.{name}`")
 
     def expr_NamedExpr(self: Any, node: ast.NamedExpr, want: Type | None) -> Expr:
         value = self.settle(self.expr(node.value, want))

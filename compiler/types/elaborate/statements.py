@@ -12,8 +12,8 @@ from compiler.diagnostics import CompileError
 from compiler.syntax.walk import walk
 from compiler.types import hir, model
 from compiler.types.elaborate.flow import assigned_names, merge
-from compiler.types.hir import Const, Expr, If, Part, VarGet
-from compiler.types.model import U64, VOID, ArrayType, ClassType, OptionalType
+from compiler.types.hir import Const, Expr, If, Part
+from compiler.types.model import U64, VOID, ClassType, OptionalType
 
 
 class StatementMixin:
@@ -73,6 +73,11 @@ class StatementMixin:
         self.globals_declared |= set(node.names)
         self.assigned_later -= set(node.names)
 
+    def stmt_Nonlocal(self: Any, node: ast.Nonlocal) -> None:
+        for name in node.names:
+            if self.outer is None or self.captured(name, node) is None:
+                raise self.error("E0128", node, f"no function around this one has a variable `{name}`")
+
     def stmt_Expr(self: Any, node: ast.Expr) -> None:
         if isinstance(node.value, ast.Constant):
             return  # a docstring, or `...`
@@ -115,25 +120,9 @@ class StatementMixin:
             if result is VOID and value.ty is VOID:
                 self.out += [hir.Do(value), hir.Return(None)]
             else:
-                self.refuse_stack(value, node.value)
+                self.refuse_return(value, node.value)
                 self.out.append(hir.Return(self.coerce(value, result, node.value, "the result")))
         self.state.reached = False
-
-    def stack_object(self: Any, value: Expr) -> bool:
-        """Whether this is a reference to an object of this function's stack, as far as can be seen."""
-        while isinstance(value, (hir.Seq, hir.Conv)):
-            value = value.result if isinstance(value, hir.Seq) else value.operand
-        return isinstance(value, hir.StackSlot) or isinstance(value, VarGet) and value.var in self.on_stack
-
-    def refuse_stack(self: Any, value: Expr, node: ast.expr) -> None:
-        """A reference to an object of this function's stack must not leave it."""
-        if self.stack_object(value) and isinstance(value.ty, (ClassType, ArrayType)):
-            raise self.error(
-                "E1113",
-                node,
-                "this object is on the stack of this function, and gone when it returns",
-                f"make it with `new({value.ty.name.split('[')[0]}, …)`, or fill one that the caller gives",
-            )
 
     def stmt_Assert(self: Any, node: ast.Assert) -> None:
         test = self.condition(node.test)

@@ -311,6 +311,12 @@ class FormatPrinter:
             self._optional(value, spec, node)
             return
         self.flush()
+        if isinstance(ty, EnumType) and ty.kind == "flag" and kind not in tuple("dxXobc"):
+            if not plain:
+                raise maker.error("E1204", node, "flags print as their names, which take no width", "print them into a text first")
+            printer = maker.program.flag_printer(ty, self.sink.ty, maker)
+            self.do(maker.call_instance(printer, [value, self.sink], node))
+            return
         if isinstance(ty, EnumType) and kind not in tuple("dxXobc") and not (ty.kind != "enum" and not plain and kind is None and False):
             name = maker.member_name(value, node)
             self.value(name, {k: v for k, v in spec.items() if k != "kind"}, node)

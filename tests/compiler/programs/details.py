@@ -19,6 +19,12 @@ class Flag(IntFlag):
     BOTH = X | Y
 
 
+class Right(u8, IntFlag):
+    READ = 1
+    WRITE = 2
+    EXEC = 16
+
+
 @struct
 class Gauge:
     raw: u32
@@ -63,6 +69,7 @@ def enums() -> None:
         print(flag)
     for i, kind in enumerate(Kind):
         print(i, kind)
+    print(Flag.X | Flag.Y, Flag.X, Flag(0), f"{Flag.Y:#x}", Right.READ | Right.EXEC, Right.READ | Right.WRITE)
 
 
 def loops() -> None:

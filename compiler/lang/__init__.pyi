@@ -5,8 +5,9 @@ What they cannot know is the compiler's: widths that do not mix, fields that are
 """
 
 from collections.abc import Iterator
-from enum import IntEnum
 from typing import Annotated, Any, Callable, Generic, NoReturn, TypeVar, dataclass_transform, overload
+
+from lang.errno import Errno as Errno
 
 T = TypeVar("T")
 C = TypeVar("C", bound=type)
@@ -150,56 +151,6 @@ class Text(Sink, str):  # type: ignore[misc]
     def clear(self) -> None: ...
     def pop(self, count: int) -> None: ...
 
-class Errno(IntEnum):
-    OK = 0
-    EPERM = 1
-    ENOENT = 2
-    ESRCH = 3
-    EINTR = 4
-    EIO = 5
-    ENXIO = 6
-    E2BIG = 7
-    ENOEXEC = 8
-    EBADF = 9
-    ECHILD = 10
-    EAGAIN = 11
-    ENOMEM = 12
-    EACCES = 13
-    EFAULT = 14
-    EBUSY = 16
-    EEXIST = 17
-    EXDEV = 18
-    ENODEV = 19
-    ENOTDIR = 20
-    EISDIR = 21
-    EINVAL = 22
-    ENFILE = 23
-    EMFILE = 24
-    ENOTTY = 25
-    EFBIG = 27
-    ENOSPC = 28
-    ESPIPE = 29
-    EROFS = 30
-    EMLINK = 31
-    EPIPE = 32
-    EDOM = 33
-    ERANGE = 34
-    EDEADLK = 35
-    ENAMETOOLONG = 36
-    ENOSYS = 38
-    ENOTEMPTY = 39
-    ELOOP = 40
-    EPROTO = 71
-    EOVERFLOW = 75
-    EMSGSIZE = 90
-    EADDRINUSE = 98
-    ECONNRESET = 104
-    ENOTCONN = 107
-    ETIMEDOUT = 110
-    ECONNREFUSED = 111
-    EALREADY = 114
-    EUNSPECIFIED = 200
-
 class Error(Exception):
     errno: Errno
     message: str
@@ -232,6 +183,7 @@ def copy(x: T) -> T: ...
 def assign(target: T, source: T) -> None: ...
 def sizeof(ty: Any) -> int: ...
 def alignof(ty: Any) -> int: ...
+def caller_module() -> str: ...
 def lend(x: T) -> T: ...
 def offset(stated: int) -> int: ...
 def offsetof(ty: Any, field: str) -> int: ...

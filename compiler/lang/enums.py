@@ -64,6 +64,8 @@ def missing_flags(cls: Any, value: Any) -> Any:
 
 
 def _uses_lang(module: str) -> bool:
+    if module.startswith("lang."):
+        return True
     space = vars(sys.modules.get(module)) if module in sys.modules else {}
     return any(
         getattr(v, "__module__", None) == "lang" or str(getattr(v, "__module__", "")).startswith("lang.") for v in list(space.values())

@@ -3,10 +3,8 @@
 
 from enum import IntEnum
 
-from lang import u32
 
-
-class Errno(u32, IntEnum):
+class Errno(IntEnum):
     OK = 0
     EPERM = 1
     ENOENT = 2

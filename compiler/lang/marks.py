@@ -3,6 +3,7 @@
 
 from __future__ import annotations
 
+import sys
 from typing import Any
 
 from lang.integers import u64
@@ -19,6 +20,13 @@ def _mark(item: Any = None, *args: Any, **kwargs: Any) -> Any:
 export = extern = hook = syscall = noinline = inline = cold = vcore_context = interrupt_context = must_use = _mark
 blocks = allocates = takes_user_fault = never_blocks = atomic_section = begins_atomic = ends_atomic = tells_context = unproven = _mark
 entry = starts_stack = stack = recursion = _mark
+
+
+def caller_module() -> Any:
+    """Compiled, a default of this is the name of the module that calls; here it is that of the module it stands in."""
+    from lang.text import Str
+
+    return Str(sys._getframe(1).f_globals["__name__"])
 
 
 def likely(condition: Any) -> Any:

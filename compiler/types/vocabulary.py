@@ -72,6 +72,7 @@ FUNCTIONS = {
     "addr_of",
     "at",
     "ptr_of",
+    "caller_module",
     "cast",
     "span_of",
     "as_bytes",

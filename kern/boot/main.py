@@ -10,12 +10,13 @@ from typing import Callable, NoReturn
 from lang import Error, Registry, addr_of, at, entry, export, panic, u32, u64
 from arch import boot, context, cpu, power, smp
 from kern.arch_api import BootInfo
-from kern.boot.cmdline import command_line, has_option, option, set_command_line
+from kern.boot.cmdline import command_line, has_option, option, option_or, set_command_line
 from kern.boot.init_proc import start_first_process
 from kern.core.idle import smp_idle
 from kern.core.percore import core
 from kern.core.smp import all_online
 from kern.debug import log
+from kern.debug.levels import Level
 from kern.ktest.runner import run_kernel_tests
 from kern.lib import random
 from kern.mm.heap import init_heap
@@ -55,7 +56,11 @@ def read_options(info: BootInfo) -> None:
     if has_option("quiet"):
         log.be_quiet()
     if has_option("debug"):
-        log.log_debug_messages()
+        log.levels.everywhere = Level.DEBUG
+    try:
+        log.levels.set_from(option_or("log", ""))
+    except Error as e:
+        log.warn(f"{e.message}")
 
 
 def bring_up(info_address: u64) -> NoReturn:

@@ -1,5 +1,5 @@
 # SPDX-License-Identifier: GPL-2.0-or-later
-"""The kernel's log: `log.info(f"…")`, with time and core in front, one line a message.
+"""The kernel's log: `log.info(f"…")`, with time and core in front, one line a message. Which levels of which modules, says levels.py.
 
 Goes to a ring in memory (for dmesg), to the emulator's debug console, and to the console unless the machine was booted
 `quiet`; warnings and errors then still do not, since the console belongs to the first program.
@@ -7,22 +7,14 @@ Callable from anywhere, interrupt handlers included, but not with the ports' own
 Locks: `lock` is a leaf, taken with interrupts off, so that lines are whole. A panic breaks it.
 """
 
-from enum import IntEnum
-
-from lang import Format, Span, array, text, u8, u64
+from lang import Format, Span, array, caller_module, text, u8, u64
 from arch import serial, timer
 from kern.core.percore import core
+from kern.debug.levels import Level, Levels
 from kern.lib.ring import Ring
 from kern.sync.spinlock import SpinLock
 
 RING_SIZE: u64 = 65536
-
-
-class Level(IntEnum):
-    DEBUG = 0
-    INFO = 1
-    WARN = 2
-    ERROR = 3
 
 
 storage = array(RING_SIZE, u8)
@@ -30,29 +22,30 @@ ring = Ring[u8]()
 lock = SpinLock()
 quiet: bool = False                         # not to the console
 console_ready: bool = False                 # the serial port's queue works; before, write and wait
-lowest: u64 = 1                             # least Level that is logged
+levels = Levels()
 
 
-def debug(message: Format) -> None:
-    """For whoever hunts a fault; dropped unless booted with `debug`."""
-    if lowest == 0:
-        write(Level.DEBUG, message)
+def debug(message: Format, module: str = caller_module()) -> None:
+    """For whoever hunts a fault; dropped unless booted with `log=debug`, or `log=MODULE:debug`."""
+    write(Level.DEBUG, message, module)
 
 
-def info(message: Format) -> None:
-    write(Level.INFO, message)
+def info(message: Format, module: str = caller_module()) -> None:
+    write(Level.INFO, message, module)
 
 
-def warn(message: Format) -> None:
+def warn(message: Format, module: str = caller_module()) -> None:
     """Something is not as it should be, and the kernel goes on."""
-    write(Level.WARN, message)
+    write(Level.WARN, message, module)
 
 
-def error(message: Format) -> None:
-    write(Level.ERROR, message)
+def error(message: Format, module: str = caller_module()) -> None:
+    write(Level.ERROR, message, module)
 
 
-def write(level: Level, message: Format) -> None:
+def write(level: Level, message: Format, module: str) -> None:
+    if not levels.is_wanted(level, module):
+        return
     line = text(1200)
     now = timer.now_ns()
     line.write(f"[{now // 1_000_000_000:>5}.{now // 1000 % 1_000_000:06}] {core.mine.core_id:>2} ")
@@ -117,8 +110,3 @@ def use_console_queue() -> None:
     """The serial port's interrupts work now."""
     global console_ready
     console_ready = True
-
-
-def log_debug_messages() -> None:
-    global lowest
-    lowest = 0

@@ -14,6 +14,11 @@ from compiler.types.hir import Expr
 from compiler.types.model import ClassType, FuncType, Type
 
 
+def is_caller_module(default: ast.expr) -> bool:
+    """`module: str = caller_module()`: the default is the name of the module that calls."""
+    return isinstance(default, ast.Call) and isinstance(default.func, ast.Name) and default.func.id == "caller_module"
+
+
 def takes_functions(decl: FuncDecl) -> bool:
     """Whether a parameter is a `Callable`."""
     spec = decl.node.args
@@ -253,7 +258,9 @@ class CallMixin:
     def arguments_of(self: Any, inst: FnInst, decl: FuncDecl, pairs: list[tuple[ast.arg, Any]], node: ast.AST, skip: int) -> list[Expr]:
         found = []
         for (parameter, argument), var in zip(pairs, inst.params[skip:], strict=True):
-            if isinstance(argument, tuple):
+            if isinstance(argument, tuple) and is_caller_module(argument[0]):
+                found.append(self.coerce(hir.StrLit(model.STR, self.module.name.encode()), var.ty, node))
+            elif isinstance(argument, tuple):
                 found.append(self.in_module(argument[1], inst).argument(argument[0], var.ty, parameter.arg))
             elif isinstance(argument, Expr):
                 found.append(self.coerce(argument, var.ty, node, f"`{parameter.arg}`"))

@@ -79,6 +79,11 @@ class VocabularyMixin:
             return self.call_method(base, "__len__", [], node)
         raise self.error("E0328", node, f"a `{ty.name}` has no length")
 
+    def call_caller_module(self: Any, node: ast.Call, want: Type | None) -> Expr:
+        """Where it is no default: the module that it stands in."""
+        self.exactly(node, 0)
+        return hir.StrLit(model.STR, self.module.name.encode())
+
     def call_wrap(self: Any, node: ast.Call, want: Type | None) -> Expr:
         ty_node, value_node = self.exactly(node, 2)
         ty = self.type_argument(ty_node)

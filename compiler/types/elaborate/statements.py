@@ -76,6 +76,8 @@ class StatementMixin:
     def stmt_Nonlocal(self: Any, node: ast.Nonlocal) -> None:
         for name in node.names:
             if self.outer is None or self.captured(name, node) is None:
+                self.poison(name)
+                self.state.assigned.add(name)
                 raise self.error("E0128", node, f"no function around this one has a variable `{name}`")
 
     def stmt_Expr(self: Any, node: ast.Expr) -> None:

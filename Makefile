@@ -11,6 +11,7 @@ ACCEL   = auto
 DEADLINE = 120
 CMD     = help
 PROGRAMS =
+FILES =
 TESTS   = tests
 WHAT    =
 JOBS    = 2
@@ -23,7 +24,7 @@ export GUEST_APPEND  := $(value APPEND)
 export PYKAROS_ARCH  := $(ARCH)
 MACHINE = --arch $(ARCH) --smp $(SMP) --mem $(MEM) --checked $(CHECKED) --accel $(ACCEL) --append "$$GUEST_APPEND"
 
-.PHONY: help qemu run debug build test bench check features clean emulator
+.PHONY: help qemu run debug build test bench check format features clean emulator
 .SILENT:
 MAKEFLAGS += --no-print-directory
 
@@ -35,6 +36,7 @@ help:
 	echo "make test      all tests: compiler, kernel units, machines of both architectures in QEMU; TESTS=tests/compiler for a part"
 	echo "make bench     measures, WHAT=\"code\" a part of it: compiled code against gcc's; figures go to build/bench/"
 	echo "make check     compiler diagnostics for all sources, ruff, mypy"
+	echo "make format    format all sources; FILES=kern/lib/ring.py for some"
 	echo "make features  which rows of docs/features.md the last tests showed"
 	echo "make clean     remove build/"
 	echo "Variables: ARCH=$(ARCH) (x86_64, riscv) SMP=$(SMP) MEM=$(MEM) CHECKED=$(CHECKED) ACCEL=$(ACCEL) GDB=$(GDB) DEADLINE=$(DEADLINE) APPEND= (boot options)"
@@ -68,6 +70,10 @@ check: $(VENV)
 	$(PYTHON) -m compiler check --world user
 	$(PYTHON) -m ruff check .
 	$(PYTHON) -m mypy
+	$(PYTHON) -m scripts types
+
+format: $(VENV)
+	$(PYTHON) -m scripts format $(FILES)
 
 features: $(VENV)
 	$(PYTHON) -m scripts features

@@ -1,16 +1,18 @@
 # SPDX-License-Identifier: GPL-2.0-or-later
-"""The command line of the host programs: `python -m scripts qemu|run|debug|features|bench`."""
+"""The command line of the host programs: `python -m scripts qemu|run|debug|features|types|format|bench`."""
 
 from __future__ import annotations
 
 import sys
 from collections.abc import Callable
+from pathlib import Path
 from typing import Any
 
 import click
 
 from scripts import features as features_report
-from scripts import interactive
+from scripts import format as source_format
+from scripts import interactive, typecheck
 from scripts import run as run_command
 from scripts.bench.command import bench
 from scripts.qemu import BOARDS, DEFAULT_ARCH, Settings
@@ -67,6 +69,18 @@ def debug(programs: tuple[str, ...], **options: Any) -> None:
 @click.option("--missing/--no-missing", default=True, show_default=True, help="name the rows that no passing test shows")
 def features(missing: bool) -> None:
     sys.exit(features_report.report(missing))
+
+
+@cli.command(help="What mypy says of the sources of the language, kernel and user land on each architecture.")
+def types() -> None:
+    sys.exit(typecheck.check_all())
+
+
+@cli.command("format", help="Formats all sources, or says which are not formatted.")
+@click.option("--check/--write", default=False, help="only say which")
+@click.argument("paths", nargs=-1, type=click.Path(exists=True, path_type=Path))
+def formatting(check: bool, paths: tuple[Path, ...]) -> None:
+    sys.exit(source_format.run([p.resolve() for p in paths], check))
 
 
 cli.add_command(bench)

@@ -7,7 +7,7 @@ Several at once: `submit_read(a, …)`, `submit_read(b, …)`, then `wait_for(a)
 A Syscall may be reused or go out of scope only after `wait_for` (or `is_done`) said so.
 """
 
-from lang import ACQUIRE, Errno, Error, Span, addr_of, pause, u8, u32, u64, wrap
+from lang import ACQUIRE, Errno, Error, Span, Uaddr, addr_of, pause, u8, u32, u64, wrap
 from kern.abi.syscall import Syscall
 from parlib.blockon import block_on
 from parlib.machine import syscall_trap
@@ -70,5 +70,5 @@ def reset(call: Syscall) -> None:
     """Make a finished call ready to be submitted again; arguments are kept."""
     call.err = 0
     call.retval = 0
-    call.ev_q = 0
+    call.ev_q = Uaddr(0)
     call.flags.store(u32(0))

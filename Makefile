@@ -15,6 +15,11 @@ FILES =
 TESTS   = tests
 WHAT    =
 JOBS    = 2
+MINUTES = 60
+COUNT   = 10000
+SEED    =
+# What `make soak` runs, one after the other, each for at most MINUTES: add yours here, with a rule of that name.
+SOAKS   = soak-oracle
 
 PYTHON  = .venv/bin/python
 VENV    = .venv/.ready
@@ -34,6 +39,7 @@ help:
 	echo "make debug     boot under gdb, which knows Python lines, values and processes; PROGRAMS=\"hello\" to break in a program"
 	echo "make build     compile the kernel and all programs, nothing else"
 	echo "make test      all tests: compiler, kernel units, machines of both architectures in QEMU; TESTS=tests/compiler for a part"
+	echo "make soak      long random tests ($(SOAKS)), each at most MINUTES=$(MINUTES); COUNT=$(COUNT) cases, SEED= to repeat one"
 	echo "make bench     measures, WHAT=\"code\" a part of it: compiled code against gcc's; figures go to build/bench/"
 	echo "make check     compiler diagnostics for all sources, ruff, mypy"
 	echo "make format    format all sources; FILES=kern/lib/ring.py for some"
@@ -60,6 +66,13 @@ test: build emulator
 	for other in $(filter-out $(ARCH),x86_64 riscv); do $(MAKE) build emulator ARCH=$$other || exit 1; done
 	scripts/setup.sh loaders
 	$(PYTHON) -m pytest -n $(JOBS) --dist loadgroup $(TESTS)
+
+.PHONY: soak $(SOAKS)
+soak: $(SOAKS)
+
+# Random programs, compiled in four ways and under CPython; those that differ are saved and made small in build/soak/oracle/.
+soak-oracle: $(VENV)
+	$(PYTHON) -m tests.compiler.differential.soak --programs $(COUNT) --minutes $(MINUTES) --jobs $(JOBS) $(if $(SEED),--seed $(SEED))
 
 bench: $(VENV)
 	scripts/setup.sh gcc

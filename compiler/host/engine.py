@@ -84,13 +84,14 @@ class CodegenFailed(Exception):
 class Engine:
     """Some modules, loaded. `missing` are the functions that the host does not have: calling one ends the call."""
 
-    def __init__(self, modules: Mapping[str, str], cache: Cache, in_process: bool = False) -> None:
+    def __init__(self, modules: Mapping[str, str], cache: Cache, in_process: bool = False, level: int = LEVEL) -> None:
         import llvmlite.binding as llvm
 
         self.llvm = llvm
         llvm.initialize_native_target()
         llvm.initialize_native_asmprinter()
         self.target = host_target()
+        self.level = level
         self.output: list[tuple[int, bytes]] | None = None      # what is written is captured here; None: let it through
         self.keep: list[object] = []
         machine = llvm.Target.from_triple(self.target.triple).create_target_machine(codemodel="large", jit=True)
@@ -120,14 +121,14 @@ class Engine:
         from importlib.metadata import version
 
         llvm_version = "llvmlite " + version("llvmlite")
-        keys = {name: object_key(ir, self.target, LEVEL, llvm_version) for name, ir in modules.items()}
+        keys = {name: object_key(ir, self.target, self.level, llvm_version) for name, ir in modules.items()}
         jobs = []
         for name, key in keys.items():
             if cache.find(key) is None:
                 if in_process:
-                    cache.put(key, emit(modules[name], self.target, LEVEL)[0])
+                    cache.put(key, emit(modules[name], self.target, self.level)[0])
                 else:
-                    jobs.append(Job(name, cache.put(key, modules[name].encode(), ".ll"), key, self.target, LEVEL))
+                    jobs.append(Job(name, cache.put(key, modules[name].encode(), ".ll"), key, self.target, self.level))
         if jobs:
             with CodegenPool(cache) as pool:
                 for outcome in pool.run(jobs):

@@ -121,11 +121,9 @@ def default_of(cls: Any, name: str, ty: Any) -> Any:
 
 
 def convert_field(ty: Any, value: Any) -> Any:
-    from lang.convert import to
+    from lang.convert import moved, to
 
-    if hasattr(type(value), "__copy_value__"):
-        return value.__copy_value__()
-    return to(ty, value)
+    return to(ty, moved(value))
 
 
 def _new(cls: Any, *args: Any, **kwargs: Any) -> Any:

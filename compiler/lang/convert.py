@@ -79,9 +79,12 @@ def bind(value: Any, old: Any) -> Any:
         if issubclass(known, Int):
             return to_integer(known.base, value, kind)
         return float(value) if known is float else to_integer(i64, value, kind)
-    if hasattr(kind, "__copy_value__"):
-        return value.__copy_value__()
-    return value
+    return moved(value)
 
 
-__all__ = ["Ptr", "Ref", "bind", "to"]
+def moved(value: Any) -> Any:
+    """What arrives where a value is put: of bit-fields, which are changed in place, a copy."""
+    return value.__copy_value__() if hasattr(type(value), "__copy_value__") else value
+
+
+__all__ = ["Ptr", "Ref", "bind", "moved", "to"]

@@ -21,6 +21,13 @@ def valid(kind: Any, value: Any) -> bool:
     return any(m.value == number for m in kind)
 
 
+def name_of(self: Any) -> Any:
+    """`kind.name` is a `str` of the language."""
+    from lang.text import Str
+
+    return Str(self._name_ or "")
+
+
 def shown(self: Any) -> str:
     """An enum prints as its member's name; flags as the names of their bits, and what has none as a number."""
     left = int(self._value_)
@@ -46,9 +53,9 @@ def formatted(self: Any, spec: str) -> str:
 
 
 def inverted(self: Any) -> Any:
-    """`~flags`: the other known flags."""
+    """`~flags`: the known flags change; what else there is stays."""
     cls = type(self)
-    return cls(int(cls._flag_mask_) & ~int(self._value_))
+    return cls(int(cls._flag_mask_) ^ int(self._value_))
 
 
 def missing(cls: Any, value: Any) -> Any:
@@ -88,6 +95,7 @@ def find_data_type(mcls: Any, class_name: str, bases: Any) -> Any:
 def new_enum(metacls: Any, cls: str, bases: Any, classdict: Any, **kwds: Any) -> Any:
     made = _new_enum(metacls, cls, bases, classdict, **kwds)
     if bases and (_uses_lang(made.__module__) or any(issubclass(b, Int) for b in bases)):
+        made.name = property(name_of)  # type: ignore[assignment, misc]
         made.__str__ = shown  # type: ignore[assignment, method-assign]
         made.__format__ = formatted  # type: ignore[assignment, method-assign]
         if not issubclass(made, enum.Flag):

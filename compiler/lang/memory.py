@@ -6,7 +6,8 @@ from __future__ import annotations
 import struct as packing
 from typing import Any, TypeVar
 
-from lang.integers import CHECKED, CheckFailed, Int, u8, u64
+from lang import integers
+from lang.integers import CheckFailed, Int, u8, u64
 from lang.text import Str, Text, text_of
 
 _addresses: dict[int, Any] = {}
@@ -117,10 +118,15 @@ class Span(metaclass=_Of):
             self.store[at] = coerce(self.elem, value)
 
     def __iter__(self) -> Any:
-        return (self.store[i] for i in range(self.start, self.start + self.count))
+        return self._items(range(self.start, self.start + self.count))
 
     def __reversed__(self) -> Any:
-        return (self.store[i] for i in range(self.start + self.count - 1, self.start - 1, -1))
+        return self._items(range(self.start + self.count - 1, self.start - 1, -1))
+
+    def _items(self, places: range) -> Any:
+        if hasattr(self.elem, "__copy_value__"):
+            return (self.store[i].__copy_value__() for i in places)
+        return (self.store[i] for i in places)
 
     def __contains__(self, item: Any) -> bool:
         return any(x == item for x in self)
@@ -346,7 +352,7 @@ def span_of(pointer: Ptr, count: Any) -> Any:
 
 def memcpy(target: Any, source: Any) -> None:
     data = list(source) if not isinstance(source, (str, Text)) else list(Str(text_of(source)))
-    if len(data) > target.count and CHECKED:
+    if len(data) > target.count and integers.CHECKED:
         raise CheckFailed(f"memcpy of {len(data)} elements into {target.count}")
     target.store[target.start : target.start + len(data)] = data
 
@@ -379,9 +385,9 @@ def zero(elem: Any) -> Any:
 
 
 def coerce(target: Any, value: Any) -> Any:
-    from lang.convert import to
+    from lang.convert import moved, to
 
-    return to(target, value)
+    return to(target, moved(value))
 
 
 T = TypeVar("T")

@@ -8,8 +8,7 @@ import enum
 import sys
 from typing import Any, TypeVar
 
-from lang.convert import bind, to
-from lang.enums import formatted
+from lang.convert import bind, moved, to
 from lang.integers import CheckFailed, Int, i64, new_type, u64
 from lang.memory import bytes_span, place
 from lang.text import Str
@@ -93,29 +92,6 @@ def getattr_(item: Any, name: Any) -> Any:
     return builtins.getattr(item, name)
 
 
-def name_of(member: Any) -> Any:
-    """`kind.name` of an enum is a `str` of the language."""
-    return Str(member.name)
-
-
-def show(value: Any) -> Any:
-    """A value as a replacement field of an f-string or an argument of `print` shows it."""
-    if isinstance(value, enum.Enum) and not hasattr(type(value).__format__, "__wrapped__"):
-        return Shown(value)
-    return value
-
-
-class Shown:
-    def __init__(self, value: Any) -> None:
-        self.value = value
-
-    def __format__(self, spec: str) -> str:
-        return formatted(self.value, spec)
-
-    def __str__(self) -> str:
-        return formatted(self.value, "")
-
-
 def print_(*values: Any, sep: str = " ", end: str = "\n", file: Any = None) -> None:
     builtins.print(*[format(v) for v in values], sep=str.__str__(sep), end=str.__str__(end), file=file)
 
@@ -131,6 +107,7 @@ BUILTINS: dict[str, Any] = {
     "print": print_,
     "__to__": to,
     "__bind__": bind,
+    "__value__": moved,
     "__Str__": Str,
     "__bytes__": bytes_span,
     "__place__": place,

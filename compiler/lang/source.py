@@ -17,6 +17,7 @@ import os
 import re
 import sys
 import traceback
+from collections.abc import Callable
 from typing import Any
 
 IMPORTS_LANG = re.compile(r"^from lang import", re.MULTILINE)
@@ -43,6 +44,7 @@ SCALARS = {
     "bytes",
 }
 CONVERTED_HEADS = {"Span", "tuple", "Optional"}
+NOT_THE_LANGUAGE = 120              # status after an exception that no program of the language ends with
 PLACES = {"ptr_of": "__place__", "atomic": "__atomic__"}
 
 
@@ -57,6 +59,7 @@ def call(function: str, *args: ast.expr) -> ast.Call:
 class Transformer(ast.NodeTransformer):
     def __init__(self) -> None:
         self.results: list[ast.expr | None] = []  # of the functions around this point
+        self.declared: dict[str, ast.expr] = {}  # variables of this function that an annotation declares, wherever it stands
         self.new_types: set[str] = set()
         self.classes = 0  # nesting of class bodies directly around this point
 
@@ -83,20 +86,27 @@ class Transformer(ast.NodeTransformer):
 
     def visit_FunctionDef(self, node: ast.FunctionDef) -> Any:
         outer, self.classes = self.classes, 0
+        outer_declared, self.declared = self.declared, self.declarations(node)
         self.results.append(node.returns)
         node.args.defaults = [self.visit(d) for d in node.args.defaults]
         node.args.kw_defaults = [self.visit(d) if d else None for d in node.args.kw_defaults]
         body = [self.visit(s) for s in node.body]
         self.results.pop()
-        self.classes = outer
+        self.classes, self.declared = outer, outer_declared
         head: list[ast.stmt] = []
         for arg in [*node.args.args, *node.args.kwonlyargs]:
             if self.converts(arg.annotation):
                 target = ast.Name(arg.arg, ast.Store())
                 head.append(ast.Assign([target], call("__to__", arg.annotation, name(arg.arg)), lineno=node.lineno))  # type: ignore[arg-type]
+            elif isinstance(arg.annotation, ast.Name):
+                head.append(ast.Assign([ast.Name(arg.arg, ast.Store())], call("__value__", name(arg.arg)), lineno=node.lineno))
         first = 1 if body and isinstance(body[0], ast.Expr) and isinstance(node.body[0].value, ast.Constant) else 0  # type: ignore[attr-defined]
         node.body = body[:first] + head + body[first:]
         return node
+
+    def declarations(self, function: ast.FunctionDef) -> dict[str, ast.expr]:
+        found = [n for n in ast.walk(function) if isinstance(n, ast.AnnAssign) and isinstance(n.target, ast.Name)]
+        return {n.target.id: n.annotation for n in found if self.converts(n.annotation)}  # type: ignore[union-attr]
 
     def visit_Return(self, node: ast.Return) -> Any:
         node = self.generic_visit(node)  # type: ignore[assignment]
@@ -125,6 +135,8 @@ class Transformer(ast.NodeTransformer):
             node.value = self.visit(node.value)
             if not self.classes and self.converts(node.annotation):
                 node.value = call("__to__", node.annotation, node.value)
+            elif not self.classes and self.results and isinstance(node.annotation, ast.Name):
+                node.value = call("__value__", node.value)
         return node
 
     def visit_Assign(self, node: ast.Assign) -> Any:
@@ -151,6 +163,8 @@ class Transformer(ast.NodeTransformer):
             return value
         if not isinstance(target, ast.Name) or isinstance(value, ast.Constant) and not isinstance(value.value, int):
             return value
+        if target.id in self.declared:
+            return call("__to__", self.declared[target.id], value)
         old = ast.Lambda(ast.arguments([], [], None, [], [], None, []), name(target.id))
         return call("__bind__", value, old)
 
@@ -163,6 +177,13 @@ class Transformer(ast.NodeTransformer):
         if isinstance(node.value, ast.Constant):
             return node  # a docstring
         return self.generic_visit(node)
+
+    def visit_Tuple(self, node: ast.Tuple) -> ast.Tuple:
+        node = self.generic_visit(node)  # type: ignore[assignment]
+        if self.results and isinstance(node.ctx, ast.Load):
+            moved = (ast.Name, ast.Attribute, ast.Subscript, ast.IfExp)
+            node.elts = [call("__value__", e) if isinstance(e, moved) else e for e in node.elts]
+        return node
 
     def visit_Constant(self, node: ast.Constant) -> Any:
         if isinstance(node.value, str):
@@ -275,34 +296,39 @@ def take_over() -> None:
 
 
 def run_program(text: str, path: str, space: dict[str, Any]) -> None:
-    from lang.errors import Error, Panic
-    from lang.integers import CheckFailed
     from lang.text import Str
 
     for stream in (sys.stdout, sys.stderr):
         stream.reconfigure(encoding="utf-8", errors="surrogateescape")  # type: ignore[union-attr]
     sys.setrecursionlimit(20000)
     sys.argv = [Str(a) for a in sys.argv]
-    status = 0
-    try:
-        exec(compiled(text, path), prepared(space))
-    except SystemExit as end:
-        status = int(end.code or 0) if not isinstance(end.code, str) else 1
-    except Error as error:
-        complain(f"Error: {error}")
-        status = 1
-    except Panic as reason:
-        complain(f"panic: {reason}")
-        status = 101
-    except (CheckFailed, AssertionError) as failed:
-        complain(f"{place_of(failed, path)}: {failed if str(failed) else 'assertion failed'}")
-        status = 101
-    except BaseException:  # noqa: BLE001  whatever it is, the program has ended
-        traceback.print_exc()
-        status = 120
+    status = guarded(lambda: exec(compiled(text, path), prepared(space)), path)
     sys.stdout.flush()
     sys.stderr.flush()
     os._exit(status & 255)
+
+
+def guarded(run: Callable[[], Any], path: str) -> int:
+    """Run a program of the language: its status as the compiled one would end, with the same last words on standard error."""
+    from lang.errors import Error, Panic
+    from lang.integers import CheckFailed
+
+    try:
+        return int(run() or 0)
+    except SystemExit as end:
+        return int(end.code or 0) if not isinstance(end.code, str) else 1
+    except Error as error:
+        complain(f"Error: {error}")
+        return 1
+    except Panic as reason:
+        complain(f"panic: {reason}")
+        return 101
+    except (CheckFailed, AssertionError) as failed:
+        complain(f"{place_of(failed, path)}: {failed if str(failed) else 'assertion failed'}")
+        return 101
+    except BaseException:  # noqa: BLE001  whatever it is, the program has ended
+        traceback.print_exc()
+        return NOT_THE_LANGUAGE
 
 
 def complain(line: str) -> None:

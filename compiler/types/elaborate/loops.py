@@ -383,8 +383,7 @@ class LoopMixin:
                     self.bind_items(node.target, [self.settle(item)], node)
                     self._loop_body(node.body, context)
                 breaks += context.break_states
-                self.state.reached = True
-                self.state.narrowed = {}
+                self.state = merge(context.back_states)
                 body.append(Loop(once, [*inner, Break(once)], []))
             self.statements(node.orelse)
         body.append(Break(tag))

@@ -332,7 +332,8 @@ class MachineMixin:
         return self._count(node, "cttz")
 
     def call_bswap(self: Any, node: ast.Call, want: Type | None) -> Expr:
-        return self._count(node, "bswap")
+        found = self._count(node, "bswap")
+        return found if found.ty.bits > 8 else found.args[0]
 
     def call_sqrt(self: Any, node: ast.Call, want: Type | None) -> Expr:
         return Intrinsic(model.F64, "sqrt", [self.value(self.exactly(node, 1)[0], model.F64)])

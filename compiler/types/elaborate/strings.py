@@ -89,18 +89,17 @@ class StringMixin:
                 pieces.append(Piece(self.utf8(part.value, part)))
             elif isinstance(part, ast.FormattedValue):
                 spec = self._parse_spec(part)
-                if part.conversion == ord("r"):
-                    spec["repr"] = True
-                elif part.conversion == ord("s"):
-                    pass
-                elif part.conversion != -1:
-                    raise self.error("E1206", part, "only `!r` is supported")
                 if isinstance(part.value, ast.JoinedStr):
                     if part.format_spec is not None or part.conversion != -1:
                         raise self.error("E1205", part, "an f-string in an f-string takes no format", "write it into a text first")
                     pieces += self._pieces(part.value.values)
                     continue
-                pieces.append(Piece(value=self.settled(part.value), spec=spec, node=part.value))
+                value = self.settled(part.value)
+                self._check_conversion(part, value.ty)
+                self._check_spec(part, spec, value.ty)
+                if part.conversion == ord("r"):
+                    spec["repr"] = True
+                pieces.append(Piece(value=value, spec=spec, node=part.value))
             elif isinstance(part, ast.JoinedStr):
                 pieces += self._pieces(part.values)
             elif isinstance(part, ast.IfExp) and any(isinstance(side, ast.JoinedStr) for side in (part.body, part.orelse)):
@@ -142,12 +141,40 @@ class StringMixin:
             "kind": kind,
             "width": int(width) if width else 0,
             "precision": int(precision) if precision else -1,
+            "text": text,
         }
         if nested and width and width.endswith("9999999"):
             spec["width"] = nested.pop(0)
         if nested and precision == "9999999":
             spec["precision"] = self.resize(nested.pop(0), U32, model.I32)
         return spec
+
+    def _check_conversion(self: Any, part: ast.FormattedValue, ty: Type) -> None:
+        """`!r` and `!s` make text, and a spec behind them is one for text."""
+        if part.conversion == -1 or self.is_text(ty) or isinstance(ty, (SpanType, model.ArrayType)):
+            return
+        shown = chr(part.conversion)
+        if shown not in "rs":
+            raise self.error("E1206", part, "only `!r` is supported")
+        if part.format_spec is not None:
+            raise self.error("E1204", part, f"a format behind `!{shown}` is for text, but this is `{ty.name}`", f"leave `!{shown}` away")
+        if shown == "r" and isinstance(ty, (EnumType, ClassType)):
+            raise self.error("E1204", part, f"a `{ty.name}` has no `!r`")
+
+    def _check_spec(self: Any, part: ast.FormattedValue, spec: dict[str, Any], ty: Type) -> None:
+        """Python itself says whether a type has such a format."""
+        text, kind = spec.pop("text", ""), spec.get("kind")
+        if isinstance(ty, (TupleType, OptionalType)) or ty is model.NONE:
+            return
+        integer = isinstance(ty, (IntType, BoolType, model.NewType, PtrType)) or isinstance(ty, EnumType) and kind in tuple("dxXobcn")
+        if integer and kind in tuple("eEfFgG%"):
+            raise self.error("E1204", part, f"`{kind}` formats floats, but this is `{ty.name}`", "convert it: `f64(…)`")
+        probe: Any = 0 if integer else 0.0 if isinstance(ty, FloatType) else ""
+        try:
+            format(probe, text.replace("9999999", "9"))
+        except ValueError as wrong:
+            why, shown = str(wrong).rstrip("."), text.replace("9999999", "{…}")
+            raise self.error("E1204", part, f"a `{ty.name}` has no format `{shown}`: {why[0].lower()}{why[1:]}") from None
 
     def _format(self: Any, pieces: list[Piece], node: ast.AST) -> Expr:
         """Build the record of values and the function that prints it."""
@@ -311,13 +338,13 @@ class FormatPrinter:
             self._optional(value, spec, node)
             return
         self.flush()
-        if isinstance(ty, EnumType) and ty.kind == "flag" and kind not in tuple("dxXobc"):
+        if isinstance(ty, EnumType) and ty.kind == "flag" and kind not in tuple("dxXobcn"):
             if not plain:
                 raise maker.error("E1204", node, "flags print as their names, which take no width", "print them into a text first")
             printer = maker.program.flag_printer(ty, self.sink.ty, maker)
             self.do(maker.call_instance(printer, [value, self.sink], node))
             return
-        if isinstance(ty, EnumType) and kind not in tuple("dxXobc") and not (ty.kind != "enum" and not plain and kind is None and False):
+        if isinstance(ty, EnumType) and kind not in tuple("dxXobcn"):
             name = maker.member_name(value, node)
             self.value(name, {k: v for k, v in spec.items() if k != "kind"}, node)
             return

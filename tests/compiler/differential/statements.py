@@ -1,483 +1,450 @@
 # SPDX-License-Identifier: GPL-2.0-or-later
-"""Random programs: control flow, errors, `with`, arrays, structs, virtual calls. Loops are bounded."""
-
-import random
-
-TYPES = ("u8", "u16", "u32", "u64", "i8", "i32", "i64")
-SIGNED = {"i8", "i32", "i64"}
-HEAD = '''# SPDX-License-Identifier: GPL-2.0-or-later
-"""Generated."""
-
-from abc import ABC, abstractmethod
-from enum import IntEnum
-
-from lang import Array, Errno, Error, Ref, Span, array, assign, copy, i8, i32, i64, struct, text, u8, u16, u32, u64, wrap
-
-
-class Kind(IntEnum):
-    A = 0
-    B = 1
-    C = 2
-    D = 3
-
-
-class Odd(Error):
-    pass
-
-
-@struct
-class Part:
-    u8_p: u8
-    i32_p: i32 = 5
-    u64_p: u64
-
-    def bump(self, n: u8) -> u64:
-        self.u8_p += n
-        self.u64_p = self.u64_p * 31 + u64(self.u8_p)
-        return self.u64_p
-
-
-@struct
-class State:
-    u8_s: u8
-    u16_s: u16
-    u32_s: u32 = 77
-    u64_s: u64
-    i8_s: i8
-    i32_s: i32
-    i64_s: i64 = -3
-    items: Array[u16] = array(8)
-    parts: Array[Part] = array(4)
-    part: Part
-    link: Ref[Part] | None
-
-
-class Step(ABC):
-    total: u64
-
-    @abstractmethod
-    def take(self, n: u64) -> u64: ...
-
-    def twice(self, n: u64) -> u64:
-        return self.take(self.take(n))
-
-
-class Add(Step):
-    amount: u64 = 3
-
-    def take(self, n: u64) -> u64:
-        self.total += 1
-        return n + self.amount
-
-
-class Mix(Add):
-    def take(self, n: u64) -> u64:
-        return super().take(n) ^ n >> 3
-
-
-@struct
-class Guard:
-    depth: u32
-
-    def __enter__(self) -> u32:
-        self.depth += 1
-        return self.depth
-
-    def __exit__(self) -> None:
-        self.depth -= 1
-        print("leave", self.depth)
-
-
-class Picky(Mix):
-    limit: u64 = 1 << 20
-
-    def take(self, n: u64) -> u64:
-        if n > self.limit:
-            self.limit += n // 3
-            raise Odd(Errno.ERANGE, f"{n:,} is too much")
-        return super().take(n) + 1
-
-
-guard = Guard()
-picky = Picky()
-state = State()
-add = Add()
-mix = Mix(amount=1000)
-table = array(8, u32)
-
-
-def check(n: u64) -> u64:
-    if n % 7 == 3:
-        raise Error(Errno.EINVAL, f"three {n}")
-    if n % 7 == 5:
-        raise Odd(Errno.EDOM, f"five {n:#x}")
-    return n // 2
-
-
-def halves(n: u64) -> tuple[u64, u32]:
-    return n // 2, wrap(u32, n) | 1
-
-
-def maybe(n: u64) -> u64 | None:
-    return None if n % 3 == 0 else check(n) + 1
-
-
-def total(items: Span[u16]) -> u64:
-    found: u64 = 0
-    for item in items:
-        found = found * 3 + u64(item)
-    return found
-'''
-
-
-class Maker:
-    def __init__(self, seed):
-        self.random = random.Random(seed)
-        self.lines = []
-        self.counter = 0
-        self.functions = []
-        self.loops = 0
-
-    # -- expressions --------------------------------------------------------------------------------------------
-    def literal(self, ty):
-        bits = int(ty[1:])
-        top = (1 << (bits - (ty in SIGNED))) - 1
-        value = self.random.choice([0, 1, 2, 3, 5, 7, 100, top, top - 1, self.random.randrange(min(top, 1 << 40))])
-        return str(value) if ty not in SIGNED or self.random.random() < 0.7 else f"(-{value})"
-
-    def name(self, ty, scope):
-        names = [n for n, t in scope.items() if t == ty]
-        return self.random.choice(names) if names else self.literal(ty)
-
-    def expr(self, ty, scope, depth=2):
-        roll = self.random.random()
-        if depth == 0 or roll < 0.15:
-            return self.leaf(ty, scope)
-        if roll < 0.2:
-            return self.literal(ty) if ty != "i64" else self.leaf(ty, scope)
-        if roll < 0.6:
-            op = self.random.choice(["+", "-", "*", "&", "|", "^", "//", "%", ">>"])
-            left = self.expr(ty, scope, depth - 1)
-            if left.strip("(-)").isdigit():  # two literals would be folded without a width
-                left = f"{ty}({left})"
-            if op == ">>":
-                return f"({left} >> {self.random.randrange(int(ty[1:]))})"
-            if op in ("//", "%"):
-                return f"({left} {op} {self.random.choice([1, 2, 3, 10, 100])})"
-            right = self.expr(ty, scope, depth - 1)
-            if ty in SIGNED and op in "+-*":  # mostly small, so that not every program fails a check
-                return f"(({left} & 31) {op} ({right} & 3))"
-            return f"({left} {op} {right})"
-        if roll < 0.7:
-            first, second = self.expr(ty, scope, depth - 1), self.leaf(ty, scope)
-            if first.strip("(-)").isdigit() and second.strip("(-)").isdigit():  # a choice of two literals is an `i64`
-                first = f"{ty}({first})"
-            return f"({first} if {self.test(scope)} else {second})"
-        if roll < 0.8:
-            return f"wrap({ty}, {self.expr(self.random.choice(TYPES), scope, depth - 1)})"
-        if roll < 0.86:
-            return f"{self.random.choice(['min', 'max'])}({self.leaf(ty, scope)}, {self.expr(ty, scope, depth - 1)})"
-        if ty == "u64" and roll < 0.97:
-            return self.call(scope, depth)
-        return self.leaf(ty, scope)
-
-    def leaf(self, ty, scope):
-        if ty == "u16" and self.random.random() < 0.3:
-            return f"state.items[{self.name('u32', scope)} & 7]"
-        if ty == "u32" and self.random.random() < 0.3:
-            return f"table[{self.random.randrange(8)}]"
-        if self.random.random() < 0.25:
-            return f"state.{ty}_s"
-        if ty in ("u8", "i32", "u64") and self.random.random() < 0.2:
-            return self.random.choice([f"state.part.{ty}_p", f"state.parts[{self.name('u8', scope)} & 3].{ty}_p"])
-        found = self.name(ty, scope)
-        return f"{ty}({found})" if found[0] in "0123456789(" and ty != "i64" and self.random.random() < 0.5 else found
-
-    def call(self, scope, depth):
-        choice = self.random.randrange(9)
-        inner = self.expr("u64", scope, depth - 1)
-        if choice == 0 and self.functions:
-            return f"{self.random.choice(self.functions)}({self.expr('u8', scope, 0)}, {self.expr('i32', scope, 0)}, {inner})"
-        if choice == 1:
-            return f"{self.random.choice(['add', 'mix'])}.{self.random.choice(['take', 'twice'])}({inner})"
-        if choice == 2:
-            return f"total(state.items[{self.random.randrange(4)}:{self.random.randrange(4, 9)}])"
-        if choice == 3:
-            return f"state.parts[{self.random.randrange(4)}].bump({self.expr('u8', scope, 0)})"
-        if choice == 4:
-            return "sum(u64(t) for t in table if t > 2)"
-        if choice == 5:
-            return f"check({inner})"
-        if choice == 6:
-            return f"picky.{self.random.choice(['take', 'twice'])}({inner})"
-        if choice == 7:
-            return f"halves({inner})[0]"
-        return f"u64({self.test(scope)})"
-
-    def test(self, scope):
-        ty = self.random.choice(TYPES)
-        roll = self.random.random()
-        a = self.expr(ty, scope, 1)
-        if roll < 0.6:
-            return f"{self.leaf(ty, scope)} {self.random.choice(['<', '<=', '>', '>=', '==', '!='])} {a}"
-        if roll < 0.75:
-            return f"({self.leaf(ty, scope)} <= {a} < {self.leaf(ty, scope)})"
-        if roll < 0.9:
-            return f"({self.test(scope)} {self.random.choice(['and', 'or'])} {self.test(scope)})"
-        return f"not ({self.test(scope)})"
-
-    # -- statements ---------------------------------------------------------------------------------------------
-    def fresh(self, prefix):
-        self.counter += 1
-        return f"{prefix}_{self.counter}"
-
-    def put(self, indent, line):
-        self.lines.append("    " * indent + line)
-
-    def block(self, indent, scope, depth, in_loop):
-        scope = dict(scope)
-        for _ in range(self.random.randint(1, 4 if depth else 2)):
-            self.statement(indent, scope, depth, in_loop)
-
-    def statement(self, indent, scope, depth, in_loop):
-        kinds = ["local", "assign", "assign", "augment", "field", "field", "store", "print", "print"]
-        if depth > 0:
-            kinds += [
-                "if",
-                "if",
-                "while",
-                "for",
-                "for",
-                "each",
-                "try",
-                "try",
-                "match",
-                "with",
-                "optional",
-                "maybe",
-                "copies",
-                "pair",
-                "line",
-            ]
-        if in_loop:
-            kinds += ["leave"]
-        if self.random.random() < 0.04:
-            kinds = ["return"]
-        getattr(self, f"make_{self.random.choice(kinds)}")(indent, scope, depth, in_loop)
-
-    def make_local(self, indent, scope, depth, in_loop):
-        ty, name = self.random.choice(TYPES), self.fresh("v")
-        self.put(indent, f"{name}: {ty} = {self.expr(ty, scope)}")
-        scope[name] = ty
-
-    def make_assign(self, indent, scope, depth, in_loop):
-        names = [n for n in scope if n[0] == "v"]
-        if not names:
-            return self.make_local(indent, scope, depth, in_loop)
-        name = self.random.choice(names)
-        other = self.random.choice(names)
-        if other != name and scope[other] == scope[name]:
-            self.put(indent, f"{name}, {other} = {other}, {self.expr(scope[name], scope)}")
-        else:
-            self.put(indent, f"{name} = {self.expr(scope[name], scope)}")
-
-    def make_augment(self, indent, scope, depth, in_loop):
-        names = [n for n in scope if n[0] == "v" and scope[n] not in SIGNED]
-        if not names:
-            return self.make_local(indent, scope, depth, in_loop)
-        name = self.random.choice(names)
-        self.put(indent, f"{name} {self.random.choice(['+=', '-=', '*=', '^=', '|=', '&='])} {self.expr(scope[name], scope)}")
-
-    def make_field(self, indent, scope, depth, in_loop):
-        ty = self.random.choice(TYPES)
-        target = f"state.{ty}_s"
-        if ty in ("u8", "i32", "u64") and self.random.random() < 0.5:
-            target = self.random.choice([f"state.part.{ty}_p", f"state.parts[{self.random.randrange(4)}].{ty}_p"])
-        op = "=" if ty in SIGNED else self.random.choice(["=", "+=", "^="])
-        self.put(indent, f"{target} {op} {self.expr(ty, scope)}")
-
-    def make_store(self, indent, scope, depth, in_loop):
-        where, ty = self.random.choice([("state.items", "u16"), ("table", "u32")])
-        index = self.expr(self.random.choice(["u8", "u32", "u64"]), scope, 1)
-        self.put(indent, f"{where}[{index} & 7] {self.random.choice(['=', '+='])} {self.expr(ty, scope)}")
-
-    def make_print(self, indent, scope, depth, in_loop):
-        parts = [self.expr(self.random.choice(TYPES), scope, 1) for _ in range(2)]
-        self.put(indent, f'print("{self.fresh("p")}", {", ".join(parts)})')
-
-    def make_if(self, indent, scope, depth, in_loop):
-        self.put(indent, f"if {self.test(scope)}:")
-        self.block(indent + 1, scope, depth - 1, in_loop)
-        if self.random.random() < 0.4:
-            self.put(indent, f"elif {self.test(scope)}:")
-            self.block(indent + 1, scope, depth - 1, in_loop)
-        if self.random.random() < 0.6:
-            self.put(indent, "else:")
-            self.block(indent + 1, scope, depth - 1, in_loop)
-
-    def make_while(self, indent, scope, depth, in_loop):
-        name = self.fresh("n")
-        self.put(indent, f"{name}: u32 = {self.random.randrange(6)}")
-        self.put(indent, f"while {name} > 0:")
-        self.put(indent + 1, f"{name} -= 1")
-        self.block(indent + 1, {**scope, name: "u32"}, depth - 1, True)
-        self.maybe_else(indent, scope, depth, in_loop)
-
-    def make_for(self, indent, scope, depth, in_loop):
-        name, ty = self.fresh("i"), self.random.choice(["u8", "u32", "u64", "i64", "i32"])
-        low, high = self.random.randrange(5), self.random.randrange(9)
-        forms = [
-            f"range({ty}({low}), {high})",
-            f"range({ty}({high}))",
-            f"range({ty}({low}), {high * 3}, {self.random.choice([1, 2, 5])})",
-            f"range({ty}({high * 3}), {low}, {self.random.choice([-1, -2, -5])})",
-            f"reversed(range({ty}({low}), {high}))",
-        ]
-        self.put(indent, f"for {name} in {self.random.choice(forms)}:")
-        self.block(indent + 1, {**scope, name: ty}, depth - 1, True)
-        self.maybe_else(indent, scope, depth, in_loop)
-
-    def make_each(self, indent, scope, depth, in_loop):
-        name, at = self.fresh("e"), self.fresh("i")
-        ty, where = self.random.choice([("u16", "state.items"), ("u16", "state.items[2:6]"), ("u32", "table")])
-        if self.random.random() < 0.5:
-            self.put(indent, f"for {name} in {where}:")
-            self.block(indent + 1, {**scope, name: ty}, depth - 1, True)
-        else:
-            self.put(indent, f"for {at}, {name} in enumerate({where}):")
-            self.block(indent + 1, {**scope, name: ty, at: "u64"}, depth - 1, True)
-
-    def maybe_else(self, indent, scope, depth, in_loop):
-        if self.random.random() < 0.3:
-            self.put(indent, "else:")
-            self.block(indent + 1, scope, depth - 1, in_loop)
-
-    def make_try(self, indent, scope, depth, in_loop):
-        name = self.fresh("v")
-        self.put(indent, f"{name}: u64 = 1")
-        scope[name] = "u64"
-        self.put(indent, "try:")
-        self.block(indent + 1, scope, depth - 1, in_loop)
-        self.put(indent + 1, f"{name} = check({self.expr('u64', scope, 1)})")
-        self.block(indent + 1, scope, depth - 1, in_loop)
-        if self.random.random() < 0.5:
-            self.put(indent, "except Odd as e:")
-            self.put(indent + 1, f'print("odd", e.message, {name})')
-            if self.random.random() < 0.2:
-                self.put(indent + 1, "raise")
-        if self.random.random() < 0.8:
-            self.put(indent, "except Error as e:")
-            self.put(indent + 1, 'print("error", e.errno, e.message)')
-            self.block(indent + 1, scope, depth - 1, in_loop)
-            if self.random.random() < 0.3:
-                self.put(indent, "else:")
-                self.block(indent + 1, scope, depth - 1, in_loop)
-            if self.random.random() < 0.5:
-                return
-        self.put(indent, "finally:")
-        self.put(indent + 1, f'print("finally", {name})')
-
-    def make_match(self, indent, scope, depth, in_loop):
-        if self.random.random() < 0.5:
-            self.put(indent, f"match Kind({self.expr('u32', scope, 1)} & 3):")
-            for case in ("Kind.A", "Kind.B | Kind.C", "Kind.D"):
-                self.put(indent + 1, f"case {case}:")
-                self.block(indent + 2, scope, depth - 1, in_loop)
+"""Rules for statements that go straight on: declarations, assignments, output, storage."""
+
+from __future__ import annotations
+
+from tests.compiler.differential import specs
+from tests.compiler.differential.grammar import (
+    BOOL,
+    F64,
+    INTS,
+    STR,
+    U32,
+    Array,
+    AtomicOf,
+    Body,
+    Enumeration,
+    Float,
+    Int,
+    Optional,
+    Record,
+    Room,
+    Span,
+    Tuple,
+    Type,
+    Value,
+    array_of,
+    optional,
+    span_of,
+    statement,
+    tuple_of,
+)
+from tests.compiler.differential.numbers import LARGEST_FLOAT
+from tests.compiler.differential.texts import construct, field_value, text_value
+
+
+def any_scalar(g: Body) -> Type:
+    """A type for a variable; integers mostly."""
+    choices: list[Type] = [*INTS, *INTS, BOOL, F64, STR]
+    kinds = g.module.of(Enumeration)
+    return g.rng.choice([*choices, *kinds, *kinds])
+
+
+def kept(v: Value) -> str:
+    """What a variable keeps: floats stay finite."""
+    return f"min(max({v.text}, -{LARGEST_FLOAT}), {LARGEST_FLOAT})" if isinstance(v.ty, Float) else v.text
+
+
+def stored(g: Body, target: Value, depth: int = 2) -> str:
+    """A value for a place, which may be a bit-field and hold less than its type."""
+    v = g.expr(target.ty, depth)
+    return g.fit(v, target.low, target.high).text if isinstance(target.ty, Int) else kept(v)
+
+
+# -- variables ------------------------------------------------------------------------------------------------------
+@statement(8)
+def declare(g: Body) -> bool:
+    ty = any_scalar(g)
+    v = g.expr(ty)
+    name = g.fresh("v")
+    g.put(f"{name}: {ty.name} = {kept(v)}" if v.constant or g.chance(0.5) else f"{name} = {kept(v)}")
+    g.add(name, ty)
+    return True
+
+
+@statement(2)
+def declare_in_both(g: Body) -> bool | None:
+    """Assigned on every path, so defined after it."""
+    if g.deep:
+        return None
+    ty, name = any_scalar(g), g.fresh("v")
+    with g.block(f"if {g.expr(BOOL).text}:"):
+        g.put(f"{name}: {ty.name} = {kept(g.expr(ty))}")
+    with g.block("else:"):
+        g.statements(1)
+        g.put(f"{name} = {kept(g.expr(ty))}")
+    g.add(name, ty)
+    return True
+
+
+@statement(3)
+def declare_optional(g: Body) -> bool:
+    records = g.module.of(Record, lambda r: not r.bits)
+    of = g.rng.choice([*INTS, STR, *records])
+    ty, name = optional(of), g.fresh("o")
+    g.put(f"{name}: {ty.name} = {g.expr(ty).text}")
+    g.add(name, ty)
+    return True
+
+
+@statement(2)
+def declare_tuple(g: Body) -> bool | None:
+    ty = tuple_of(*(any_scalar(g) for _ in range(g.rng.randint(2, 3))))
+    results = [f.result for f in g.module.functions if isinstance(f.result, Tuple)]
+    if results and g.chance(0.6):
+        ty = g.rng.choice(results)
+    v = g.call_or_expr(ty)
+    if g.chance(0.5):
+        names = [g.fresh("v") for _ in ty.parts]
+        g.put(f"{', '.join(names)} = {v}")
+        for name, part in zip(names, ty.parts, strict=True):
+            g.add(name, part)
+    else:
+        name = g.fresh("t")
+        g.put(f"{name} = {v}")
+        g.add(name, ty)
+    return True
+
+
+@statement(2)
+def declare_array(g: Body) -> bool:
+    ty = array_of(g.rng.choice(INTS), g.rng.choice([1, 2, 4, 7]))
+    name = g.fresh("a")
+    g.put(f"{name} = array({ty.length}, {ty.elem.name})")
+    g.add(name, ty, False)
+    return True
+
+
+@statement(2)
+def declare_record(g: Body) -> bool | None:
+    """Storage of its own, on the stack."""
+    records = g.module.of(Record)
+    if not records:
+        return None
+    ty, name = g.rng.choice(records), g.fresh("s")
+    source = g.place(ty)
+    if ty.bits:
+        g.put(f"{name} = {g.expr(ty).text}")
+    elif source and g.chance(0.4) and not ty.polymorphic:
+        g.put(f"{name} = copy({source.text})")
+    else:
+        g.put(f"{name} = {construct(g, ty, 1)}")
+    g.add(name, ty, bool(ty.bits))
+    return True
+
+
+@statement(2)
+def refer(g: Body) -> bool | None:
+    """Another name for the same record."""
+    records = g.module.of(Record, lambda r: not r.bits)
+    found = g.place(g.rng.choice(records)) if records else None
+    if found is None:
+        return None
+    name = g.fresh("r")
+    g.put(f"{name} = {found.text}")
+    g.add(name, found.ty, False)
+    return True
+
+
+@statement(2)
+def slice_of(g: Body) -> bool | None:
+    found = [v for v in g.scope if isinstance(v.ty, (Array, Span)) and v.ty.length > 1]
+    if not found:
+        return None
+    v = g.rng.choice(found)
+    assert isinstance(v.ty, (Array, Span))
+    ty, name = span_of(v.ty.elem, g.rng.randint(1, v.ty.length - 1)), g.fresh("a")
+    g.put(f"{name} = {v.name}[{v.ty.length - ty.length}:{v.ty.length}]")
+    g.add(name, ty, False)
+    return True
+
+
+@statement(1)
+def allocate(g: Body) -> bool | None:
+    """From the heap, and given back."""
+    if g.deep or g.quiet:
+        return None
+    ty, name = span_of(g.rng.choice(INTS), g.rng.randint(1, 6)), g.fresh("h")
+    g.put(f"{name} = new(array({ty.length}, {ty.elem.name}))")
+    g.noted_raise()
+    with g.staying(), g.block("if True:"):
+        g.add(name, ty, False)
+        g.put(f"{name}[{g.index(ty.length)}] = {g.expr(ty.elem).text}")
+        g.statements(2)
+        show(g, Value(name, ty))
+    g.put(f"free({name})")
+    return True
+
+
+# -- assignment -----------------------------------------------------------------------------------------------------
+def some_place(g: Body) -> Value | None:
+    for _ in range(4):
+        found = g.place(any_scalar(g), writable=True)
+        if found is not None:
+            return found
+    return None
+
+
+@statement(8)
+def assign(g: Body) -> bool | None:
+    target = some_place(g)
+    if target is None:
+        return None
+    g.put(f"{target.text} = {stored(g, target)}")
+    return True
+
+
+@statement(2)
+def assign_optional(g: Body) -> bool | None:
+    found = [v for v in g.scope if isinstance(v.ty, Optional) and v.writable]
+    if not found:
+        return None
+    v = g.rng.choice(found)
+    g.put(f"{v.name} = {g.expr(v.ty).text}")
+    return True
+
+
+@statement(2)
+def assign_field_optional(g: Body) -> bool | None:
+    records = [t for r in g.module.of(Record) for t in r.fields.values() if isinstance(t, Optional)]
+    target = g.place(g.rng.choice(records), writable=True) if records else None
+    if target is None:
+        return None
+    g.put(f"{target.text} = {g.expr(target.ty).text}")
+    return True
+
+
+@statement(5)
+def augment(g: Body) -> bool | None:
+    ty = g.rng.choice(INTS)
+    target = g.place(ty, writable=True)
+    if target is None or (target.low, target.high) != (ty.low, ty.high):
+        return None
+    op = g.rng.choice(["+", "-", "*", "&", "|", "^", "//", "%", "<<", ">>"])
+    if op in ("<<", ">>"):
+        right = str(g.rng.randrange(ty.bits))
+    elif op in ("//", "%"):
+        right = str(g.rng.choice([1, 3, 10]))
+    elif ty.signed and op in "+-*" and not g.risky():           # the place may hold anything
+        g.put(f"{target.text} = {g.fit(target, -8, 8).text}")
+        right = g.number(ty, -8, 8).text
+    else:
+        right = g.expr(ty).text
+    g.put(f"{target.text} {op}= {right}")
+    return True
+
+
+@statement(2)
+def exchange(g: Body) -> bool | None:
+    ty = any_scalar(g)
+    a, b = g.place(ty, writable=True), g.place(ty, writable=True)
+    if a is None or b is None or (a.low, a.high) != (b.low, b.high):
+        return None
+    g.put(f"{a.text}, {b.text} = {g.rng.choice([b.text, stored(g, a, 1)])}, {a.text}")
+    return True
+
+
+@statement(1)
+def assign_twice(g: Body) -> bool | None:
+    ty = g.rng.choice(INTS)
+    a, b = g.place(ty, writable=True), g.place(ty, writable=True)
+    if a is None or b is None or (a.low, a.high) != (b.low, b.high):
+        return None
+    v = g.expr(ty)
+    g.put(f"{a.text} = {b.text} = {g.fit(v, a.low, a.high).typed}")
+    return True
+
+
+@statement(2)
+def copy_over(g: Body) -> bool | None:
+    records = g.module.of(Record, lambda r: not r.bits and not r.polymorphic)
+    if not records:
+        return None
+    ty = g.rng.choice(records)
+    a, b = g.place(ty), g.place(ty)
+    if a is None or b is None:
+        return None
+    g.put(f"assign({a.text}, {b.text})")
+    return True
+
+
+@statement(2)
+def set_bits(g: Body) -> bool | None:
+    records = g.module.of(Record, lambda r: bool(r.bits))
+    if not records:
+        return None
+    ty = g.rng.choice(records)
+    target = g.place(ty, writable=True)
+    if target is None:
+        return None
+    name = g.rng.choice(list(ty.fields))
+    g.put(f"{target.text}.{name} = {field_value(g, ty, name, 2)}")
+    return True
+
+
+@statement(1)
+def fill(g: Body) -> bool | None:
+    found = [v for v in g.scope if isinstance(v.ty, (Array, Span)) and v.ty.elem in INTS and v.ty.length > 2]
+    if not found:
+        return None
+    v = g.rng.choice(found)
+    assert isinstance(v.ty, (Array, Span))
+    n = v.ty.length // 2
+    if v.ty.elem.name == "u8" and g.chance(0.5):
+        g.put(f"memset({v.name}[0:{n}], {g.expr(v.ty.elem).text})")
+    else:
+        g.put(f"memcpy({v.name}[0:{n}], {v.name}[{n}:{2 * n}])")
+    return True
+
+
+@statement(2)
+def store_atomic(g: Body) -> bool | None:
+    ty = g.rng.choice(INTS)
+    found = g.place(AtomicOf(f"Atomic[{ty.name}]", ty))
+    if found is None:
+        return None
+    a, b = g.expr(ty, 1), g.expr(ty, 1)
+    g.put(g.rng.choice([f"{found.text}.store({a.text})", f'print("cas", {found.text}.cas({a.text}, {b.text}))']))
+    return True
+
+
+# -- calls ----------------------------------------------------------------------------------------------------------
+@statement(4)
+def call(g: Body) -> bool | None:
+    function = g.callable(None)
+    if function is None:
+        return None
+    g.put(g.call(function, 2))
+    return True
+
+
+@statement(3)
+def call_method(g: Body) -> bool | None:
+    for record in g.rng.sample(g.module.of(Record), len(g.module.of(Record))):
+        methods = [m for m in record.methods.values() if m.result is None and (g.may_raise() or not m.raises)]
+        owner = g.place(record) if methods else None
+        if owner is not None:
+            method = g.rng.choice(methods)
+            if g.weight * method.cost + g.cost > 4000:
+                continue
+            g.put(f"{owner.text}.{g.call(method, 2)}")
+            return True
+    return None
+
+
+# -- output ---------------------------------------------------------------------------------------------------------
+def replacement(g: Body, depth: int) -> str:
+    """A replacement field of an f-string."""
+    roll = g.rng.random()
+    if roll < 0.03:
+        return _field(g.number(U32, 32, 126, depth).typed, specs.char_spec(g.rng.choice))
+    if roll < 0.55:
+        v, spec = g.expr(g.rng.choice(INTS), depth), specs.integer_spec(g.rng.choice)
+    elif roll < 0.7:
+        v, spec = g.expr(STR, depth), specs.text_spec(g.rng.choice)
+        if g.chance(0.3):
+            return _field(f"{v.text}!r", spec)
+    elif roll < 0.8:
+        v, spec = g.expr(F64, depth), specs.float_spec(g.rng.choice)
+    elif roll < 0.9 and g.module.of(Enumeration):
+        kind = g.rng.choice(g.module.of(Enumeration))
+        v, spec = g.expr(kind, depth), g.rng.choice(["", "d", "#x"] if kind.kind == "flag" else ["", ">9", "*^12", "d", "#x"])
+    else:
+        v, spec = g.expr(BOOL, depth), ""
+    if spec[-1:].isdigit() and spec.isdigit() and not spec.startswith("0") and g.chance(0.3):
+        spec = "{" + g.number(U32, 0, 40, 1).typed + "}"
+        return f"{{{v.typed}:{spec}}}"
+    return _field(v.typed, spec)
+
+
+def _field(text: str, spec: str) -> str:
+    return f"{{{text}:{spec}}}" if spec else f"{{{text}}}"
+
+
+def f_string(g: Body, depth: int = 1) -> str:
+    """Quoted with three quotes: replacement fields may hold strings of their own."""
+    parts = [g.rng.choice(["", "=", " ", "{{", "}}", "é"]) + replacement(g, depth) for _ in range(g.rng.randint(1, 3))]
+    return f"f'''{'|'.join(parts)}'''"
+
+
+@statement(6)
+def print_values(g: Body) -> bool:
+    values = [g.expr(any_scalar(g), 1).typed for _ in range(g.rng.randint(1, 3))]
+    end = g.rng.choice(["", "", "", ', sep="-"', ', end=";\\n"'])
+    g.put(f'print("{g.fresh("p")}", {", ".join(values)}{end})')
+    return True
+
+
+@statement(6)
+def print_formatted(g: Body) -> bool:
+    g.put(f'print("{g.fresh("p")}", {f_string(g)})')
+    return True
+
+
+@statement(3)
+def write_text(g: Body) -> bool:
+    rooms = [v.name for v in g.scope if isinstance(v.ty, Room)]
+    if not rooms or g.chance(0.4):
+        name = g.fresh("t")
+        g.put(f"{name} = text({g.rng.randint(1, 40)})")
+        g.add(name, Room("Text"), False)
+        rooms = [name]
+    name = g.rng.choice(rooms)
+    form = g.rng.randrange(5)
+    if form <= 1:
+        g.put(f"{name}.write({f_string(g)})")
+    elif form == 2:
+        g.put(f"{name}.append({g.expr(STR, 1).text})")
+    else:
+        g.put(f"{name}.clear()" if form == 3 else f"{name}.pop({g.rng.randrange(4)})")
+    g.put(f'print("{g.fresh("p")}", {name}, {name}.len, {name}.truncated, {name}.view == {text_value(g, 1)})')
+    return True
+
+
+def show(g: Body, v: Value, whole: bool = True) -> None:
+    """Print all of a value; of a record not as a `whole`, by the function that prints it, but field by field."""
+    ty = v.ty
+    if isinstance(ty, (Array, Span)):
+        name = g.fresh("e")
+        g.put(f"for {name} in {v.text}:")
+        g.indent += 1
+        show(g, Value(name, ty.elem))
+        g.indent -= 1
+    elif isinstance(ty, Record) and not ty.bits:
+        if whole:
+            g.put(f"show_{ty.name}({v.text})")
             return
-        self.put(indent, f"match {self.expr('u8', scope, 1)} & 7:")
-        for case in ("0 | 1", "2", f"m if m > 4 and {self.test(scope)}", "_"):
-            self.put(indent + 1, f"case {case}:")
-            self.block(indent + 2, scope, depth - 1, in_loop)
+        fields = [Value(f"{v.text}.{name}", part) for name, part in ty.fields.items()]
+        compound = [f for f in fields if isinstance(f.ty, (Array, Span)) or isinstance(f.ty, Record) and not f.ty.bits]
+        g.put(f'print("{ty.name}", {", ".join(shown(f) for f in fields if f not in compound)})')
+        for f in compound:
+            show(g, f)
+    else:
+        g.put(f'print("{v.text}", {shown(v)})')
 
-    def make_with(self, indent, scope, depth, in_loop):
-        name = self.fresh("g")
-        self.put(indent, f"with guard as {name}:")
-        self.block(indent + 1, {**scope, name: "u32"}, depth - 1, in_loop)
 
-    def make_optional(self, indent, scope, depth, in_loop):
-        name = self.fresh("o")
-        self.put(indent, f"state.link = state.parts[{self.random.randrange(4)}] if {self.test(scope)} else None")
-        self.put(indent, f"{name} = state.link")
-        self.put(indent, f"if {name} is not None:")
-        self.put(indent + 1, f"{name}.u8_p += 1")
-        self.put(indent + 1, f'print("part", {name}.u64_p, {name}.bump(3))')
+def shown(v: Value) -> str:
+    """What `print` takes to show a value without parts in storage."""
+    ty, text = v.ty, v.text
+    if isinstance(ty, Record):
+        return f"{text}.raw"
+    if isinstance(ty, AtomicOf):
+        return f"{text}.load()"
+    if isinstance(ty, Tuple):
+        return ", ".join(shown(Value(f"{text}[{i}]", part)) for i, part in enumerate(ty.parts))
+    if isinstance(ty, Optional) and isinstance(ty.of, Record):
+        return f"{text} is None"
+    if isinstance(ty, Optional):
+        other = '"none"' if ty.of == STR else f"{ty.of.name}(77)"
+        return f"{text} if {text} is not None else {other}"
+    return text
 
-    def make_maybe(self, indent, scope, depth, in_loop):
-        name = self.fresh("o")
-        self.put(indent, f"{name} = maybe({self.expr('u64', scope, 1)})")
-        form = self.random.randrange(3)
-        if form == 0:
-            self.put(indent, f"if {name} is not None and {name} > 5:")
-            self.block(indent + 1, {**scope, name: "u64"}, depth - 1, in_loop)
-        elif form == 1:
-            self.put(indent, f"if {name} is None:")
-            self.put(indent + 1, f"{name} = {self.expr('u64', scope, 1)}")
-            self.put(indent, f'print("maybe", {name} + 1)')
-        else:
-            self.put(indent, f"while ({name} := maybe({self.expr('u64', scope, 1)})) is not None:")
-            self.put(indent + 1, f'print("got", {name})')
-            self.put(indent + 1, "break")
 
-    def make_copies(self, indent, scope, depth, in_loop):
-        name = self.fresh("s")
-        i, j = self.random.randrange(4), self.random.randrange(4)
-        self.put(indent, f"{name} = copy(state.parts[{i}])")
-        self.put(indent, f"{name}.u64_p ^= {self.expr('u64', scope, 1)}")
-        self.put(indent, f"assign(state.parts[{j}], {name})")
-        self.put(indent, f"{name}.u8_p += 1")
-        self.put(indent, f'print("copy", state.parts[{i}].u64_p, state.parts[{j}].u8_p, {name}.u8_p)')
-        if self.random.random() < 0.5:
-            self.put(indent, f"state.part = Part(u64_p={self.expr('u64', scope, 1)}, u8_p=state.part.u8_p)")
-
-    def make_pair(self, indent, scope, depth, in_loop):
-        a, b = self.fresh("v"), self.fresh("v")
-        self.put(indent, f"{a}, {b} = halves({self.expr('u64', scope, 1)})")
-        scope[a], scope[b] = "u64", "u32"
-        self.put(indent, f"{a}, state.items[{b} & 7] = u64({b}), wrap(u16, {a})")
-
-    def make_line(self, indent, scope, depth, in_loop):
-        name = self.fresh("t")
-        self.put(indent, f"{name} = text({self.random.randrange(1, 30)})")
-        spec = self.random.choice(["", ":>7", ":#x", ":,", ":08b", ":<3"])
-        self.put(indent, f'{name}.write(f"{{{self.expr("u64", scope, 1)}{spec}}}|{{{self.leaf("i32", scope)}:+}}")')
-        self.put(indent, f'print({name}, {name}.len, {name}.truncated, {name}.view.find("|"))')
-
-    def make_leave(self, indent, scope, depth, in_loop):
-        self.put(indent, f"if {self.test(scope)}:")
-        self.put(indent + 1, self.random.choice(["break", "continue"]))
-
-    def make_return(self, indent, scope, depth, in_loop):
-        self.put(indent, f"if {self.test(scope)}:")
-        self.put(indent + 1, f"return {self.expr('u64', scope, 1)}")
-
-    # -- whole programs -----------------------------------------------------------------------------------------
-    def function(self):
-        name = self.fresh("work")
-        scope = {"a": "u8", "b": "i32", "c": "u64", "va": "u32"}
-        self.put(0, f"\n\ndef {name}(a: u8, b: i32, c: u64) -> u64:")
-        self.put(1, f"va: u32 = {self.random.randrange(1000)}")
-        for _ in range(self.random.randint(3, 6)):
-            self.statement(1, scope, 2, False)
-        self.put(1, f"return {self.expr('u64', scope)}")
-        self.functions.append(name)
-
-    def program(self):
-        for _ in range(4):
-            self.function()
-        self.put(0, "\n\ndef main() -> i32:")
-        for name in self.functions:
-            for a, b, c in (
-                (0, 0, 0),
-                (200, -7, 1 << 60),
-                (self.random.randrange(256), self.random.randrange(-999, 999), self.random.randrange(1 << 40)),
-            ):
-                self.put(1, "try:")
-                self.put(2, f'print("{name}", {name}({a}, {b}, {c}))')
-                self.put(1, "except Error as e:")
-                self.put(2, 'print("left", e.errno, e.message)')
-        self.put(1, "for item in state.items:")
-        self.put(2, 'print(item, end=" ")')
-        self.put(1, "print(add.total, mix.total, guard.depth, state.part.u8_p, copy(state).i64_s)")
-        self.put(1, "return 0")
-        self.put(0, '\n\nif __name__ == "__main__":\n    raise SystemExit(main())')
-        return HEAD + "\n".join(self.lines) + "\n"
+@statement(2)
+def show_variable(g: Body) -> bool | None:
+    found = [v for v in g.scope if v not in g.module.scope]
+    if not found or g.weight > 20:
+        return None
+    v = g.rng.choice(found)
+    show(g, Value(v.name, v.ty))
+    return True

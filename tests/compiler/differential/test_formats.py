@@ -1,89 +1,104 @@
 # SPDX-License-Identifier: GPL-2.0-or-later
-"""Format specs: an f-string of a compiled program prints what Python's `format` gives."""
+"""Format specs: an f-string of a compiled program prints what Python's `format` gives.
 
+Specs are part of the source, so some hundreds are compiled together; values are then drawn for them, a call each. PYKAROS_SEED draws other
+specs; so does each generated program.
+"""
+
+import os
+import random
 import struct
 
-from hypothesis import given
+import pytest
+from compiler.host import load
+from hypothesis import given, settings
 from hypothesis import strategies as st
 
-from tests.compiler.differential.expressions import TYPES, values
-from tests.compiler.differential.support import HEAD, SETTINGS, assert_lines, compiled_run
+from tests.compiler.differential import specs
+from tests.compiler.differential.grammar import INTS
 
-FILLS = ["", "*", "0", " ", "-", "x", "."]
+SEED = int(os.environ.get("PYKAROS_SEED", "0"))
+SPECS = {"integer": 40, "str": 60, "f64": 100}          # for each type
+EXAMPLES = 300
+SETTINGS = settings(max_examples=EXAMPLES, deadline=None, database=None, derandomize=SEED == 0)
 
-
-@st.composite
-def layouts(draw, aligns):
-    """Fill and alignment, or nothing."""
-    align = draw(st.sampled_from(["", *aligns]))
-    return draw(st.sampled_from(FILLS)) + align if align else ""
-
-
-WIDTH = st.sampled_from(["", "1", "5", "12", "30", "36", "37", "70"])
-
-
-@st.composite
-def integer_cases(draw):
-    ty = draw(st.sampled_from(TYPES))
-    kind = draw(st.sampled_from(["", "d", "x", "X", "o", "b"]))
-    sign = draw(st.sampled_from(["", "+", " ", "-"]))
-    group = draw(st.sampled_from(["", "_", ","] if kind in ("", "d") else ["", "_"]))
-    zero = draw(st.sampled_from(["", "0"]))
-    width = draw(WIDTH)
-    alternate = draw(st.sampled_from(["", "#"]))
-    spec = f"{draw(layouts('<>^='))}{sign}{alternate}{zero if width else ''}{width}{group}{kind}"
-    return ty, draw(values(ty)), spec
-
-
-@st.composite
-def string_cases(draw):
-    text = draw(
-        st.text(
-            st.characters(min_codepoint=32, max_codepoint=0x24F, exclude_characters="\x7f\xad", exclude_categories=("Cc",)), max_size=12
-        )
-    )
-    precision = draw(st.sampled_from(["", ".0", ".3", ".20"]))
-    return "str", text, f"{draw(layouts('<>^'))}{draw(WIDTH)}{precision}{draw(st.sampled_from(['', 's']))}"
-
-
+INTEGERS = {t.name: t for t in INTS}
+TEXTS = st.text(
+    st.characters(min_codepoint=32, max_codepoint=0x24F, exclude_characters="\x7f\xad", exclude_categories=("Cc",)), max_size=12
+)
+EDGES = [-0.0, 0.5, 1.5, 2.5, 0.1, 1e16, 1e15, 9.5, 99.95, 1e-5, 0.0001, 1e22, 1e23, 9.9996, 2.0**64, 5e-324, 1.7976931348623157e308]
 # Numbers that end in the middle between two shown ones, and those just beside.
 TIES = st.builds(
     lambda n, places, off: n / 2**places + off, st.integers(-5000, 5000), st.integers(0, 14), st.sampled_from([0.0, 1e-13, -1e-13])
 )
+FLOATS = (
+    st.sampled_from(EDGES)
+    | TIES
+    | st.floats(-1e6, 1e6)
+    | st.integers(0, 2**64 - 1).map(lambda bits: struct.unpack("<d", struct.pack("<Q", bits))[0])
+)
 
 
-@st.composite
-def float_cases(draw):
-    bits = struct.unpack("<d", struct.pack("<Q", draw(st.integers(0, 2**64 - 1))))[0]
-    value = draw(st.sampled_from([bits, 0.0, 0.5, 1.5, 0.1, 1e16, 123456.789, 1e-5, 9.9996, 2.0**64]) | st.floats(-1e6, 1e6) | TIES)
-    kind = draw(st.sampled_from(["", "f", "e", "g"]))
-    precision = draw(st.sampled_from(["", ".0", ".1", ".2", ".3", ".12", ".17", ".18"]))
-    return "f64", value, f"{draw(layouts('<>^='))}{draw(st.sampled_from(['', '+', ' ']))}{draw(WIDTH)}{precision}{kind}"
-
-
-def source_of(ty, value):
-    if ty == "f64":
-        bits = struct.unpack("<Q", struct.pack("<d", value))[0]
-        return f"float_of({bits})"
-    return repr(value)
-
-
-@SETTINGS
-@given(st.lists(integer_cases() | string_cases() | float_cases(), min_size=40, max_size=80))
-def test_specs_print_as_in_python(batch):
-    functions, calls, expected = [], [], []
-    for i, (ty, value, spec) in enumerate(batch):
+def specs_of(ty):
+    """Specs that Python has for the type; always the empty one."""
+    choose = random.Random(f"{SEED} {ty}").choice
+    make, probe = {"str": (specs.text_spec, "x"), "f64": (specs.float_spec, 1.5)}.get(ty, (specs.integer_spec, 65))
+    found = {""}
+    while len(found) < SPECS.get(ty, SPECS["integer"]):
+        spec = make(choose)
         try:
-            expected.append(format(value, spec))
+            format(probe, spec)
         except ValueError:
             continue
-        quote = spec.replace("{", "{{").replace("}", "}}")
-        functions.append(f'@noinline\ndef case{i}(x: {ty}) -> None:\n    print(f"{{x:{quote}}}")\n')
-        calls.append(f"    case{i}({source_of(ty, value)})")
-    imports = "from lang import Ptr, array, cast, f64, i8, i16, i32, i64, noinline, u8, u16, u32, u64\n"
-    helper = "box = array(1, u64)\n\n\ndef float_of(bits: u64) -> f64:\n    box[0] = bits\n    return cast(Ptr[f64], box[0:1].ptr)[0]\n"
-    body = "\n".join(calls)
-    source = (
-        f'{HEAD}"""Generated."""\n\n{imports}\n{helper}\n\n' + "\n\n".join(functions) + f"\n\ndef main() -> i32:\n{body}\n    return 0\n"
-    )
-    assert_lines(source, expected, compiled_run(source))
+        found.add(spec)
+    return sorted(found)
+
+
+CASES = {ty: specs_of(ty) for ty in [*INTEGERS, "str", "f64"]}
+
+
+@pytest.fixture(scope="module")
+def unit():
+    lines = ['"""Every spec, by its number."""', "from lang import f64, i8, i16, i32, i64, u8, u16, u32, u64", ""]
+    for ty, found in CASES.items():
+        lines.append(f"def show_{ty}(which: u64, x: {ty}) -> None:")
+        lines.append("    match which:")
+        for number, spec in enumerate(found):
+            lines.append(f"        case {number}:")
+            lines.append(f'            print(f"{{x:{spec}}}", end="")')
+    return load("\n".join(lines) + "\n")
+
+
+def printed(unit, ty, which, value):
+    before = len(unit.engine.output)
+    unit.call(f"show_{ty}", which, value)
+    return b"".join(data for _, data in unit.engine.output[before:]).decode()
+
+
+def check(unit, ty, which, value):
+    assert printed(unit, ty, which, value) == format(value, CASES[ty][which]), f"{value!r} of {ty} with {CASES[ty][which]!r}"
+
+
+@pytest.mark.parametrize("ty", INTEGERS)
+def test_integers(unit, ty):
+    low, high = INTEGERS[ty].low, INTEGERS[ty].high
+    edges = st.sampled_from([n for n in (low, low + 1, -1, 0, 1, 9, 10, 99, 100, 999, 1000, high - 1, high) if low <= n <= high])
+
+    @SETTINGS
+    @given(st.integers(0, len(CASES[ty]) - 1), edges | st.integers(low, high))
+    def agrees(which, value):
+        check(unit, ty, which, value)
+
+    agrees()
+
+
+@settings(SETTINGS, max_examples=2 * EXAMPLES)
+@given(which=st.integers(0, SPECS["str"] - 1), value=TEXTS)
+def test_strings(unit, which, value):
+    check(unit, "str", which, value)
+
+
+@settings(SETTINGS, max_examples=4 * EXAMPLES)
+@given(which=st.integers(0, SPECS["f64"] - 1), value=FLOATS)
+def test_floats(unit, which, value):
+    check(unit, "f64", which, value)

@@ -1,4 +1,10 @@
-from lang import i32, struct, text, u64
+from enum import IntEnum
+
+from lang import i32, struct, text, u32, u64
+
+
+class Kind(IntEnum):
+    A = 1
 
 
 @struct
@@ -22,4 +28,12 @@ def main() -> i32:
     print("a".upper())
     print("a".split(","))
     print(("a", p))
+    print(f"{p.x:.2f} {p.x!s:>5} {p.x:.2}")
+    print(f"{p.x:,x}")
+    print(f"{Kind.A!r}")
+    print(f"{Kind.A:d} {Kind.A:+}")
+    print(f"{'a':=5}")
+    print(f"{1.5:d}")
+    width: u32 = 5
+    print(f"{1.5:{width}s}")
     return 0

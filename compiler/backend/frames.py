@@ -8,6 +8,7 @@ A jump to another function is a tail call: the frame is gone by then.
 
 from __future__ import annotations
 
+import fcntl
 import json
 import os
 import re
@@ -41,7 +42,8 @@ def listening() -> Iterator[list[str]]:
     said: list[str] = []
     kept = -1
     with tempfile.TemporaryFile() as file:
-        if not stat.S_ISREG(os.fstat(2).st_mode):
+        readable = fcntl.fcntl(2, fcntl.F_GETFL) & os.O_ACCMODE == os.O_RDWR
+        if not (readable and stat.S_ISREG(os.fstat(2).st_mode)):
             kept = os.dup(2)
             os.dup2(file.fileno(), 2)
         start = os.lseek(2, 0, os.SEEK_END)

@@ -151,11 +151,13 @@ class StringMixin:
 
     def _check_conversion(self: Any, part: ast.FormattedValue, ty: Type) -> None:
         """`!r` and `!s` make text, and a spec behind them is one for text."""
-        if part.conversion == -1 or self.is_text(ty) or isinstance(ty, (SpanType, model.ArrayType)):
+        if part.conversion == -1:
             return
         shown = chr(part.conversion)
         if shown not in "rs":
             raise self.error("E1206", part, "only `!r` is supported")
+        if self.is_text(ty) or isinstance(ty, (SpanType, model.ArrayType)):
+            return
         if part.format_spec is not None:
             raise self.error("E1204", part, f"a format behind `!{shown}` is for text, but this is `{ty.name}`", f"leave `!{shown}` away")
         if shown == "r" and isinstance(ty, (EnumType, ClassType)):

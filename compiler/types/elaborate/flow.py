@@ -27,6 +27,10 @@ class State:
     def copy(self) -> State:
         return State(set(self.assigned), dict(self.narrowed), self.reached, self.held)
 
+    def kept_without(self, changed: set[str]) -> Facts:
+        """What was known of names, and still is somewhere after these were assigned."""
+        return {k: t for k, t in self.narrowed.items() if "." not in k and k not in changed}
+
 
 def merge(states: list[State]) -> State:
     """What holds whichever of the (reached) states we came from."""

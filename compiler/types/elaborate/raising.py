@@ -68,13 +68,17 @@ class RaiseMixin:
                 else:
                     self.statements(node.body)
             after = self.state
-            self.state = State(set(before.assigned), {}, True, before.held)
+            changed = assigned_names([*node.body, *node.handlers, *node.orelse])
+            self.state = State(set(before.assigned), before.kept_without(changed), True, before.held)
             final: list[Any] = []
             with self.block(final):
                 self.statements(node.finalbody)
             ended = self.state
             self.state = after
             self.state.assigned |= ended.assigned
+            for name in assigned_names(node.finalbody):
+                self.forget(name)
+                self.state.narrowed |= {k: t for k, t in ended.narrowed.items() if k == name}
             self.state.reached = after.reached and ended.reached
             self.forget_memory()
             self.out.append(hir.Try(inner, None, final))
@@ -117,8 +121,7 @@ class RaiseMixin:
             return
         first = handlers[0]
         test = self._handler_test(first)
-        kept = {k: v for k, v in before.narrowed.items() if "." not in k and k not in changed}
-        self.state = State(set(before.assigned), kept, True, before.held)
+        self.state = State(set(before.assigned), before.kept_without(changed), True, before.held)
         body: list[Any] = []
         with self.block(body):
             if first.name:

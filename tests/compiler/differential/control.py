@@ -293,18 +293,18 @@ def match_member(g: Body) -> bool | None:
     g.rng.shuffle(names)
     with g.block(f"match {subject.text}:"):
         g.depth -= 1
-        complete = g.chance(0.6)
+        left = len(names)
         while names:
             count = min(g.rng.randint(1, 2), len(names))
             pattern, names = " | ".join(names[:count]), names[count:]
             if g.chance(0.2):
                 case(g, f"{pattern} if {g.expr(BOOL).text}")
-                complete = False
             else:
                 case(g, pattern)
-            if not complete and g.chance(0.4):
+                left -= count
+            if g.chance(0.2):
                 break
-        if not complete:
+        if left:
             case(g, "_")
         g.depth += 1
     return True
@@ -421,10 +421,13 @@ def try_block(g: Body) -> bool | None:
 
 @statement(3)
 def with_block(g: Body) -> bool | None:
-    if g.deep or not g.module.guards:
+    guards = [x for x in g.module.guards if g.may_raise() or not x[2]]
+    if g.deep or not guards:
         return None
     items, variables = [], []
-    for guard, gives in g.rng.sample(g.module.guards, g.rng.randint(1, min(2, len(g.module.guards)))):
+    for guard, gives, raises in g.rng.sample(guards, g.rng.randint(1, min(2, len(guards)))):
+        if raises:
+            g.noted_raise()
         name = g.fresh("g")
         items.append(f"{guard} as {name}" if g.chance(0.7) else guard)
         if items[-1] != guard:

@@ -325,6 +325,7 @@ def guard(m: Module) -> bool:
             raise_now(body)
     body.put(f"self.last = {body.expr(gives).text}")
     body.put("return self.last")
+    raises = body.raises
     m.put("", "    def __exit__(self) -> None:")
     body = Body(m, 2, [Variable("self", record, False)], None, True)
     globals_line(m, body)
@@ -336,7 +337,7 @@ def guard(m: Module) -> bool:
     printer(m, record)
     instance = m.fresh("guard")
     m.put("", "", f"{instance} = {name}()", "")
-    m.guards.append((instance, gives))
+    m.guards.append((instance, gives, raises))
     return True
 
 

@@ -233,7 +233,7 @@ class Module:
         self.scope: list[Variable] = []                         # globals
         self.functions: list[Function] = []
         self.errors = ["Error"]
-        self.guards: list[tuple[str, Type]] = []                # globals for `with`, and what `as` gives
+        self.guards: list[tuple[str, Type, bool]] = []          # globals for `with`, what `as` gives, whether entering may raise
         self.globals: list[str] = []                            # names that functions declare `global`
         self.constants: list[tuple[str, int]] = []              # without a type
         self.tables: list[tuple[str, list[str]]] = []           # of references, which `main` fills

@@ -16,6 +16,7 @@ from tests.compiler.differential.grammar import (
     Optional,
     Record,
     Span,
+    Str,
     Tuple,
     Value,
     expression,
@@ -183,7 +184,20 @@ def tuples_equal(g: Body, ty: Bool, depth: int) -> Value | None:
     if not found:
         return None
     v = g.rng.choice(found)
-    return yes_or_no(f"{v.name} {g.rng.choice(['==', '!='])} {g.expr(v.ty, 1).text}")
+    assert isinstance(v.ty, Tuple)
+    ordered = all(isinstance(p, (Int, Str)) for p in v.ty.parts)
+    return yes_or_no(f"{v.name} {g.rng.choice(COMPARISONS if ordered else ['==', '!='])} {g.expr(v.ty, 1).text}")
+
+
+@expression(Bool, 2)
+def records_compared(g: Body, ty: Bool, depth: int) -> Value | None:
+    """By the methods that they define."""
+    records = g.module.of(Record, lambda r: r.ordered)
+    if not records:
+        return None
+    record = g.rng.choice(records)
+    a, b = g.place(record), g.place(record)
+    return yes_or_no(f"{a.text} {g.rng.choice(['<', '>', '==', '!='])} {b.text}") if a and b else None
 
 
 @expression(Bool, 1)

@@ -195,8 +195,8 @@ def for_range(g: Body) -> bool | None:
         head = f"range({first}, {_shown(high)})" if times <= 8 else f"range({ty.name}({min(8, ty.high)}))"
         times = times if times <= 8 else 8
         known = known if high - low <= 8 else Variable(name, ty, False, 0, 7)
-    elif form == 1 and high - low <= 8:
-        head, times = f"reversed(range({first}, {_shown(high)}))", high - low
+    elif form == 1 and high - low <= 40:
+        head = f"reversed(range({first}, {_shown(high)}, {step}))"
     elif form == 2 and high - step * count >= ty.low:
         head = f"range({ty.name}({high}), {_shown(low)}, {-step})"
         known.low, known.high = min(low + 1, high), high
@@ -248,6 +248,32 @@ def for_each(g: Body) -> bool | None:
         loop(g, f"for {item.name}, {second.name} in zip({v.name}, {other.name}):", item, second, times=times)
     else:
         loop(g, f"for {item.name} in {v.name}:", item, times=times)
+    return True
+
+
+@statement(2)
+def for_member(g: Body) -> bool | None:
+    """All members of an enumeration."""
+    kinds = g.module.of(Enumeration)
+    if g.deep or not kinds:
+        return None
+    kind = g.rng.choice(kinds)
+    item, at = Variable(g.fresh("k"), kind, False), Variable(g.fresh("i"), U64, False, 0, len(kind.members))
+    head = f"for {item.name} in {kind.name}:" if g.chance(0.6) else f"for {at.name}, {item.name} in enumerate({kind.name}):"
+    loop(g, head, *([item] if at.name not in head else [at, item]), times=len(kind.members))
+    return True
+
+
+@statement(1)
+def for_pairs(g: Body) -> bool | None:
+    arrays = [v for v in g.scope if isinstance(v.ty, (Array, Span)) and v.ty.length <= 8]
+    if g.deep or not arrays:
+        return None
+    v, other = g.rng.choice(arrays), g.rng.choice(arrays)
+    assert isinstance(v.ty, (Array, Span)) and isinstance(other.ty, (Array, Span))
+    a, b, at = Variable(g.fresh("e"), v.ty.elem, False), Variable(g.fresh("e"), other.ty.elem, False), g.fresh("i")
+    head = f"for {at}, ({a.name}, {b.name}) in enumerate(zip({v.name}, {other.name})):"
+    loop(g, head, Variable(at, U64, False, 0, 100), a, b, times=8)
     return True
 
 

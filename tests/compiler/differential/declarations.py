@@ -233,16 +233,81 @@ def record(m: Module) -> bool:
         own = f"m{m.counter}_{i}"
         result = m.rng.choice([None, any_scalar(g)])
         methods[own] = method(m, made, own, [any_scalar(g) for _ in range(m.rng.randint(0, 2))], result, m.rng.random() < 0.5)
-    if m.rng.random() < 0.3:
-        own = f"p{m.counter}"
-        ty = m.rng.choice(INTS)
-        m.put("    @property", f"    def {own}(self) -> {ty.name}:")
-        body = Body(m, 2, [Variable("self", made, False)], ty, True)
-        body.put(f"return {body.expr(ty).text}")
-        m.put("")
+    numbers = [(n, t) for n, t in made.fields.items() if isinstance(t, Int)]
+    if m.rng.random() < 0.5 and numbers:
+        special_methods(m, made, *m.rng.choice(numbers))
     made.methods.update(methods)
     m.types.append(made)
     finish(m, made)
+    return True
+
+
+def special_methods(m: Module, record: Record, name: str, ty: Int) -> None:
+    """A property with its setter, a static method, an order, all over one field."""
+    m.put("    LIMIT = 5", "", "    @property", f"    def seen(self) -> {ty.name}:", f"        return self.{name} ^ self.LIMIT", "")
+    m.put("    @seen.setter", f"    def seen(self, value: {ty.name}) -> None:", f"        self.{name} = value & 77", "")
+    m.put("    @staticmethod", f"    def folded(a: {ty.name}, b: {ty.name} = 9) -> {ty.name}:", "        return (a ^ b) >> 1", "")
+    m.put(f"    def __lt__(self, other: {record.name}) -> bool:", f"        return self.{name} < other.{name}", "")
+    m.put(f"    def __eq__(self, other: {record.name}) -> bool:", f"        return self.{name} == other.{name}", "")
+    record.methods["folded"] = Function("folded", [ty, ty], ty, False, 2)
+    object.__setattr__(record, "ordered", True)
+    m.special.append((record, ty))
+
+
+@declaration(2)
+def default_arguments(m: Module) -> bool:
+    """Called by position and by keyword."""
+    rng, name = m.rng, m.fresh("defaults")
+    g, ty = heading(m), rng.choice(INTS)
+    m.put("", "", f"def {name}(a: {ty.name}, b: {ty.name} = {shown(literal_of(g, ty))}, c: bool = True) -> {ty.name}:")
+    m.put("    return a ^ b if c else a & b", "", "")
+    call = rng.choice([f"{name}(x)", f"{name}(x, c=x > 3)", f"{name}(c=False, a=x)", f"{name}(b=x, a=7)", f"{name}(x, x, x == 0)"])
+    wrapper = m.fresh("work")
+    m.put(f"def {wrapper}(x: {ty.name}) -> {ty.name}:", f"    return {call}", "", "")
+    m.functions.append(Function(wrapper, [ty], ty, False, 3))
+    return True
+
+
+@declaration(2)
+def constant_pairs(m: Module) -> bool:
+    """A table of tuples, walked by the compiler."""
+    rng, name, worker = m.rng, m.fresh("PAIRS"), m.fresh("work")
+    pairs = ", ".join(f"({rng.randrange(99)}, {rng.randrange(-50, 50)})" for _ in range(rng.randint(1, 4)))
+    m.put("", f"{name} = ({pairs},)", "", "", f"def {worker}(x: i64) -> i64:", "    found = 0", f"    for a, b in {name}:")
+    m.put(f"        if a {rng.choice(['<', '>=', '!='])} x:", f"            {rng.choice(['continue', 'break', 'found -= 1'])}")
+    m.put("        found += a * b", "    else:", "        found += 1000", "    return found", "", "")
+    m.functions.append(Function(worker, [I64], I64, False, 12))
+    return True
+
+
+@declaration(1)
+def registry(m: Module) -> bool:
+    """Functions that register themselves."""
+    rng, name, ty, worker = m.rng, m.fresh("hooks"), m.rng.choice(INTS), m.fresh("work")
+    m.put("", f"{name} = Registry[Callable[[{ty.name}], {ty.name}]]()", "")
+    for _ in range(rng.randint(1, 3)):
+        m.put("", f"@{name}", f"def {m.fresh('hook')}(x: {ty.name}) -> {ty.name}:")
+        m.put(f"    return x {rng.choice('&|^')} {rng.randrange(100)}", "")
+    m.put("", f"def {worker}(x: {ty.name}) -> {ty.name}:", f"    for act in {name}:", "        x = act(x) >> 1")
+    m.put(f'    print("{worker}", x, len({name}))', "    return x", "", "")
+    m.functions.append(Function(worker, [ty], ty, False, 12))
+    return True
+
+
+@declaration(1)
+def command_table(m: Module) -> bool:
+    """Functions as fields of static storage."""
+    rng, name, ty, worker = m.rng, m.fresh("Command"), m.rng.choice(INTS), m.fresh("work")
+    acts = [m.fresh("act") for _ in range(2)]
+    for act in acts:
+        m.put("", f"def {act}(x: {ty.name}) -> {ty.name}:", f"    return x {rng.choice('&|^')} {rng.randrange(100)}", "")
+    m.put("", "@struct", f"class {name}:", "    name: str", f"    run: Callable[[{ty.name}], {ty.name}]", "    count: u32", "")
+    instances = [m.fresh("command") for _ in acts]
+    for instance, act in zip(instances, acts, strict=True):
+        m.put("", f'{instance} = {name}("{act}", {act}, count={rng.randrange(9)})')
+    m.put("", f"def {worker}(which: bool, x: {ty.name}) -> {ty.name}:", f"    chosen = {instances[0]} if which else {instances[1]}")
+    m.put("    chosen.count += 1", "    print(chosen.name, chosen.count)", "    return chosen.run(x)", "", "")
+    m.functions.append(Function(worker, [BOOL, ty], ty, False, 6))
     return True
 
 

@@ -115,6 +115,7 @@ class Record(Type):
     bits: dict[str, int] = field(default_factory=dict)
     raw: Int | None = None                      # the integer under a bit-field type
     fixed: tuple[str, ...] = ()                 # fields that only the class itself writes
+    ordered: bool = False                       # whether it has `__lt__` and `__eq__`
 
 
 U8, U16, U32, U64, I8, I16, I32, I64 = INTS = tuple(Int(n) for n in ("u8", "u16", "u32", "u64", "i8", "i16", "i32", "i64"))
@@ -238,6 +239,7 @@ class Module:
         self.constants: list[tuple[str, int]] = []              # without a type
         self.tables: list[tuple[str, list[str]]] = []           # of references, which `main` fills
         self.generics: list[Record] = []                        # instances
+        self.special: list[tuple[Record, Int]] = []             # with a property `seen` of that type
         self.words = ["", "a", "abc", "a b  c", " x ", "=", "key=value", "12", "007", "naïve", "Zebra", "aaaa", "it's"]
         self.finals: list[str] = []                             # statements of `main` that show the final state
 

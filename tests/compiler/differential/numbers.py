@@ -148,8 +148,8 @@ def shift(g: Body, ty: Int, depth: int) -> Value | None:
     if g.chance(0.4):
         amount = str(g.rng.randrange(ty.bits))
     else:
-        folded = False
         by = g.expr(g.rng.choice(INTS), depth - 1)
+        folded = folded and by.constant
         amount = by.typed if g.risky() and not by.constant else g.fit(by, 0, ty.bits - 1).text
     found = value(f"({a.text} {g.rng.choice(['<<', '>>'])} {amount})", ty)
     found.constant = folded
@@ -190,6 +190,35 @@ def extreme(g: Body, ty: Int, depth: int) -> Value | None:
     name = g.rng.choice(["min", "max"])
     pick = min if name == "min" else max
     return Value(f"{name}({a.text}, {b.text})", ty, pick(a.low, b.low), pick(a.high, b.high))
+
+
+@expression(Int, 1)
+def extreme_of_three(g: Body, ty: Int, depth: int) -> Value | None:
+    both = operands(g, ty, depth) if depth > 0 else None
+    third = g.place(ty)
+    if both is None or third is None:
+        return None
+    return value(f"{g.rng.choice(['min', 'max'])}({both[0].text}, {third.text}, {both[1].text})", ty)
+
+
+@expression(Int, 1)
+def quotient_or_remainder(g: Body, ty: Int, depth: int) -> Value | None:
+    if depth <= 0:
+        return None
+    a, b = g.expr(ty, depth - 1), g.expr(ty, depth - 1)
+    return None if a.constant or b.constant else value(f"divmod({a.text}, ({b.text} | 1))[{g.rng.randrange(2)}]", ty)
+
+
+@expression(Int, 1)
+def named(g: Body, ty: Int, depth: int) -> Value | None:
+    """A walrus, used at once."""
+    if depth <= 0 or g.indent < 1:
+        return None
+    a, name = g.expr(ty, depth - 1), g.fresh("w")
+    if a.constant:
+        return None
+    test = f"({name} := {a.text}) {g.rng.choice(['<', '>', '=='])} {exact(literal_of(g, ty), ty).text}"
+    return value(f"({g.expr(ty, 0).typed} if {test} else {name})", ty)
 
 
 @expression(Int, 2)
@@ -317,6 +346,11 @@ def reduction(g: Body, ty: Int, depth: int) -> Value | None:
     ty_of = array.ty
     assert isinstance(ty_of, (Array, Span))
     test = f" if {name} {g.rng.choice(['<', '>=', '!='])} {exact(literal_of(g, ty), ty).text}" if g.chance(0.5) else ""
+    if g.chance(0.2):
+        start = exact(literal_of(g, ty) & 7, ty).typed
+        form = g.rng.choice([f"sum(({name} & 3 for {name} in {array.name}{test}), {start})",
+                             f"max(({name} for {name} in {array.name}{test}), default={start})"])
+        return value(form, ty)
     if g.chance(0.5) or test:
         item = f"({name} & 7)" if ty.signed else g.rng.choice([name, f"({name} * 3)"])
         # The sum of nothing is a literal 0 under CPython: the conversion says of what type.
@@ -397,4 +431,4 @@ def float_function(g: Body, ty: Float, depth: int) -> Value | None:
     if depth <= 0:
         return None
     a = g.expr(F64, depth - 1).text
-    return value(g.rng.choice([f"abs({a})", f"(-{a})", f"min({a}, {g.expr(F64, 0).text})", f"max({a}, {g.expr(F64, 0).text})"]), ty)
+    return value(g.rng.choice([f"abs({a})", f"(-{a})", f"sqrt(abs({a}))", f"min({a}, {g.expr(F64, 0).text})", f"max({a}, {g.expr(F64, 0).text})"]), ty)

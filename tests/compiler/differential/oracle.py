@@ -25,6 +25,7 @@ from unittest import mock
 
 import lang  # noqa: F401  loads the vocabulary before any program does
 from compiler.backend.cache import Cache
+from compiler.backend.frames import is_answer
 from compiler.frontend import World, analyse, lower
 from compiler.host.engine import EXITED, Engine
 from compiler.host.jit import thunk_ir
@@ -126,9 +127,11 @@ def _in_child(modules: dict[str, str], entry: Any, level: int, paths: list[Path]
     done = 0
     while done < len(paths):
         ours, theirs = os.pipe()
+        words = tempfile.TemporaryFile()
         child = os.fork()               # no thread and no LLVM in this process: a plain fork is safe
         if child == 0:
             os.close(ours)
+            os.dup2(words.fileno(), 2)  # LLVM's last words
             _child(modules, entry, level, paths, done, cache, theirs)
         os.close(theirs)
         with os.fdopen(ours, "rb") as pipe:
@@ -146,7 +149,10 @@ def _in_child(modules: dict[str, str], entry: Any, level: int, paths: list[Path]
         _, raw = os.waitpid(child, 0)
         status = os.waitstatus_to_exitcode(raw)
         if said != "ready":
-            raise Rejected(said or f"the code generator ended with status {status}")
+            words.seek(0)
+            last = [line for line in words.read().decode(errors="replace").splitlines() if line and not is_answer(line)]
+            raise Rejected(said or "\n".join([f"the code generator ended with status {status}", *last[:5]]))
+        words.close()
         if done < len(paths):
             yield level, done, Outcome(status, "", "hangs" if status == -signal.SIGALRM else "crashes")
             done += 1
@@ -157,7 +163,9 @@ def _child(modules: dict[str, str], entry: Any, level: int, paths: list[Path], f
     import traceback
 
     def tell(what: Any) -> None:
-        os.write(pipe, pickle.dumps(what)) if len(pickle.dumps(what)) < 4096 else _write_all(pipe, pickle.dumps(what))
+        data = pickle.dumps(what)
+        while data:
+            data = data[os.write(pipe, data) :]
 
     try:
         engine = Engine(modules, cache, in_process=True, level=level)
@@ -176,11 +184,6 @@ def _child(modules: dict[str, str], entry: Any, level: int, paths: list[Path], f
     except BaseException:  # noqa: BLE001  the parent says it; nothing of the parent may run on here
         tell(traceback.format_exc())
     os._exit(0)
-
-
-def _write_all(pipe: int, data: bytes) -> None:
-    while data:
-        data = data[os.write(pipe, data):]
 
 
 # -- comparison -----------------------------------------------------------------------------------------------------

@@ -17,8 +17,9 @@ from enum import Enum, IntEnum, IntFlag, auto
 from typing import Callable, Generic, TypeVar
 
 from lang import (
-    Array, Atomic, Bits, Errno, Error, Ref, Span, array, assign, bit, bits, bswap, clz, copy, ctz, f64, free, i8, i16, i32, i64, inline,
-    memcpy, memset, mul_high, new, noinline, panic, popcount, struct, text, u8, u16, u32, u64, valid, wrap,
+    Array, Atomic, Bits, Errno, Error, Ref, Registry, Span, array, assign, bit, bits, bswap, clz, copy, ctz, f64, free, i8, i16,
+    i32, i64, inline, memcpy, memset, mul_high, new, noinline, panic, popcount, sqrt, struct, text, u8, u16, u32, u64, valid,
+    wrap,
 )
 
 T = TypeVar("T")

@@ -13,6 +13,7 @@ from tests.compiler.differential.grammar import (
     Array,
     AtomicOf,
     Body,
+    Bool,
     Enumeration,
     Float,
     Int,
@@ -20,6 +21,7 @@ from tests.compiler.differential.grammar import (
     Record,
     Room,
     Span,
+    Str,
     Tuple,
     Type,
     Value,
@@ -282,6 +284,20 @@ def set_bits(g: Body) -> bool | None:
     return True
 
 
+@statement(2)
+def set_property(g: Body) -> bool | None:
+    if not g.module.special:
+        return None
+    record, ty = g.rng.choice(g.module.special)
+    owner = g.place(record)
+    if owner is None:
+        return None
+    op = "=" if ty.signed else g.rng.choice(["=", "+=", "^="])
+    g.put(f"{owner.text}.seen {op} {g.expr(ty).text}")
+    g.put(f'print("{g.fresh("p")}", {owner.text}.seen, {record.name}.LIMIT)')
+    return True
+
+
 @statement(1)
 def fill(g: Body) -> bool | None:
     found = [v for v in g.scope if isinstance(v.ty, (Array, Span)) and v.ty.elem in INTS and v.ty.length > 2]
@@ -361,6 +377,13 @@ def _field(text: str, spec: str) -> str:
     return f"{{{text}:{spec}}}" if spec else f"{{{text}}}"
 
 
+def plain(ty: Type) -> bool:
+    """Whether `print` shows the whole of a tuple or optional."""
+    if isinstance(ty, Tuple):
+        return all(plain(p) for p in ty.parts)
+    return plain(ty.of) if isinstance(ty, Optional) else isinstance(ty, (Int, Float, Str, Bool))
+
+
 def f_string(g: Body, depth: int = 1) -> str:
     """Quoted with three quotes: replacement fields may hold strings of their own."""
     parts = [g.rng.choice(["", "=", " ", "{{", "}}", "é"]) + replacement(g, depth) for _ in range(g.rng.randint(1, 3))]
@@ -370,6 +393,11 @@ def f_string(g: Body, depth: int = 1) -> str:
 @statement(6)
 def print_values(g: Body) -> bool:
     values = [g.expr(any_scalar(g), 1).typed for _ in range(g.rng.randint(1, 3))]
+    whole = [v.name for v in g.scope if isinstance(v.ty, (Tuple, Optional)) and plain(v.ty)]
+    if whole and g.chance(0.4):
+        values.append(g.rng.choice(whole))
+    if g.chance(0.15):
+        values.append(f"{f_string(g, 0)} if {g.expr(BOOL, 0).text} else {f_string(g, 0)}")
     end = g.rng.choice(["", "", "", ', sep="-"', ', end=";\\n"'])
     g.put(f'print("{g.fresh("p")}", {", ".join(values)}{end})')
     return True

@@ -178,7 +178,7 @@ def valid_member(g: Body, ty: Bool, depth: int) -> Value | None:
     return None if a.constant else value(f"valid({kind.name}, {a.text})", BOOL)
 
 
-@expression(Bool, 1)
+@expression(Bool, 4)
 def tuples_equal(g: Body, ty: Bool, depth: int) -> Value | None:
     found = [v for v in g.scope if isinstance(v.ty, Tuple)]
     if not found:
@@ -210,7 +210,7 @@ def same_object(g: Body, ty: Bool, depth: int) -> Value | None:
     return yes_or_no(f"{a.text} {g.rng.choice(['is', 'is not'])} {b.text}") if a and b else None
 
 
-@expression(Bool, 1)
+@expression(Bool, 3)
 def bits_equal(g: Body, ty: Bool, depth: int) -> Value | None:
     records = g.module.of(Record, lambda r: bool(r.bits))
     if not records:

@@ -379,7 +379,7 @@ def match_text(g: Body) -> bool | None:
     return True
 
 
-@statement(1)
+@statement(3)
 def match_optional(g: Body) -> bool | None:
     found = [v for v in g.scope if isinstance(v.ty, Optional) and isinstance(v.ty.of, Int)]
     if g.deep or not found:
@@ -485,7 +485,7 @@ def give_up(g: Body) -> bool | None:
     return True
 
 
-@statement(1)
+@statement(3)
 def walrus_loop(g: Body) -> bool | None:
     """`while (x := f()) is not None`, ended by a count."""
     functions = [f for f in g.module.functions if isinstance(f.result, Optional) and f.cost * g.weight * 3 + g.cost < 4000

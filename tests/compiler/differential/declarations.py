@@ -115,14 +115,15 @@ def enumeration(m: Module) -> bool:
 
 
 # -- records --------------------------------------------------------------------------------------------------------
-@declaration(2)
+@declaration(4)
 def bit_field_type(m: Module) -> bool:
     rng, raw, name = m.rng, m.rng.choice([U8, U16, U32, U64]), m.fresh("Word")
     m.put("", "", f"class {name}(Bits[{raw.name}]):")
     fields: dict[str, Type] = {}
     widths: dict[str, int] = {}
     at = 0
-    kinds = m.of(Enumeration, lambda e: e.kind == "int")
+    # Whatever stands in the bits is read without a check: only enumerations that have a member for all of it.
+    kinds = {len(e.members) // 2: e for e in m.of(Enumeration, lambda e: [*e.members.values()] in ([0, 1], [0, 1, 2, 3]))}
     while at < raw.bits and len(fields) < 4:
         at += rng.choice([0, 0, 1])
         width, part = rng.randint(1, max(1, raw.bits // 3)), f"b{len(fields)}"
@@ -133,10 +134,9 @@ def bit_field_type(m: Module) -> bool:
             fields[part], widths[part] = BOOL, 1
             at += 1
             continue
-        if kinds and width >= 4 and rng.random() < 0.4 and raw.bits >= 8:
-            kind = rng.choice(kinds)
-            m.put(f"    {part} = bits({at}, {at + width - 1}, {kind.name})")
-            fields[part], widths[part] = kind, width
+        if width in kinds:
+            m.put(f"    {part} = bits({at}, {at + width - 1}, {kinds[width].name})")
+            fields[part], widths[part] = kinds[width], width
         else:
             m.put(f"    {part} = bits({at}, {at + width - 1})")
             fields[part], widths[part] = raw, width
@@ -145,7 +145,11 @@ def bit_field_type(m: Module) -> bool:
         m.put("    b0 = bit(0)")
         fields["b0"], widths["b0"] = BOOL, 1
     m.put("", "")
-    m.types.append(Record(name, fields, bits=widths, raw=raw))
+    made = Record(name, fields, bits=widths, raw=raw)
+    m.types.append(made)
+    table = m.fresh("words")
+    m.put(f"{table} = array(3, {name})", "")
+    m.scope.append(Variable(table, array_of(made, 3), False))
     return True
 
 
@@ -374,7 +378,7 @@ def through(m: Module, base: str, table: str, own: str, act: Function, count: in
     m.functions.append(Function(name, [U32, *act.params], act.result, act.raises, act.cost))
 
 
-@declaration(3)
+@declaration(5)
 def guard(m: Module) -> bool:
     """A context manager."""
     rng, name = m.rng, m.fresh("Guard")

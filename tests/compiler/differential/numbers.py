@@ -431,4 +431,5 @@ def float_function(g: Body, ty: Float, depth: int) -> Value | None:
     if depth <= 0:
         return None
     a = g.expr(F64, depth - 1).text
-    return value(g.rng.choice([f"abs({a})", f"(-{a})", f"sqrt(abs({a}))", f"min({a}, {g.expr(F64, 0).text})", f"max({a}, {g.expr(F64, 0).text})"]), ty)
+    other = g.expr(F64, 0).text
+    return value(g.rng.choice([f"abs({a})", f"(-{a})", f"sqrt(abs({a}))", f"min({a}, {other})", f"max({a}, {other})"]), ty)

@@ -89,7 +89,7 @@ def declare_optional(g: Body) -> bool:
     return True
 
 
-@statement(2)
+@statement(4)
 def declare_tuple(g: Body) -> bool | None:
     ty = tuple_of(*(any_scalar(g) for _ in range(g.rng.randint(2, 3))))
     results = [f.result for f in g.module.functions if isinstance(f.result, Tuple)]
@@ -250,10 +250,10 @@ def exchange(g: Body) -> bool | None:
 def assign_twice(g: Body) -> bool | None:
     ty = g.rng.choice(INTS)
     a, b = g.place(ty, writable=True), g.place(ty, writable=True)
-    if a is None or b is None or (a.low, a.high) != (b.low, b.high):
+    whole = (ty.low, ty.high)
+    if a is None or b is None or not (a.low, a.high) == (b.low, b.high) == whole:
         return None
-    v = g.expr(ty)
-    g.put(f"{a.text} = {b.text} = {g.fit(v, a.low, a.high).typed}")
+    g.put(f"{a.text} = {b.text} = {g.expr(ty).typed}")
     return True
 
 
@@ -270,7 +270,7 @@ def copy_over(g: Body) -> bool | None:
     return True
 
 
-@statement(2)
+@statement(5)
 def set_bits(g: Body) -> bool | None:
     records = g.module.of(Record, lambda r: bool(r.bits))
     if not records:

@@ -136,7 +136,7 @@ def tuple_display(g: Body, ty: Tuple, depth: int) -> Value:
     return value(f"({', '.join(g.expr(p, depth - 1).typed for p in ty.parts)})", ty)
 
 
-@expression(Tuple, 2)
+@expression(Tuple, 4)
 def tuple_place(g: Body, ty: Tuple, depth: int) -> Value | None:
     return g.place(ty)
 

@@ -13,8 +13,8 @@ from pathlib import Path
 
 from scripts.qemu import ROOT
 
-LANGUAGE = ("kern", "user", "arch")         # folders of the language
-COLUMN = 44                                 # where a comment behind code begins, if the code leaves room
+LANGUAGE = ("kern", "user", "arch")  # folders of the language
+COLUMN = 44  # where a comment behind code begins, if the code leaves room
 
 
 def run(paths: list[Path], check: bool) -> int:

@@ -15,7 +15,7 @@ from scripts.format import COLUMN, aligned, formatted
 from scripts.qemu import ROOT
 
 STUB = ROOT / "compiler" / "lang" / "__init__.pyi"
-WRONG = '''
+WRONG = """
 from lang import Ref, Span, Uaddr, reveal, struct, u8, u64
 from kern.proc.proc import Proc, find_proc
 from kern.abi.proc import ProcState, VcoreFlag
@@ -52,7 +52,7 @@ def right(p: Proc, data: Span[u8], where: Uaddr) -> Uaddr:
     reveal_type(VcoreFlag.PREEMPTED in VcoreFlag(total))
     reveal_type(p.children.first())
     return where + 8
-'''
+"""
 
 
 @pytest.fixture(scope="module")
@@ -74,8 +74,14 @@ def test_mypy_finds_what_is_wrong_and_knows_the_types(shed: Path, tmp_path: Path
     errors = {line: text for line, text in found if "Revealed" not in text}
     lines = WRONG.splitlines()
     assert {lines[n - 1].strip() for n in errors} == {
-        "from lang import Ref, Span, Uaddr, reveal, struct, u8, u64", "p.pidd = 3", "find_proc(3).pid", 'find_proc("three")',
-        "Pair(left=3, middle=4)", "ProcState.SLEEPING", "return p.name"}, said
+        "from lang import Ref, Span, Uaddr, reveal, struct, u8, u64",
+        "p.pidd = 3",
+        "find_proc(3).pid",
+        'find_proc("three")',
+        "Pair(left=3, middle=4)",
+        "ProcState.SLEEPING",
+        "return p.name",
+    }, said
     assert status == 1 and 'has no attribute "reveal"' in said and 'Item "None" of "Proc | None" has no attribute "pid"' in said
     revealed = [re.sub(r"[\w.]+\.(\w+)", r"\1", text.split('"')[1]) for _, text in found if "Revealed" in text]
     assert revealed == ["ProcInfo", "Vcore", "Proc | None", "Uaddr", "bool", "Proc | None"]
@@ -89,9 +95,11 @@ def test_editors_are_told_what_each_width_and_address_is() -> None:
 
 
 def test_the_stub_has_every_name_of_the_vocabulary() -> None:
-    names = {n.name if isinstance(n, (ast.ClassDef, ast.FunctionDef)) else n.id
-             for n in ast.walk(ast.parse(STUB.read_text()))
-             if isinstance(n, (ast.ClassDef, ast.FunctionDef)) or isinstance(n, ast.Name) and isinstance(n.ctx, ast.Store)}
+    names = {
+        n.name if isinstance(n, (ast.ClassDef, ast.FunctionDef)) else n.id
+        for n in ast.walk(ast.parse(STUB.read_text()))
+        if isinstance(n, (ast.ClassDef, ast.FunctionDef)) or isinstance(n, ast.Name) and isinstance(n.ctx, ast.Store)
+    }
     assert FUNCTIONS | CONSTANTS | {"Ref", "Span", "Array", "Atomic", "PerCore", "User", "Bits", "Mmio", "Text", "Sink", "Format"} <= names
 
 

@@ -74,9 +74,12 @@ class DebugTypes:
     def _struct(self, name: str, size: int, members: list[Member], number: int | None = None, extra: str = "") -> str:
         node = self.info.reserve() if number is None else number
         parts = [
-            self.info.add(f'!DIDerivedType(tag: DW_TAG_member, name: "{_quoted(m)}", scope: !{node}, baseType: {kind}, '
-                          f"size: {8 * length}, offset: {8 * offset})")
-            for m, kind, offset, length in members if kind != "null"
+            self.info.add(
+                f'!DIDerivedType(tag: DW_TAG_member, name: "{_quoted(m)}", scope: !{node}, baseType: {kind}, '
+                f"size: {8 * length}, offset: {8 * offset})"
+            )
+            for m, kind, offset, length in members
+            if kind != "null"
         ]
         return self._composite(node, name, size, parts, extra)
 
@@ -112,14 +115,18 @@ class DebugTypes:
         listed = ", ".join(f"!{m}" for m in members)
         return self._node(
             f'!DICompositeType(tag: DW_TAG_enumeration_type, name: "{ty.name}", baseType: {base}, size: {8 * ty.size}, '
-            f"flags: DIFlagEnumClass, elements: !{{{listed}}})")
+            f"flags: DIFlagEnumClass, elements: !{{{listed}}})"
+        )
 
     def _BitsType(self, ty: model.BitsType) -> str:
         node, parts = self.info.reserve(), []
         for bit in ty.fields.values():
-            parts.append(self.info.add(
-                f'!DIDerivedType(tag: DW_TAG_member, name: "{bit.name}", scope: !{node}, baseType: {self.storage(bit.ty)}, '
-                f"size: {bit.high - bit.low + 1}, offset: {bit.low}, flags: DIFlagBitField, extraData: i64 0)"))
+            parts.append(
+                self.info.add(
+                    f'!DIDerivedType(tag: DW_TAG_member, name: "{bit.name}", scope: !{node}, baseType: {self.storage(bit.ty)}, '
+                    f"size: {bit.high - bit.low + 1}, offset: {bit.low}, flags: DIFlagBitField, extraData: i64 0)"
+                )
+            )
         return self._composite(node, ty.name, ty.size, parts)
 
     def _MmioType(self, ty: model.MmioType) -> str:
@@ -159,25 +166,33 @@ class DebugTypes:
 
     def _array(self, elem: str, length: int, size: int) -> str:
         count = self.info.add(f"!DISubrange(count: {length})")
-        return self._node(
-            f"!DICompositeType(tag: DW_TAG_array_type, baseType: {elem}, size: {8 * length * size}, elements: !{{!{count}}})")
+        return self._node(f"!DICompositeType(tag: DW_TAG_array_type, baseType: {elem}, size: {8 * length * size}, elements: !{{!{count}}})")
 
     def _TextType(self, ty: model.TextType) -> str:
         room = self._array(self.storage(model.U8), ty.size - ty.header.size, 1)
-        return self._struct(ty.name, ty.size, [
-            ("header", self.storage(ty.header), 0, ty.header.size), ("data", room, ty.header.size, ty.size - ty.header.size)])
+        return self._struct(
+            ty.name,
+            ty.size,
+            [("header", self.storage(ty.header), 0, ty.header.size), ("data", room, ty.header.size, ty.size - ty.header.size)],
+        )
 
     def _OptionalType(self, ty: model.OptionalType) -> str:
         if ty.nullable:
             return self._pointer(self._target(ty.inner))
         inner = ty.inner
-        return self._struct(ty.name, ty.size, [
-            ("value", self.value(inner), 0, inner.size), ("is_some", self.storage(model.BOOL), inner.size, 1)])
+        return self._struct(
+            ty.name, ty.size, [("value", self.value(inner), 0, inner.size), ("is_some", self.storage(model.BOOL), inner.size, 1)]
+        )
 
     def _TupleType(self, ty: model.TupleType) -> str:
-        return self._struct(ty.name, ty.size, [
-            (f"_{i}", self.value(e), offset, 8 if e.is_place else e.size)
-            for i, (e, offset) in enumerate(zip(ty.elems, ty.offsets, strict=True))])
+        return self._struct(
+            ty.name,
+            ty.size,
+            [
+                (f"_{i}", self.value(e), offset, 8 if e.is_place else e.size)
+                for i, (e, offset) in enumerate(zip(ty.elems, ty.offsets, strict=True))
+            ],
+        )
 
     def _UserType(self, ty: model.UserType) -> str:
         members = [("address", self.storage(model.UADDR), 0, 8)]

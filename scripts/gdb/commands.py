@@ -13,7 +13,7 @@ from scripts.gdb.machine import WORD
 from scripts.gdb.printers import bytes_of, kthread, process, state_of
 from scripts.gdb.subscripts import subscript
 
-BLOCKED = 2                     # of Kthread.flags
+BLOCKED = 2  # of Kthread.flags
 MAX_DEPTH = 64
 
 
@@ -45,6 +45,7 @@ class Function(gdb.Function):
 
 
 # Commands
+
 
 def ps(_: list[str]) -> None:
     """ps: the processes, as the kernel's table has them."""
@@ -82,7 +83,7 @@ def kthreads(_: list[str]) -> None:
 
 def backtrace(frame: int) -> list[str]:
     """The calls above a frame pointer, by the chain of frame pointers."""
-    below = 16 if machine.is_riscv() else 0             # how far the record lies below a frame pointer
+    below = 16 if machine.is_riscv() else 0  # how far the record lies below a frame pointer
     lines: list[str] = []
     while frame and len(lines) < MAX_DEPTH:
         try:
@@ -103,7 +104,7 @@ def places(pc: int) -> list[str]:
     names, block = [], gdb.block_for_pc(pc)
     while block is not None and not block.is_static:
         if block.function is not None:
-            names.append(block.function.name.partition("(")[0])         # without the types of its parameters
+            names.append(block.function.name.partition("(")[0])  # without the types of its parameters
         block = block.superblock
     if not names:
         return [gdb.execute(f"info symbol {pc:#x}", to_string=True).split(" in section")[0].strip() + where]
@@ -129,6 +130,7 @@ def vcores(words: list[str]) -> None:
 
 
 # Functions
+
 
 def percore(name: gdb.Value, core: gdb.Value) -> gdb.Value:
     """$percore("core", 2): a per-core variable of the kernel, the one of that core."""

@@ -16,8 +16,14 @@ from gdb.FrameDecorator import FrameDecorator
 
 from scripts.gdb.machine import WORD, at_distance, is_riscv, place_of, variable
 
-ENTRIES = {"syscall_entry": "<system call>", "trap_user": "<trap in user code>", "trap_entry": "<trap in user code>",
-           "trap_common": "<trap in the kernel>", "trap_kernel": "<trap in the kernel>", "trap_anywhere": "<trap in the kernel>"}
+ENTRIES = {
+    "syscall_entry": "<system call>",
+    "trap_user": "<trap in user code>",
+    "trap_entry": "<trap in user code>",
+    "trap_common": "<trap in the kernel>",
+    "trap_kernel": "<trap in the kernel>",
+    "trap_anywhere": "<trap in the kernel>",
+}
 FROM_USER = ("syscall_entry", "trap_user", "trap_entry")
 
 
@@ -82,7 +88,7 @@ class Named(FrameDecorator):
         if frame.type() == gdb.SIGTRAMP_FRAME:
             return ENTRIES.get(function_at(frame.pc()), "<entry>")
         name = super().function()
-        return name.partition("(")[0] if isinstance(name, str) else name         # gdb's has the types of parameters
+        return name.partition("(")[0] if isinstance(name, str) else name  # gdb's has the types of parameters
 
     def frame_args(self) -> Any:
         return [Argument(a.symbol(), shown(a, self.inferior_frame())) for a in super().frame_args() or []]
@@ -113,7 +119,7 @@ class Names:
     name, priority, enabled = "pykaros", 100, True
 
     def filter(self, frames: Iterator[Any]) -> Iterator[Any]:
-        return (Named(f) for f in frames if f.inferior_frame().pc())           # a return address of 0 ends a stack
+        return (Named(f) for f in frames if f.inferior_frame().pc())  # a return address of 0 ends a stack
 
 
 def register() -> None:

@@ -13,7 +13,7 @@ from pathlib import Path
 
 import gdb
 
-HALF = 1 << 63                  # kernel addresses have this bit, user addresses do not
+HALF = 1 << 63  # kernel addresses have this bit, user addresses do not
 WORD = (1 << 64) - 1
 
 
@@ -76,6 +76,7 @@ def kernel_view() -> Iterator[None]:
 
 # Cores
 
+
 def core_count() -> int:
     return int(variable("/smp.py", "running"))
 
@@ -115,6 +116,7 @@ def selected_core() -> gdb.Value:
 
 
 # Processes
+
 
 def processes() -> Iterator[gdb.Value]:
     """In the order of pids, as references to nothing: values that stand in the machine's memory."""
@@ -173,6 +175,7 @@ def chain(head: gdb.Value, link: str) -> Iterator[gdb.Value]:
 
 # User threads
 
+
 def thread_local(name: str) -> gdb.Value:
     """A thread-local variable of the user code that the selected core is in, or will go back to."""
     symbol = gdb.lookup_static_symbol(name)
@@ -203,9 +206,9 @@ def thread_pointer() -> int:
 def tls_size(file: str) -> int:
     """Bytes of a program's thread-local image, as the thread pointer stands behind them (x86-64 psABI, variant II)."""
     data = Path(file).read_bytes()
-    offset, = struct.unpack_from("<Q", data, 0x20)
+    (offset,) = struct.unpack_from("<Q", data, 0x20)
     for i in range(struct.unpack_from("<H", data, 0x38)[0]):
         kind, _, _, _, _, _, size, align = struct.unpack_from("<IIQQQQQQ", data, offset + 56 * i)
-        if kind == 7:                                   # PT_TLS
+        if kind == 7:  # PT_TLS
             return int((size + align - 1) // align * align)
     return 0

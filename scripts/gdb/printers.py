@@ -15,7 +15,7 @@ import gdb.printing
 from scripts.gdb.machine import chain, list_items, text_of
 
 Children = Iterator[tuple[str, Any]]
-STRING_LIMIT = 512              # bytes of a `str` that are looked at
+STRING_LIMIT = 512  # bytes of a `str` that are looked at
 
 
 class Shown:

@@ -46,7 +46,14 @@ def within(index: int, length: int) -> None:
 
 
 KINDS: dict[str, Callable[[gdb.Value, int], gdb.Value]] = {
-    "str": of_span, "Span": of_span, "Registry": of_span, "Ring": of_ring, "IntrusiveList": of_list, "tuple": of_tuple, "text": of_text}
+    "str": of_span,
+    "Span": of_span,
+    "Registry": of_span,
+    "Ring": of_ring,
+    "IntrusiveList": of_list,
+    "tuple": of_tuple,
+    "text": of_text,
+}
 
 
 def taker(kind: gdb.Type) -> Callable[[gdb.Value, int], gdb.Value] | None:

@@ -35,15 +35,20 @@ SPAN = '''class Span(Generic[_T]):
 '''
 # What replaces what in mypy's description of the builtins: our `str`, and a `print` that takes descriptors.
 BUILTINS = (
-    ("@disjoint_base\nclass str(Sequence[str]):\n", SPAN + "@disjoint_base\nclass str(Sequence[Any], Span[int]):\n"
-     "    def split1(self, sep: str) -> tuple[str, str]: ...\n    def print_to(self, sink: Any) -> None: ...\n"),
-    ("    def __getitem__(self, key: SupportsIndex | slice[SupportsIndex | None], /) -> str: ...",
-     "    @overload\n    def __getitem__(self, key: slice[Any], /) -> str: ...\n"
-     "    @overload\n    def __getitem__(self, key: int, /) -> int: ..."),
+    (
+        "@disjoint_base\nclass str(Sequence[str]):\n",
+        SPAN + "@disjoint_base\nclass str(Sequence[Any], Span[int]):\n"
+        "    def split1(self, sep: str) -> tuple[str, str]: ...\n    def print_to(self, sink: Any) -> None: ...\n",
+    ),
+    (
+        "    def __getitem__(self, key: SupportsIndex | slice[SupportsIndex | None], /) -> str: ...",
+        "    @overload\n    def __getitem__(self, key: slice[Any], /) -> str: ...\n"
+        "    @overload\n    def __getitem__(self, key: int, /) -> int: ...",
+    ),
     ("    def __iter__(self) -> Iterator[str]: ...", "    def __iter__(self) -> Iterator[int]: ..."),
     ("    file: SupportsWrite[str] | None = None,", "    file: Any = None,"),
 )
-SYS = "def set_arguments(arguments: Any) -> None: ...\n"         # what our `sys` has besides
+SYS = "def set_arguments(arguments: Any) -> None: ...\n"  # what our `sys` has besides
 WORLDS = [(kind, arch) for arch in ("x86_64", "riscv") for kind in ("kernel", "user")]
 
 
@@ -101,7 +106,7 @@ def syscalls(kind: str, arch: str) -> str:
 
 def typeshed(made: Path) -> Path:
     """mypy's descriptions of the standard library, with the language's `str`: a span of bytes, whose items are numbers."""
-    given = Path(str(find_spec("mypy").origin)).parent / "typeshed"         # type: ignore[union-attr]
+    given = Path(str(find_spec("mypy").origin)).parent / "typeshed"  # type: ignore[union-attr]
     shutil.rmtree(made, ignore_errors=True)
     (made / "stdlib").mkdir(parents=True)
     (made / "stubs").symlink_to(given / "stubs")

@@ -67,7 +67,7 @@ def make_constructor(ctx: ClassDefContext) -> bool:
 def width(ctx: AnalyzeTypeContext) -> Type:
     api = ctx.api
     assert isinstance(api, TypeAnalyser)
-    if isinstance(getattr(api.api, "statement", None), ClassDef):       # a base class
+    if isinstance(getattr(api.api, "statement", None), ClassDef):  # a base class
         info = api.lookup_fully_qualified(f"lang.{ctx.type.name}").node
         assert isinstance(info, TypeInfo)
         return api.analyze_type_with_type_info(info, [], ctx.type, False)

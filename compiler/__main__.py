@@ -1,5 +1,5 @@
 # SPDX-License-Identifier: GPL-2.0-or-later
-"""The command line: `python -m compiler build|check|explain|run|dump|explain-code|where|version`.
+"""The command line: `python -m compiler build|check|explain|run|explore|dump|explain-code|where|version`.
 
 Exit status: 0 done, 1 errors in the sources (all of them printed, then their number), 2 wrong usage, 3 the compiler itself
 failed (one sentence; the details are in build/compiler-crash.log). `run` answers with the program's own status.
@@ -124,6 +124,32 @@ def run(file: Path, arguments: tuple[str, ...], checked: bool) -> None:
     from compiler.host import runner
 
     sys.exit(runner.run_file(file, list(arguments), checked))
+
+
+@cli.command()
+@click.argument("file", type=SOURCE)
+@click.option("--test", "-t", "tests", multiple=True, metavar="NAME", help="Only this scenario of the file; may be given several times.")
+@click.option("--preemptions", type=click.IntRange(0), help="Forced switches in one schedule at most.  [the scenario's, or 2]")
+@click.option("--stale-reads", type=click.IntRange(0), help="Loads in one schedule that see an old value at most.  [the scenario's, or 2]")
+@click.option("--schedules", type=click.IntRange(1), help="Stop after so many schedules.  [all within the bounds]")
+@click.option("--over", type=click.Path(exists=True, file_okay=False), help="Folder of stand-ins.  [what the file's STAND_INS says]")
+@click.option("--list", "just_list", is_flag=True, help="Only name the scenarios.")
+def explore(
+    file: Path,
+    tests: tuple[str, ...],
+    preemptions: int | None,
+    stale_reads: int | None,
+    schedules: int | None,
+    over: str | None,
+    just_list: bool,
+) -> None:
+    """Run the threads of each scenario of FILE under every schedule up to a bound, with memory as weak as the code allows.
+
+    A failure is shown with its schedule, as lines of source; the status is then 1. docs/testing.md says how scenarios are written.
+    """
+    from compiler.host import explore as exploring
+
+    sys.exit(exploring.explore_file(file, tests, over, just_list, preemptions=preemptions, stale_reads=stale_reads, limit=schedules))
 
 
 @cli.command()

@@ -19,21 +19,49 @@ from compiler.backend.target import Target
 
 LEVEL = 1
 JMP_BUF_BYTES = 512         # more than any host C library needs (glibc on x86_64: 200)
+HOST_THREADS = 16           # as compiler/lower/module.py lays out what each thread has of its own
 
 RETURNED, RAISED, EXITED = 0, 1, 2
 
 GUARD = f"""
-@"host.guard" = global ptr null
+@"host.guard" = global [{HOST_THREADS} x ptr] zeroinitializer
 @"host.status" = global i32 0
 @"host.write" = global ptr null
 @"host.missing" = global ptr null
+@"host.thread" = global ptr null
+@"host.exit" = global ptr null
 
 declare i32 @_setjmp(ptr) returns_twice
 declare void @longjmp(ptr, i32) noreturn
 declare void @_exit(i32) noreturn
 
+define i64 @host_thread() {{
+  %hook = load ptr, ptr @"host.thread"
+  %none = icmp eq ptr %hook, null
+  br i1 %none, label %first, label %ask
+first:
+  ret i64 0
+ask:
+  %number = call i64 %hook()
+  ret i64 %number
+}}
+
+define ptr @"host.guard.mine"() {{
+  %number = call i64 @host_thread()
+  %mine = getelementptr ptr, ptr @"host.guard", i64 %number
+  ret ptr %mine
+}}
+
 define void @exit(i32 %status) noreturn {{
-  %buffer = load ptr, ptr @"host.guard"
+  %hook = load ptr, ptr @"host.exit"
+  %unhooked = icmp eq ptr %hook, null
+  br i1 %unhooked, label %look, label %ask
+ask:
+  call void %hook()
+  br label %look
+look:
+  %guard = call ptr @"host.guard.mine"()
+  %buffer = load ptr, ptr %guard
   %none = icmp eq ptr %buffer, null
   br i1 %none, label %leave, label %jump
 leave:
@@ -53,20 +81,66 @@ define i64 @write(i32 %fd, i64 %data, i64 %size) {{
 
 define i32 @"host.enter"(ptr %thunk, ptr %arguments, ptr %result) returns_twice {{
   %buffer = alloca [{JMP_BUF_BYTES} x i8], align 16
-  %outer = load volatile ptr, ptr @"host.guard"
-  store volatile ptr %buffer, ptr @"host.guard"
+  %guard = call ptr @"host.guard.mine"()
+  %outer = load volatile ptr, ptr %guard
+  store volatile ptr %buffer, ptr %guard
   %again = call i32 @_setjmp(ptr %buffer) returns_twice
   %first = icmp eq i32 %again, 0
   br i1 %first, label %go, label %back
 go:
   %raised = call i1 %thunk(ptr %arguments, ptr %result)
-  store volatile ptr %outer, ptr @"host.guard"
+  store volatile ptr %outer, ptr %guard
   %status = zext i1 %raised to i32
   ret i32 %status
 back:
-  store volatile ptr %outer, ptr @"host.guard"
+  store volatile ptr %outer, ptr %guard
   ret i32 {EXITED}
 }}
+"""
+
+
+# Coroutines: setjmp and longjmp between stacks, which getcontext's kin only enter the first time (they ask the system for the signal mask).
+SWITCH = """
+declare i32 @_setjmp(ptr) returns_twice
+declare void @longjmp(ptr, i32) noreturn
+declare i32 @getcontext(ptr)
+declare void @makecontext(ptr, ptr, i32, ...)
+declare i32 @setcontext(ptr)
+
+define void @host_switch(i64 %leave, i64 %enter) noinline {
+  %from = inttoptr i64 %leave to ptr
+  %to = inttoptr i64 %enter to ptr
+  %again = call i32 @_setjmp(ptr %from) returns_twice
+  %first = icmp eq i32 %again, 0
+  br i1 %first, label %go, label %back
+go:
+  call void @longjmp(ptr %to, i32 1)
+  unreachable
+back:
+  ret void
+}
+
+define void @host_first_switch(i64 %leave, i64 %context, i64 %stack, i64 %size, i64 %entry) noinline {
+  %from = inttoptr i64 %leave to ptr
+  %again = call i32 @_setjmp(ptr %from) returns_twice
+  %first = icmp eq i32 %again, 0
+  br i1 %first, label %go, label %back
+go:
+  %c = inttoptr i64 %context to ptr
+  %got = call i32 @getcontext(ptr %c)
+  %link = getelementptr i64, ptr %c, i64 1
+  store i64 0, ptr %link
+  %stack.base = getelementptr i64, ptr %c, i64 2
+  store i64 %stack, ptr %stack.base
+  %stack.size = getelementptr i64, ptr %c, i64 4
+  store i64 %size, ptr %stack.size
+  %code = inttoptr i64 %entry to ptr
+  call void (ptr, ptr, i32, ...) @makecontext(ptr %c, ptr %code, i32 0)
+  %set = call i32 @setcontext(ptr %c)
+  unreachable
+back:
+  ret void
+}
 """
 
 
@@ -99,7 +173,7 @@ class Engine:
         self.engine = llvm.create_mcjit_compiler(backing, machine)
         self.missing: list[str] = []
         self.defined: set[str] = set()
-        self.add({**modules, "host.guard": GUARD}, cache, in_process)
+        self.add({**modules, "host.guard": GUARD, "host.switch": SWITCH}, cache, in_process)
         self._install_hooks()
 
     def add(self, modules: Mapping[str, str], cache: Cache, in_process: bool = False) -> None:
@@ -142,6 +216,12 @@ class Engine:
         ctypes.c_void_p.from_address(self.address("host.write")).value = ctypes.cast(self._hook, ctypes.c_void_p).value
         enter = ctypes.CFUNCTYPE(ctypes.c_int32, ctypes.c_void_p, ctypes.c_void_p, ctypes.c_void_p)
         self._enter = enter(self.address("host.enter"))
+
+    def set_hooks(self, thread: int, leave: int, write: int = 0) -> None:
+        """Functions of compiled or other code: which thread calls, what to do first at `exit`, and where output goes (0: as before)."""
+        for name, value in (("host.thread", thread), ("host.exit", leave), ("host.write", write)):
+            if value or name != "host.write":
+                ctypes.c_void_p.from_address(self.address(name)).value = value or None
 
     def _write(self, fd: int, data: int, size: int) -> int:
         if self.output is None:

@@ -30,7 +30,7 @@ from compiler.host.views import Class, Elements, View, load_place, store_place, 
 from compiler.types import hir, model
 from compiler.types.decls import ClassDecl, FnInst, FuncDecl, GlobalDecl
 
-ERROR_SLOT = "compiler.runtime.hosted.slot"
+ERROR_SLOT = "compiler.runtime.hosted.slots"
 
 
 class CompiledError(Exception):
@@ -59,14 +59,14 @@ def cache() -> Cache:
     return Cache(REPO / "build" / "cache")
 
 
-def load(source: str | Path, checked: bool = True, arch: str = "x86_64", over: str | Path | None = None) -> Unit:
+def load(source: str | Path, checked: bool = True, arch: str = "x86_64", over: str | Path | None = None, explore: bool = False) -> Unit:
     """Compile a file (relative to the repository or absolute) or a text of several lines, and load it."""
     from compiler.frontend import analyse
     from compiler.syntax.loader import World
 
     path = _file_of(source)
     folder = (REPO / over).resolve() if over is not None else None
-    program = analyse(World(kind="hosted", arch=arch, checked=checked, roots=[path], only_reached=True, over=folder))
+    program = analyse(World(kind="hosted", arch=arch, checked=checked, roots=[path], only_reached=True, over=folder, explore=explore))
     if program.errors:
         raise SourceErrors("\n".join(e.render() for e in program.errors))
     return Unit(path, program)
@@ -113,6 +113,10 @@ class Unit:
         methods = [f"{c.name}.{m}" for c in self.module.classes if not c.typevars for m in c.methods]
         return sorted([f.name for f in self.module.functions] + methods)
 
+    def part(self, module: str) -> Part:
+        """The names of another module of the unit."""
+        return Part(self, self.program.modules[module])
+
     # -- names --------------------------------------------------------------------------------------------------
     def __getattr__(self, name: str) -> Any:
         if name.startswith("_") or name == "module":        # not there yet, or looked for by Python itself
@@ -121,8 +125,11 @@ class Unit:
 
     def __getitem__(self, name: str) -> Any:
         """A function, class, constant or variable of the file, or what it imports; `Class.method` too."""
+        return self.find(self.module, name)
+
+    def find(self, module: Any, name: str) -> Any:
         head, _, rest = name.partition(".")
-        item = self._lookup(head)
+        item = self._lookup(module, head)
         if isinstance(item, FuncDecl):
             return Function(self, item)
         if isinstance(item, ClassDecl):
@@ -137,17 +144,20 @@ class Unit:
 
     def set(self, name: str, value: Any) -> None:
         """Assign a variable of the file."""
-        item = self._lookup(name)
+        self.assign(self.module, name, value)
+
+    def assign(self, module: Any, name: str, value: Any) -> None:
+        item = self._lookup(module, name)
         if not isinstance(item, GlobalDecl) or item.const is not None:
             raise AttributeError(f"`{name}` of {self.path.name} is no variable")
         store_place(self, _storage(item), self._global(item), value)
 
-    def _lookup(self, name: str) -> Any:
-        if name not in self.module.scope:
-            hint = did_you_mean(name, self.module.scope)
+    def _lookup(self, module: Any, name: str) -> Any:
+        if name not in module.scope:
+            hint = did_you_mean(name, module.scope)
             known = f"; it has {', '.join(self.functions)}" if self.functions else ""
-            raise AttributeError(f"{self.path.name} has no `{name}`" + (f"; {hint}" if hint else known))
-        return self.program.lookup(self.module, name, self.module.tree)
+            raise AttributeError(f"{module.source.path.name} has no `{name}`" + (f"; {hint}" if hint else known))
+        return self.program.lookup(module, name, module.tree)
 
     def _global(self, glob: GlobalDecl) -> int:
         if not self.engine.address(glob.symbol):
@@ -198,6 +208,12 @@ class Unit:
         for name, field in ty.fields.items():
             if isinstance(field.ty, model.RefType) and name not in given and name not in fields:
                 raise TypeError(f"`{ty.name}` needs `{name}`, a reference that is never None")
+        return made
+
+    def make_default(self, ty: model.ClassType) -> int:
+        """The address of a new object with its defaults; an `__init__` is not called."""
+        made = self.buffer(ty.size, align=ty.align)
+        self.fill(ty, made)
         return made
 
     def fill(self, ty: model.ClassType, address: int) -> None:
@@ -315,6 +331,20 @@ class Unit:
         output = self.engine.output or []
         said = b"".join(data for fd, data in output[before:] if fd == 2).decode(errors="replace").strip()
         return CheckFailed(0, said or f"exit({self.engine.exit_status})")
+
+
+class Part:
+    """A module of a unit: its names are attributes, its variables can be assigned."""
+
+    def __init__(self, unit: Unit, module: Any) -> None:
+        object.__setattr__(self, "_unit", unit)
+        object.__setattr__(self, "_module", module)
+
+    def __getattr__(self, name: str) -> Any:
+        return self._unit.find(self._module, name)
+
+    def __setattr__(self, name: str, value: Any) -> None:
+        self._unit.assign(self._module, name, value)
 
 
 class Function:

@@ -80,13 +80,11 @@ class ExpressionMixin:
 
     def e_CoreAddr(self: Any, e: Any) -> str:
         glob = e.glob
-        if glob.ty.kind == "thread":
-            return self._thread_address(glob) if self.kind == "user" else str(self.module.use_global(glob))
+        if glob.ty.kind == "thread" and self.kind == "user":
+            return str(self._thread_address(glob))
         name = self.module.use_global(glob)
         if self.kind != "kernel":
-            if e.core is not None:
-                self.value(e.core)
-            return str(name)
+            return self._of_thread(str(name), glob, e.core)
         if e.core is None:
             delta = self._this_core_delta()
         else:
@@ -95,6 +93,15 @@ class ExpressionMixin:
             slot = self.ins(f"getelementptr i64, ptr {table}, i64 {index}")
             delta = self.ins(f"load i64, ptr {slot}")
         return self.ins(f"getelementptr i8, ptr {name}, i64 {delta}")
+
+    def _of_thread(self: Any, name: str, glob: Any, core: Any) -> str:
+        """A hosted world's: an array by the number of the host's thread."""
+        from compiler.lower.module import host_stride
+
+        if core is None:
+            self.module.declare("@host_thread", "declare i64 @host_thread() nounwind")
+        index = self.ins("call i64 @host_thread()") if core is None else self.value(core)
+        return self.ins(f"getelementptr [{host_stride(glob.ty)} x i8], ptr {name}, i64 {index}")
 
     def _this_core_delta(self: Any) -> str:
         if self.arch == "riscv":

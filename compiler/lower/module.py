@@ -12,6 +12,7 @@ from collections.abc import Iterator
 from typing import Any
 
 from compiler.lower.debug import DebugInfo
+from compiler.lower.explore import ExploringEmitter
 from compiler.lower.function import FunctionEmitter
 from compiler.lower.values import VALUELESS, constant, quote, storage_llvm
 from compiler.types import model
@@ -40,6 +41,17 @@ def lower_modules(program: Any, only: str = "", emitted: set[Any] | None = None)
             texts[name] = ModuleEmitter(program, module, functions, globs, vtables).text()
             emitted.update(functions, globs, vtables)
     return texts
+
+
+HOST_THREADS = 16  # a hosted world's per-core and per-thread variables are arrays by the number of the host's thread
+
+
+def host_stride(ty: Type) -> int:
+    return (ty.size + ty.align - 1) // ty.align * ty.align
+
+
+def for_each_thread(entries: list[Any], ty: Type) -> list[Any]:
+    return [(i * host_stride(ty) + offset, *rest) for i in range(HOST_THREADS) for offset, *rest in entries]
 
 
 def may_inline(fn: FnInst) -> bool:
@@ -87,7 +99,8 @@ class ModuleEmitter:
 
     # -- functions ----------------------------------------------------------------------------------------------
     def _function(self, fn: FnInst, linkage: str) -> str:
-        emitter = FunctionEmitter(self, fn, self.debug.subprogram(fn))
+        explored = self.world.explore and not fn.module.name.startswith("compiler.")
+        emitter = (ExploringEmitter if explored else FunctionEmitter)(self, fn, self.debug.subprogram(fn))
         self.emitting = self.symbol(fn)
         body = emitter.body()
         params = ", ".join(f"{self.param_type(fn, v.ty)} %a{v.number}" for v in fn.params if v.ty not in VALUELESS)
@@ -178,6 +191,8 @@ class ModuleEmitter:
         if isinstance(ty, model.RegistryType):
             return self._registry(glob, name)
         kind, value = self.contents(glob.init or [], ty.size)
+        if isinstance(ty, model.PerCoreType) and self.world.kind == "hosted":
+            kind, value = self.contents(for_each_thread(glob.init or [], ty), host_stride(ty) * HOST_THREADS)
         constant = "constant" if glob.entries == ["constant"] else "global"
         return f"{name} = dso_local {local}{constant} {kind} {value}{section}, align {max(ty.align, 1)}{self.debug.variable_at(glob)}"
 

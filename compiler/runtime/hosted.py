@@ -1,5 +1,5 @@
 # SPDX-License-Identifier: GPL-2.0-or-later
-"""What the language needs of the host when a program runs on it: memory, output, the end. One thread.
+"""What the language needs of the host when a program runs on it: memory, output, the end. An error slot for each thread.
 
 The launcher calls `hosted_start(argc, argv)`, which gives `main`'s status. A check that fails ends the program with status
 101 and one line on stderr, `file:line: in function: what`; an error that nothing catches prints itself and gives status 1.
@@ -36,7 +36,9 @@ from compiler.runtime.sys import set_arguments
 FAILED_CHECK = 101
 MAX_ARGUMENTS = 256
 
-slot = ErrorSlot()
+HOST_THREADS: u64 = 16                      # as in compiler/lower/module.py
+
+slots = array(HOST_THREADS, ErrorSlot)
 arguments = array(MAX_ARGUMENTS, str)
 
 
@@ -58,6 +60,11 @@ def host_write(fd: i32, data: u64, size: u64) -> i64: ...
 
 @extern("exit")
 def host_exit(status: i32) -> NoReturn: ...
+
+
+@extern("host_thread")
+def host_thread() -> u64:
+    """Which of the host's threads calls, from 0; an explorer's coroutines count as well."""
 
 
 @extern("strlen")
@@ -113,7 +120,7 @@ def release(address: u64) -> None:
 
 @hook
 def error_slot() -> ErrorSlot:
-    return slot
+    return slots[host_thread()]
 
 
 @hook

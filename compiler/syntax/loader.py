@@ -26,6 +26,7 @@ class World:
 
     `only_reached`: of imported modules only what the roots reach is checked and compiled, so that a unit of the kernel loads without
     the kernel. `over`: a folder laid over the sources: a module that is found in it takes the place of the one of that name.
+    `explore`: compiled for the interleaving explorer.
     """
 
     kind: str
@@ -34,6 +35,7 @@ class World:
     roots: list[Path] = field(default_factory=list)
     only_reached: bool = False
     over: Path | None = None
+    explore: bool = False
     repo: Path = REPO
     runs_on: str = ""
 
@@ -69,7 +71,7 @@ class Loader:
         """The files that are compiled whether or not anything imports them."""
         repo, world = self.world.repo, self.world
         if world.roots and world.kind == "hosted":
-            names = (*RUNTIME, "fmt_float", "hosted")
+            names = (*RUNTIME, "fmt_float", "hosted", *(("explorer/hooks",) if world.explore else ()))
             return [p.resolve() for p in world.roots] + [self.runtime / f"{n}.py" for n in names]
         if world.kind == "kernel":
             found = [*(repo / "kern").rglob("*.py"), *(p for p in self.arch.glob("*.py") if not p.name.startswith("user_"))]

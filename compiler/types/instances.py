@@ -220,6 +220,8 @@ class Instances(Generated):
                 continue
             ty = self.class_type(current, ())
             self.layouts.complete(ty)
+            if self.world.only_reached and ty is not root and ty not in self.vtables:
+                continue  # not made by anything so far: `join_groups` when it is
             inst = self.instance(method, ty, {}, method.node)
             want, have = group.signature, inst
             if [p.ty for p in want.params[1:]] != [p.ty for p in have.params[1:]] or want.result is not have.result:
@@ -234,6 +236,15 @@ class Instances(Generated):
                 )
             if not method.is_abstract:
                 group.members.append(inst)
+
+    def join_groups(self: Any, cls: ClassType) -> None:
+        """A class is made that its virtual groups have left out."""
+        for (root, name), group in self.groups.items():
+            method = cls.decl.methods.get(name)
+            if cls.derives_from(root) and method is not None and not method.is_abstract:
+                inst = self.instance(method, cls, {}, method.node)
+                if inst not in group.members:
+                    group.members.append(inst)
 
     def errno_type(self: Any) -> EnumType:
         module = self.find_module("compiler.lang.errno")
@@ -345,6 +356,8 @@ class Instances(Generated):
         """Collect what the program's modules registered by decorator, in the order of their names."""
         for name in sorted(self.modules):
             module = self.modules[name]
+            if self.world.only_reached and module.source.path not in {p.resolve() for p in self.world.roots}:
+                continue
             for decl in [*module.classes, *module.functions]:
                 for decorator in decl.decorators:
                     try:

@@ -3,7 +3,7 @@
 
 Both lie at fixed user addresses and are always present in memory: neither side ever faults on them. Only the first
 `max_vcores` elements of the vcore arrays are backed. The kernel reads ProcData as untrusted input.
-A reader of the core maps takes `coremap_seqctr` (even, else retry), reads, and takes it again (same, else retry).
+The core maps are read under `coremap_seqctr`, a sequence counter.
 """
 
 from enum import IntEnum, IntFlag
@@ -11,6 +11,7 @@ from enum import IntEnum, IntFlag
 from arch.abi import FpState, UserContext
 from lang import Array, Atomic, Uaddr, array, i32, struct, u32, u64
 from kern.abi.event import NR_EVENT_TYPES, EventMailbox
+from kern.abi.seqcount import SeqCounter
 
 MAX_CORES: u32 = 256
 MAX_VCORES: u32 = 256
@@ -99,7 +100,7 @@ class ProcInfo:
     num_vcores: u32                         # 12: mapped now, as an MCP
     is_mcp: u32                             # 16
     core_count: u32                         # 20: physical cores of the machine
-    coremap_seqctr: Atomic[u64]             # 24: odd while the kernel changes the maps
+    coremap_seqctr: SeqCounter              # 24: of the two maps; the kernel writes
     tsc_freq: u64                           # 32: cycles a second
     timing_overhead: u64                    # 40: cycles that reading the counter takes
     wall_base_ns: u64                       # 48: wall clock (ns since 1970) ...

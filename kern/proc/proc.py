@@ -250,11 +250,11 @@ def next_proc(after: i32) -> Proc | None:
 
 def begin_map_change(p: Proc) -> None:
     """Caller holds: `lock`."""
-    p.info.coremap_seqctr.add(1)
+    p.info.coremap_seqctr.begin_write()
 
 
 def end_map_change(p: Proc) -> None:
-    p.info.coremap_seqctr.add(1)
+    p.info.coremap_seqctr.end_write()
 
 
 def map_vcore(p: Proc, vcoreid: u32, pcoreid: u32) -> None:

@@ -19,7 +19,7 @@ from kern.mm.shootdown import relax
 @struct
 class SpinLock:
     word: Atomic[u32]                       # 1 while held
-    holder: u32                             # core id + 1 of the holder, in checked builds
+    holder: Atomic[u32]                     # core id + 1 of the holder, in checked builds
     saved: u64                              # interrupt state to restore, while held through irqs_off()
 
     @begins_atomic
@@ -27,7 +27,7 @@ class SpinLock:
         """Take the lock; spins. Does not change whether interrupts are on."""
         if CHECKED:
             self.check_not_mine()
-        while self.word.swap(1, order=ACQUIRE) != 0:
+        while self.word.swap(1, order=ACQUIRE) != 0:        # pairs with unlock
             while self.word.load(order=RELAXED) != 0:
                 relax()
         self.note_taken()
@@ -35,7 +35,7 @@ class SpinLock:
     @begins_atomic
     def try_lock(self) -> bool:
         """Take the lock if it is free. Does not change whether interrupts are on."""
-        if self.word.swap(1, order=ACQUIRE) != 0:
+        if self.word.swap(1, order=ACQUIRE) != 0:           # pairs with unlock
             return False
         self.note_taken()
         return True
@@ -43,11 +43,11 @@ class SpinLock:
     @ends_atomic
     def unlock(self) -> None:
         if CHECKED:
-            if self.holder != core.mine.core_id + 1:
-                panic(f"spinlock {addr_of(self):#x} released by core {core.mine.core_id}, held by {self.holder} - 1")
-            self.holder = 0
+            if self.holder.load(order=RELAXED) != core.mine.core_id + 1:
+                panic(f"spinlock {addr_of(self):#x} released by core {core.mine.core_id}, held by {self.holder.load()} - 1")
+            self.holder.store(0, order=RELAXED)
         core.mine.lock_depth -= 1
-        self.word.store(0, order=RELEASE)
+        self.word.store(0, order=RELEASE)                   # pairs with lock and try_lock
 
     def is_held(self) -> bool:
         return self.word.load(order=RELAXED) != 0
@@ -59,16 +59,17 @@ class SpinLock:
     @ends_atomic
     def force_unlock(self) -> None:
         """Break the lock, whoever holds it. For panic only."""
-        self.holder = 0
+        self.holder.store(0)
         self.word.store(0)
 
     def note_taken(self) -> None:
         core.mine.lock_depth += 1
         if CHECKED:
-            self.holder = core.mine.core_id + 1
+            self.holder.store(core.mine.core_id + 1, order=RELAXED)
 
     def check_not_mine(self) -> None:
-        if self.word.load(order=RELAXED) != 0 and self.holder == core.mine.core_id + 1:
+        # Both may be old, but never older than this core's own last store: its own number is there only if it holds the lock.
+        if self.word.load(order=RELAXED) != 0 and self.holder.load(order=RELAXED) == core.mine.core_id + 1:
             panic(f"spinlock {addr_of(self):#x} taken twice by core {core.mine.core_id}")
 
     @atomic_section

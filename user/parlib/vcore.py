@@ -7,7 +7,7 @@ Notifications: `disable_notifs` keeps the calling uthread on its vcore, uninterr
 was missed in between.
 """
 
-from lang import ACQUIRE, Uaddr, addr_of, RELAXED, Atomic, Ref, array, at, compiler_fence, fence, pause, struct, u32, u64
+from lang import ACQUIRE, Uaddr, addr_of, RELAXED, Atomic, Ref, array, at, compiler_fence, pause, struct, u32, u64
 from kern.abi.event import EventMsg
 from kern.abi.proc import PROCDATA_ADDR, PROCINFO_ADDR, ProcData, ProcInfo, Resource, VcoreMapping, VcorePreemptData
 from kern.abi.syscall import Syscall
@@ -82,12 +82,10 @@ def pcore_of(vcoreid: u32) -> u32:
     """The physical core that a vcore has, or had last. Consistent with the kernel's maps."""
     info = proc_info()
     while True:
-        before = info.coremap_seqctr.load(order=ACQUIRE)
+        start = info.coremap_seqctr.begin_read()
         pcore = info.vcoremap[vcoreid].pcoreid
-        fence(ACQUIRE)
-        if before % 2 == 0 and info.coremap_seqctr.load() == before:
+        if not info.coremap_seqctr.must_retry(start):
             return pcore
-        pause()
 
 
 def vcoreid_now() -> u32:
@@ -125,8 +123,10 @@ def enable_notifs() -> None:
     # In this order: with notifications on and DONT_MIGRATE still set, an event would find a thread that it cannot move.
     uthread.dont_migrate.store(u32(0), order=RELAXED)
     compiler_fence()
-    data.notif_disabled.store(u32(0))       # and a full fence
-    if data.notif_pending.load(order=RELAXED) != 0:
+    # Both sequentially consistent, and so are the kernel's store to notif_pending and load of notif_disabled (kern/event/notify.py):
+    # one of the two sees the other. With the load relaxed, RISC-V may do it before the store.
+    data.notif_disabled.store(u32(0))
+    if data.notif_pending.load() != 0:
         enter_vcore_context()
 
 

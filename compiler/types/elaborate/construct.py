@@ -289,6 +289,8 @@ class ConstructMixin:
             if not method.is_abstract and not self.program.type_variables(method):
                 self.program.instance(method, owner, {}, cls.decl.node)
             _ = name
+        if self.program.world.only_reached:
+            self.program.join_groups(cls)
 
     # -- arrays, texts, heap ------------------------------------------------------------------------------------
     def make_array(self: Any, node: ast.Call, want: Type | None) -> Expr:

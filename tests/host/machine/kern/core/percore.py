@@ -1,0 +1,21 @@
+# SPDX-License-Identifier: GPL-2.0-or-later
+"""Stand-in: each thread of the host is a core, and knows its number and its kernel thread."""
+
+from lang import PerCore, Ref, struct, u32
+from compiler.runtime.hosted import host_thread
+from kern.sync.kthread import Kthread
+
+
+@struct
+class CoreInfo:
+    lock_depth: u32
+    irq_depth: u32
+    spare: Ref[Kthread] | None
+    own: Kthread                            # the thread of this core
+
+    @property
+    def core_id(self) -> u32:
+        return u32(host_thread())
+
+
+core = PerCore[CoreInfo]()

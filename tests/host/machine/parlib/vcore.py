@@ -1,0 +1,21 @@
+# SPDX-License-Identifier: LGPL-2.1-or-later
+"""Stand-in: each thread of the host is a vcore in vcore context: nothing interrupts it, nothing takes it away."""
+
+from lang import pause, struct, u32
+
+
+@struct
+class Vcore:
+    id: u32
+
+
+def disable_notifs() -> None:
+    pass
+
+
+def enable_notifs() -> None:
+    pass
+
+
+def relax_for(vcoreid: u32) -> None:
+    pause()

@@ -1,0 +1,179 @@
+# SPDX-License-Identifier: GPL-2.0-or-later
+"""The interleaving explorer: it finds each of a set of seeded bugs, in so many words, and passes their right forms and the real units."""
+
+from __future__ import annotations
+
+import subprocess
+import sys
+
+import pytest
+
+from compiler.driver import REPO
+from compiler.host.explore import Explorer, explore
+
+FOLDER = "tests/host/explorer"
+
+# Scenario: kind of failure, the thread that fails, a line that must be in its schedule.
+SEEDED = {
+    "seqlock_bugs.py": {
+        "NoWriterBarrier": ("ASSERTION", "reader", "newer value"),
+        "NoReaderBarrier": ("ASSERTION", "reader", "newer value"),
+        "RelaxedEnd": ("ASSERTION", "reader", "newer value"),
+    },
+    "bugs.py": {
+        "LostWakeup": ("DEADLOCK", "sleeper", "self.sleeping.store(1)"),
+        "LostWakeupByReordering": ("DEADLOCK", "sleeper", "newer value"),
+        "Aba": ("ASSERTION", "two", "self.head.cas(first, second)"),
+        "LostNotification": ("ASSERTION", "check", "self.notif_disabled.store(0)"),
+        "LostNotificationByReordering": ("ASSERTION", "check", "newer value"),
+        "GetFromZero": ("ASSERTION", "finder", "self.count.add(1)"),
+        "RelaxedPut": ("RACE", "last", "self.count.sub(1, order=RELAXED)"),
+        "UnlockForgetsNewcomer": ("DEADLOCK", "two", "self.tail.cas(me, 0)"),
+        "RelaxedLock": ("RACE", "two", "self.word.swap(1, order=RELAXED)"),
+        "RelaxedPublication": ("RACE", "receiver", "self.box.store(1, order=RELAXED)"),
+        "UsesFreed": ("FREED", "reader", "found.value"),
+        "NeverEnds": ("LIVELOCK", "one", "self.turn.store"),
+    },
+}
+RIGHT = {"seqlock_bugs.py": ["Right"], "bugs.py": ["NoLostWakeup", "NoAba", "NoLostNotification"]}
+
+
+@pytest.fixture(scope="module")
+def explorers() -> dict[str, Explorer]:
+    return {name: Explorer(f"{FOLDER}/{name}") for name in ("seqlock_bugs.py", "bugs.py", "units.py")}
+
+
+@pytest.mark.parametrize(("file", "name"), [(f, n) for f, names in SEEDED.items() for n in names])
+def test_a_seeded_bug_is_found(explorers: dict[str, Explorer], file: str, name: str) -> None:
+    kind, thread, line = SEEDED[file][name]
+    result = explorers[file].explore(name, preemptions=3, stale_reads=3)
+    assert result.failure is not None, f"{result}"
+    assert (result.failure.kind, result.failure.thread) == (kind, thread)
+    shown = result.failure.render()
+    assert line in shown and f"{FOLDER}/{file}:" in shown
+
+
+@pytest.mark.parametrize(("file", "name"), [(f, n) for f, names in RIGHT.items() for n in names])
+def test_the_right_form_passes_every_schedule(explorers: dict[str, Explorer], file: str, name: str) -> None:
+    assert explorers[file].explore(name, preemptions=3, stale_reads=3).raise_failure().complete
+
+
+UNITS = Explorer.names(f"{FOLDER}/units.py")
+
+
+@pytest.mark.parametrize("name", UNITS)
+def test_a_real_unit_passes_every_schedule(explorers: dict[str, Explorer], name: str) -> None:
+    result = explorers["units.py"].explore(name).raise_failure()
+    print(result)
+    assert result.complete
+
+
+def test_every_scenario_is_expected_to_do_something() -> None:
+    for file in ("seqlock_bugs.py", "bugs.py"):
+        assert set(Explorer.names(f"{FOLDER}/{file}")) == set(SEEDED[file]) | set(RIGHT[file])
+
+
+STORE_BUFFERS = '''
+"""The classic litmus tests: what may be seen, and what not."""
+
+from lang import ACQUIRE, RELAXED, RELEASE, SEQ_CST, Atomic, fence, struct, u32
+
+
+@struct
+class Litmus:
+    x: Atomic[u32]
+    y: Atomic[u32]
+    a: Atomic[u32]
+    b: Atomic[u32]
+    c: Atomic[u32]
+    d: Atomic[u32]
+BODY
+'''
+SB = """
+    def thread_one(self) -> None:
+        self.x.store(1, order=STORE)
+        FENCE
+        self.a.store(self.y.load(order=LOAD))
+
+    def thread_two(self) -> None:
+        self.y.store(1, order=STORE)
+        FENCE
+        self.b.store(self.x.load(order=LOAD))
+
+    def check(self) -> None:
+        assert self.a.load() + self.b.load() > 0
+"""
+MP = """
+    def thread_one(self) -> None:
+        self.x.store(1, order=RELAXED)
+        self.y.store(1, order=STORE)
+
+    def thread_two(self) -> None:
+        self.a.store(self.y.load(order=LOAD))
+        self.b.store(self.x.load(order=RELAXED))
+
+    def check(self) -> None:
+        assert self.a.load() <= self.b.load()
+"""
+COHERENCE = """
+    def thread_one(self) -> None:
+        self.x.store(1, order=RELAXED)
+        self.x.store(2, order=RELAXED)
+
+    def thread_two(self) -> None:
+        self.a.store(self.x.load(order=RELAXED))
+        self.b.store(self.x.load(order=RELAXED))
+
+    def check(self) -> None:
+        assert self.a.load() <= self.b.load()
+"""
+IRIW = """
+    def thread_one(self) -> None:
+        self.x.store(1, order=STORE)
+
+    def thread_two(self) -> None:
+        self.y.store(1, order=STORE)
+
+    def thread_three(self) -> None:
+        self.a.store(self.x.load(order=LOAD))
+        self.b.store(self.y.load(order=LOAD))
+
+    def thread_four(self) -> None:
+        self.c.store(self.y.load(order=LOAD))
+        self.d.store(self.x.load(order=LOAD))
+
+    def check(self) -> None:
+        assert not (self.a.load() == 1 and self.b.load() == 0 and self.c.load() == 1 and self.d.load() == 0)
+"""
+
+
+@pytest.mark.parametrize(("body", "store", "load", "between", "allowed"), [
+    (SB, "RELAXED", "RELAXED", "pass", True), (SB, "RELEASE", "ACQUIRE", "pass", True), (SB, "SEQ_CST", "SEQ_CST", "pass", False),
+    (SB, "RELAXED", "RELAXED", "fence(SEQ_CST)", False), (SB, "RELAXED", "RELAXED", "fence(ACQ_REL)", True),
+    (SB, "SEQ_CST", "RELAXED", "pass", True),
+    (MP, "RELAXED", "ACQUIRE", "pass", True), (MP, "RELEASE", "RELAXED", "pass", True), (MP, "RELEASE", "ACQUIRE", "pass", False),
+    (COHERENCE, "", "", "pass", False),
+    (IRIW, "RELEASE", "ACQUIRE", "pass", True), (IRIW, "SEQ_CST", "SEQ_CST", "pass", False),
+])
+def test_memory_is_as_weak_as_the_language_says_and_no_weaker(
+    tmp_path_factory: pytest.TempPathFactory, body: str, store: str, load: str, between: str, allowed: bool
+) -> None:
+    text = STORE_BUFFERS.replace("BODY", body).replace("STORE", store or "RELAXED").replace("LOAD", load or "RELAXED")
+    path = tmp_path_factory.mktemp("litmus") / "litmus.py"
+    path.write_text(text.replace("FENCE", between).replace("RELEASE, SEQ_CST", "RELEASE, ACQ_REL, SEQ_CST"))
+    result = explore(path, "Litmus", preemptions=2, stale_reads=2)
+    assert (result.failure is not None) == allowed, str(result)
+
+
+def test_the_command_shows_the_schedule() -> None:
+    def command(*args: str) -> subprocess.CompletedProcess[str]:
+        return subprocess.run([sys.executable, "-m", "compiler", "explore", *args], cwd=REPO, capture_output=True, text=True, timeout=300)
+
+    found = command(f"{FOLDER}/bugs.py", "--test", "LostWakeup")
+    assert found.returncode == 1
+    assert "`sleeper` waits for what nobody will ever do" in found.stdout and "bugs.py:" in found.stdout
+    assert command(f"{FOLDER}/bugs.py", "--test", "NoLostWakeup", "--preemptions", "1").returncode == 0
+    listed = command(f"{FOLDER}/bugs.py", "--list")
+    assert "LostWakeup" in listed.stdout and "wake-up in between" in listed.stdout
+    wrong = command(f"{FOLDER}/bugs.py", "--test", "Nothing")
+    assert wrong.returncode == 2 and "it has LostWakeup" in wrong.stdout

@@ -16,7 +16,23 @@ Locks: `pending_lock`, a leaf, taken with interrupts off.
 
 from typing import Callable
 
-from lang import ACQUIRE, RELAXED, RELEASE, SEQ_CST, Atomic, Error, PerCore, Ref, atomic_section, container_of, fence, struct, u32, u64
+from lang import (
+    ACQUIRE,
+    RELAXED,
+    RELEASE,
+    SEQ_CST,
+    Atomic,
+    Error,
+    PerCore,
+    Ref,
+    atomic_section,
+    container_of,
+    fence,
+    panic,
+    struct,
+    u32,
+    u64,
+)
 from arch import smp
 from kern.boot.main import inits
 from kern.core.percore import core
@@ -144,4 +160,7 @@ def run_callbacks() -> None:
 
 @inits
 def start_rcu() -> None:
-    spawn_ktask("rcu", rcu_task, 0)
+    try:
+        spawn_ktask("rcu", rcu_task, 0)
+    except Error as e:
+        panic(f"no RCU task: {e.message}")

@@ -76,7 +76,7 @@ def test_maps_agree() -> None:
     become_many_core()
     info = proc_info()
     for _ in range(TRIES):
-        before = info.coremap_seqctr.load()
+        start = info.coremap_seqctr.begin_read()
         mapped: u32 = 0
         wrong: u32 = 0
         for v in range(info.max_vcores):
@@ -84,7 +84,7 @@ def test_maps_agree() -> None:
                 mapped += 1
                 back = info.pcoremap[info.vcoremap[v].pcoreid]
                 wrong += 0 if back.valid != 0 and back.vcoreid == v else 1
-        if before % 2 == 0 and info.coremap_seqctr.load() == before:
+        if not info.coremap_seqctr.must_retry(start):
             equal(u64(wrong), 0, "vcores whose core says otherwise")
             check(mapped >= 1, "nobody runs this")
             return
@@ -96,11 +96,11 @@ def test_ids_agree() -> None:
     """The core that runs a call is the one that the map has for the vcore that runs it."""
     become_many_core()
     for _ in range(TRIES):
-        before = proc_info().coremap_seqctr.load()
+        start = proc_info().coremap_seqctr.begin_read()
         vcoreid = sys_getvcoreid()
         pcoreid = sys_getpcoreid()
         same_vcore = sys_getvcoreid() == vcoreid
-        if same_vcore and before % 2 == 0 and proc_info().coremap_seqctr.load() == before:
+        if same_vcore and not proc_info().coremap_seqctr.must_retry(start):
             equal(u64(proc_info().vcoremap[vcoreid].pcoreid), u64(pcoreid), "core")
             check(proc_info().vcoremap[vcoreid].resume_ticks > 0, "when it was started")
             return

@@ -1,4 +1,4 @@
-# SPDX-License-Identifier: LGPL-2.1-or-later
+# SPDX-License-Identifier: GPL-2.0-or-later
 """Stand-in: which vcore runs this thread of the host."""
 
 from lang import ThreadLocal, u32

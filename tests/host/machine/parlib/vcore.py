@@ -1,4 +1,4 @@
-# SPDX-License-Identifier: LGPL-2.1-or-later
+# SPDX-License-Identifier: GPL-2.0-or-later
 """Stand-in: each thread of the host is a vcore in vcore context: nothing interrupts it, nothing takes it away."""
 
 from lang import pause, struct, u32

@@ -53,6 +53,18 @@ def change_values(count: u64, unused1: u64, unused2: u64) -> None:
     over.store(1)
 
 
+def read_values() -> u64:
+    """One reading, which is of one moment."""
+    while True:
+        start = guarded.seq.begin_read()
+        base = guarded.values[0]
+        whole = guarded.values[1] == 2 * base and guarded.values[2] == 3 * base and guarded.values[3] == 4 * base
+        if not guarded.seq.must_retry(start):
+            check(whole, f"torn at {base}")
+            return base
+        relax()
+
+
 @kernel_tests
 class SeqLockReads(KernelTest):
     """A reader on one core meets every state of a writer on another, and never half of one."""
@@ -63,16 +75,9 @@ class SeqLockReads(KernelTest):
             return
         over.store(0)
         send_routine(1, change_values, CHANGES, 0, 0)
-        reads: u64 = 0
         while over.load() == 0:
-            start = guarded.seq.begin_read()
-            base = guarded.values[0]
-            whole = guarded.values[1] == 2 * base and guarded.values[2] == 3 * base and guarded.values[3] == 4 * base
-            if not guarded.seq.must_retry(start):
-                check(whole, f"torn at {base}")
-                reads += 1
-            relax()
-        check(reads > 0, "nothing was read")
+            read_values()
+        equal(read_values(), CHANGES, "changes that were seen in the end")
 
 
 def stay_in_section(unused0: u64, unused1: u64, unused2: u64) -> None:

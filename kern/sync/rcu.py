@@ -40,8 +40,11 @@ from kern.lib.queue import Queue
 from kern.mm.shootdown import relax
 from kern.sync.completion import Completion
 from kern.sync.kthread import spawn_ktask
+from kern.sync.rendez import sleep_ns
 from kern.sync.semaphore import Semaphore
 from kern.sync.spinlock import SpinLock
+
+NAP_NS: u64 = 1_000_000                     # between two looks whether readers are past
 
 
 @struct(align=64)
@@ -55,13 +58,13 @@ class Reader:
         self.depth += 1
         if self.since.load(order=RELAXED) == 0:
             self.since.store(epoch.load(order=RELAXED), order=RELEASE)      # release: keeps the section before this one before it
-            # Pairs with the fence in synchronize_rcu: either that one sees `since`, or we see what was removed before it.
+            # Pairs with the fence in begin_epoch: either are_past sees `since`, or we see what was removed before.
             fence(SEQ_CST)
 
     def leave(self) -> None:
         self.depth -= 1
         if self.depth == 0:
-            self.since.store(0, order=RELEASE)      # pairs with the load in synchronize_rcu: our reads are over before it goes on
+            self.since.store(0, order=RELEASE)      # pairs with the load in are_past: our reads are over before it says so
 
 
 @struct
@@ -99,12 +102,24 @@ def reading() -> Section:
 def synchronize_rcu() -> None:
     """Wait until every section that began before has ended. Spins, for as long as a section lasts. No spinlock is held."""
     assert core.mine.lock_depth == 0 and readers.mine.depth == 0, "waiting for readers who may wait for us"
-    target = epoch.add(1) + 1
+    target = begin_epoch()
+    while not are_past(target):
+        relax()
+
+
+def begin_epoch() -> u64:
+    """What was removed until now is seen by every section that begins in this epoch or later."""
+    begun = epoch.add(1) + 1
     fence(SEQ_CST)                          # pairs with the fence in Reader.enter
+    return begun
+
+
+def are_past(target: u64) -> bool:
+    """Whether no core is in a section that began before that epoch."""
     for i in range(u32(0), smp.core_count()):
-        # Pairs with the store in Reader.leave. A section that began in this epoch or later has seen the removal.
-        while 0 < readers[i].since.load(order=ACQUIRE) < target:
-            relax()
+        if 0 < readers[i].since.load(order=ACQUIRE) < target:       # pairs with the store in Reader.leave
+            return False
+    return True
 
 
 def call_rcu(head: RcuHead, callback: Callable[[RcuHead], None]) -> None:
@@ -151,11 +166,21 @@ def run_callbacks() -> None:
         batch.take_all(pending)
     if batch.is_empty():
         return
-    synchronize_rcu()
+    target = begin_epoch()
+    while not are_past(target):
+        nap()
     while (head := batch.pop()) is not None:
         callback = head.callback
         assert callback is not None, "an RCU callback without a function"
         callback(head)
+
+
+def nap() -> None:
+    """A section that lasts must not keep core 0 from everything else."""
+    try:
+        sleep_ns(NAP_NS)
+    except Error:
+        relax()
 
 
 @inits

@@ -25,11 +25,11 @@ def prepare_to_block() -> Kthread:
 @blocks
 def park(kthread: Kthread, releasing: IrqsOffLock) -> None:
     """Wait for `wake(kthread)`; the lock is dropped meanwhile."""
-    releasing.unlock()
+    releasing.spin.unlock()
     while kthread.woken.load(order=ACQUIRE) == 0:
         pause()
     kthread.woken.store(0)
-    releasing.lock()
+    releasing.spin.lock()
 
 
 def wake(kthread: Kthread) -> None:

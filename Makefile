@@ -19,7 +19,7 @@ MINUTES = 60
 COUNT   = 10000
 SEED    =
 # What `make soak` runs, one after the other, each for at most MINUTES: add yours here, with a rule of that name.
-SOAKS   = soak-oracle
+SOAKS   = soak-oracle soak-threads
 
 PYTHON  = .venv/bin/python
 VENV    = .venv/.ready
@@ -65,6 +65,7 @@ test: build emulator
 	scripts/setup.sh debugger any || echo "the tests of the debugger are left out" >&2
 	for other in $(filter-out $(ARCH),x86_64 riscv); do $(MAKE) build emulator ARCH=$$other || exit 1; done
 	scripts/setup.sh loaders
+	scripts/setup.sh headers
 	$(PYTHON) -m pytest -n $(JOBS) --dist loadgroup $(TESTS)
 
 .PHONY: soak $(SOAKS)
@@ -73,6 +74,11 @@ soak: $(SOAKS)
 # Random programs, compiled in four ways and under CPython; those that differ are saved and made small in build/soak/oracle/.
 soak-oracle: $(VENV)
 	$(PYTHON) -m tests.compiler.differential.soak --programs $(COUNT) --minutes $(MINUTES) --jobs $(JOBS) $(if $(SEED),--seed $(SEED))
+
+# Lock-free units on real threads, two cores permitting: a tenth of the time for each test.
+soak-threads: $(VENV)
+	scripts/setup.sh headers
+	STRESS_SECONDS=$$(($(MINUTES) * 6)) $(PYTHON) -m pytest -v tests/host/test_stress.py
 
 bench: $(VENV)
 	scripts/setup.sh gcc

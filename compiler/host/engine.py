@@ -247,6 +247,10 @@ class Engine:
         return self._enter(thunk, arguments, result)
 
     @property
+    def enter_address(self) -> int:
+        return self.address("host.enter")
+
+    @property
     def exit_status(self) -> int:
         return ctypes.c_int32.from_address(self.address("host.status")).value
 

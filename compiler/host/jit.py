@@ -24,7 +24,7 @@ from typing import Any
 from compiler.backend.cache import Cache
 from compiler.diagnostics import CompileError, did_you_mean
 from compiler.driver import REPO
-from compiler.host.engine import EXITED, RAISED, Engine
+from compiler.host.engine import RAISED, RETURNED, Engine
 from compiler.host.values import align_up, pack, shape, unpack
 from compiler.host.views import Class, Elements, View, load_place, store_place, text_of
 from compiler.types import hir, model
@@ -282,20 +282,26 @@ class Unit:
             raise SourceErrors(error.diagnostic.render() if error.diagnostic is not None else str(error)) from None
 
     def run(self, fn: FnInst, arguments: tuple[Any, ...]) -> Any:
-        if len(arguments) != len(fn.params):
-            name = fn.decl.name if fn.decl is not None else fn.symbol
-            raise TypeError(f"{name} takes {len(fn.params)} arguments, not {len(arguments)}")
         keep: list[Any] = []
-        data = b"".join(_slot(pack(p.ty, a, keep)) for p, a in zip(fn.params, arguments, strict=True))
-        given = ctypes.create_string_buffer(data, max(len(data), 1))
+        given = self.arguments(fn, arguments, keep)
         result = ctypes.create_string_buffer(max(shape(fn.result)[0], 1))
         before = len(self.engine.output or [])
         how = self.engine.enter(self.thunk(fn), ctypes.addressof(given), ctypes.addressof(result))
-        if how == RAISED:
-            raise self._error()
-        if how == EXITED:
-            raise self._check_failed(before)
+        if how != RETURNED:
+            raise self.failure(how, before)
         return unpack(fn.result, result.raw, self)
+
+    def arguments(self, fn: FnInst, arguments: tuple[Any, ...], keep: list[Any]) -> Any:
+        """What a thunk takes; `keep` is to live as long as the call."""
+        if len(arguments) != len(fn.params):
+            name = fn.decl.name if fn.decl is not None else fn.symbol
+            raise TypeError(f"{name} takes {len(fn.params)} arguments, not {len(arguments)}")
+        data = b"".join(_slot(pack(p.ty, a, keep)) for p, a in zip(fn.params, arguments, strict=True))
+        return ctypes.create_string_buffer(data, max(len(data), 1))
+
+    def failure(self, how: int, before: int, thread: int = 0) -> CompiledError:
+        """Why a call did not return. `before`: pieces of output there were before it."""
+        return self._error(thread) if how == RAISED else self._check_failed(before)
 
     def thunk(self, fn: FnInst) -> int:
         """Address of `bool thunk(arguments, result)` for a function: see `thunk_ir`."""
@@ -319,8 +325,8 @@ class Unit:
             self._late += 1
             self.engine.add({f"{name}.late{self._late}": text for name, text in texts.items()}, cache())
 
-    def _error(self) -> CompiledError:
-        slot = self.address(ERROR_SLOT)
+    def _error(self, thread: int = 0) -> CompiledError:
+        slot = self.address(ERROR_SLOT) + thread * self.program.runtime_class("ErrorSlot").size
         _, errno, length = (ctypes.c_uint32.from_address(slot + 4 * n).value for n in range(3))
         return CompiledError(errno, ctypes.string_at(slot + 12, length).decode(errors="replace"))
 

@@ -109,6 +109,10 @@ class Loader:
                 return found
         return None
 
+    def stands_in(self, name: str) -> bool:
+        """Whether the folder laid over the sources has that module."""
+        return self.world.over is not None and self._file(self.world.over, name.split(".")) is not None
+
     @staticmethod
     def _file(place: Path, parts: list[str]) -> Path | None:
         base = place.joinpath(*parts)

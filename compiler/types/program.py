@@ -117,7 +117,7 @@ class Program(Instances):
 
     def find_module(self, name: str) -> ModuleDecl | None:
         """The module of that name, loaded on first use; None if there is no such file."""
-        if name == "syscalls":
+        if name == "syscalls" and not self.loader.stands_in(name):
             if name not in self.modules:
                 source = Source(self.world.repo / "syscalls", name, syscall_module(self.loader))
                 parsed = self.loader.parse(name, source.path, source.text)

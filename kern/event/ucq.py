@@ -33,7 +33,7 @@ def post_ucq(p: Proc, ucq: Uaddr, msg: EventMsg) -> None:
         index = take_slot_locked(p, ucq)
     slot = Uaddr(index & ~SLOT_MASK) + SLOTS_AT + (index & SLOT_MASK) * sizeof(UcqSlot)
     write_bytes(slot, as_bytes(msg))
-    store_u32(slot + offsetof(UcqSlot, "ready"), 1)
+    store_u32(slot + offsetof(UcqSlot, "ready"), 1)                 # pairs with the load in ucq_get: after the message
 
 
 def is_good(index: u64) -> bool:
@@ -54,7 +54,7 @@ def take_slot_locked(p: Proc, ucq: Uaddr) -> u64:
         store_u64(Uaddr(page) + offsetof(UcqPage, "consumed"), 0)
         old = index & ~SLOT_MASK
         if old != 0:
-            store_u64(Uaddr(old) + offsetof(UcqPage, "next"), page)
+            store_u64(Uaddr(old) + offsetof(UcqPage, "next"), page)  # pairs with the load in leave_page: after the page is blank
         # Slot 0 of the new page is ours.
         store_u64(ucq + offsetof(Ucq, "prod_idx"), page | 1)
         store_u32(ucq + offsetof(Ucq, "prod_overflow"), 0)

@@ -35,12 +35,13 @@ SEEDED = {
         "NeverEnds": ("LIVELOCK", "one", "self.turn.store"),
     },
 }
+UNITS = ("units.py", "handover.py")
 RIGHT = {"seqlock_bugs.py": ["Right"], "bugs.py": ["NoLostWakeup", "NoAba", "NoLostNotification"]}
 
 
 @pytest.fixture(scope="module")
 def explorers() -> dict[str, Explorer]:
-    return {name: Explorer(f"{FOLDER}/{name}") for name in ("seqlock_bugs.py", "bugs.py", "units.py")}
+    return {name: Explorer(f"{FOLDER}/{name}") for name in ("seqlock_bugs.py", "bugs.py", *UNITS)}
 
 
 @pytest.mark.parametrize(("file", "name"), [(f, n) for f, names in SEEDED.items() for n in names])
@@ -58,12 +59,9 @@ def test_the_right_form_passes_every_schedule(explorers: dict[str, Explorer], fi
     assert explorers[file].explore(name, preemptions=3, stale_reads=3).raise_failure().complete
 
 
-UNITS = Explorer.names(f"{FOLDER}/units.py")
-
-
-@pytest.mark.parametrize("name", UNITS)
-def test_a_real_unit_passes_every_schedule(explorers: dict[str, Explorer], name: str) -> None:
-    result = explorers["units.py"].explore(name).raise_failure()
+@pytest.mark.parametrize(("file", "name"), [(f, n) for f in UNITS for n in Explorer.names(f"{FOLDER}/{f}")])
+def test_a_real_unit_passes_every_schedule(explorers: dict[str, Explorer], file: str, name: str) -> None:
+    result = explorers[file].explore(name).raise_failure()
     print(result)
     assert result.complete
 

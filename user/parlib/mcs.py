@@ -22,29 +22,29 @@ class McsLock:
 
     def lock(self, node: McsNode) -> None:
         """`node` is the caller's until `unlock` with the same one."""
-        node.next.store(0, order=RELAXED)
+        node.next.store(0, order=RELAXED)           # nobody sees the node before the swap, which releases these two
         node.waiting.store(u32(1), order=RELAXED)
-        before = self.tail.swap(addr_of(node))
+        before = self.tail.swap(addr_of(node))      # pairs with the cas in unlock: what the last holder did is seen
         if before == 0:
             return
-        at(McsNode, before).next.store(addr_of(node), order=RELEASE)
-        while node.waiting.load(order=ACQUIRE) != 0:
+        at(McsNode, before).next.store(addr_of(node), order=RELEASE)        # pairs with the loads of `next` in unlock
+        while node.waiting.load(order=ACQUIRE) != 0:                        # pairs with the hand-over in unlock
             pause()
 
     def unlock(self, node: McsNode) -> None:
-        if node.next.load(order=ACQUIRE) == 0:
+        if node.next.load(order=ACQUIRE) == 0:      # pairs with the store in lock
             if self.tail.cas(addr_of(node), 0):
                 return
             # Somebody has swapped itself in, and is about to say who it is.
             while node.next.load(order=ACQUIRE) == 0:
                 pause()
-        at(McsNode, node.next.load()).waiting.store(u32(0), order=RELEASE)
+        at(McsNode, node.next.load()).waiting.store(u32(0), order=RELEASE)  # pairs with the wait in lock
 
 
 @struct
 class McsPdrLock:
     tail: Atomic[u32]                       # 1 + id of the last vcore in the queue, 0: free
-    holder: Atomic[u32]                     # 1 + id of the vcore that holds it; a hint
+    holder: Atomic[u32]                     # 1 + id of the vcore that holds it; a hint, so relaxed
     nodes: Array[McsNode] = array(256)      # by vcore; `next` is 1 + id here
 
     def lock(self) -> None:
@@ -56,7 +56,7 @@ class McsPdrLock:
         before = self.tail.swap(mine + 1)
         if before != 0:
             self.nodes[before - 1].next.store(u64(mine + 1), order=RELEASE)
-            while node.waiting.load(order=ACQUIRE) != 0:
+            while node.waiting.load(order=ACQUIRE) != 0:                    # pairs with the hand-over in unlock
                 self.help_on(mine, before - 1)
         self.holder.store(mine + 1, order=RELAXED)
 

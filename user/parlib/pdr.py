@@ -22,7 +22,7 @@ class PdrLock:
         self.lock_on(my_vcore())
 
     def unlock(self) -> None:
-        self.holder.store(FREE, order=RELEASE)
+        self.holder.store(FREE, order=RELEASE)      # pairs with every cas that takes it
         enable_notifs()
 
     def try_lock(self) -> bool:
@@ -34,7 +34,7 @@ class PdrLock:
 
     def lock_on(self, vcore: Vcore) -> None:
         """For callers with notifications off already, in vcore context: `vcore` is theirs."""
-        if not self.holder.cas(FREE, vcore.id + 1, order=ACQUIRE):
+        if not self.holder.cas(FREE, vcore.id + 1, order=ACQUIRE):          # pairs with unlock and unlock_on
             self.wait_and_lock(vcore.id + 1)
 
     def unlock_on(self) -> None:
@@ -43,7 +43,7 @@ class PdrLock:
 
     def wait_and_lock(self, mine: u32) -> None:
         while True:
-            holder = self.holder.load(order=RELAXED)
+            holder = self.holder.load(order=RELAXED)                        # only whom to help; the cas decides
             if holder != FREE:
                 relax_for(holder - 1)
             elif self.holder.cas(FREE, mine, order=ACQUIRE):

@@ -50,7 +50,7 @@ def ucq_get(ucq: Ucq, into: EventMsg) -> bool:
     page = at(UcqPage, index - index % UCQ_PAGE_SIZE)
     slot = page.slots[index % UCQ_PAGE_SIZE]
     # The slot is ours, but its producer, which is the kernel on some core, may still be writing.
-    while slot.ready.load(order=ACQUIRE) == 0:
+    while slot.ready.load(order=ACQUIRE) == 0:      # pairs with the kernel's store of `ready`: the message is whole
         relax_for(ANY_VCORE)
     assign(into, slot.msg)
     slot.ready.store(u32(0))
@@ -78,11 +78,11 @@ def turn_page(ucq: Ucq) -> None:
 
 def leave_page(ucq: Ucq, page: UcqPage) -> u64:
     """The old spare page, to be unmapped, or 0. Caller holds: `consumer_lock`."""
-    while page.next.load(order=ACQUIRE) == 0:
+    while page.next.load(order=ACQUIRE) == 0:       # pairs with the kernel's store of `next`: the new page is blank
         relax_for(ANY_VCORE)
     ucq.cons_idx.store(page.next.load())
     # Consumers that took slots before us are still copying from it.
-    while page.consumed.load(order=ACQUIRE) != UCQ_SLOTS:
+    while page.consumed.load(order=ACQUIRE) != UCQ_SLOTS:           # pairs with their add in ucq_get
         relax_for(ANY_VCORE)
     page.next.store(0)
     page.consumed.store(0)

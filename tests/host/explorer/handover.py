@@ -1,0 +1,127 @@
+# SPDX-License-Identifier: GPL-2.0-or-later
+"""What kernel and process hand each other through memory: messages in an unbounded queue, and the end of a system call.
+
+Both sides are the real ones: kern/event/ucq.py and user/parlib/ucq.py, kern/syscall/dispatch.py and user/parlib/blockon.py.
+"""
+
+from lang import ACQUIRE, Array, Atomic, Uaddr, addr_of, array, at, offsetof, pause, struct, u8, u16, u32, u64
+from kern.abi.event import UCQ_SLOTS, EventMsg, EventQueue, Ucq, UcqPage
+from kern.abi.syscall import Syscall, SyscallFlag
+from kern.event import send
+from kern.event.ucq import post_ucq
+from kern.mm import mmap
+from kern.mm.umem import publish
+from kern.proc.proc import Proc
+from kern.syscall.dispatch import complete
+from parlib.blockon import deregister, register_for
+from parlib.ucq import ucq_get, ucq_init, ucq_is_empty
+
+STAND_INS = "tests/host/machine"
+PAGES: u64 = 4
+PAGE: u64 = 4096
+
+
+@struct
+class Pages:
+    room: Array[u8] = array(20480)          # PAGES, and one to align them
+
+
+@struct
+class Messages:
+    """Two of the kernel's threads post, one vcore takes: each message comes once, whole. The page is about to be full."""
+    ucq: Ucq
+    p: Proc
+    pages: Pages
+    PREEMPTIONS = 2
+    STALE_READS = 1
+
+    def setup(self) -> None:
+        first = (addr_of(self.pages) + PAGE - 1) // PAGE * PAGE
+        ucq_init(self.ucq, first, first + PAGE)
+        mmap.next_page.store(first + 2 * PAGE)
+        last = UCQ_SLOTS - 1                # one slot is left
+        self.ucq.prod_idx.store(first + last)
+        self.ucq.cons_idx.store(first + last)
+        at(UcqPage, first).consumed.store(last)
+
+    def post(self, number: u64) -> None:
+        msg = EventMsg(ev_type=u16(number), arg2=u32(number), arg3=number, arg4=number)
+        post_ucq(self.p, Uaddr(addr_of(self.ucq)), msg)
+
+    def thread_one(self) -> None:
+        self.post(1)
+
+    def thread_two(self) -> None:
+        self.post(2)
+
+    def thread_vcore(self) -> None:
+        seen: u64 = 0
+        msg = EventMsg()
+        while seen != 3:
+            if ucq_get(self.ucq, msg):
+                number = u64(msg.ev_type)
+                assert u64(msg.arg2) == number and msg.arg3 == number and msg.arg4 == number, "half a message"
+                assert number & ~u64(3) == 0 and seen & number == 0, "a message twice"
+                seen |= number
+            else:
+                pause()
+
+    def check(self) -> None:
+        assert ucq_is_empty(self.ucq)
+
+
+@struct
+class Completion:
+    """A call ends while the process asks to be told: it sees DONE, or it is sent an event, and never both nor neither."""
+    call: Syscall
+    queue: EventQueue
+    p: Proc
+    registered: Atomic[u32]
+    PREEMPTIONS = 3
+    STALE_READS = 3
+
+    def thread_kernel(self) -> None:
+        sysc = Uaddr(addr_of(self.call))
+        old = publish(sysc + offsetof(Syscall, "retval"), 7, SyscallFlag.UEVENT, SyscallFlag.DONE)
+        if old & SyscallFlag.UEVENT:
+            complete(self.p, sysc)
+
+    def thread_process(self) -> None:
+        if register_for(self.call, self.queue):
+            self.registered.store(1)
+        else:
+            self.look()
+
+    def look(self) -> None:
+        assert self.call.flags.load(order=ACQUIRE) & 1 == 1 and self.call.retval == 7, "done, and no result"
+
+    def check(self) -> None:
+        self.look()
+        assert send.sent.load() == u64(self.registered.load()), f"{send.sent.load()} events, {self.registered.load()} asked for"
+        assert self.call.flags.load() & SyscallFlag.K_LOCK == 0
+
+
+@struct
+class Withdrawal:
+    """The process changes its mind: afterwards the event was sent whole, or never will be, and the kernel is through."""
+    call: Syscall
+    queue: EventQueue
+    p: Proc
+    events_after: Atomic[u64]
+    PREEMPTIONS = 3
+
+    def setup(self) -> None:
+        register_for(self.call, self.queue)
+
+    def thread_kernel(self) -> None:
+        sysc = Uaddr(addr_of(self.call))
+        old = publish(sysc + offsetof(Syscall, "retval"), 7, SyscallFlag.UEVENT, SyscallFlag.DONE)
+        if old & SyscallFlag.UEVENT:
+            complete(self.p, sysc)
+
+    def thread_process(self) -> None:
+        deregister(self.call)
+        self.events_after.store(send.sent.load())
+
+    def check(self) -> None:
+        assert send.sent.load() == self.events_after.load(), "an event after it was withdrawn"

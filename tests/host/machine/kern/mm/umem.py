@@ -1,0 +1,60 @@
+# SPDX-License-Identifier: GPL-2.0-or-later
+"""Stand-in: user memory is memory, and every address is good. Words are sequentially consistent, as arch/*/usercopy.S makes them."""
+
+from lang import Span, Uaddr, atomic, at, copy_bytes, struct, u8, u32, u64
+
+
+@struct
+class Word32:
+    value: u32
+
+
+@struct
+class Word64:
+    value: u64
+
+
+def write_bytes(into: Uaddr, source: Span[u8]) -> None:
+    copy_bytes(Span[u8](u64(into), len(source)), source)
+
+
+def load_u32(address: Uaddr) -> u32:
+    return atomic(at(Word32, address).value).load()
+
+
+def load_u64(address: Uaddr) -> u64:
+    return atomic(at(Word64, address).value).load()
+
+
+def store_u32(address: Uaddr, value: u32) -> None:
+    atomic(at(Word32, address).value).store(value)
+
+
+def store_u64(address: Uaddr, value: u64) -> None:
+    atomic(at(Word64, address).value).store(value)
+
+
+def add_u64(address: Uaddr, value: u64) -> u64:
+    return atomic(at(Word64, address).value).add(value)
+
+
+def swap_u64(address: Uaddr, value: u64) -> u64:
+    return atomic(at(Word64, address).value).swap(value)
+
+
+def or_u32(address: Uaddr, bits: u32) -> u32:
+    return atomic(at(Word32, address).value).or_(bits)
+
+
+def and_u32(address: Uaddr, bits: u32) -> u32:
+    return atomic(at(Word32, address).value).and_(bits)
+
+
+def publish(address: Uaddr, value: u64, stop: u32, bits: u32) -> u32:
+    """Store a word, then set `bits` in the one behind it, unless one of `stop` is set there. The old flags."""
+    store_u64(address, value)
+    flags = at(Word32, address + 8)
+    while True:
+        old = atomic(flags.value).load()
+        if old & stop != 0 or atomic(flags.value).cas(old, old | bits):
+            return old

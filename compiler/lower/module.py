@@ -15,10 +15,12 @@ from compiler.lower.debug import DebugInfo
 from compiler.lower.explore import ExploringEmitter
 from compiler.lower.function import FunctionEmitter
 from compiler.lower.values import VALUELESS, constant, quote, storage_llvm
-from compiler.types import model
+from compiler.types import hir, model
 from compiler.types.decls import FnInst, GlobalDecl, ModuleDecl
-from compiler.types.instances import INLINE_NODES
 from compiler.types.model import NORETURN, ClassType, IntType, Type
+
+
+INLINE_SIZE = 16                # of a body that may be copied into other modules, as hir.size counts
 
 
 def lower_modules(program: Any, only: str = "", emitted: set[Any] | None = None) -> dict[str, str]:
@@ -55,13 +57,12 @@ def for_each_thread(entries: list[Any], ty: Type) -> list[Any]:
 
 
 def may_inline(fn: FnInst) -> bool:
-    return (
-        fn.body is not None
-        and fn.inline != "noinline"
-        and not fn.exported
-        and not fn.cold
-        and (fn.inline == "inline" or 0 < fn.weight <= INLINE_NODES)
-    )
+    """Whether other modules get a copy to inline. (Functions that the compiler made have no declaration, and are called once.)"""
+    if fn.body is None or fn.decl is None or fn.inline == "noinline" or fn.exported or fn.cold or fn.result is NORETURN:
+        return False
+    if fn.weight == 0:
+        fn.weight = hir.size(fn.body, INLINE_SIZE) + 1
+    return fn.inline == "inline" or fn.weight <= INLINE_SIZE
 
 
 class ModuleEmitter:

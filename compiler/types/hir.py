@@ -25,6 +25,9 @@ class Expr:
         def __getattr__(self, name: str) -> Any: ...
 
 
+FIELDS: dict[type, tuple[str, ...]] = {}  # of each node kind
+
+
 def _node(name: str, fields: str, statement: bool = False) -> Any:
     names = fields.split()
     slots = (*names, "line") if statement else tuple(names)
@@ -33,7 +36,9 @@ def _node(name: str, fields: str, statement: bool = False) -> Any:
     body = "\n".join([f"    self.{n} = {n}" for n in head + names] + ["    self.line = 0"])
     space: dict[str, Any] = {}
     exec(f"def __init__(self, {args}):\n{body}", space)  # one line a node kind keeps the list below readable
-    return type(name, (() if statement else (Expr,)), {"__slots__": slots, "__init__": space["__init__"]})
+    made = type(name, (() if statement else (Expr,)), {"__slots__": slots, "__init__": space["__init__"]})
+    FIELDS[made] = tuple(names)
+    return made
 
 
 # Expressions: `X(ty, …)`
@@ -79,6 +84,28 @@ Return = _node("Return", "value", True)
 Raise = _node("Raise", "", True)  # the error stands in the slot already
 Try = _node("Try", "body handler final", True)  # handler None: only `final`; handler: statements that run when body raised
 Unreachable = _node("Unreachable", "", True)
+
+
+# What a node adds to the size of code, roughly in instructions; 1 for those not named.
+COSTS: dict[type, int] = {Const: 0, VarGet: 0, SetVar: 0, Offset: 0, Part: 0, Make: 0, Seq: 0, Do: 0, GlobalAddr: 0, StackSlot: 0}
+COSTS |= {Call: 4, CallPtr: 4, CallVirtual: 5, Loop: 8, Raise: 6, Try: 4, CopyBytes: 4, Zero: 2, Unreachable: 0}
+
+
+def size(body: list[Any], limit: int) -> int:
+    """About how many instructions a body has, calls of other functions not looked into; what is above the limit is not counted on."""
+    total = 0
+    todo: list[Any] = [body]
+    while todo and total <= limit:
+        node = todo.pop()
+        if isinstance(node, list):
+            todo += node
+        elif (fields := FIELDS.get(type(node))) is not None:
+            total += COSTS.get(type(node), 1) if not (isinstance(node, Conv) and node.op == "same") else 0
+            if isinstance(node, If) and isinstance(node.test, Const):
+                todo.append(node.then if node.test.value else node.other)
+            else:
+                todo += [getattr(node, name) for name in fields]
+    return total
 
 
 class LoopTag:

@@ -19,9 +19,6 @@ from compiler.types.model import ClassType, EnumType, Type
 if TYPE_CHECKING:
     pass
 
-INLINE_NODES = 70  # a body of at most this many ast nodes may be inlined into other modules
-
-
 class VirtualGroup:
     """A virtual method with all that override it: one slot, one calling convention."""
 
@@ -97,7 +94,6 @@ class Instances(Generated):
         inst.generic = bool(tvars or cls is not None and cls.args)
         inst.inline = "noinline" if "noinline" in decl.marks else "inline" if "inline" in decl.marks else ""
         inst.cold = "cold" in decl.marks
-        inst.weight = sum(1 for _ in walk(decl.node))
         try:
             self._signature(inst, decl, cls or bits_self, closures or {})
         except CompileError:

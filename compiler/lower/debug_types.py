@@ -56,7 +56,8 @@ class DebugTypes:
         return str(make(ty)) if make is not None else self._unknown(ty)
 
     def _unknown(self, ty: Type) -> str:
-        return self._node(f'!DIBasicType(tag: DW_TAG_unspecified_type, name: "{_quoted(ty.name)}")')
+        # Not DW_TAG_unspecified_type: LLVM gives up on such a variable as soon as its value is a constant.
+        return self._node(f'!DIBasicType(name: "{_quoted(ty.name)}", size: {8 * max(ty.size, 1)}, encoding: DW_ATE_unsigned)')
 
     def _node(self, text: str) -> str:
         return f"!{self.info.add(text)}"

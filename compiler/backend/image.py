@@ -21,7 +21,7 @@ from compiler.backend.link import USER_SCRIPT, link_kernel, link_user
 from compiler.backend.target import Target, target_for
 
 PROGRAM_FOLDERS = ("apps", "bench", "utest")
-LINK_EDITION = "1"
+LINK_EDITION = "2"
 _MAIN = re.compile(r"^def main\(", re.MULTILINE)
 
 
@@ -79,12 +79,13 @@ def programs(repo: Path) -> dict[str, str]:
 def build_programs(place: Place, assembly: list[Path], objects: list[Path], told: Callable[[str], None]) -> dict[str, Path]:
     """Link every program twice: as staged (without debug information) and, beside, in full for gdb."""
     target = target_for(place.arch, "user")
-    inputs = digest(LINK_EDITION, tools.version(), USER_SCRIPT.read_bytes(), *map(str, assembly), *map(str, objects))
+    common = digest(LINK_EDITION, tools.version(), USER_SCRIPT.read_bytes())
+    present = {str(p) for p in (*assembly, *objects)}
     wanted = programs(place.repo)
 
     def one(item: tuple[str, str]) -> tuple[str, Path]:
         name, module = item
-        return name, _link_program(place, name, module, target, assembly, objects, digest(inputs, module), told)
+        return name, _link_program(place, name, module, target, assembly, objects, common, present, told)
 
     with ThreadPoolExecutor(max_workers=2) as pool:         # the linker is a process of its own: threads only wait
         made = dict(pool.map(one, wanted.items()))
@@ -93,15 +94,19 @@ def build_programs(place: Place, assembly: list[Path], objects: list[Path], told
 
 
 def _link_program(place: Place, name: str, module: str, target: Target, assembly: list[Path], objects: list[Path],
-                  key: str, told: Callable[[str], None]) -> Path:
-    staged, full, mark = place.root / "bin" / name, place.out / "programs" / f"{name}.elf", place.out / "programs" / f"{name}.key"
-    if staged.is_file() and full.is_file() and mark.is_file() and mark.read_text() == key:
-        return staged
+                  common: str, present: set[str], told: Callable[[str], None]) -> Path:
+    """Made again only if a file that went into it is another one now. (Objects are named by their content.)"""
+    staged, full, mark = place.root / "bin" / name, place.out / "programs" / f"{name}.elf", place.out / "programs" / f"{name}.used"
+    head = [common, module]
+    if staged.is_file() and full.is_file() and mark.is_file():
+        known = mark.read_text().split("\n")
+        if known[:2] == head and present.issuperset(known[2:]):
+            return staged
     told(name)
     mark.unlink(missing_ok=True)
-    link_user(full, module, target, assembly, objects)
+    used = link_user(full, module, target, assembly, objects)
     link_user(staged, module, target, assembly, objects, strip=True)
-    mark.write_text(key)
+    mark.write_text("\n".join([*head, *used]))
     return staged
 
 
@@ -159,7 +164,8 @@ def _symbols_object(place: Place, table: bytes) -> Path:
 
 
 def build_kernel(place: Place, assembly: list[Path], objects: list[Path], archive: Path) -> None:
-    """Link, read functions and lines, link again with the table; the second link must not move anything.
+    """Link, read functions and lines, link again with the table; the second link must not move anything. Nothing is done if all
+    that goes in is as it was.
 
     So the first link, whose table is empty, has every address right: it stays as the debugger's view of the second.
     """
@@ -167,6 +173,12 @@ def build_kernel(place: Place, assembly: list[Path], objects: list[Path], archiv
     script = place.repo / "arch" / place.arch / "link.ld"
     if not script.is_file():
         raise tools.ToolError(f"there is no linker script {script.relative_to(place.repo)}")
+    mark = place.out / "kernel.used"
+    inputs = [*map(str, assembly), *map(str, objects)]
+    key = digest(LINK_EDITION, tools.version(), str(symbols.VERSION), script.read_bytes(), archive.read_bytes(), *inputs)
+    if place.kernel.is_file() and place.kernel_symbols.is_file() and mark.is_file() and mark.read_text() == key:
+        return
+    mark.unlink(missing_ok=True)
     first = place.out / "kernel.first"
     roots = [*assembly, archive]
     link_kernel(first, script, target, [*roots, _symbols_object(place, symbols.build_table([]))], objects)
@@ -180,3 +192,4 @@ def build_kernel(place: Place, assembly: list[Path], objects: list[Path], archiv
         raise tools.ToolError(f"the symbol table moved code ({which}): .symbols must be the last section of {script.name}")
     first.replace(place.kernel_symbols)
     second.replace(place.kernel)
+    mark.write_text(key)

@@ -24,16 +24,17 @@ def link_kernel(out: Path, script: Path, target: Target, roots: Iterable[Path], 
     _link(out, target, ["-T", str(script), "--undefined=symbol_table", *(["--strip-debug"] if strip else [])], roots, library)
 
 
-def link_user(out: Path, module: str, target: Target, roots: Iterable[Path], library: Iterable[Path], strip: bool = False) -> None:
-    """One program: `roots` hold `_start`, which calls `main`, which is the module's exported `main.<module>`."""
+def link_user(out: Path, module: str, target: Target, roots: Iterable[Path], library: Iterable[Path], strip: bool = False) -> list[str]:
+    """One program: `roots` hold `_start`, which calls `main`, which is the module's exported `main.<module>`. Returns the files that it
+    took: while they stay as they are, no change of others can matter, since they define all that they refer to."""
     options = ["-T", str(USER_SCRIPT), "-e", "_start", f"--defsym=main=main.{module}"]
-    _link(out, target, options + (["--strip-debug"] if strip else []), roots, library)
+    return _link(out, target, options + (["--strip-debug"] if strip else []), roots, library)
 
 
-def _link(out: Path, target: Target, options: list[str], roots: Iterable[Path], library: Iterable[Path]) -> None:
+def _link(out: Path, target: Target, options: list[str], roots: Iterable[Path], library: Iterable[Path]) -> list[str]:
     out.parent.mkdir(parents=True, exist_ok=True)
-    words = [*target.linker, *COMMON, *options, "-o", str(out), *map(str, roots), "--start-lib", *map(str, library), "--end-lib"]
+    words = [*target.linker, *COMMON, *options, "--trace", "-o", str(out), *map(str, roots), "--start-lib", *map(str, library), "--end-lib"]
     with tempfile.NamedTemporaryFile("w", suffix=".rsp", prefix="pykaros-link-") as file:
         file.write("\n".join('"' + w.replace("\\", "\\\\").replace('"', '\\"') + '"' for w in words))
         file.flush()
-        tools.run("ld.lld", [f"@{file.name}"])
+        return tools.run("ld.lld", [f"@{file.name}"]).split("\n")[:-1]

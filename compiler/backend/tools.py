@@ -35,9 +35,10 @@ def version() -> str:
     return "ziglang " + installed("ziglang")
 
 
-def run(tool: str, arguments: list[str], cwd: Path | None = None) -> None:
-    """Run a tool of the wheel; raises ToolError with its own words."""
+def run(tool: str, arguments: list[str], cwd: Path | None = None) -> str:
+    """Run a tool of the wheel, and give what it printed; raises ToolError with its own words."""
     done = subprocess.run([str(zig()), tool, *arguments], cwd=cwd, capture_output=True, text=True, check=False)
     if done.returncode:
         said = (done.stderr or done.stdout).strip()
         raise ToolError(said or f"{tool} ended with status {done.returncode}")
+    return done.stdout

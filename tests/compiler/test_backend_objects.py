@@ -9,7 +9,7 @@ from pathlib import Path
 import pytest
 from elftools.elf.elffile import ELFFile
 
-from compiler.backend import tools
+from compiler.backend import image, tools
 from compiler.backend.assemble import assemble
 from compiler.backend.cache import Cache, digest
 from compiler.backend.codegen import CodegenPool, Job, emit, object_key
@@ -83,6 +83,31 @@ def test_every_target_emits_and_links(tmp_path: Path, arch: str, world: str) -> 
         assert loads[0]["p_vaddr"] == 0x400000
         names = {s.name for s in Elf((tmp_path / "m").read_bytes()).symbols()}
         assert "m.used" in names and "m.unused(odd name)" not in names, "unreferenced functions are left out"
+
+
+def test_a_program_is_linked_again_only_if_what_went_into_it_changed(tmp_path: Path) -> None:
+    target = target_for("x86_64", "user")
+    (tmp_path / "user/apps").mkdir(parents=True)
+    (tmp_path / "user/apps/m.py").write_text("def main() -> i32:\n    return 0\n")
+    (tmp_path / "start.S").write_text(".globl _start\n_start: call main\n")
+    place = image.Place(tmp_path, "x86_64", True, tmp_path / "out", Cache(tmp_path / "cache"))
+    start = assemble(tmp_path / "start.S", target, place.cache, tmp_path)
+    texts = {"m": 'declare i32 @"helper.f"()\ndefine i32 @"main.apps.m"() {\n %r = call i32 @"helper.f"()\n ret i32 %r\n}',
+             "helper": 'define i32 @"helper.f"() { ret i32 1 }', "unused": 'define i32 @"unused.f"() { ret i32 1 }'}
+
+    def linked() -> list[str]:
+        objects = [place.cache.put(digest(ir), emit(ir, target, 1)[0]) for ir in texts.values()]
+        told: list[str] = []
+        image.build_programs(place, [start], objects, told.append)
+        return told
+
+    assert linked() == ["m"] and linked() == []
+    texts["unused"] = texts["unused"].replace("i32 1", "i32 2")
+    assert linked() == []
+    texts["helper"] = texts["helper"].replace("i32 1", "i32 2")
+    assert linked() == ["m"] and linked() == []
+    (place.root / "bin/m").unlink()
+    assert linked() == ["m"]
 
 
 def test_missing_symbol_is_named(tmp_path: Path) -> None:

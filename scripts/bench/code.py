@@ -58,7 +58,7 @@ def measure(repeats: int, only: str, console: Console) -> int:
         console.print(_table("against gcc -O2", algorithms))
         console.print(_verdict(algorithms))
     if lines:
-        console.print(_table("f-strings against snprintf", lines, {f"format {n}": r for n, r in formats.items()}))
+        console.print(_table("f-strings against snprintf, a line", lines, {f"format {n}": r for n, r in formats.items()}))
     console.print(f"{processor()}; kept in {keep('code', [_figures(r) for r in rows]).relative_to(Path.cwd())}", style="dim")
     missed = algorithms and (_median(algorithms) < MEDIAN_GOAL or min(r.ratio for r in algorithms) < LEAST_GOAL)
     return int(bool(missed or any(r.ratio < 1 for r in lines)))
@@ -102,10 +102,10 @@ def _median(rows: Iterable[Row]) -> float:
 
 def _table(title: str, rows: list[Row], rounds: dict[str, int] | None = None) -> Table:
     """Milliseconds a run, or nanoseconds a call where there are `rounds` of them."""
-    unit = "ns a line" if rounds else "ms"
+    unit = "ns" if rounds else "ms"
     table = Table(title=title, title_justify="left")
     for head in ("", f"gcc, {unit}", f"ours, {unit}", "ratio", f"checked, {unit}", "spread"):
-        table.add_column(head, justify="left" if not head else "right")
+        table.add_column(head, justify="left" if not head else "right", no_wrap=True)
     for row in rows:
         scale = 1e9 / rounds[row.name] if rounds else 1e3
         times = [f"{s.least * scale:.1f}" for s in (row.gcc, row.release, row.checked)]

@@ -10,7 +10,7 @@ from __future__ import annotations
 
 from typing import Any
 
-from compiler.diagnostics import Diagnostic, Span
+from compiler.diagnostics import Diagnostic, Label, Span
 from compiler.types.decls import FnInst
 
 
@@ -55,36 +55,56 @@ def _check(program: Any) -> None:
         name = fn.decl.name if fn.decl is not None else fn.symbol
         where = _span(fn)
         if fn.exported:
-            program.reporter.add(Diagnostic(
-                "E0901", f"`{name}` is called by assembly, so no error may leave it", where, f"catch it: {chain(fn)}"
-            ))
+            message = f"`{name}` is called by assembly, so no error may leave it"
+            hint = "catch it here, or before"
+            program.reporter.add(Diagnostic("E0901", message, where, hint, raised(fn), notes=chain(fn)))
         elif name == "__exit__":
-            program.reporter.add(Diagnostic("E0903", "`__exit__` must not raise", where, f"catch it: {chain(fn)}"))
+            message = "`__exit__` must not raise"
+            hint = "catch it here, or before"
+            program.reporter.add(Diagnostic("E0903", message, where, hint, raised(fn), notes=chain(fn)))
         for user, node in fn.must_not_raise:
             span = Span.of(user.module.source, node)
-            hint = f"`{chain(fn)}`; catch it inside, or make the type `Callable[[…], Raises[…]]`"
-            program.reporter.add(Diagnostic("E0902", f"`{name}` may raise, and its caller here could not see the error", span, hint))
+            message = f"`{name}` may raise, and its caller here could not see the error"
+            hint = "catch it inside, or make the type `Callable[[…], Raises[…]]`"
+            program.reporter.add(Diagnostic("E0902", message, span, hint, raised(fn), notes=chain(fn)))
 
 
 def _span(fn: FnInst) -> Span | None:
     return Span.of(fn.module.source, fn.decl.node) if fn.decl is not None else None
 
 
-def chain(fn: FnInst) -> str:
-    """The shortest chain of calls to where the error is raised."""
+def _short(fn: FnInst) -> str:
+    owner = f"{fn.self_type.name}." if fn.self_type is not None else ""
+    return owner + fn.decl.name if fn.decl is not None else fn.symbol
+
+
+def chain(fn: FnInst) -> list[str]:
+    """The shortest chain of calls to where the error is raised, as a note; none if it is raised right here."""
+    path = _path(fn)[0]
+    return [f"it comes from here: {' -> '.join(path)}"] if len(path) > 1 else []
+
+
+def raised(fn: FnInst) -> list[Label]:
+    """The `raise` at the end of that chain."""
+    end = _path(fn)[1]
+    if end is None or end.raise_node is None:
+        return []
+    return [Label(Span.of(end.module.source, end.raise_node), "raised here")]
+
+
+def _path(fn: FnInst) -> tuple[list[str], FnInst | None]:
     seen = {id(fn)}
-    queue: list[tuple[Any, list[str]]] = [(fn, [fn.symbol])]
+    queue: list[tuple[Any, list[str]]] = [(fn, [_short(fn)])]
     while queue:
         item, path = queue.pop(0)
         if isinstance(item, FnInst):
             if item.raise_node is not None or not item.may_raise_from:
-                line = getattr(item.raise_node, "lineno", item.line)
-                return " -> ".join(path) + f" raises at {item.module.source.shown}:{line}"
+                return path, item
             following = [c for c in item.may_raise_from if c.raises]
         else:
             following = [m for m in item.members if m.raises]
         for callee in following:
             if id(callee) not in seen:
                 seen.add(id(callee))
-                queue.append((callee, [*path, callee.shown] if isinstance(callee, FnInst) else path))
-    return fn.symbol
+                queue.append((callee, [*path, _short(callee)] if isinstance(callee, FnInst) else path))
+    return [_short(fn)], None

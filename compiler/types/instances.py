@@ -6,7 +6,7 @@ from __future__ import annotations
 import ast
 from typing import TYPE_CHECKING, Any
 
-from compiler.diagnostics import CompileError
+from compiler.diagnostics import CompileError, Span
 from compiler.syntax.walk import walk
 from compiler.types import compile_time, hir, model
 from compiler.types.decls import FnInst, FuncDecl, GlobalDecl, ModuleDecl, TypeVarDecl, is_setter
@@ -228,6 +228,7 @@ class Instances(Generated):
                         method.node,
                         f"`{ty.name}.{name}` overrides `{root.name}.{name}` with other types",
                         f"its base has `{ast.unparse(root.decl.methods[name].node.args)} -> {want.result.name}`",
+                        labels=[(Span.of(root.decl.module.source, root.decl.methods[name].node), "this is the base's")],
                     ).diagnostic
                 )
             if not method.is_abstract:

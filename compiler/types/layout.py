@@ -6,7 +6,7 @@ from __future__ import annotations
 import ast
 from typing import TYPE_CHECKING, Any
 
-from compiler.diagnostics import CompileError
+from compiler.diagnostics import CompileError, Span
 from compiler.types import model
 from compiler.types.decls import ClassDecl, FuncDecl
 from compiler.types.model import BitField, ClassType, EnumType, Field, IntType, Register, Type
@@ -70,6 +70,8 @@ class Layouts:
                     node,
                     f"`{name}` is `{inherited.ty.name}` in `{inherited.owner.name}`, not `{ty.name}`",
                     "a subclass may only give an inherited field a new default",
+                    labels=[(Span.of(d.module.source, f), "inherited from here") for d in [inherited.owner.decl] for f in d.fields
+                            if ast.unparse(f.target) == name],
                 )
             cls.fields[name] = Field(name, ty, inherited.offset, node.value, cls)
             return offset

@@ -87,8 +87,7 @@ class AccessMixin:
     def _attribute(self: Any, base: Expr, node: ast.Attribute) -> Expr:
         ty, name = base.ty, node.attr
         if isinstance(ty, OptionalType):
-            shown = ast.unparse(node.value)
-            raise self.error("E0501", node, f"`{shown}` may be None here", f"test it first: `if {shown} is not None:`")
+            raise self.may_be_none(node.value, base)
         if isinstance(ty, ClassType):
             return self._class_value_attribute(base, ty, node)
         if isinstance(ty, PerCoreType) and name == "mine":
@@ -233,8 +232,7 @@ class AccessMixin:
             raise self.error("E0308", node, f"`{ast.unparse(node)}` is a type, not a value")
         base = self.expr(node.value)
         if isinstance(base.ty, OptionalType):
-            shown = ast.unparse(node.value)
-            raise self.error("E0501", node.value, f"`{shown}` may be None here", f"test it first: `if {shown} is not None:`")
+            raise self.may_be_none(node.value, base)
         if isinstance(node.slice, ast.Slice):
             return self._slice(base, node)
         if isinstance(base.ty, TupleType):
@@ -361,10 +359,9 @@ class AccessMixin:
                 return [], value.addr, value.storage, False
             if isinstance(value, hir.GlobalAddr):
                 return [], value, value.glob.ty, False
-            raise self.error(
-                "E0604",
-                node, f"`{node.id}` is a constant; it cannot be assigned", "declare it `global` in this function to make it a variable"
-            )
+            hint = "declare it `global` in this function to make it a variable"
+            labels = self.origins(ast.Name(node.id, ast.Load()))
+            raise self.error("E0604", node, f"`{node.id}` is a constant; it cannot be assigned", hint, labels=labels)
         if isinstance(node, ast.Attribute):
             meaning = self.meaning(node)
             if meaning is not None:

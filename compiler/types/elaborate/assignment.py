@@ -49,7 +49,8 @@ class AssignmentMixin:
         if var is None:
             var = self.env[name] = self.variable(name, value.ty)
         declared = var.ty
-        made = self.coerce(value, declared, node.value, f"`{name}`")
+        with self.explained(node.value, self.origins(target, declared)):
+            made = self.coerce(value, declared, node.value, f"`{name}`")
         self.note_stack(var, value)
         if var in self.on_stack and any(var is theirs for theirs, _ in self.fn.captured):
             self.refuse_store(hir.u64(0), value, node)
@@ -150,7 +151,8 @@ class AssignmentMixin:
             raise self.error("E1101", node, f"this would copy a whole `{storage.name}`", f"say so: `assign({ast.unparse(target)}, …)`")
         if isinstance(storage, AtomicType):
             raise self.error("E1102", node, "an atomic is changed by its methods", f"`{ast.unparse(target)}.store(…)`")
-        value = self.value(value_node, model.value_of(storage), f"`{ast.unparse(target)}`")
+        with self.explained(value_node, self.origins(target)):
+            value = self.value(value_node, model.value_of(storage), f"`{ast.unparse(target)}`")
         self.refuse_store(addr, value, value_node)
         setter, value = self.temp(value)  # the right side first, then the target's own parts
         self.out += [setter, *prepare]
@@ -241,7 +243,7 @@ class AssignmentMixin:
     def _store(self: Any, addr: Expr, storage: Type, volatile: bool, value: Expr, node: ast.AST) -> None:
         self.refuse_store(addr, value, node)
         self.out.append(Store(addr, value, storage, volatile))
-        self.forget_memory()
+        self.forget_memory(node)
 
     def stmt_AnnAssign(self: Any, node: ast.AnnAssign) -> None:
         if not isinstance(node.target, ast.Name):
@@ -268,7 +270,8 @@ class AssignmentMixin:
             ty = model.value_of(self.program.resolve(node.annotation, self.module, self.tvars))
         var = self.env.get(name)
         if var is not None and var.ty is not ty and var.ty is not model.NORETURN:
-            raise self.error("E0315", node, f"`{name}` is a `{var.ty.name}` already", "use another name")
+            labels = self.origins(node.target, var.ty)
+            raise self.error("E0315", node, f"`{name}` is a `{var.ty.name}` already", "use another name", labels=labels)
         if var is None or var.ty is model.NORETURN:
             var = self.env[name] = self.variable(name, ty)
         value = self.expr(node.value, ty)

@@ -6,7 +6,7 @@ from __future__ import annotations
 import ast
 from typing import Any
 
-from compiler.diagnostics import CompileError, did_you_mean
+from compiler.diagnostics import CompileError, Span, did_you_mean
 from compiler.types import bounds, hir, model
 from compiler.types.decls import CallSite, ClassDecl, FnInst, FuncDecl, FunctionValue, GlobalDecl, ModuleDecl, NewTypeDecl, Vocabulary
 from compiler.types.elaborate.convert import same
@@ -24,6 +24,10 @@ def takes_functions(decl: FuncDecl) -> bool:
     spec = decl.node.args
     heads = [a.annotation.value for a in [*spec.args, *spec.kwonlyargs] if isinstance(a.annotation, ast.Subscript)]
     return any(isinstance(h, ast.Name) and h.id == "Callable" for h in heads)
+
+
+def declared(decl: FuncDecl) -> list[tuple[Span, str]]:
+    return [(Span.of(decl.module.source, decl.node), f"`{decl.name}` is declared here")]
 
 
 class CallMixin:
@@ -76,8 +80,7 @@ class CallMixin:
             return self._static_call(owner_type, func, node, want)
         base = self.expr(func.value)
         if isinstance(base.ty, model.OptionalType):
-            shown = ast.unparse(func.value)
-            raise self.error("E0501", func, f"`{shown}` may be None here", f"test it first: `if {shown} is not None:`")
+            raise self.may_be_none(func.value, base)
         special = self.special_method(base, func.attr, node, want)
         if special is not None:
             return special
@@ -213,19 +216,21 @@ class CallMixin:
         every = parameters + spec.kwonlyargs
         if len(args) > len(parameters):
             want = f"{len(parameters)} argument{'s' if len(parameters) != 1 else ''}"
-            raise self.error("E0801", args[len(parameters)], f"`{decl.name}` takes {want}, but {len(args)} are given")
+            message = f"`{decl.name}` takes {want}, but {len(args)} are given"
+            raise self.error("E0801", args[len(parameters)], message, label="the first one too many", labels=declared(decl))
         given: dict[str, Any] = {p.arg: a for p, a in zip(parameters, args, strict=False)}
         for keyword in keywords:
             if keyword.arg not in {p.arg for p in every}:
-                raise self.error(
-                    "E0803",
-                    keyword, f"`{decl.name}` has no parameter `{keyword.arg}`", did_you_mean(keyword.arg or "", [p.arg for p in every])
-                )
+                hint = did_you_mean(keyword.arg or "", [p.arg for p in every])
+                message = f"`{decl.name}` has no parameter `{keyword.arg}`"
+                raise self.error("E0803", keyword, message, hint, labels=declared(decl))
             if keyword.arg in {p.arg for p in spec.posonlyargs}:
                 hint = "the parameters before `/` are given by position"
                 raise self.error("E0803", keyword, f"`{decl.name}` takes `{keyword.arg}` by position only", hint)
             if keyword.arg in given:
-                raise self.error("E0808", keyword, f"`{keyword.arg}` is given twice")
+                first = given[keyword.arg]
+                labels = [(first, "given here first")] if isinstance(first, ast.expr) else []
+                raise self.error("E0808", keyword, f"`{keyword.arg}` is given twice", labels=labels)
             given[keyword.arg] = keyword.value
         defaults = dict(zip([p.arg for p in [*spec.posonlyargs, *spec.args]][::-1], spec.defaults[::-1], strict=False))
         defaults |= {p.arg: d for p, d in zip(spec.kwonlyargs, spec.kw_defaults, strict=True) if d is not None}
@@ -236,7 +241,9 @@ class CallMixin:
             elif parameter.arg in defaults:
                 pairs.append((parameter, (defaults[parameter.arg], decl.module)))
             else:
-                raise self.error("E0809", node, f"`{decl.name}` needs an argument `{parameter.arg}`")
+                where = Span.of(decl.module.source, parameter)
+                message = f"`{decl.name}` needs an argument `{parameter.arg}`"
+                raise self.error("E0809", node, message, labels=[(where, "this parameter has no default")])
         return pairs
 
     def arguments(
@@ -265,7 +272,9 @@ class CallMixin:
             elif isinstance(argument, Expr):
                 found.append(self.coerce(argument, var.ty, node, f"`{parameter.arg}`"))
             else:
-                found.append(self.argument(argument, var.ty, parameter.arg))
+                where = Span.of(decl.module.source, parameter)
+                with self.explained(argument, [(where, "the parameter is declared here")]):
+                    found.append(self.argument(argument, var.ty, parameter.arg))
         return found
 
     def argument(self: Any, node: ast.expr, ty: Type, name: str = "") -> Expr:
@@ -288,7 +297,7 @@ class CallMixin:
 
     def call_instance(self: Any, inst: FnInst, args: list[Expr], node: Any) -> Expr:
         self.note_call(inst, node, args)
-        self.forget_memory()
+        self.forget_memory(node if hasattr(node, "lineno") else None)
         call = hir.Call(inst.result, inst, args)
         call.line = getattr(node, "lineno", 0)
         return call
@@ -337,7 +346,7 @@ class CallMixin:
                 key = f"{ast.unparse(node.func)}" if isinstance(node, ast.Call) else ""
                 if key in self.state.narrowed:
                     return self.call_pointer(same(self.read(self.offset(base, field.offset), field.ty), field.ty.inner), node)
-                raise self.error("E0501", node, f"`{name}` may be None here", "test it first")
+                raise self.may_be_none(node.func if isinstance(node, ast.Call) else node, base, f"`{name}` may be None here")
             raise self.error("E0203", node, f"`{cls.name}` has no method `{name}`", did_you_mean(name, self.members_of(cls)))
         owner, method = found
         if (
@@ -369,7 +378,7 @@ class CallMixin:
         inst = group.signature
         ready = self.arguments(inst, inst.decl, args, keywords, node, 1)
         self.note_call(group, node, [base, *ready])
-        self.forget_memory()
+        self.forget_memory(node if hasattr(node, "lineno") else None)
         call = hir.CallVirtual(inst.result, base, group, ready)
         call.line = getattr(node, "lineno", 0)
         return call
@@ -380,7 +389,7 @@ class CallMixin:
         if isinstance(sig, model.ClosureType):
             return self.call_nested(sig.made, target if sig.made.frame else None, node)
         if isinstance(sig, model.OptionalType) and isinstance(sig.inner, FuncType):
-            raise self.error("E0501", node.func, f"`{ast.unparse(node.func)}` may be None here", "test it first")
+            raise self.may_be_none(node.func, target)
         if not isinstance(sig, FuncType):
             raise self.error("E0802", node.func, f"a `{sig.name}` cannot be called")
         if len(node.args) != len(sig.params) or node.keywords:

@@ -9,6 +9,7 @@ from typing import Any
 from compiler.diagnostics import CompileError, sides
 from compiler.types import hir, model
 from compiler.types.elaborate.convert import same
+from compiler.types.elaborate.flow import path_of
 from compiler.types.elaborate.operators import COMPARE
 from compiler.types.hir import Bin, Cmp, Const, Expr, Logic, Not, Seq
 from compiler.types.model import (
@@ -131,6 +132,9 @@ class ComparisonMixin:
     def _compare_optional(self: Any, pred: str, side: Expr, other: Expr, node: ast.AST) -> Expr:
         """`maybe == value`: equal only if there is a value."""
         if pred not in ("eq", "ne") or isinstance(other.ty, OptionalType):
+            if isinstance(node, ast.Compare) and len(node.comparators) == 1:
+                first = isinstance(other.ty, OptionalType) or path_of(node.left) is not None
+                raise self.may_be_none(node.left if first else node.comparators[0], side)
             raise self.error("E0501", node, "one side of this may be None", "test it first")
         setter, value = self.temp(side)
         inner = self.compare("eq", self.unwrap(value, side.ty.inner), other, node)

@@ -10,9 +10,10 @@ from __future__ import annotations
 import ast
 from typing import Any
 
-from compiler.diagnostics import did_you_mean
+from compiler.diagnostics import did_you_mean, Span
 from compiler.types import hir, model
 from compiler.types.elaborate.convert import same
+from compiler.types.elaborate.origins import field_spans
 from compiler.types.hir import Const, Expr, Offset, Seq
 from compiler.types.model import (
     U64,
@@ -63,6 +64,11 @@ def is_zero(expr: Expr) -> bool:
     if isinstance(expr, Const):
         return not expr.value
     return isinstance(expr, hir.Conv) and expr.op == "same" and is_zero(expr.operand)
+
+
+def abstract_labels(cls: ClassType) -> list[tuple[Span, str]]:
+    """Where the methods stand that nobody defines."""
+    return [(Span.of(m.module.source, m.node), "not defined by any class") for _, _, m in cls.vtable if m.is_abstract][:3]
 
 
 class ConstructMixin:
@@ -131,6 +137,7 @@ class ConstructMixin:
                 node or cls.decl.node,
                 f"`{cls.name}` is abstract: it does not define `{missing}`",
                 "" if node is not None else f"a field holds a reference: `Ref[{cls.name}]`",
+                labels=abstract_labels(cls),
             )
         if cls.polymorphic:
             self.use_vtable(cls)
@@ -141,14 +148,15 @@ class ConstructMixin:
             given = self._given_fields(cls, node)
         for name, field in cls.fields.items():
             if name in given:
-                self.fill(target, offset + field.offset, field.ty, given[name], self, name)
+                with self.explained(given[name], [(s, "the field is declared here") for s in field_spans(field.owner.decl, name)]):
+                    self.fill(target, offset + field.offset, field.ty, given[name], self, name)
             else:
                 home = self._field_home(field)
                 self.fill(target, offset + field.offset, field.ty, field.default, home, name)
                 if node is not None and field.default is None and isinstance(field.ty, model.RefType) and init is None:
-                    raise self.error(
-                        "E0503", node, f"`{cls.name}` needs `{name}`, a reference that is never None", f"write `{cls.name}({name}=…)`"
-                    )
+                    message = f"`{cls.name}` needs `{name}`, a reference that is never None"
+                    labels = [(span, "declared here, without `| None`") for span in field_spans(field.owner.decl, name)]
+                    raise self.error("E0503", node, message, f"write `{cls.name}({name}=…)`", labels=labels)
         if init is not None:
             if target.static:
                 if node is None and not (init[1].node.args.args[1:]):

@@ -54,9 +54,7 @@ class ConvertMixin:
             raise self.escapes(expr.ty, node)
         hint = self.conversion_hint(expr.ty, want)
         if isinstance(expr.ty, OptionalType) and expr.ty.inner is want:
-            raise self.error(
-                "E0501", node, f"this may be None, but {what or 'it'} must be a `{want.name}`", "test it first: `if x is not None:`"
-            )
+            raise self.may_be_none(node, expr, f"`{ast.unparse(node)}` may be None, but {what or 'this'} must be a `{want.name}`")
         subject = f"{what} is" if what else "this must be"
         raise self.error("E0301", node, f"{subject} `{want.name}`, but this is `{expr.ty.name}`", hint)
 

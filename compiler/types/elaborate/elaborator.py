@@ -26,6 +26,7 @@ from compiler.types.elaborate.machine import MachineMixin
 from compiler.types.elaborate.matching import MatchMixin
 from compiler.types.elaborate.names import NameMixin
 from compiler.types.elaborate.operators import OperatorMixin
+from compiler.types.elaborate.origins import OriginMixin
 from compiler.types.elaborate.raising import RaiseMixin
 from compiler.types.elaborate.reductions import NumberMixin
 from compiler.types.elaborate.sections import SectionMixin
@@ -42,6 +43,7 @@ class Elaborator(
     NameMixin,
     AccessMixin,
     OperatorMixin,
+    OriginMixin,
     ComparisonMixin,
     LogicMixin,
     CallMixin,
@@ -68,6 +70,7 @@ class Elaborator(
         self.class_scope = class_scope
         self.env: dict[str, Var] = {}
         self.state = State(set(), {})
+        self.lost: dict[str, ast.AST] = {}  # what was narrowed, and what came between
         self.globals_declared: set[str] = set()
         self.assigned_later: set[str] = set()  # every name that the function assigns: its locals
         self.out: list[Any] = []
@@ -207,7 +210,7 @@ class Elaborator(
                 if self.fn.result is model.NORETURN
                 else f"`{decl.name}` may end without returning a `{self.fn.result.name}`"
             )
-            self.report(self.error("E0601", last, kind))
+            self.report(self.error("E0601", last, kind, label="after this the end is reached", labels=self.result_label()))
         self.fn.body = self.out
 
     def _defaults(self, spec: ast.arguments) -> None:

@@ -161,12 +161,14 @@ class FlowMixin:
         for key in [k for k in self.state.narrowed if k == name or k.startswith(prefix)]:
             del self.state.narrowed[key]
 
-    def forget_memory(self) -> None:
-        """Something was called or stored: fields may have changed."""
+    def forget_memory(self: Any, node: ast.AST | None = None) -> None:
+        """Something was called or stored (by `node`): fields may have changed."""
         for key in list(self.state.narrowed):
-            kept = key in self.env and "." not in key and key not in self.shared  # type: ignore[attr-defined]
+            kept = key in self.env and "." not in key and key not in self.shared
             if not kept and not key.startswith(OUTSIDE):
                 del self.state.narrowed[key]
+                if node is not None:
+                    self.lost[key] = node
 
     def learn(self, facts: Facts) -> None:
         for name, ty in facts.items():
@@ -174,6 +176,7 @@ class FlowMixin:
                 self.state.assigned.add(name[len(ASSIGNED) :])
             else:
                 self.state.narrowed[name] = ty
+                self.lost.pop(name, None)  # type: ignore[attr-defined]
 
 
 def always_true(expr: hir.Expr) -> bool:

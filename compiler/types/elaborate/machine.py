@@ -43,7 +43,7 @@ class MachineMixin:
     def call_free(self: Any, node: ast.Call, want: Type | None) -> Expr:
         found = self.expr(self.exactly(node, 1)[0])
         if isinstance(found.ty, OptionalType):
-            raise self.error("E0501", node.args[0], "this may be None here", "test it first")
+            raise self.may_be_none(node.args[0], found)
         pointer = Part(U64, found, 0) if isinstance(found.ty, SpanType) else found
         if not isinstance(found.ty, (SpanType, ClassType, PtrType)):
             raise self.error("E1108", node.args[0], f"a `{found.ty.name}` was not made by `new`")
@@ -71,6 +71,8 @@ class MachineMixin:
         from compiler.types.decls import FuncDecl
 
         if isinstance(meaning, FuncDecl):
+            if self.program.type_variables(meaning):
+                return self.function_value(meaning, node, None)  # which says that it is generic
             inst = self.program.instance(meaning, None, {}, node)
             inst.taken.append((self.module, node))
             return hir.FnAddr(U64, inst)

@@ -10,7 +10,7 @@ from __future__ import annotations
 import ast
 from typing import Any, NamedTuple
 
-from compiler.diagnostics import CompileError
+from compiler.diagnostics import CompileError, Span
 from compiler.syntax.walk import walk
 from compiler.types import hir
 from compiler.types.elaborate.coverage import ANY, Pat, Row, alternatives, missing, must_cover, useful
@@ -25,6 +25,16 @@ class Taken(NamedTuple):
     test: Expr | None
     names: list[tuple[ast.AST, str, Expr]]
     shape: Pat
+
+
+def member_labels(ty: EnumType, names: list[str]) -> list[tuple[Span, str]]:
+    """Where an enum declares members."""
+    found = []
+    for node in ty.decl.node.body:
+        target = node.targets[0] if isinstance(node, ast.Assign) else None
+        if isinstance(target, ast.Name) and target.id in names[:3]:
+            found.append((Span.of(ty.decl.module.source, target), "not covered"))
+    return found
 
 
 class MatchMixin:
@@ -77,7 +87,8 @@ class MatchMixin:
         if test is None:
             self.out += body
             if len(cases) > 1:
-                self.report(self.error("E0609", cases[1].pattern, "this case is never reached: the one before takes everything"))
+                message = "this case is never reached: the one before takes everything"
+                self.report(self.error("E0609", cases[1].pattern, message, labels=[(case.pattern, "takes everything")]))
             return
         if isinstance(subject.ty, OptionalType) and shapes == [Pat("none")] and case.guard is None:
             if path:
@@ -96,11 +107,13 @@ class MatchMixin:
         if not must_cover(ty):
             ends.append(self.state.copy())
             return
-        more = ""
+        more, labels = "", []
         if isinstance(ty, EnumType):
+            labels = member_labels(ty, [n for n, v in ty.members.items() if [Pat(v)] not in rows])
             count = len([v for v in set(ty.members.values()) if [Pat(v)] not in rows])
             more = f" and {count - 1} more" if count > 1 else ""
-        self.report(self.error("E0610", node.subject, f"this match does not cover `{left[0]}`{more}", "add a case, or `case _:`"))
+        message = f"this match does not cover `{left[0]}`{more}"
+        self.report(self.error("E0610", node.subject, message, "add a case, or `case _:`", labels=labels))
         self.out.append(hir.Unreachable())
 
     def _understood(self: Any, pattern: ast.pattern, subject: Expr, fields: Any) -> Taken:

@@ -95,7 +95,8 @@ class NameMixin:
             var = self.captured(node.id, node)
         if var is not None and node.id not in self.globals_declared:
             if node.id not in self.state.assigned:
-                raise self.error("E0611", node, f"`{node.id}` may not have a value here", "give it one on every path that leads here")
+                hint = "give it one on every path that leads here"
+                raise self.error("E0611", node, f"`{node.id}` may not have a value here", hint, labels=self.without_value(node))
             if var.ty is model.NORETURN:
                 raise CompileError(None)  # its assignment had an error: said already
             return self.narrowed(node.id, hir.VarGet(var.ty, var))
@@ -106,8 +107,15 @@ class NameMixin:
             if isinstance(found, model.LiteralType):
                 return hir.StrLit(model.STR, found.value.encode())
         if node.id in self.assigned_later:
-            raise self.error("E0611", node, f"`{node.id}` is used before it has a value")
+            message = f"`{node.id}` is used before it has a value"
+            raise self.error("E0611", node, message, self.shadow_hint(node.id), labels=self.without_value(node))
         return self.meaning_value(self.program.lookup(self.module, node.id, node), node, want)
+
+    def shadow_hint(self: Any, name: str) -> str:
+        """Why a name that a function assigns is not the module's."""
+        if name not in self.module.scope:
+            return ""
+        return f"this function assigns `{name}`, so it is a local throughout: declare it `global`, or rename it"
 
     def narrowed(self: Any, path: str, expr: Expr) -> Expr:
         inner = self.state.narrowed.get(path)

@@ -109,9 +109,10 @@ class OperatorMixin:
         return self.binary(op, left, right, node, want)
 
     def binary(self: Any, op: str, left: Expr, right: Expr, node: ast.AST, want: Type | None = None) -> Expr:
-        for side in (left, right):
+        for side, names in ((left, ("left", "target")), (right, ("right", "value"))):
             if isinstance(side.ty, OptionalType):
-                raise self.error("E0501", node, "one side of this may be None", "test it first")
+                operand = next((getattr(node, n) for n in names if hasattr(node, n)), node)
+                raise self.may_be_none(operand, side)
         if left.ty is UNTYPED and right.ty is UNTYPED:
             value = fold(op, left.value, right.value)
             if value is None:

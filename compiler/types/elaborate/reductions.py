@@ -34,9 +34,12 @@ class NumberMixin:
         left = self.expr(a)
         right = self.expr(b, left.ty)
         left, right = self._meet(self.settle(left) if right.ty is UNTYPED else left, right, node)
+        if left.ty is not right.ty or not isinstance(left.ty, (model.IntType, model.FloatType)):
+            raise self.no_operator("floordiv", left, right, node)
         set_left, left = self.temp(left)
         set_right, right = self.temp(right)
-        quotient, rest = self.integer("floordiv", left, right, node), self.integer("floormod", left, right, node)
+        divide = self.integer if isinstance(left.ty, model.IntType) else self._float
+        quotient, rest = divide("floordiv", left, right, node), divide("floormod", left, right, node)
         ty = model.intern(model.TupleType, (left.ty, left.ty))
         return Seq(ty, [set_left, set_right], Make(ty, [quotient, rest]))
 

@@ -101,13 +101,13 @@ class StatementMixin:
     def stmt_Return(self: Any, node: ast.Return) -> None:
         result = self.fn.result
         if result is model.NORETURN:
-            raise self.error("E0612", node, "a function that never returns cannot return")
+            raise self.error("E0612", node, "a function that never returns cannot return", labels=self.result_label())
         if node.value is None or isinstance(node.value, ast.Constant) and node.value.value is None and result is VOID:
             if result is not VOID:
                 raise (
-                    self.error("E0614", node, f"this function returns a `{result.name}`")
+                    self.error("E0614", node, f"this function returns a `{result.name}`", labels=self.result_label())
                     if not isinstance(result, OptionalType)
-                    else self.error("E0614", node, "write `return None`")
+                    else self.error("E0614", node, "write `return None`", labels=self.result_label())
                 )
             self.out.append(hir.Return(None))
         else:
@@ -118,12 +118,14 @@ class StatementMixin:
                     node.value,
                     "this function returns nothing: it is declared `-> None`",
                     f"declare what it returns: `-> {self.settle(value).ty.name}`",
+                    labels=self.result_label(),
                 )
             if result is VOID and value.ty is VOID:
                 self.out += [hir.Do(value), hir.Return(None)]
             else:
                 self.refuse_return(value, node.value)
-                self.out.append(hir.Return(self.coerce(value, result, node.value, "the result")))
+                with self.explained(node.value, self.result_label()):
+                    self.out.append(hir.Return(self.coerce(value, result, node.value, "the result")))
         self.state.reached = False
 
     def stmt_Assert(self: Any, node: ast.Assert) -> None:

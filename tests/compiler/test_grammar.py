@@ -271,7 +271,8 @@ def cases():
     for block, statement in itertools.product(AROUND, STATEMENTS):
         made.append(function(next(number), fill(block, "S", statement)))
     for n, statement in enumerate(STATEMENTS):
-        made += [f"{statement}\n", f"class S_{n}:\n    {indented(statement)}\n", f"@struct\nclass P_{n}:\n    a: u64\n    {indented(statement)}\n"]
+        made += [f"{statement}\n", f"class S_{n}:\n    {indented(statement)}\n"]
+        made.append(f"@struct\nclass P_{n}:\n    a: u64\n    {indented(statement)}\n")
         method = f"    def m(self, {PARAMETERS}) -> None:\n        {indented(statement, ' ' * 8)}\n"
         made.append(f"@struct\nclass M_{n}:\n    a: u64\n{method}")
     return [c for c in made if parses(c)]

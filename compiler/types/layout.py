@@ -47,6 +47,7 @@ class Layouts:
             try:
                 offset = self._place_field(cls, node, offset, tvars)
             except CompileError as error:
+                cls.broken = True
                 program.reporter.add(error.diagnostic)
         if "align" in decl.options:
             cls.align = max(cls.align, decl.options["align"])

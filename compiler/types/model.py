@@ -141,6 +141,7 @@ class ClassType(Type):
         self.fields: dict[str, Field] = {}
         self.base: ClassType | None = None
         self.laid_out = False
+        self.broken = False  # a field had an error: what is missing is not reported again
         self.polymorphic = False
         self.vtable: list[Any] = []
 

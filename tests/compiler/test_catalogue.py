@@ -7,13 +7,16 @@ The whole text of each wrong example's error stands in `golden/catalogue.txt`; `
 import ast
 import os
 import shutil
+import sys
 from pathlib import Path
 
 import pytest
 
+from compiler import diagnostics
 from compiler.catalogue import entries
 from compiler.diagnostics import CODE
 from compiler.frontend import World, analyse, lower
+from compiler.syntax import leftout
 from compiler.types.vocabulary import ABC_NAMES, ENUM_NAMES, KNOWN, TYPING_NAMES
 
 REPO = Path(__file__).parents[2]
@@ -114,6 +117,48 @@ def test_the_text_of_every_entry_is_golden(checked):
 def test_every_code_stands_in_a_golden_text():
     said = "".join(p.read_text() for p in GOLDEN.glob("*.txt"))
     assert not {code for code in entries() if f"error[{code}]" not in said} - NO_EXAMPLE - KERNEL
+
+
+def call_sites():
+    """Every place in the compiler that makes a diagnostic: (file, first line, last line)."""
+    for path in sorted(COMPILER.rglob("*.py")):
+        for call in ast.walk(ast.parse(path.read_text())):
+            if isinstance(call, ast.Call) and call.args and isinstance(call.args[0], ast.Constant):
+                name = getattr(call.func, "attr", getattr(call.func, "id", ""))
+                if name in ("error", "Diagnostic", "Found") and CODE.fullmatch(str(call.args[0].value)):
+                    yield str(path), call.lineno, call.end_lineno
+
+
+# In these functions: kernels, and files or worlds that are damaged, which have tests of their own.
+ELSEWHERE = ("effects/contexts.py:_refuse_floats", "effects/stacks.py:", "backend/stacks.py:", "loader.py:", "calls.py:hook")
+ELSEWHERE += ("program.py:runtime", "statements.py:statements")
+
+
+def test_every_place_that_reports_is_reached_by_a_golden_text(checked, monkeypatch):
+    """So no sentence is without its test: `golden/*.py` and the catalogue's wrong examples reach each call of `error`."""
+    reached = set()
+
+    def note():
+        frame = sys._getframe(2)
+        while frame is not None:
+            reached.add((frame.f_code.co_filename, frame.f_lineno))
+            frame = frame.f_back
+
+    found, after = leftout.Found, diagnostics.Diagnostic.__post_init__
+    monkeypatch.setattr(leftout, "Found", lambda *arguments: (note(), found(*arguments))[1])
+    monkeypatch.setattr(diagnostics.Diagnostic, "__post_init__", lambda self: (note(), after(self))[1])
+    analyse(World("hosted", roots=sorted(checked[2].glob("wrong_*.py"))))
+    for path in sorted(GOLDEN.glob("*.py")):
+        analyse(World("hosted", roots=[path]))
+    missed = [(f, a) for f, a, z in call_sites() if not any((f, line) in reached for line in range(a, z + 1))]
+    named = {f"{Path(f).relative_to(COMPILER)}:{function_at(f, line)}" for f, line in missed}
+    assert not {n for n in named if not any(e in n for e in ELSEWHERE)}
+
+
+def function_at(path, line):
+    """The function that a line stands in."""
+    inside = [n for n in ast.walk(ast.parse(Path(path).read_text())) if isinstance(n, ast.FunctionDef) and n.lineno <= line <= n.end_lineno]
+    return max(inside, key=lambda n: n.lineno).name if inside else ""
 
 
 # -- faults of files and worlds -------------------------------------------------------------------------------------

@@ -235,6 +235,8 @@ class NameMixin:
         return self.call_instance(inst, [expr], node)
 
     def unknown_member(self: Any, node: ast.Attribute, ty: Type, known: Any) -> Any:
+        if getattr(ty, "broken", False):
+            return CompileError(None)  # its declaration had an error: said already
         return self.error("E0203", node, f"`{ty.name}` has no `{node.attr}`", did_you_mean(node.attr, known))
 
 

@@ -69,6 +69,7 @@ class EscapeMixin:
                 node,
                 f"this {what} on the stack of this function, and gone when it returns",
                 f"make it with `new({made}, …)`, or fill one that the caller gives" if made else "fill what the caller gives, or use `new`",
+                labels=[(where, "made here") for where in [self.declaration(node.id)] if where] if isinstance(node, ast.Name) else [],
             )
 
     def refuse_store(self: Any, addr: Expr, value: Expr, node: ast.AST) -> None:

@@ -173,7 +173,8 @@ class Program(Instances):
         if hint is not None:
             return self.error("E0117", module, node, f"`{name}` of Python is not part of this language", hint)
         known = [*module.scope, *BUILTIN_NAMES, *BUILTIN_TYPES]
-        return self.error("E0201", module, node, f"`{name}` is not defined", did_you_mean(name, known))
+        hint = did_you_mean(name, known) or did_you_mean(name, KNOWN)
+        return self.error("E0201", module, node, f"`{name}` is not defined", hint)
 
     def _no_module(self, module: ModuleDecl, item: ImportedName) -> CompileError:
         of_python = leftout.module_hint(item.module)
@@ -392,6 +393,8 @@ class Program(Instances):
             shown = ast.unparse(node)
             if isinstance(meaning, TypeVarDecl):
                 raise self.error("E0332", module, node, f"type variable `{shown}` has no meaning here")
+            if isinstance(meaning, GlobalDecl) and meaning.state == "done" and meaning.ty is None:
+                raise CompileError(None)  # its definition had an error: said already
             raise self.error("E0330", module, node, f"`{shown}` is not a type")
         return found
 

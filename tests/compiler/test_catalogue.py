@@ -6,6 +6,7 @@ The whole text of each wrong example's error stands in `golden/catalogue.txt`; `
 
 import ast
 import os
+import re
 import shutil
 import sys
 from pathlib import Path
@@ -84,6 +85,11 @@ def test_every_entry_is_in_use_and_has_its_examples():
         assert len(entry.text.split("```")[0].split()) > 5, f"{code} explains nothing"
 
 
+def test_the_documentation_names_codes_that_exist():
+    for page in (REPO / "docs").glob("*.md"):
+        assert not set(re.findall(r"\bE\d{4}\b", page.read_text())) - set(entries()), page.name
+
+
 def test_a_wrong_example_has_this_error_alone(checked):
     found = {code: sorted({e.code for e in errors}) for (kind, code), errors in checked[1].items() if kind == "wrong"}
     assert found == {code: [code] for code in found}
@@ -147,9 +153,7 @@ def test_every_place_that_reports_is_reached_by_a_golden_text(checked, monkeypat
     found, after = leftout.Found, diagnostics.Diagnostic.__post_init__
     monkeypatch.setattr(leftout, "Found", lambda *arguments: (note(), found(*arguments))[1])
     monkeypatch.setattr(diagnostics.Diagnostic, "__post_init__", lambda self: (note(), after(self))[1])
-    analyse(World("hosted", roots=sorted(checked[2].glob("wrong_*.py"))))
-    for path in sorted(GOLDEN.glob("*.py")):
-        analyse(World("hosted", roots=[path]))
+    analyse(World("hosted", roots=[*sorted(checked[2].glob("wrong_*.py")), *sorted(GOLDEN.glob("*.py"))]))
     missed = [(f, a) for f, a, z in call_sites() if not any((f, line) in reached for line in range(a, z + 1))]
     named = {f"{Path(f).relative_to(COMPILER)}:{function_at(f, line)}" for f, line in missed}
     assert not {n for n in named if not any(e in n for e in ELSEWHERE)}

@@ -260,7 +260,7 @@ class MachineMixin:
                 found = self.expr(keyword.value)
                 if isinstance(found, hir.StrLit):
                     return found.data.decode()
-            raise self.error("E0803", keyword, f"`{keyword.arg}` is not a parameter here")
+            raise self.error("E0803", keyword, f"`{keyword.arg}` is not a parameter here", "an atomic operation takes `order=…`")
         return default
 
     def _atomic_method(self: Any, base: Expr, name: str, node: ast.Call) -> Expr:

@@ -149,6 +149,9 @@ class NameMixin:
             return Const(BOOL, False)
         if name in ORDERS:
             return hir.StrLit(model.STR, ORDERS[name].encode())
+        if name in model.SCALARS or name in TYPE_HEADS:
+            hint = "a type has one name; `NewType` makes a distinct one"
+            raise self.error("E0308", node, f"`{name}` is a type, not a value", "" if self.in_function else hint)
         raise self.error("E0204", node, f"`{name}` is not a value")
 
     # -- globals ------------------------------------------------------------------------------------------------

@@ -11,6 +11,7 @@ import ast
 import re
 from typing import Any
 
+from compiler.diagnostics import did_you_mean
 from compiler.types import hir, model
 from compiler.types.decls import CallSite, FnInst
 from compiler.types.elaborate.construct import MemoryTarget
@@ -129,7 +130,8 @@ class StringMixin:
                 text += "9999999"
         match = SPEC.match(text)
         if match is None:
-            raise self.error("E1203", part, f"`{text}` is not a format that Python has")
+            hint = "formats are like `>8`, `08x`, `#b`, `+,` and `.2f`"
+            raise self.error("E1203", part, f"`{text}` is not a format that Python has", hint)
         fill, align, sign, alternate, zero, width, grouping, precision, kind = match.groups()
         spec = {
             "fill": fill,
@@ -251,7 +253,9 @@ class StringMixin:
                 "split": "use `split1`, or `rt`'s word splitting",
                 "format": "use an f-string",
                 "join": "write the parts into a text",
-            }.get(name, "")
+            }.get(name) or did_you_mean(name, STR_METHODS)
+            if not hint and hasattr(str, name):
+                hint = "loop over its bytes, and write into a `Text`"
             raise self.error("E0203", node.func, f"`str` has no method `{name}` here", hint)
         args = [same(base, STR)]
         args += [self.value(a, STR) for a in node.args]

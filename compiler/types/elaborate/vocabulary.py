@@ -148,7 +148,7 @@ class VocabularyMixin:
         ty = base.ty
         if isinstance(ty, AtomicType):
             if name not in ATOMIC_METHODS:
-                raise self.error("E0203", node.func, f"`{ty.name}` has no method `{name}`")
+                raise self.error("E0203", node.func, f"`{ty.name}` has no method `{name}`", did_you_mean(name, ATOMIC_METHODS))
             return self._atomic_method(base, name, node)
         if isinstance(ty, SpanType) and ty.elem is U8:
             return self.string_method(base, name, node)

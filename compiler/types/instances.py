@@ -146,7 +146,7 @@ class Instances(Generated):
 
     def evaluate_in(self, maker: Elaborator, node: ast.expr) -> Any:
         found = maker.expr(node)
-        return found.value if isinstance(found, hir.Const) else None
+        return found.value if isinstance(found, hir.Const) and found.ty is not model.BOOL else None
 
     def format_count_in(self, fn: FnInst) -> int:
         self.format_counts[fn.symbol] = self.format_counts.get(fn.symbol, 0) + 1

@@ -137,7 +137,7 @@ class Layouts:
         if not value.args:
             raise program.error("E1105", module, value, f"`{value.func.id}` needs a length")
         length = self.evaluate(value.args[0], module, tvars)
-        if not isinstance(length, int) or length < 0:
+        if not isinstance(length, int) or isinstance(length, bool) or length < 0:
             raise program.error("E1105", module, value.args[0], "a length must be a constant that is not negative")
         if value.func.id == "text":
             header = program.runtime_class("Text")
@@ -211,7 +211,7 @@ class Layouts:
                     value = 1 if last is None else last + 1
             else:
                 found = self.evaluate(node, decl.module, {}, made)
-                if not isinstance(found, int):
+                if not isinstance(found, int) or isinstance(found, bool):
                     raise self.program.error("E1303", decl.module, node, f"the value of `{decl.name}.{name}` must be an integer constant")
                 value = found
             if not storage.low <= value <= storage.high:

@@ -56,6 +56,7 @@ class Lengths:
 
 class Named(Enum):
     FIRST = "first"
+    SECOND = True
 
 
 def nothing() -> None:
@@ -92,6 +93,7 @@ def uses(pair: tuple[u64, u64], items: Span[Point], numbers: Span[u64], fn: Call
     same = items == items
     less = numbers < numbers
     room = new(array(3))
+    ten = array(True, u64)
     low = u8(u64(300))
     whole = lang
     print(nothing())

@@ -1,4 +1,4 @@
-from enum import IntFlag
+from enum import Enum, IntFlag
 from typing import Callable, TypeVar
 
 from lang import i32, lend, u64
@@ -11,11 +11,15 @@ class Mode(IntFlag):
     WRITE = 2
 
 
+class Kind(Enum):
+    FILE = 1
+
+
 def apply(fn: Callable[[T], T], n: u64) -> u64:
     return n
 
 
-def uses(n: u64, pair: tuple[u64, u64], mode: Mode) -> None:
+def uses(n: u64, pair: tuple[u64, u64], mode: Mode, kind: Kind) -> None:
     @unknown
     def first() -> None:
         pass
@@ -31,6 +35,9 @@ def uses(n: u64, pair: tuple[u64, u64], mode: Mode) -> None:
     apply(lambda x: x, n)
     table = tuple(n)
     print(f"{mode:>10}")
+    print(f"{n!r:>4}")
+    print(f"{mode!r}")
+    print(f"{kind!r}")
     match pair:
         case (1, 2, 3):
             pass

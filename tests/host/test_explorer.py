@@ -3,8 +3,10 @@
 
 from __future__ import annotations
 
+import shutil
 import subprocess
 import sys
+from pathlib import Path
 
 import pytest
 
@@ -69,6 +71,28 @@ def test_a_real_unit_passes_every_schedule(explorers: dict[str, Explorer], file:
 def test_every_scenario_is_expected_to_do_something() -> None:
     for file in ("seqlock_bugs.py", "bugs.py"):
         assert set(Explorer.names(f"{FOLDER}/{file}")) == set(SEEDED[file]) | set(RIGHT[file])
+
+
+# A barrier taken out of a real unit: module, the line, what it becomes, the scenario that must notice.
+WEAKENED = [
+    ("kern/sync/rcu.py", "            fence(SEQ_CST)\n", "            pass\n", "RcuReplacing"),
+    ("kern/abi/seqcount.py", "        fence(RELEASE)\n", "        pass\n", "SeqCounting"),
+    ("kern/abi/seqcount.py", "        fence(ACQUIRE) ", "        pass ", "SeqCounting"),
+    ("kern/sync/spinlock.py", "self.word.store(0, order=RELEASE)", "self.word.store(0, order=RELAXED)", "Spinning"),
+    ("user/parlib/mcs.py", "waiting.store(u32(0), order=RELEASE)", "waiting.store(u32(0), order=RELAXED)", "McsLocking"),
+]
+
+
+@pytest.mark.parametrize(("module", "line", "instead", "name"), WEAKENED)
+def test_a_real_unit_without_one_of_its_barriers_fails(tmp_path: Path, module: str, line: str, instead: str, name: str) -> None:
+    text = (REPO / module).read_text()
+    assert line in text, f"{module} has changed: what is to be taken out of it now?"
+    over = tmp_path / "machine"
+    shutil.copytree(REPO / "tests/host/machine", over)
+    weak = over / module.removeprefix("user/")
+    weak.parent.mkdir(parents=True, exist_ok=True)
+    weak.write_text(text.replace(line, instead))
+    assert explore(f"{FOLDER}/units.py", name, over=over).failure is not None
 
 
 STORE_BUFFERS = '''

@@ -19,7 +19,7 @@ MINUTES = 60
 COUNT   = 10000
 SEED    =
 # What `make soak` runs, one after the other, each for at most MINUTES: add yours here, with a rule of that name.
-SOAKS   = soak-oracle soak-threads
+SOAKS   = soak-oracle soak-threads soak-explorer
 
 PYTHON  = .venv/bin/python
 VENV    = .venv/.ready
@@ -74,6 +74,11 @@ soak: $(SOAKS)
 # Random programs, compiled in four ways and under CPython; those that differ are saved and made small in build/soak/oracle/.
 soak-oracle: $(VENV)
 	$(PYTHON) -m tests.compiler.differential.soak --programs $(COUNT) --minutes $(MINUTES) --jobs $(JOBS) $(if $(SEED),--seed $(SEED))
+
+# The real units with three preemptions and three stale reads; the biggest stop at ten million schedules.
+soak-explorer: $(VENV)
+	for file in units handover; do \
+		$(PYTHON) -m compiler explore tests/host/explorer/$$file.py --preemptions 3 --stale-reads 3 --schedules 10000000 || exit 1; done
 
 # Lock-free units on real threads, two cores permitting: a tenth of the time for each test.
 soak-threads: $(VENV)

@@ -150,7 +150,7 @@ class Explorer:
             before, started = self.state.run.number, time.perf_counter()
             outcome = self.schedule.explore(count)
             seconds = max(time.perf_counter() - started, 1e-6)
-            batch = max(100, min(int(batch * BATCH_SECONDS / seconds), 10 * batch))
+            batch = max(100, min(int(batch * BATCH_SECONDS / seconds), 10 * batch, 1_000_000))
             if outcome == self._outcome("AGAIN"):
                 self.schedule.begin_anew()
                 done, outcome = 0, self._outcome("GOOD")

@@ -151,6 +151,10 @@ class DebugTypes:
     def _FuncType(self, ty: model.FuncType) -> str:
         return self._pointer(self._signature(ty))
 
+    def _ClosureType(self, ty: model.ClosureType) -> str:
+        """The value is a frame: the addresses of what the function captures."""
+        return self._pointer(self._array(self._pointer("null"), len(ty.made.inst.captured), 8))
+
     def _signature(self, ty: model.FuncType) -> str:
         kinds = ", ".join(self.value(t) for t in [ty.result, *ty.params])
         return self._node(f"!DISubroutineType(types: !{{{kinds}}})")

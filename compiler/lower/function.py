@@ -105,7 +105,8 @@ class FunctionEmitter(ExpressionMixin, OperationMixin):
         for number, var in enumerate(self.fn.params, 1):
             if var.ty not in VALUELESS:
                 self.do(f"store {var.ty.llvm} %a{var.number}, ptr %v{var.number}")
-                self.lines.append(self.module.debug.variable(self.fn, var, number, self.scope))
+                if var.name:
+                    self.lines.append(self.module.debug.variable(self.fn, var, number, self.scope))
         self.statements(self.fn.body)
         if not self.dead:
             if self.fn.result is VOID:
@@ -119,6 +120,8 @@ class FunctionEmitter(ExpressionMixin, OperationMixin):
         for var, place in self.fn.captured:  # their storage is in the function around this one
             head.append(f"  %c{var.number} = getelementptr i8, ptr %a{self.fn.params[0].number}, i64 {8 * place}")
             head.append(f"  %v{var.number} = load ptr, ptr %c{var.number}, align 8")
+            if var.name:
+                self.lines.insert(0, self.module.debug.variable(self.fn, var, 0, self.scope))
         captured = {var for var, _ in self.fn.captured}
         for var in self.fn.variables:
             if var.ty not in VALUELESS and var.ty is not model.NONE and var not in captured:

@@ -44,3 +44,13 @@ def test_checked_build_does_what_cpython_does(name, by_cpython):
 def test_release_build_does_what_cpython_does(name, by_cpython):
     """Without checks; programs whose point is a failed check are left out."""
     assert outcome([sys.executable, "-m", "compiler", "run", "--release"], name) == by_cpython(name)
+
+
+def test_standard_error_may_be_a_file(tmp_path):
+    """Also for a program that is in no cache: LLVM's own words go there meanwhile."""
+    path = tmp_path / "program.py"
+    path.write_text(f'from lang import i32\n\n\ndef main() -> i32:\n    print("{tmp_path}")\n    return 0\n')
+    with (tmp_path / "errors").open("w") as errors:
+        command = [sys.executable, "-m", "compiler", "run", str(path)]
+        done = subprocess.run(command, cwd=REPO, stdout=subprocess.PIPE, stderr=errors, timeout=240)
+    assert (done.returncode, done.stdout.decode()) == (0, f"{tmp_path}\n")

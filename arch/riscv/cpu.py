@@ -8,7 +8,7 @@ The per-core words that the entry paths use (boot.S) are set here. No locks.
 
 from typing import NoReturn
 
-from lang import Ptr, Text, addr_of, begins_atomic, ends_atomic, extern, extern_symbol, i64, u32, u64
+from lang import Ptr, Text, addr_of, begins_atomic, ends_atomic, extern, extern_symbol, i64, must_use, u32, u64
 from arch import acpi, mmu
 
 STATUS_SIE: u64 = 2
@@ -31,6 +31,7 @@ trap_entry = extern_symbol("trap_entry")
 
 @begins_atomic("interrupts")
 @extern("asm_irqs_save")
+@must_use
 def irqs_save() -> u64:
     """Turn interrupts off; returns what irqs_restore wants."""
     ...

@@ -8,7 +8,10 @@ The per-core words that the entry paths use (cpu.S, boot.S) are set here. No loc
 
 from typing import NoReturn
 
-from lang import Array, Ptr, Text, addr_of, array, at, begins_atomic, ends_atomic, extern, extern_symbol, struct, u8, u16, u32, u64
+from lang import (
+    Array, Ptr, Text, addr_of, array, at, begins_atomic, ends_atomic, extern, extern_symbol,
+    must_use, struct, u8, u16, u32, u64,
+)
 
 KERNEL_CS: u16 = 0x08
 TSS_SELECTOR: u16 = 0x28
@@ -56,6 +59,7 @@ cpu_xsave_mask = extern_symbol("cpu_xsave_mask")
 
 @begins_atomic("interrupts")
 @extern("asm_irqs_save")
+@must_use
 def irqs_save() -> u64:
     """Turn interrupts off; returns what irqs_restore wants."""
     ...

@@ -10,8 +10,9 @@ To be told: store `ev_q`, fence, then compare-and-swap UEVENT into `flags` while
 """
 
 from enum import IntFlag
+from typing import Annotated
 
-from lang import Array, Atomic, Uaddr, array, i64, struct, u8, u32, u64
+from lang import Array, Atomic, Uaddr, array, i64, offset, struct, u8, u32, u64
 
 ERRSTR_LEN: u64 = 128
 
@@ -28,16 +29,16 @@ class SyscallFlag(u32, IntFlag):
 class SyscallWords:
     """The part that both sides work on; the kernel copies just this in."""
 
-    num: u32                                # offset 0
-    err: u32                                # 4: an Errno, 0 when the call succeeded
-    retval: i64                             # 8: -1 when it failed
-    flags: Atomic[u32]                      # 16: SyscallFlag
-    unused: u32                             # 20
-    ev_q: Uaddr                             # 24: an EventQueue, or 0
-    u_data: u64                             # 32: the user's own; the kernel never looks at it
-    args: Array[u64] = array(6)             # 40
+    num: Annotated[u32, offset(0)]
+    err: Annotated[u32, offset(4)]          # an Errno, 0 when the call succeeded
+    retval: Annotated[i64, offset(8)]       # -1 when it failed
+    flags: Annotated[Atomic[u32], offset(16)]           # SyscallFlag
+    unused: u32
+    ev_q: Annotated[Uaddr, offset(24)]      # an EventQueue, or 0
+    u_data: Annotated[u64, offset(32)]      # the user's own; the kernel never looks at it
+    args: Annotated[Array[u64], offset(40)] = array(6)
 
 
 @struct(size=216)
 class Syscall(SyscallWords):
-    errstr: Array[u8] = array(128)          # 88: NUL-terminated sentence when err is not 0
+    errstr: Annotated[Array[u8], offset(88)] = array(128)   # NUL-terminated sentence when err is not 0

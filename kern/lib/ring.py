@@ -6,7 +6,7 @@
 
 from typing import Generic, TypeVar
 
-from lang import Span, struct, u64
+from lang import Span, must_use, struct, u64
 
 T = TypeVar("T")
 
@@ -26,6 +26,7 @@ class Ring(Generic[T]):
     def is_empty(self) -> bool:
         return self.head == self.tail
 
+    @must_use
     def push(self, value: T) -> bool:
         """Append, unless it is full."""
         if self.room() == 0:
@@ -38,7 +39,7 @@ class Ring(Generic[T]):
         """Append; when it is full the oldest value goes."""
         if self.room() == 0:
             self.head += 1
-        self.push(value)
+        _ = self.push(value)                # there is room now
 
     def pop(self) -> T | None:
         if self.is_empty():

@@ -4,7 +4,7 @@
 `put` says whether that was the last one; who gets True releases the object. No locks.
 """
 
-from lang import Atomic, i64, struct
+from lang import Atomic, i64, must_use, struct
 
 
 @struct
@@ -19,6 +19,7 @@ class Kref:
         old = self.count.add(1)
         assert old > 0, "reference taken from none"
 
+    @must_use
     def get_not_zero(self) -> bool:
         """One more, unless the object is going away."""
         seen = self.count.load()
@@ -28,6 +29,7 @@ class Kref:
             seen = self.count.load()
         return False
 
+    @must_use
     def put(self) -> bool:
         """One less. True if it was the last."""
         old = self.count.sub(1)

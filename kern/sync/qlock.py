@@ -7,7 +7,7 @@ Entering may raise ENOMEM, when it would have to sleep and there is no memory fo
 Locks: `lock` is a leaf. Not for interrupt handlers.
 """
 
-from lang import struct
+from lang import must_use, struct
 from kern.lib.queue import Queue
 from kern.sync.kthread import Kthread, park, prepare_to_block, wake
 from kern.sync.spinlock import SpinLock
@@ -31,6 +31,7 @@ class QLock:
             self.waiters.push(kthread)
             park(kthread, releasing=inner)  # the releaser has handed the lock over: `held` stayed True
 
+    @must_use
     def try_acquire(self) -> bool:
         with self.lock.irqs_off():
             if self.held:

@@ -5,7 +5,7 @@ Guarantees: each `up` lets exactly one `down` through; sleepers leave in FIFO or
 Locks: `lock` is a leaf and is taken with interrupts off, since `up` may run in a handler.
 """
 
-from lang import i32, struct
+from lang import i32, must_use, struct
 from kern.lib.queue import Queue
 from kern.sync.kthread import Kthread, park, prepare_to_block, wake
 from kern.sync.spinlock import SpinLock
@@ -26,6 +26,7 @@ class Semaphore:
                 self.waiters.push(kthread)
                 park(kthread, releasing=held)
 
+    @must_use
     def try_down(self) -> bool:
         """Take one signal if there is one. Never blocks."""
         with self.lock.irqs_off():

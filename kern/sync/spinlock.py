@@ -9,7 +9,7 @@ Who spins serves TLB shootdowns (see kern/mm/shootdown.py), since it may do so w
 Checked builds record the holder, and panic on recursion and on a release by another core.
 """
 
-from lang import ACQUIRE, CHECKED, RELAXED, RELEASE, Atomic, addr_of, atomic_section, begins_atomic, cast
+from lang import ACQUIRE, CHECKED, RELAXED, RELEASE, Atomic, addr_of, atomic_section, begins_atomic, cast, must_use
 from lang import ends_atomic, panic, struct, u32, u64
 from arch import cpu
 from kern.core.percore import core
@@ -33,6 +33,7 @@ class SpinLock:
         self.note_taken()
 
     @begins_atomic
+    @must_use
     def try_lock(self) -> bool:
         """Take the lock if it is free. Does not change whether interrupts are on."""
         if self.word.swap(1, order=ACQUIRE) != 0:           # pairs with unlock

@@ -9,7 +9,7 @@ Registration is for the single-threaded start of a process, before events of tha
 
 from typing import Callable
 
-from lang import SEQ_CST, Uaddr, addr_of, array, at, atomic, ctz, fence, new, recursion, struct, u16, u32, u64, wrap
+from lang import SEQ_CST, Uaddr, addr_of, array, at, atomic, ctz, fence, must_use, new, recursion, struct, u16, u32, u64, wrap
 from kern.abi.event import EventBitmap, EventFlag, EventMailbox, EventMsg, EventQueue, EventType, MailboxKind
 from parlib.pages import map_pages
 from parlib.ucq import ucq_get, ucq_init, ucq_is_empty
@@ -64,6 +64,7 @@ def mailbox_is_empty(mailbox: EventMailbox) -> bool:
     return mailbox.bitmap.check_bits.load() == 0
 
 
+@must_use
 def take_message(mailbox: EventMailbox, into: EventMsg) -> bool:
     """The next message, if there is one. Notifications are disabled."""
     if mailbox.kind == u32(MailboxKind.UCQ):

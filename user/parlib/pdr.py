@@ -6,7 +6,7 @@ is held, so a holder is never interrupted for events, and stays on its vcore. Fo
 A critical section is short, does not block, makes no system call that may block, and touches populated memory only.
 """
 
-from lang import ACQUIRE, RELAXED, RELEASE, Atomic, struct, u32
+from lang import ACQUIRE, RELAXED, RELEASE, Atomic, must_use, struct, u32
 from parlib.current import my_vcore
 from parlib.vcore import Vcore, disable_notifs, enable_notifs, relax_for
 
@@ -25,6 +25,7 @@ class PdrLock:
         self.holder.store(FREE, order=RELEASE)      # pairs with every cas that takes it
         enable_notifs()
 
+    @must_use
     def try_lock(self) -> bool:
         disable_notifs()
         if self.holder.cas(FREE, my_vcore().id + 1):

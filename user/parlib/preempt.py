@@ -6,7 +6,7 @@ giving it our core. Otherwise its uthread is stolen: UTHREAD_STEALING keeps it f
 away "to come back" only while somebody steals from it or while its thread must not migrate, and both end once the other has run.
 """
 
-from lang import RELAXED, SEQ_CST, addr_of, assign, fence, pause, u32
+from lang import RELAXED, SEQ_CST, addr_of, assign, fence, must_use, pause, u32
 from kern.abi.errno import Errno
 from kern.abi.event import EventFlag, EventMsg, EventQueue, EventType
 from kern.abi.proc import VcorePreemptData
@@ -72,6 +72,7 @@ def handle_vcore_preempt(vcore: Vcore, msg: EventMsg) -> None:
     take_messages(vcore, rem)
 
 
+@must_use
 def start_stealing(data: VcorePreemptData) -> bool:
     while True:
         flags = settled_flags(data)

@@ -8,7 +8,7 @@ context; blocking from uthreads with notifications enabled only.
 
 from typing import Callable
 
-from lang import ACQUIRE, RELEASE, Atomic, Raises, Ref, addr_of, at, struct, u32, u64
+from lang import ACQUIRE, RELEASE, Atomic, Raises, Ref, addr_of, at, must_use, struct, u32, u64
 from parlib import sched
 from parlib.current import my_vcore
 from parlib.pdr import PdrLock
@@ -61,6 +61,7 @@ class Mutex:
         if not self.state.cas(FREE, HELD, order=ACQUIRE):
             uthread_yield(mutex_block, addr_of(self))
 
+    @must_use
     def try_lock(self) -> bool:
         return self.state.cas(FREE, HELD, order=ACQUIRE)
 
@@ -154,6 +155,7 @@ class Semaphore:
         if not self.try_down():
             uthread_yield(semaphore_block, addr_of(self))
 
+    @must_use
     def try_down(self) -> bool:
         with self.guard:
             taken = self.count > 0

@@ -6,7 +6,7 @@ Each message is delivered exactly once, in the order of the producers' slots.
 Lock: the queue's own `consumer_lock`, a PdrLock, only for changing pages.
 """
 
-from lang import ACQUIRE, Uaddr, addr_of, assign, at, u32, u64
+from lang import ACQUIRE, Uaddr, addr_of, assign, at, must_use, u32, u64
 from kern.abi.event import UCQ_PAGE_SIZE, UCQ_SLOTS, EventMsg, Ucq, UcqPage
 from parlib.current import my_vcore
 from parlib.pdr import PdrLock
@@ -36,6 +36,7 @@ def is_good(index: u64) -> bool:
     return index > SLOT_MASK and index & SLOT_MASK < UCQ_SLOTS
 
 
+@must_use
 def ucq_get(ucq: Ucq, into: EventMsg) -> bool:
     """Take the next message, if there is one. Notifications are disabled."""
     index: u64 = 0

@@ -15,6 +15,13 @@ from compiler.types.hir import Const, Expr, Part, SetVar, Store, VarGet
 from compiler.types.model import VOID, ArrayType, AtomicType, BitsType, ClassType, OptionalType, TupleType, Type
 
 
+def is_mine(addr: Expr) -> bool:
+    """Whether this is in what this core has of a per-core variable."""
+    while isinstance(addr, hir.Offset) or isinstance(addr, hir.Conv) and addr.op == "same":
+        addr = addr.base if isinstance(addr, hir.Offset) else addr.operand
+    return isinstance(addr, hir.CoreAddr) and addr.core is None
+
+
 class AssignmentMixin:
     # -- assignment ---------------------------------------------------------------------------------------------
     def stmt_Assign(self: Any, node: ast.Assign) -> None:
@@ -309,7 +316,10 @@ class AssignmentMixin:
         self.out += prepare
         if storage.is_place:
             raise self.error("E0316", node, f"a `{storage.name}` cannot be changed this way")
-        set_addr, addr = self.temp(hir.Conv(model.intern(model.PtrType, storage), "same", addr))
+        if isinstance(node.value, ast.Constant) and is_mine(addr):
+            set_addr = hir.Do(hir.u64(0))  # `ticks.mine += 1` is one instruction where the processor has it, so no address is kept
+        else:
+            set_addr, addr = self.temp(hir.Conv(model.intern(model.PtrType, storage), "same", addr))
         current = hir.Load(model.value_of(storage), addr, storage, volatile)
         right = self.expr(node.value, current.ty if op not in ("shl", "shr") else None)
         value = self.coerce(self.binary(op, current, right, node), current.ty, node)

@@ -4,7 +4,7 @@
 from abc import ABC, abstractmethod
 from typing import Callable
 
-from lang import Ref, Registry, array, i32, struct, u32, u64
+from lang import Ref, Registry, array, i32, lend, struct, u32, u64
 
 
 class Shape(ABC):
@@ -90,8 +90,8 @@ def main() -> i32:
     for hook in hooks:
         x = hook(x)
     print(x, len(hooks))
-    slots[0].shape = square
-    slots[2].shape = rectangle
+    slots[0].shape = lend(square)           # on the stack of `main`, which ends last
+    slots[2].shape = lend(rectangle)
     for i, slot in enumerate(slots):
         if slot.shape is not None:
             slot.hits += 1

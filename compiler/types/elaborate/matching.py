@@ -19,6 +19,9 @@ from compiler.types.hir import Const, Expr, If
 from compiler.types.model import BOOL, ClassType, EnumType, OptionalType, TupleType
 
 
+NARROWED = "?"  # among the fields looked at: what is matched is declared `X | None`
+
+
 class Taken(NamedTuple):
     """What a pattern comes to: its test (None: it takes everything), the names it binds, its shape."""
 
@@ -43,6 +46,8 @@ class MatchMixin:
         setter, subject = self.temp(self.settled(node.subject))
         self.out.append(setter)
         fields = self._fields_looked_at(node, {})
+        if isinstance(self.path_type(node.subject), OptionalType):
+            fields[NARROWED] = []
         ends: list[State] = []
         self._cases(list(node.cases), subject, subject, node, ends, [], fields)
         self.state = merge(ends) if ends else State(set(self.state.assigned), {}, False)
@@ -141,6 +146,8 @@ class MatchMixin:
             return self._alternatives(pattern, subject, fields)
         if isinstance(pattern, ast.MatchSingleton) and pattern.value is None:
             if not isinstance(subject.ty, OptionalType):
+                if fields.get(NARROWED) is not None:  # known not to be None here: the case takes nothing
+                    return Taken(Const(BOOL, False), [], Pat("error"))
                 raise self.error("E0609", pattern, f"a `{subject.ty.name}` is never None")
             return Taken(self.is_none(subject, pattern), [], Pat("none"))
         if isinstance(subject.ty, OptionalType):

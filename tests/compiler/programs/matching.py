@@ -128,7 +128,17 @@ def nested(t: tuple[tuple[u32, str], bool]) -> str:
             return "none"
 
 
+def known(n: u64) -> u64:
+    maybe: u64 | None = n
+    match maybe:
+        case None:
+            return 0
+        case _:
+            return maybe + 1
+
+
 def main() -> i32:
+    print(known(4))
     for c in Color:
         print(f(c, True), f(c, False), end=" ")
     print(g((0, 4)), g((3, 0)), g((2, 2)), g((1, 2)), g((-1, 2)))

@@ -1,7 +1,7 @@
 # SPDX-License-Identifier: LGPL-2.1-or-later
 """How a caller waits for a system call that is not done: by blocking its uthread if it can, else the process, else by spinning."""
 
-from lang import ACQUIRE, SEQ_CST, Uaddr, addr_of, at, fence, must_use, pause, u32, u64
+from lang import ACQUIRE, SEQ_CST, Uaddr, addr_of, at, fence, pause, u32, u64
 from kern.abi.event import EventFlag, EventQueue, MailboxKind
 from kern.abi.syscall import Syscall
 from parlib import sched
@@ -25,7 +25,6 @@ def set_parlib_ready() -> None:
     parlib_ready = True
 
 
-@must_use
 def register_for(call: Syscall, queue: EventQueue) -> bool:
     """Ask for an event on `queue` when the call is done. False if it is done already: then there will be none.
 

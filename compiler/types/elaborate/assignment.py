@@ -111,6 +111,8 @@ class AssignmentMixin:
         try:
             if isinstance(target, ast.Attribute) and self.meaning(target) is None:
                 base = self.expr(target.value)
+                if isinstance(base.ty, BitsType) and target.attr in base.ty.fields:
+                    return base.ty.fields[target.attr].ty
                 setter = self.program.layouts.find_setter(base.ty, target.attr) if isinstance(base.ty, ClassType) else None
                 if setter is not None:
                     return model.value_of(self.program.instance(setter[1], setter[0], {}, target).params[1].ty)
@@ -123,7 +125,7 @@ class AssignmentMixin:
         if isinstance(target, ast.Tuple):
             self._unpack(target, value, node)
             return
-        if isinstance(target, ast.Attribute) and self._set_property(target, value, node):
+        if isinstance(target, ast.Attribute) and (self._assign_bits(target, value, node) or self._set_property(target, value, node)):
             return
         if isinstance(target, ast.Name) and target.id not in self.globals_declared:
             self._assign_name(target, value, node)
@@ -206,8 +208,8 @@ class AssignmentMixin:
                     return True
         return False
 
-    def _assign_bits(self: Any, target: ast.Attribute, value_node: ast.expr, node: ast.AST) -> bool:
-        """`pte.present = True`, for a local or a place; and device registers."""
+    def _assign_bits(self: Any, target: ast.Attribute, value: Any, node: ast.AST) -> bool:
+        """`pte.present = True`, for a local or a place; and device registers. `value` is an expression's node, or a ready value."""
         if self.meaning(target.value) is not None and self.type_meant(target.value) is None and isinstance(target.value, ast.Name):
             from compiler.types.decls import GlobalDecl
 
@@ -220,16 +222,20 @@ class AssignmentMixin:
             if register is None:
                 raise self.unknown_member(target, ty, ty.registers)
             addr = hir.Conv(model.U64, "inttoptr", self._register_address(base, register))
-            self.out.append(Store(addr, self.value(value_node, register.ty), register.ty, True))
+            self.out.append(Store(addr, self._made(value, register.ty, node), register.ty, True))
             return True
         if not isinstance(ty, BitsType):
             return False
         if target.attr not in ty.fields:
             raise self.unknown_member(target, ty, ty.fields)
-        value = self.value(value_node, ty.fields[target.attr].ty)
+        value = self._made(value, ty.fields[target.attr].ty, node)
         changed = same(self.with_bits(same(base, ty.raw), ty, target.attr, value), ty)
         self.assign_to(target.value, changed, node)
         return True
+
+    def _made(self: Any, value: Any, ty: Type, node: ast.AST) -> Expr:
+        made: Expr = self.coerce(value, ty, node) if isinstance(value, Expr) else self.value(value, ty)
+        return made
 
     def _set_property(self: Any, target: ast.Attribute, value: Any, node: ast.AST) -> bool:
         """`x.size = 3` where the class has `@size.setter`; `value` is an expression's node, or a ready value."""

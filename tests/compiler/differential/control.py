@@ -386,7 +386,10 @@ def match_optional(g: Body) -> bool | None:
         return None
     v = g.rng.choice(found)
     assert isinstance(v.ty, Optional) and isinstance(v.ty.of, Int)
-    with g.block(f"match {v.name}:"):
+    test = g.place(BOOL)                        # what was assigned to `v` may be known not to be None
+    if test is None or test.constant:
+        return None
+    with g.block(f"match {v.name} if {test.text} else None:"):
         g.depth -= 1
         case(g, "None")
         case(g, str(g.rng.randrange(9)))

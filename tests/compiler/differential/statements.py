@@ -240,7 +240,8 @@ def augment(g: Body) -> bool | None:
 def exchange(g: Body) -> bool | None:
     ty = any_scalar(g)
     a, b = g.place(ty, writable=True), g.place(ty, writable=True)
-    if a is None or b is None or (a.low, a.high) != (b.low, b.high):
+    whole = (ty.low, ty.high) if isinstance(ty, Int) else (0, 0)         # bit-fields are assigned alone
+    if a is None or b is None or not (a.low, a.high) == (b.low, b.high) == whole:
         return None
     g.put(f"{a.text}, {b.text} = {g.rng.choice([b.text, stored(g, a, 1)])}, {a.text}")
     return True

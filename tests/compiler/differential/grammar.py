@@ -412,7 +412,7 @@ class Body:
         if isinstance(ty, Record):
             name = self.rng.choice([n for n, t in ty.fields.items() if leads(t, want, writable) and n not in ty.fixed])
             inner = value(f"{at.text}.{name}", ty.fields[name])
-            if name in ty.bits and isinstance(inner.ty, Int):
+            if name in ty.bits:
                 inner.low, inner.high = 0, (1 << ty.bits[name]) - 1
             return self._descend(inner, want, writable)
         if isinstance(ty, (Array, Span)):

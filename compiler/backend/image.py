@@ -17,11 +17,10 @@ from compiler.backend import cpio, symbols, tools
 from compiler.backend.assemble import assemble
 from compiler.backend.cache import Cache, digest, write_if_changed
 from compiler.backend.elf import Elf
-from compiler.backend.link import USER_SCRIPT, link_kernel, link_user
+from compiler.backend.link import COMMON, USER_SCRIPT, link_kernel, link_user
 from compiler.backend.target import Target, target_for
 
 PROGRAM_FOLDERS = ("apps", "bench", "utest")
-LINK_EDITION = "2"
 _MAIN = re.compile(r"^def main\(", re.MULTILINE)
 
 
@@ -79,7 +78,7 @@ def programs(repo: Path) -> dict[str, str]:
 def build_programs(place: Place, assembly: list[Path], objects: list[Path], told: Callable[[str], None]) -> dict[str, Path]:
     """Link every program twice: as staged (without debug information) and, beside, in full for gdb."""
     target = target_for(place.arch, "user")
-    common = digest(LINK_EDITION, tools.version(), USER_SCRIPT.read_bytes())
+    common = digest(*COMMON, tools.version(), USER_SCRIPT.read_bytes())
     present = {str(p) for p in (*assembly, *objects)}
     wanted = programs(place.repo)
 

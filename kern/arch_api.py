@@ -1,8 +1,8 @@
 # SPDX-License-Identifier: GPL-2.0-or-later
 """What each architecture gives the kernel, module by module, and what it calls in return.
 
-`arch/<arch>/cpu.py` has the functions of `Cpu` at module level (without `self`), `mmu.py` those of `Mmu`, and so on; a test
-compares names and signatures. The shared types at the top are the only ones that cross the border besides `arch.abi`.
+`arch/<arch>/cpu.py` has the functions of `Cpu` at module level (without `self`), `mmu.py` those of `Mmu`, and so on; the last lines here
+say so, and the compiler checks them. The shared types at the top are the only ones that cross the border besides `arch.abi`.
 
 What the architecture calls in the kernel:
     kern.boot.main.kernel_start(info: u64, kind: u64) -> NoReturn       exported; on the boot stack, first code in the language
@@ -25,6 +25,7 @@ from enum import IntEnum, IntFlag
 from typing import Callable, NoReturn, Protocol
 
 from lang import Array, Kaddr, Paddr, Ptr, Text, Uaddr, array, i64, struct, text, u8, u32, u64
+from arch import boot, context, cpu, mmu, power, serial, smp, timer, trap, usercopy
 from arch.abi import FpState, UserContext
 from arch.context import KthreadContext
 from arch.mmu import AddressSpace
@@ -390,3 +391,16 @@ class Usercopy(Protocol):
 
     @abstractmethod
     def add_user_u64(self, address: u64, amount: u64, fault: Ptr[u32]) -> u64: ...
+
+
+# Modules that satisfy protocols (PEP 544). Nothing is made of these lines.
+given_boot: Boot = boot
+given_cpu: Cpu = cpu
+given_mmu: Mmu = mmu
+given_context: Context = context
+given_trap: Trap = trap
+given_smp: Smp = smp
+given_timer: Timer = timer
+given_serial: Serial = serial
+given_power: Power = power
+given_usercopy: Usercopy = usercopy

@@ -15,6 +15,7 @@ from compiler.types.elaborate.flow import names_bound
 from compiler.types.elaborate.elaborator import Elaborator, pseudo_function
 from compiler.types.generated import Generated
 from compiler.types.model import ClassType, EnumType, Type
+from compiler.types.provided import checked_module
 
 if TYPE_CHECKING:
     pass
@@ -272,6 +273,8 @@ class Instances(Generated):
             raise self.error("E0606", module, glob.node, f"`{glob.name}` is declared without a value")
         if isinstance(value, ast.Call) and isinstance(value.func, ast.Name) and value.func.id == "tuple":
             self._table(glob, value, maker)
+            return
+        if checked_module(self, glob):
             return
         storage = self._storage_made(glob, maker)
         if storage is not None:

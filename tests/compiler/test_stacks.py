@@ -2,6 +2,9 @@
 """Stack bounds: frames and calls as the object has them, and the deepest stack of an entry, on both architectures."""
 
 import json
+import subprocess
+import sys
+from pathlib import Path
 
 import pytest
 
@@ -11,6 +14,7 @@ from compiler.backend.target import target_for
 from compiler.frontend import World, analyse, lower
 from tests.compiler.small_kernel import write_kernel
 
+REPO = Path(__file__).parents[2]
 ARCHITECTURES = ("x86_64", "riscv")
 
 CHAIN = """
@@ -203,3 +207,12 @@ def second(n: u64) -> u64:
     assert any("format" in name for name, _ in needs["first"].chain)
     assert needs["second"].path + 200 < needs["first"].path
     assert json.loads(paths[0].read_text())
+
+
+def test_what_llvm_is_asked_does_not_reach_a_file_that_standard_error_was_sent_to(tmp_path):
+    """Such a file can be written, but not read back."""
+    source, errors = tmp_path / "fresh.py", tmp_path / "errors"
+    source.write_text(f'from lang import i32\n\n\ndef main() -> i32:\n    print("{tmp_path}")\n    return 0\n')
+    with errors.open("w") as file:
+        done = subprocess.run([sys.executable, "-m", "compiler", "run", str(source)], cwd=REPO, stdout=subprocess.PIPE, stderr=file, text=True)
+    assert (done.stdout, done.returncode, errors.read_text()) == (f"{tmp_path}\n", 0, "")

@@ -19,6 +19,8 @@ def notify(p: Proc, vcoreid: u32) -> None:
         return
     vcpd = p.vcpd(vcoreid)
     vcpd.notif_pending.store(1)
+    # Pairs with whoever turns notifications on: parlib's enable_notifs and pop_context, sys_halt_core. They lower `disabled` and
+    # then look at `pending`.
     fence(SEQ_CST)
     if vcpd.notif_disabled.load() != 0:
         return

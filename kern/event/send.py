@@ -56,7 +56,7 @@ def post_vcore_event(p: Proc, vcoreid: u32, msg: EventMsg, private: bool) -> Non
         vcpd = p.vcpd(vcoreid)
         if msg.ev_type != u16(EventType.NONE):
             post(p, private_mbox(p, vcpd) if private else public_mbox(p, vcpd), msg)
-        fence(SEQ_CST)
+        fence(SEQ_CST)                      # the message before the flag: pairs with handle_events of parlib, flag before messages
         notify(p, vcoreid)
     finally:
         switch_back(old)
@@ -89,7 +89,7 @@ def deliver_to_mbox(p: Proc, queue: Uaddr, q: EventQueue, msg: EventMsg, v: u32)
         vcpd = p.vcpd(v)
         mbox = private_mbox(p, vcpd) if q.flags & EventFlag.VCORE_PRIVATE else public_mbox(p, vcpd)
     post(p, mbox, msg)
-    fence(SEQ_CST)
+    fence(SEQ_CST)                          # the message before any flag that tells of it: pairs with handle_events and handle_indirection
     if q.flags & EventFlag.INDIR:
         send_indirection(p, queue, q, v)
     elif q.flags & EventFlag.IPI and p.is_mapped(v):
@@ -105,7 +105,7 @@ def send_indirection(p: Proc, queue: Uaddr, q: EventQueue, v: u32) -> None:
     if not (q.flags & EventFlag.NOTHROTTLE) and load_u32(pending) != 0:
         return
     store_u32(pending, 1)
-    fence(SEQ_CST)
+    fence(SEQ_CST)                          # raised before the alert goes out: handle_indirection lowers it before it drains
     alert = EventMsg(ev_type=EventType.EVENT, arg3=u64(queue))
     if q.flags & EventFlag.SPAM_INDIR:
         spam_public(p, alert, v, q.flags)
@@ -117,7 +117,7 @@ def spam_vcore(p: Proc, v: u32, msg: EventMsg, flags: u32) -> None:
     """Into that vcore's public mailbox, whether or not it runs."""
     vcpd = p.vcpd(v)
     post(p, public_mbox(p, vcpd), msg)
-    fence(SEQ_CST)
+    fence(SEQ_CST)                          # pairs with handle_events
     vcpd.notif_pending.store(1)
     if flags & EventFlag.IPI and p.is_mapped(v):
         notify(p, v)
@@ -131,7 +131,7 @@ def spam_public(p: Proc, msg: EventMsg, v: u32, flags: u32) -> None:
     if flags & EventFlag.VCORE_MUST_RUN:
         if p.is_mapped(v):
             spam_vcore(p, v, msg, flags)
-            fence(SEQ_CST)
+            fence(SEQ_CST)                  # pairs with yield_mcp: unmapped, then pending
             if p.is_mapped(v):
                 return
         if not spam_online(p, msg, flags):
@@ -154,7 +154,7 @@ def spam_if_listening(p: Proc, v: u32, msg: EventMsg, flags: u32) -> bool:
     if not can_receive(vcpd):
         return False
     spam_vcore(p, v, msg, flags)
-    fence(SEQ_CST)
+    fence(SEQ_CST)                          # pairs with take_messages of parlib: CAN_RCV_MSG is lowered, then the mailbox looked at
     return can_receive(vcpd)
 
 
@@ -184,7 +184,7 @@ def spam_bulk(p: Proc, msg: EventMsg, flags: u32) -> bool:
 
 def spam_head(p: Proc, head: Vcore, msg: EventMsg, flags: u32) -> bool:
     spam_vcore(p, head.id, msg, flags)
-    fence(SEQ_CST)
+    fence(SEQ_CST)                          # pairs with yield_mcp: off the list, then pending
     return True
 
 
@@ -193,7 +193,7 @@ def spam_locked(p: Proc, msg: EventMsg, flags: u32) -> None:
     while not p.is_dying():
         v = first_to_run(p)
         spam_vcore(p, v, msg, flags)
-        fence(SEQ_CST)
+        fence(SEQ_CST)                      # as in spam_head
         if first_to_run(p) == v:
             return
 

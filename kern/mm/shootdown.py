@@ -55,7 +55,7 @@ def flush_space(p: Proc) -> None:
 
 def flush_kernel() -> None:
     """Make every core forget translations of the kernel map, and wait until they have. Page tables were changed before."""
-    fence(SEQ_CST)
+    fence(SEQ_CST)                          # page tables before the request, which the other core reads before it flushes
     me = core.mine.core_id
     for target in range(u32(0), smp.core_count()):
         if target != me:

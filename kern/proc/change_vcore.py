@@ -101,7 +101,7 @@ def save_me(p: Proc, me: u32, enable_my_notif: bool) -> None:
         assign(vcpd.vcore_ctx, ctx)
         save_vcore_fp(vcpd)
     vcpd.flags.or_(u32(VcoreFlag.PREEMPTED))
-    fence(SEQ_CST)
+    fence(SEQ_CST)                          # saved before anybody is told: pairs with settled_flags of user/parlib/preempt.py
 
 
 def swap_vcores(p: Proc, me: u32, target: u32, pcoreid: u32) -> None:

@@ -113,7 +113,7 @@ def preempt_here(address: u64, vcoreid: u64, unused: u64) -> None:
     entry = p.info.vcoremap[v]
     entry.preempt_pending.store(0)
     account_offline(p, v)
-    fence(SEQ_CST)
+    fence(SEQ_CST)                          # all of it before this is counted: pairs with the wait in run.py's begin_vcore
     entry.nr_preempts_done.add(1)
     # The reference goes last: `p` may go with it.
     clear_owning_proc()

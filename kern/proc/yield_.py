@@ -58,7 +58,7 @@ def give_up(p: Proc, vcoreid: u32, being_nice: bool) -> bool:
 def yield_scp(p: Proc, being_nice: bool) -> bool:
     """Caller holds: `p.lock`, interrupts are off."""
     p.set_state(ProcState.WAITING)
-    fence(SEQ_CST)
+    fence(SEQ_CST)                          # pairs with kern/event/send.py: pending, then the state; who posts sees us wait, or we see it
     vcpd = p.vcpd(0)
     if not being_nice and vcpd.notif_pending.load() != 0:
         p.set_state(ProcState.RUNNING_S)
@@ -88,7 +88,7 @@ def yield_mcp(p: Proc, vcoreid: u32, being_nice: bool) -> bool:
         entry.preempt_pending.store(0)
     vc = p.vcores[vcoreid]
     p.online.remove(vc)
-    fence(SEQ_CST)
+    fence(SEQ_CST)                          # pairs with spam_head: pending, then who is online
     if vcpd.notif_pending.load() != 0:
         p.online.push_back(vc)
         return False

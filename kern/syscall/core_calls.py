@@ -127,7 +127,7 @@ def sys_halt_core(p: Proc, usec: u64) -> None:
         vcpd = p.vcpd(vcoreid)
         # Halted it looks as if it could be interrupted: whoever posts something sends a message, and so wakes us.
         vcpd.notif_disabled.store(0)
-        fence(SEQ_CST)
+        fence(SEQ_CST)                      # pairs with `notify`: pending, fence, disabled there; one of us sees the other
         if vcpd.notif_pending.load() == 0 and not routine_pending():
             cpu.halt_with_irqs_on()
             cpu.irqs_off()
@@ -172,7 +172,7 @@ def sys_pop_ctx(p: Proc, ctx: User[Ref[UserContext]]) -> None:
         core.mine.cur_ctx = mine
         vcpd = p.vcpd(vcoreid)
         vcpd.notif_disabled.store(0)
-        fence(SEQ_CST)
+        fence(SEQ_CST)                      # pairs with `notify`, as in sys_halt_core
         if vcpd.notif_pending.load() != 0:
             notify(p, vcoreid)
     cpu.irqs_restore(saved)

@@ -109,6 +109,8 @@ def finish_failed(p: Proc, errno: Errno, message: str) -> None:
 def complete(p: Proc, sysc: Uaddr) -> None:
     """Results are stored: tell the process. Raises EFAULT if the structure went away."""
     flags = sysc + offsetof(Syscall, "flags")
+    # Results before DONE: pairs with the acquiring loads of flags in user/rt/syscall.py. The `or` is acquire and release, and so
+    # is the `and` below, after which the structure is the process' own again.
     fence(SEQ_CST)
     old = or_u32(flags, SyscallFlag.DONE | SyscallFlag.K_LOCK)
     # The user sets UEVENT only while DONE is clear: one of us sees the other.

@@ -31,7 +31,7 @@ def register_for(call: Syscall, queue: EventQueue) -> bool:
     After True the call, and the thread that waits for it, belong to the handler of that event.
     """
     call.ev_q = Uaddr(addr_of(queue))
-    fence(SEQ_CST)
+    fence(SEQ_CST)                          # the queue before UEVENT: pairs with `complete` of kern/syscall/dispatch.py, flags before ev_q
     while True:
         flags = call.flags.load(order=ACQUIRE)
         if flags & IN_KERNEL != 0:
@@ -46,7 +46,7 @@ def register_for(call: Syscall, queue: EventQueue) -> bool:
 def deregister(call: Syscall) -> None:
     """Afterwards the event was sent entirely, or never will be."""
     call.ev_q = Uaddr(0)
-    fence(SEQ_CST)
+    fence(SEQ_CST)                          # pairs with `complete`, as in register_for
     while True:
         flags = call.flags.load(order=ACQUIRE)
         if flags & IN_KERNEL != 0:

@@ -80,7 +80,7 @@ def take_bit(bitmap: EventBitmap, into: EventMsg) -> bool:
         if take_set_bit(bitmap, into):
             return True
         bitmap.check_bits.store(u32(0))
-        fence(SEQ_CST)
+        fence(SEQ_CST)                      # pairs with kern/event/bitmap.py
         # A producer sets its bit before it raises the flag that we have just lowered: so look once more.
         if not any(atomic(bitmap.bits[i]).load() != 0 for i in range(BITMAP_WORDS)):
             return False
@@ -130,7 +130,7 @@ def handle_events(vcore: Vcore) -> u64:
     data = vcore.data
     # Pending is cleared before the mailboxes are read, never after: what comes in between sets it again.
     data.notif_pending.store(u32(0))
-    fence(SEQ_CST)
+    fence(SEQ_CST)                          # pairs with kern/event/send.py: message before flag
     return handle_mailbox(vcore, data.private_mbox) + handle_mailbox(vcore, data.public_mbox)
 
 
@@ -179,7 +179,7 @@ def handle_indirection(vcore: Vcore, msg: EventMsg) -> None:
     queue = at(EventQueue, msg.arg3)
     # Before the queue is drained: a later message must raise its alert again.
     queue.alert_pending.store(u32(0))
-    fence(SEQ_CST)
+    fence(SEQ_CST)                          # pairs with send_indirection of kern/event/send.py
     handle_queue(vcore, queue)
 
 

@@ -58,7 +58,7 @@ class McsPdrLock:
             self.nodes[before - 1].next.store(u64(mine + 1), order=RELEASE)
             while node.waiting.load(order=ACQUIRE) != 0:                    # pairs with the hand-over in unlock
                 self.help_on(mine, before - 1)
-        self.holder.store(mine + 1, order=RELAXED)
+        self.holder.store(mine + 1, order=RELAXED)                  # a hint whom to help on, and nothing else
 
     def help_on(self, mine: u32, before: u32) -> None:
         """A waiter's turn round its loop: see that those run who must before it can."""

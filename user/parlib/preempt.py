@@ -89,7 +89,7 @@ def steal(theirs: Vcore, uthread: Uthread) -> None:
     assign(uthread.fp, theirs.data.preempt_anc)
     uthread.saved = BY_KERNEL
     sched.current.paused(uthread)
-    fence(SEQ_CST)
+    fence(SEQ_CST)                          # all copies before STEALING is lowered: pairs with wait_for_stealer of entry.py
 
 
 def change_to(vcore: Vcore, rem: u32) -> None:
@@ -127,7 +127,7 @@ def take_messages(vcore: Vcore, rem: u32) -> None:
         # Senders turn to others from here on; what was sent before, we see.
         if flags & CAN_RCV_MSG == 0 or data.flags.cas(flags, flags ^ CAN_RCV_MSG):
             break
-    fence(SEQ_CST)
+    fence(SEQ_CST)                          # pairs with spam_if_listening of kern/event/send.py
     if mailbox_is_empty(data.public_mbox):
         return
     if vcore.draining != 0:

@@ -58,7 +58,7 @@ class Mutex:
     waiters: WaitQueue
 
     def lock(self) -> None:
-        if not self.state.cas(FREE, HELD, order=ACQUIRE):
+        if not self.state.cas(FREE, HELD, order=ACQUIRE):          # pairs with the releases of unlock and hand_over
             uthread_yield(mutex_block, addr_of(self))
 
     @must_use
@@ -258,7 +258,7 @@ class Once:
 
     def call(self, action: Callable[[], Raises[None]]) -> None:
         """If the action raises, it counts as not run."""
-        if self.done.load(order=ACQUIRE) != 0:
+        if self.done.load(order=ACQUIRE) != 0:                      # pairs with the release below: what the action did is seen
             return
         with self.mutex:
             if self.done.load() == 0:

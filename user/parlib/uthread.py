@@ -68,6 +68,7 @@ def init_uthread(uthread: Uthread, stack_top: u64, tp: u64, vars: Current, fn: C
     user_abi.start_context(uthread.ctx, stack_top, tp)
     uthread.saved = BY_ITSELF
     uthread.next = None
+    # Relaxed: nobody knows the thread before it is put into a queue, under that queue's lock.
     uthread.dont_migrate.store(u32(0), order=RELAXED)
     uthread.notif_depth = 0
     uthread.join_state.store(JOINABLE, order=RELAXED)
@@ -90,6 +91,8 @@ def uthread_yield(callback: Callable[[Uthread, u64], None], arg: u64) -> None:
     assert uthread.notif_depth == 0, "a uthread blocks with notifications disabled"
     uthread.yield_fn = callback
     uthread.yield_arg = arg
+    # Relaxed, here and in disable_notifs: it is read by this core, which an interruption stops between two instructions, and by who
+    # steals the thread after the kernel has saved it, which orders all of it.
     uthread.dont_migrate.store(u32(1), order=RELAXED)
     compiler_fence()
     vcore = my_vcore()

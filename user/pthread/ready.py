@@ -74,7 +74,7 @@ def yield_now() -> None:
     data.notif_disabled.store(u32(1), order=RELAXED)
     compiler_fence()
     # Straight to the next thread if nothing else is to be done: the queue's lock is released once this one is saved.
-    if ready.lock.holder.cas(FREE, vcore.id + 1, order=ACQUIRE):
+    if ready.lock.holder.cas(FREE, vcore.id + 1, order=ACQUIRE):       # pairs with unlock_on, and with switch_direct's releasing store
         follower = ready.head
         if follower is not None and follower.saved == BY_ITSELF and data.notif_pending.load(order=RELAXED) == 0:
             switch_to(vcore, uthread, follower)
@@ -146,6 +146,7 @@ class ThreadScheduler(Scheduler):
     def idle(self, vcore: Vcore) -> None:
         data = vcore.data
         for _ in range(IDLE_SPINS):
+            # Relaxed: who finds something takes it under the lock, and looks at `pending` again in handle_events.
             if ready.count.load(order=RELAXED) != 0 or data.notif_pending.load(order=RELAXED) != 0:
                 return
             pause()

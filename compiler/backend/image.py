@@ -174,7 +174,7 @@ def build_kernel(place: Place, assembly: list[Path], objects: list[Path], archiv
         raise tools.ToolError(f"there is no linker script {script.relative_to(place.repo)}")
     mark = place.out / "kernel.used"
     inputs = [*map(str, assembly), *map(str, objects)]
-    key = digest(LINK_EDITION, tools.version(), str(symbols.VERSION), script.read_bytes(), archive.read_bytes(), *inputs)
+    key = digest(*COMMON, tools.version(), str(symbols.VERSION), script.read_bytes(), archive.read_bytes(), *inputs)
     if place.kernel.is_file() and place.kernel_symbols.is_file() and mark.is_file() and mark.read_text() == key:
         return
     mark.unlink(missing_ok=True)

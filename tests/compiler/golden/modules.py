@@ -15,7 +15,13 @@ class System(Protocol):
     def set_priority(self, priority: u64) -> None: ...
 
 
+class Leaving(Protocol):
+    @abstractmethod
+    def exit(self, status: u64) -> NoReturn: ...
+
+
 given: System = sys
+leaving: Leaving = sys
 
 
 def main() -> i32:

@@ -85,7 +85,7 @@ def test_explain_finds_by_word():
 def test_watch_checks_again_at_a_change_and_ends_at_ctrl_c(mixed):
     command = [sys.executable, "-m", "compiler", "check", "--watch", str(mixed)]
     watcher = subprocess.Popen(command, cwd=REPO, stdout=subprocess.PIPE, text=True)
-    deadline = threading.Timer(60, watcher.kill)
+    deadline = threading.Timer(240, watcher.kill)
     deadline.start()
     try:
         until(watcher, "1 error (")

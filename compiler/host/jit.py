@@ -21,7 +21,7 @@ import hashlib
 from pathlib import Path
 from typing import Any
 
-from compiler.backend.cache import Cache
+from compiler.backend.cache import Cache, write_if_changed
 from compiler.diagnostics import CompileError, did_you_mean
 from compiler.driver import REPO
 from compiler.host.engine import RAISED, RETURNED, Engine
@@ -76,8 +76,7 @@ def _file_of(source: str | Path) -> Path:
     if isinstance(source, str) and "\n" in source:
         name = hashlib.sha256(source.encode()).hexdigest()[:16]
         path = REPO / "build" / "host" / f"unit_{name}.py"
-        path.parent.mkdir(parents=True, exist_ok=True)
-        path.write_text(source)
+        write_if_changed(path, source.encode())         # in one step: another process may be loading the same text
         return path
     path = Path(source)
     return path.resolve() if path.is_absolute() or path.is_file() else REPO / path

@@ -479,9 +479,9 @@ def asserted(g: Body) -> bool | None:
     return True
 
 
-@statement(1)
+@statement(2)
 def give_up(g: Body) -> bool | None:
-    if not g.risky() or g.deep:
+    if not g.module.risk or g.deep or g.chance(0.7):
         return None
     with g.block(f"if {g.expr(BOOL).text}:"):
         g.put(f"panic({f_string(g)})")

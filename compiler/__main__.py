@@ -74,8 +74,9 @@ def build(arch: str, checked: bool, output: Path | None, quiet: bool) -> None:
 @click.option("--checked/--release", default=True, show_default=True)
 @click.option("--json", "as_json", is_flag=True, help="Print the errors as JSON, for editors (docs/diagnostics.md).")
 @click.option("--watch", is_flag=True, help="Check again whenever a source changes, until Ctrl-C.")
-def check(files: tuple[Path, ...], world: str | None, arch: str, checked: bool, as_json: bool, watch: bool) -> None:
-    """Check FILES, or a whole world, and print every error. Nothing is written.
+@click.option("--report", is_flag=True, help="Build, and print what is proved of the world: stacks, order of locks, who may raise.")
+def check(files: tuple[Path, ...], world: str | None, arch: str, checked: bool, as_json: bool, watch: bool, report: bool) -> None:
+    """Check FILES, or a whole world, and print every error. Nothing is written but by --report.
 
     A file below kern/, arch/ or user/ is checked together with the rest of its world, and only its own errors are shown.
     Any other file is checked as a program of its own.
@@ -84,6 +85,12 @@ def check(files: tuple[Path, ...], world: str | None, arch: str, checked: bool, 
 
     if not files and not world:
         raise click.UsageError("name the files to check, or a --world")
+    if report:
+        if files or not world or watch or as_json:
+            raise click.UsageError("--report is about a --world, and goes with nothing else")
+        from compiler import proofs
+
+        return proofs.show(world, arch, checked)
     if watch and as_json:
         raise click.UsageError("--watch is for people, --json for programs; choose one")
     if watch:

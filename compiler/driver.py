@@ -47,9 +47,9 @@ class Options:
     def build(self) -> Path:
         return self.repo / "build"
 
-    def stacks(self, kind: str) -> Path:
-        """Where the depths of a world's stacks are kept."""
-        return self.out / f"stacks-{kind}.json"
+    def proofs(self, kind: str) -> Path:
+        """Where it is kept what was proved about a world: `check --report` prints it."""
+        return self.out / f"proofs-{kind}.json"
 
     @property
     def out(self) -> Path:
@@ -211,12 +211,12 @@ def _generate(
 
 
 def _check_stacks(result: WorldResult, options: Options, report: Report, place: Place) -> int:
-    """Check that every entry's stack is large enough, and leave the figures for `check --report`. The number of errors."""
+    """Check that every entry's stack is large enough, and keep the figures. The number of errors."""
     from compiler.backend.stacks import Stacks
 
     stacks = Stacks(options.arch, result.stacks, [place.cache.path(key, ".stack") for _, key in result.objects], options.repo)
     needs = stacks.needs()
-    options.stacks(result.kind).write_text(json.dumps([asdict(n) for n in needs]))
+    options.proofs(result.kind).write_text(json.dumps({"stacks": [asdict(n) for n in needs], **result.findings}))
     for error in stacks.errors:
         report.error(error.render() + "\n")
     return len(stacks.errors)

@@ -8,7 +8,7 @@ from functools import partial
 from typing import Any
 
 from compiler.diagnostics import CompileError, Span
-from compiler.effects import contexts, raises, stacks
+from compiler.effects import contexts, locks, raises, stacks
 from compiler.syntax import leftout
 from compiler.syntax.loader import World
 from compiler.syntax.walk import walk
@@ -29,6 +29,7 @@ def analyse(world: World) -> Program:
     raises.infer(program)
     graph = contexts.check(program)
     program.stacks = stacks.model_of(program, graph)
+    program.locks = locks.check(program, graph)
     return program
 
 

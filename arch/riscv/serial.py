@@ -9,7 +9,7 @@ Locks: `lock` guards the ring, taken with interrupts off; a leaf. `put_early` ne
 
 from typing import Callable
 
-from lang import Ptr, array, pause, u8, u32, u64, volatile_load, volatile_store
+from lang import Ptr, array, interrupt_context, pause, u8, u32, u64, volatile_load, volatile_store
 from arch import acpi, cpu, mmu, smp, trap, vga
 from kern.sync.spinlock import SpinLock
 
@@ -109,6 +109,7 @@ def send_polled(byte: u8) -> None:
     write(DATA, byte)
 
 
+@interrupt_context
 def put(data: str) -> None:
     """Queue for sending. Callable from anywhere, interrupt handlers included."""
     if not interrupts:

@@ -38,6 +38,7 @@ SYSTEM_OPCODE: u64 = 0x73
 CALL_SIZE: u64 = 4                          # of the instruction ecall
 RESUME_CALL: u64 = 0xffff_ffff_ffff_ffff    # as a count: the fast call that resumes a context (user_context.S)
 MAX_HANDLERS: u32 = 32
+EMERGENCY_STACK: u64 = 16384                # the boot core's first (boot.S); later ones are larger
 TRAP_FRAME: u64 = 304                       # TrapFrame, as trap.S makes it
 
 extable_start = extern_symbol("extable_start")
@@ -169,6 +170,7 @@ def trap_kind(cause: u64, value: u64) -> TrapKind:
 
 
 @entry(used=TRAP_FRAME)
+@entry(stack=EMERGENCY_STACK, used=TRAP_FRAME, masked=True)
 @export("trap_from_kernel")
 def trap_from_kernel(frame_address: u64) -> None:
     """A trap or interrupt of kernel code. Returns to it, or panics."""

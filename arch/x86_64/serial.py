@@ -8,7 +8,7 @@ Locks: `lock` guards the ring and the screen, taken with interrupts off; a leaf.
 
 from typing import Callable
 
-from lang import array, pause, u8, u16, u32, u64
+from lang import array, interrupt_context, pause, u8, u16, u32, u64
 from arch import cpu, trap, vga
 from kern.sync.spinlock import SpinLock
 
@@ -98,6 +98,7 @@ def send_polled(byte: u8) -> None:
     cpu.out8(DATA, byte)
 
 
+@interrupt_context
 def put(data: str) -> None:
     """Queue for sending. Callable from anywhere, interrupt handlers included."""
     if not interrupts:

@@ -57,6 +57,16 @@ class Depth:
     hole_way: str = ""
 
 
+@dataclass
+class Turns:
+    """A cycle of functions while it is unrolled: the declared ones, and the others with callees first."""
+
+    order: list[str]
+    declared: list[str]
+    limits: list[int]
+    known: dict[tuple[int, ...], dict[str, Depth]] = field(default_factory=dict)
+
+
 class Stacks:
     def __init__(self, arch: str, model: dict[str, Any], objects: Iterable[Path], repo: Path) -> None:
         self.repo = repo
@@ -176,13 +186,29 @@ class Stacks:
             self._report_cycle(component, declared)
             self.depth |= {name: Depth(self.size(name)) for name in component}
             return
-        for name in [*order, *declared]:                # one turn: no way passes a declared function again
-            self.depth[name] = self._step(name, without=declared)
-        every = sum(depth * self.depth[name].bytes for name, depth in declared.items())
-        for name in component:
-            depth = self.depth[name]
-            depth.bytes = every if name in declared else every + depth.bytes
-            depth.hole = None if depth.hole is None else every + depth.hole
+        turns = Turns(order, list(declared), list(declared.values()))
+        none = (0,) * len(declared)
+        done = {n: d for n, d in self._turn(turns, none).items() if n not in declared}
+        for i, name in enumerate(declared):
+            done[name] = self._turn(turns, none[:i] + (1,) + none[i + 1 :])[name]
+        self.depth |= done
+
+    def _turn(self, turns: Turns, used: tuple[int, ...]) -> dict[str, Depth]:
+        """The depths of a cycle's functions when its declared ones are on the stack so many times already (one of them: just now)."""
+        known = turns.known.get(used)
+        if known is None:
+            more = {}
+            for i, name in enumerate(turns.declared):
+                if used[i] < turns.limits[i]:
+                    more[name] = self._turn(turns, used[:i] + (used[i] + 1,) + used[i + 1 :])[name]
+            without = [name for name in turns.declared if name not in more]
+            self.depth |= more
+            for name in turns.order:
+                self.depth[name] = self._step(name, without)
+            known = {name: self.depth[name] for name in turns.order}
+            known |= {name: self._step(name, without) for name in turns.declared}
+            turns.known[used] = known
+        return known
 
     def _report_cycle(self, component: list[str], declared: dict[str, int]) -> None:
         way = _shortest_cycle(component, lambda n: [c for c in self.following(n) if c in set(component) and c not in declared])

@@ -28,7 +28,7 @@ if TYPE_CHECKING:
     from compiler.syntax.loader import Loader, World
     from compiler.types.program import Program
 
-MANIFEST_EDITION = "2"
+MANIFEST_EDITION = "3"
 
 
 @dataclass
@@ -38,6 +38,7 @@ class WorldResult:
     crash: str = ""                                     # a traceback of the front end, for the log
     objects: list[tuple[str, str]] = field(default_factory=list)    # (module, object key), in link order
     stacks: dict[str, Any] = field(default_factory=dict)        # the model for the check of stacks (effects/stacks.py)
+    findings: dict[str, Any] = field(default_factory=dict)      # what else was proved, for `check --report` (compiler/proofs.py)
     seconds: dict[str, float] = field(default_factory=dict)
 
 
@@ -97,6 +98,7 @@ def compile_world(kind: str, arch: str, checked: bool, level: int, repo: Path, c
 
 def _compile(world: World, identity: str, manifest: Path, level: int, cache: Cache) -> WorldResult:
     from compiler.frontend import analyse, lower
+    from compiler.proofs import findings_of
 
     start = time.monotonic()
     program = analyse(world)
@@ -105,6 +107,7 @@ def _compile(world: World, identity: str, manifest: Path, level: int, cache: Cac
     if result.errors:
         return result
     result.stacks = program.stacks.to_json()
+    result.findings = findings_of(program)
     start = time.monotonic()
     modules = lower(program)
     result.seconds["lowering"] = time.monotonic() - start
@@ -137,6 +140,7 @@ def _reuse(manifest: Path, identity: str, world: World, arch: str, level: int, c
     if record["inputs"] != _inputs(world, _fresh_loader(world)):
         return None
     result = WorldResult(world.kind, objects=[(m, k) for m, k in record["result"]["objects"]], stacks=record["result"]["stacks"])
+    result.findings = record["result"]["findings"]
     jobs = jobs_of(result, arch, level, cache)
     return result if all(job.ir.is_file() for job in jobs) else None
 

@@ -23,7 +23,7 @@ from typing import Any
 from compiler.diagnostics import Diagnostic, Label, Span
 from compiler.effects.graph import CallGraph, is_end, is_unproven, name
 from compiler.types.decls import FnInst, FunctionValue
-from compiler.types.elaborate.sections import INTERRUPTS, LOCK
+from compiler.types.elaborate.sections import INTERRUPTS, LOCK, SLEEPING
 
 EFFECTS = {"blocks": "may block", "allocates": "allocates", "takes_user_fault": "may take a fault on user memory"}
 CONTEXTS = {
@@ -31,7 +31,7 @@ CONTEXTS = {
     "interrupt_context": ("in an interrupt handler", set(EFFECTS)),
     "never_blocks": ("in a function that never blocks", {"blocks"}),
 }
-SECTIONS = {LOCK: {"blocks", "takes_user_fault"}, INTERRUPTS: {"blocks"}}
+SECTIONS: dict[str, set[str]] = {LOCK: {"blocks", "takes_user_fault"}, INTERRUPTS: {"blocks"}, SLEEPING: set()}
 HINTS = {
     LOCK: "drop the lock first, or hand over the guard to what releases it",
     INTERRUPTS: "turn them on first: whoever blocks may come back on another core",
@@ -138,6 +138,8 @@ def _check_context(graph: CallGraph, fn: FnInst, toward: dict[Any, Any], effect:
 
 def _check_sections(graph: CallGraph, fn: FnInst, toward: dict[Any, Any], effect: str) -> None:
     for call in [] if is_unproven(fn) else fn.calls:
+        if not call.held:
+            continue
         section = next((s for s in reversed(call.held) if effect in SECTIONS[s.what]), None)
         callee = next((c for c in graph.site_callees(fn, call) if c in toward), None) if section is not None else None
         if section is None or callee is None or is_end(callee):

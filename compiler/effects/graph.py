@@ -15,6 +15,7 @@ from typing import Any
 from compiler.effects.values import FunctionValues
 from compiler.types import hir
 from compiler.types.decls import CallSite, FnInst, FunctionValue
+from compiler.types.elaborate.sections import SLEEPING
 
 EFFECTS = ("blocks", "allocates", "takes_user_fault")
 CONTEXTS = ("vcore_context", "interrupt_context", "never_blocks")
@@ -29,6 +30,7 @@ class CallGraph:
         self.left: dict[tuple[Any, int], dict[Any, None]] = {}  # (function, parameter) -> groups called on it, left to the callers
         self.own: dict[FnInst, dict[Any, int]] = {}  # parameters that keep the value that they came with
         self._leave_to_callers()
+        self.sites: dict[FnInst, list[tuple[frozenset[str], list[Any]]]] = {}
         self.nodes: dict[Any, None] = {}
         pending: list[Any] = list(program.functions)
         while pending:
@@ -43,7 +45,10 @@ class CallGraph:
             return self.values.targets(node) if isinstance(node, FunctionValue) else list(node.members)
         if is_end(node) or is_unproven(node):
             return []
-        return [callee for call in node.calls if context not in call.outside for callee in self.site_callees(node, call)]
+        sites = self.sites.get(node)
+        if sites is None:
+            sites = self.sites[node] = [(call.outside, self.site_callees(node, call)) for call in node.calls]
+        return [callee for outside, callees in sites if context not in outside for callee in callees]
 
     def callers(self, context: str = "") -> dict[Any, list[Any]]:
         found: dict[Any, list[Any]] = {}
@@ -69,13 +74,13 @@ class CallGraph:
 
         In a section or a marked function nothing is left to the callers, who do not stand in it.
         """
-        if call.held or fn.decl is not None and not MARKED.isdisjoint(fn.decl.marks):
-            return None
-        if _is_group(call.callee) and not MARKED.isdisjoint(call.callee.signature.decl.marks):
-            return None
         while isinstance(argument, hir.Conv) and argument.op == "same":
             argument = argument.operand
         if not isinstance(argument, hir.VarGet) or not getattr(argument.ty, "polymorphic", False):
+            return None
+        if any(s.what != SLEEPING for s in call.held) or fn.decl is not None and not MARKED.isdisjoint(fn.decl.marks):
+            return None
+        if _is_group(call.callee) and not MARKED.isdisjoint(call.callee.signature.decl.marks):
             return None
         own = self.own.get(fn)
         if own is None:
@@ -85,22 +90,24 @@ class CallGraph:
         return own.get(argument.var)
 
     def _leave_to_callers(self) -> None:
+        passed = [
+            (fn, call, index, own)
+            for fn in self.program.functions
+            for call in fn.calls
+            for index, argument in enumerate(call.args)
+            if (own := self.parameter(fn, call, argument)) is not None
+        ]
         changed = True
         while changed:
             changed = False
-            for fn in self.program.functions:
-                for call in fn.calls:
-                    for index, argument in enumerate(call.args):
-                        own = self.parameter(fn, call, argument)
-                        if own is None:
-                            continue
-                        groups = dict(self._left(call.callee, index))
-                        if index == 0 and _is_group(call.callee):
-                            groups[call.callee] = None
-                        known = self.left.get((fn, own), {})
-                        if groups.keys() - known.keys():
-                            self.left[fn, own] = known | groups
-                            changed = True
+            for fn, call, index, own in passed:
+                groups = self._left(call.callee, index)
+                if index == 0 and _is_group(call.callee):
+                    groups = groups | {call.callee: None}
+                known = self.left.get((fn, own), {})
+                if groups.keys() - known.keys():
+                    self.left[fn, own] = known | groups
+                    changed = True
 
     def _left(self, callee: Any, index: int) -> dict[Any, None]:
         if isinstance(callee, FnInst):

@@ -4,7 +4,8 @@
 Declared in the sources:
 - `@entry(stack=SIZE, used=BYTES)`: assembly enters here, on a stack of SIZE bytes of which BYTES are gone already; with
   `masked=True` no interrupt comes on top.
-  Without `stack` it comes on top of whatever runs: an interrupt, BYTES being what the processor and its stub push.
+  Without `stack` it comes on top of whatever runs: an interrupt, BYTES being what the processor and its stub push. Twice for a
+  function that is entered on different stacks.
 - `@starts_stack(SIZE)` on an `@extern` function: what it is given to call begins on an empty stack of SIZE bytes.
 - `@stack(BYTES)` on an `@extern` function: what its assembly uses, if that is more than ASSEMBLY bytes.
 - `@recursion(DEPTH)`: the function may be on one stack so many times; without it recursion is an error.
@@ -83,7 +84,7 @@ def model_of(program: Any, graph: CallGraph) -> Model:
         made.where[name] = f"{fn.module.source.shown}:{fn.line}"
         _declared(program, made, fn)
     for extern, given in graph.values.to_assembly.items():
-        size = _number(program, extern, "starts_stack", "stack")
+        size = sum(_number(program, extern, d, "size") for d in _decorators(extern, "starts_stack"))
         made.entries += [Entry(symbol(fn), size, 0, False, made.where.get(symbol(fn), "")) for fn in given if size]
     if program.world.kind == "kernel":
         _check_exports(program, made)
@@ -108,25 +109,29 @@ def _declared(program: Any, made: Model, fn: FnInst) -> None:
     if "takes_user_fault" in marks and fn.external and name not in made.faults:
         made.faults.append(name)
     if "stack" in marks and fn.external:
-        made.assembly[name] = _number(program, fn, "stack", "bytes")
+        made.assembly[name] = _number(program, fn, _decorators(fn, "stack")[0], "bytes")
     if "recursion" in marks:
-        made.recursion[name] = _number(program, fn, "recursion", "depth")
+        made.recursion[name] = _number(program, fn, _decorators(fn, "recursion")[0], "depth")
     if "entry" in marks and all(e.name != name for e in made.entries):
-        where = f"{fn.module.source.shown}:{fn.line}"
-        stack, used, masked = (_number(program, fn, "entry", keyword) for keyword in ("stack", "used", "masked"))
-        made.entries.append(Entry(name, stack, used, bool(masked), where))
+        for decorator in _decorators(fn, "entry"):
+            stack, used, masked = (_number(program, fn, decorator, keyword) for keyword in ("stack", "used", "masked"))
+            made.entries.append(Entry(name, stack, used, bool(masked), f"{fn.module.source.shown}:{fn.line}"))
 
 
-def _number(program: Any, fn: FnInst, mark: str, keyword: str) -> int:
-    """The value of a decorator's argument, 0 if it is not given."""
-    for decorator in fn.decl.node.decorator_list if fn.decl is not None else []:
-        if isinstance(decorator, ast.Call) and isinstance(decorator.func, ast.Name) and decorator.func.id == mark:
-            given = [*(k.value for k in decorator.keywords if k.arg == keyword), *decorator.args[:1]]
-            if given:
-                try:
-                    return int(evaluate(program, given[0], fn.module, {}))
-                except CompileError as error:
-                    program.reporter.add(error.diagnostic)
+def _decorators(fn: FnInst, mark: str) -> list[ast.Call]:
+    """Those of that name, which have arguments."""
+    found = fn.decl.node.decorator_list if fn.decl is not None else []
+    return [d for d in found if isinstance(d, ast.Call) and isinstance(d.func, ast.Name) and d.func.id == mark]
+
+
+def _number(program: Any, fn: FnInst, decorator: ast.Call, keyword: str) -> int:
+    """The value of a decorator's argument, by its name or the first; 0 if it is not given."""
+    given = [*(k.value for k in decorator.keywords if k.arg == keyword), *decorator.args[:1]]
+    if given:
+        try:
+            return int(evaluate(program, given[0], fn.module, {}))
+        except CompileError as error:
+            program.reporter.add(error.diagnostic)
     return 0
 
 

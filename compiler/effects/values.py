@@ -37,6 +37,10 @@ class FunctionValues:
         self.module: Any = None  # of what is scanned
         self.to_assembly: dict[FnInst, dict[FnInst, None]] = {}  # @extern function -> what it is given to call
         for fn in program.functions:
+            for mine, theirs in fn.same_variables:
+                if signature(mine.ty) is not None:
+                    self._flow(mine, theirs)
+                    self._flow(theirs, mine)
             if fn.has_function_values:
                 self._scan(fn)
         for glob in [g for m in program.modules.values() for g in m.globals]:
@@ -166,13 +170,15 @@ class FunctionValues:
     def _scan_global(self, glob: Any) -> None:
         self.module = glob.module
         entries = [(0, glob.ty.elem, e) for e in glob.entries] if isinstance(glob.ty, model.RegistryType) else glob.init or []
-        for offset, storage, value in entries:
+        for offset, storage, value in [*entries, *([(0, glob.ty, glob.const)] if glob.const is not None else [])]:
             sig = signature(storage)
-            if sig is None:
+            if sig is None and not isinstance(value, (hir.FnAddr, hir.Conv)):
                 continue
             for node in _nodes([value]):
                 if isinstance(node, hir.FnAddr):
                     self._taken(node)
+            if sig is None:
+                continue
             field = _field_at(glob.ty, offset) if isinstance(glob.ty, ClassType) else None
             if field is not None:
                 self._assign(self._memory(("field", *field), sig), value)

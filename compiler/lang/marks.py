@@ -18,7 +18,8 @@ def _mark(item: Any = None, *args: Any, **kwargs: Any) -> Any:
 
 
 export = extern = hook = syscall = noinline = inline = cold = vcore_context = interrupt_context = must_use = _mark
-blocks = allocates = takes_user_fault = never_blocks = atomic_section = begins_atomic = ends_atomic = tells_context = unproven = _mark
+blocks = allocates = takes_user_fault = never_blocks = tells_context = unproven = _mark
+atomic_section = sleeping_section = begins_atomic = ends_atomic = _mark
 entry = starts_stack = stack = recursion = _mark
 
 
@@ -27,6 +28,11 @@ def caller_module() -> Any:
     from lang.text import Str
 
     return Str(sys._getframe(1).f_globals["__name__"])
+
+
+def lock_order(*names: str) -> int:
+    """Each lock comes after those before it; `"Class.field"` or `"module.name"`."""
+    return len(names)
 
 
 def likely(condition: Any) -> Any:

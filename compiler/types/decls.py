@@ -5,7 +5,7 @@ from __future__ import annotations
 
 import ast
 from dataclasses import dataclass, field
-from typing import Any
+from typing import Any, TypeGuard
 
 from compiler.diagnostics import Source
 from compiler.syntax.walk import walk
@@ -169,6 +169,7 @@ class FnInst:
     result: Any = None
     body: list[Any] | None = None
     slots: list[Any] = field(default_factory=list)
+    same_variables: list[tuple[Any, Any]] = field(default_factory=list)  # (a captured variable here, the one that it is)
     captured: list[Any] = field(default_factory=list)  # (variable of the function around, its place in the frame: the first parameter)
     variables: list[Any] = field(default_factory=list)
     line: int = 0
@@ -176,6 +177,7 @@ class FnInst:
     may_raise_from: list[Any] = field(default_factory=list)  # callees whose error leaves this function
     raise_node: Any = None  # where it raises itself (for messages)
     calls: list[CallSite] = field(default_factory=list)
+    acquired: list[tuple[Section, tuple[Section, ...]]] = field(default_factory=list)  # locks that it takes, each with those held by then
     external: str = ""  # symbol of an @extern
     exported: str = ""  # symbol of an @export
     generic: bool = False
@@ -198,6 +200,11 @@ class FnInst:
         if self.decl is None:
             return self.symbol
         return f"{self.decl.owner.name}.{self.decl.name}" if self.decl.owner is not None else self.decl.name
+
+
+def is_lock_order(value: Any) -> TypeGuard[ast.Call]:
+    """`lock_order("a.lock", …)`: a statement to the compiler, see effects/locks.py."""
+    return isinstance(value, ast.Call) and isinstance(value.func, ast.Name) and value.func.id == "lock_order"
 
 
 STRUCT_OPTIONS = ("align", "packed", "size")
@@ -233,6 +240,7 @@ MARKS = {
     "tells_context",
     "unproven",
     "atomic_section",
+    "sleeping_section",
     "begins_atomic",
     "ends_atomic",
     "classmethod",

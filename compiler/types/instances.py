@@ -9,7 +9,7 @@ from typing import TYPE_CHECKING, Any
 from compiler.diagnostics import CompileError, Span
 from compiler.syntax.walk import walk
 from compiler.types import compile_time, hir, model
-from compiler.types.decls import FnInst, FuncDecl, GlobalDecl, ModuleDecl, TypeVarDecl, is_setter
+from compiler.types.decls import FnInst, FuncDecl, GlobalDecl, ModuleDecl, TypeVarDecl, is_lock_order, is_setter
 from compiler.types.elaborate.construct import StaticTarget
 from compiler.types.elaborate.flow import names_bound
 from compiler.types.elaborate.elaborator import Elaborator, pseudo_function
@@ -281,6 +281,9 @@ class Instances(Generated):
             self.layouts.ensure(storage)
             glob.ty = storage
             glob.init = self._contents(storage, value, maker)
+            return
+        if is_lock_order(value):  # a statement to the compiler (effects/locks.py)
+            glob.ty, glob.const = model.U64, hir.Const(model.U64, len(value.args))
             return
         want = None
         if glob.annotation is not None and not _is_bare_final(glob.annotation):

@@ -67,6 +67,7 @@ class Program(Instances):
         self.by_path: dict[Any, ModuleDecl] = {}
         self.hooks: dict[str, FuncDecl] = {}
         self.layouts = Layouts(self)
+        self.locks: Any = None  # the order of locks that was found (effects/locks.py)
         self.stacks: Any = None  # what the sources say about stacks (effects/stacks.py)
         self.error_classes: list[ClassDecl] = []
         self.functions: list[decls.FnInst] = []  # everything to lower, in order of discovery

@@ -6,7 +6,7 @@ with interrupts off while they differ. A process' last reference may drop here, 
 No locks.
 """
 
-from lang import u32
+from lang import never_blocks, u32
 from arch import cpu, mmu
 from kern.core.percore import NO_VCORE, core
 from kern.proc.proc import Proc, proc_get, proc_put
@@ -18,6 +18,7 @@ def current_proc() -> Proc | None:
     return core.mine.cur_proc
 
 
+@never_blocks
 def enter_address_space(p: Proc) -> None:
     """Load p's page tables and make it `cur_proc`, with a reference of its own. Nothing if it is there already."""
     old = core.mine.cur_proc
@@ -32,6 +33,7 @@ def enter_address_space(p: Proc) -> None:
         proc_put(old)
 
 
+@never_blocks
 def abandon_core() -> None:
     """Leave the address space that is loaded, unless its process owns this core. The core then runs on kernel tables."""
     saved = cpu.irqs_save()
@@ -45,6 +47,7 @@ def abandon_core() -> None:
     proc_put(old)
 
 
+@never_blocks
 def clear_owning_proc() -> None:
     """Forget who owns this core, and give back that reference. The context to resume goes with it."""
     saved = cpu.irqs_save()

@@ -10,7 +10,7 @@ No locks.
 
 from typing import NoReturn
 
-from lang import u64
+from lang import never_blocks, u64
 from arch import context, cpu, timer, trap
 from kern.core import sched
 from kern.core.current import abandon_core, enter_address_space
@@ -52,6 +52,7 @@ def idle_loop(unused: u64) -> NoReturn:
             halt()
 
 
+@never_blocks
 def resume_owner() -> None:
     """Return to the owning process' context, if this core has both. Interrupts are off; returns only if it has not."""
     mine = core.mine

@@ -11,7 +11,7 @@ Locks: a queue's lock and the pool's are leaves, taken with interrupts off; the 
 
 from typing import Callable
 
-from lang import Ref, at, panic, sizeof, struct, u32, u64
+from lang import Ref, at, interrupt_context, panic, sizeof, struct, u32, u64
 from arch import mmu, smp
 from kern.core.percore import core
 from kern.lib.queue import Queue
@@ -41,6 +41,7 @@ class KmsgQueue:
     taken: u64                              # how many have run
 
 
+@interrupt_context
 def send_routine(target: u32, handler: Callable[[u64, u64, u64], None], a0: u64, a1: u64, a2: u64) -> None:
     """Have core `target` run `handler(a0, a1, a2)` from its idle loop. Callable from anywhere, handlers included. Never fails."""
     message = make_message(a0, a1, a2)
@@ -48,6 +49,7 @@ def send_routine(target: u32, handler: Callable[[u64, u64, u64], None], a0: u64,
     enqueue_routine(target, message)
 
 
+@interrupt_context
 def post_routine(target: u32, message: Kmsg) -> None:
     """Send a message whose storage is the caller's; it must not be queued already. It may be reused once it runs."""
     message.pooled = False
@@ -61,6 +63,7 @@ def enqueue_routine(target: u32, message: Kmsg) -> None:
         smp.send_ipi(target)
 
 
+@interrupt_context
 def send_immediate(target: u32, handler: Callable[[u64, u64, u64], None], a0: u64, a1: u64, a2: u64) -> None:
     """Have core `target` (this one too) run `handler(a0, a1, a2)` in its interrupt handler. Callable from anywhere. Never fails."""
     message = make_message(a0, a1, a2)

@@ -7,7 +7,7 @@ Callable from anywhere, interrupt handlers included, but not with the ports' own
 Locks: `lock` is a leaf, taken with interrupts off, so that lines are whole. A panic breaks it.
 """
 
-from lang import Format, Span, array, caller_module, text, u8, u64
+from lang import Format, Span, array, caller_module, interrupt_context, text, u8, u64
 from arch import serial, timer
 from kern.core.percore import core
 from kern.debug.levels import Level, Levels
@@ -60,6 +60,7 @@ def write(level: Level, message: Format, module: str) -> None:
     emit(line.view)
 
 
+@interrupt_context
 def emit(line: str) -> None:
     with lock.irqs_off():
         remember(line)

@@ -7,7 +7,7 @@ the file's own. That the page is there by now, since another core was faster, co
 Locks: `vm.lock`.
 """
 
-from lang import Error, Paddr, PerCore, Uaddr, copy_bytes, memset, u64
+from lang import Error, Paddr, PerCore, Uaddr, copy_bytes, memset, never_blocks, u64
 from arch import mmu
 from kern.abi.errno import Errno
 from kern.abi.mman import Prot
@@ -23,6 +23,7 @@ from kern.proc.proc import Proc
 ran_out = PerCore[bool]()                   # this core's last fault failed for want of memory
 
 
+@never_blocks
 def handle_page_fault(address: Uaddr, access: PageFlag) -> bool:
     """A fault on a user address in the current address space. True: retry the instruction; False: it is a real fault."""
     p = core.mine.cur_proc

@@ -6,7 +6,7 @@ Each core keeps a few free blocks of each class to itself, so that most calls ta
 Locks: those of the slab caches; a core's own blocks are guarded by interrupts being off.
 """
 
-from lang import Array, Kaddr, PerCore, array, at, hook, panic, struct, u32, u64
+from lang import Array, Kaddr, PerCore, array, at, hook, never_blocks, panic, struct, u32, u64
 from arch import cpu, mmu
 from kern.mm.buddy import PageUse
 from kern.mm.pages import PAGE_MASK, PAGE_SIZE, alloc_pages, free_pages, order_for, page_at
@@ -49,6 +49,7 @@ def init_heap() -> None:
         class_of_size[slot] = fit
 
 
+@never_blocks
 @hook
 def allocate(size: u64, align: u64) -> u64:
     """A block of at least `size` bytes; raises ENOMEM."""
@@ -70,6 +71,7 @@ def allocate(size: u64, align: u64) -> u64:
     return block
 
 
+@never_blocks
 @hook
 def release(address: u64) -> None:
     """Give a block back."""

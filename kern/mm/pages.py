@@ -7,7 +7,7 @@ the first MiB (the trampoline of the other cores lives there).
 Every page has a Page record, found by its number. Locks: `lock` is a leaf, taken with interrupts off.
 """
 
-from lang import Error, Paddr, Span, memset, sizeof, u8, u32, u64
+from lang import Error, Paddr, Span, memset, never_blocks, sizeof, u8, u32, u64
 from arch import boot, mmu
 from kern.arch_api import BootInfo
 from kern.abi.errno import Errno
@@ -25,6 +25,7 @@ lock = SpinLock()
 buddy = Buddy()
 
 
+@never_blocks
 def alloc_pages(order: u32) -> Paddr:
     """2**order pages; raises ENOMEM. Callable with interrupts off."""
     return alloc_above(KERNEL_RESERVE, order)
@@ -61,6 +62,7 @@ def alloc_zeroed(order: u32) -> Paddr:
     return paddr
 
 
+@never_blocks
 def free_pages(paddr: Paddr, order: u32) -> None:
     """Give back what alloc_pages(order) gave, whatever its reference count."""
     with lock.irqs_off():

@@ -9,7 +9,7 @@ Locks: a cache's lock, then the page allocator's. Taken with interrupts off.
 
 from typing import Callable, Literal
 
-from lang import Error, Kaddr, Paddr, addr_of, at, struct, u32, u64
+from lang import Error, Kaddr, Paddr, addr_of, at, never_blocks, struct, u32, u64
 from arch import mmu
 from kern.abi.errno import Errno
 from kern.lib.list import IntrusiveList
@@ -49,6 +49,7 @@ class SlabCache:
         self.per_page = u32(PAGE_SIZE // self.stride)
         assert self.per_page > 0, "slab object bigger than a page"
 
+    @never_blocks
     def alloc(self) -> u64:
         """Address of an object; raises ENOMEM."""
         with self.lock.irqs_off():
@@ -57,6 +58,7 @@ class SlabCache:
             raise Error(Errno.ENOMEM, f"no memory for an object of {self.object_size} bytes")
         return found
 
+    @never_blocks
     def free(self, address: u64) -> None:
         with self.lock.irqs_off():
             self.put(address)

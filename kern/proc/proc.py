@@ -12,7 +12,7 @@ Locks: `lock` (a plain spinlock, never taken in interrupt handlers) comes after 
 
 from typing import Literal
 
-from lang import Atomic, Error, Paddr, Ref, Span, Text, array, free, i32, panic, struct, text, Uaddr, u32, u64
+from lang import Atomic, Error, Paddr, Ref, Span, Text, Uaddr, array, free, i32, never_blocks, panic, struct, text, u32, u64
 from arch.abi import FpState, UserContext
 from arch import mmu
 from kern.abi.errno import Errno
@@ -157,6 +157,7 @@ def proc_get(p: Proc) -> None:
     p.refs.get()
 
 
+@never_blocks
 def proc_put(p: Proc) -> None:
     """Give a reference back. The last one frees the process: no spinlock may be held."""
     if p.refs.put():

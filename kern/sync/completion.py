@@ -4,7 +4,7 @@
 Locks: the condition variable's.
 """
 
-from lang import i64, struct
+from lang import i64, interrupt_context, struct
 from kern.sync.condvar import CondVar
 
 
@@ -18,6 +18,7 @@ class Completion:
         with self.cv.lock.irqs_off():
             self.left += count
 
+    @interrupt_context
     def done(self) -> None:
         """Report one piece. Callable from interrupt handlers."""
         with self.cv.lock.irqs_off():

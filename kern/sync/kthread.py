@@ -19,7 +19,7 @@ Locks: `all_lock` (list and pool of threads) is a leaf. park() is entered with e
 from enum import IntFlag
 from typing import Callable, Literal, NoReturn
 
-from lang import Error, ErrorSlot, Ref, Uaddr, addr_of, at, blocks, free, hook, new, panic, struct, u32, u64
+from lang import Error, ErrorSlot, Ref, Uaddr, addr_of, at, blocks, free, hook, interrupt_context, new, panic, struct, u32, u64
 from arch import context, cpu, mmu
 from arch.context import KthreadContext
 from kern.core import idle
@@ -159,6 +159,7 @@ def keep_address_space(kthread: Kthread) -> None:
     kthread.proc = p
 
 
+@interrupt_context
 def wake(kthread: Kthread) -> None:
     """Make a parked thread run again: on this core, or on core 0 for a ktask. Callable from interrupt handlers.
 

@@ -7,7 +7,7 @@ Entering may raise ENOMEM, when it would have to sleep and there is no memory fo
 Locks: `lock` is a leaf. Not for interrupt handlers.
 """
 
-from lang import must_use, struct
+from lang import must_use, sleeping_section, struct
 from kern.lib.queue import Queue
 from kern.sync.kthread import Kthread, park, prepare_to_block, wake
 from kern.sync.spinlock import SpinLock
@@ -53,6 +53,7 @@ class QLock:
                 self.held = False
             return next
 
+    @sleeping_section
     def __enter__(self) -> "QLock":
         self.acquire()
         return self

@@ -8,7 +8,7 @@ Locks: the condition variable's.
 
 from typing import Callable
 
-from lang import addr_of, at, struct, u64
+from lang import addr_of, at, interrupt_context, struct, u64
 from kern.sync.abort import AbortableSleep
 from kern.sync.condvar import CondVar
 from kern.time.alarm import Alarm, set_alarm, unset_alarm
@@ -43,6 +43,7 @@ class Rendez:
         finally:
             unset_alarm(alarm)
 
+    @interrupt_context
     def wakeup(self) -> None:
         """Make every sleeper look again. Callable from interrupt handlers."""
         self.cv.lock_and_broadcast()

@@ -5,7 +5,7 @@ Guarantees: each `up` lets exactly one `down` through; sleepers leave in FIFO or
 Locks: `lock` is a leaf and is taken with interrupts off, since `up` may run in a handler.
 """
 
-from lang import i32, must_use, struct
+from lang import i32, interrupt_context, must_use, struct
 from kern.lib.queue import Queue
 from kern.sync.kthread import Kthread, park, prepare_to_block, wake
 from kern.sync.spinlock import SpinLock
@@ -35,6 +35,7 @@ class Semaphore:
             self.signals -= 1
             return True
 
+    @interrupt_context
     def up(self) -> None:
         """Give one signal, and wake the longest sleeper. Callable from interrupt handlers."""
         sleeper = self.take_one()

@@ -10,7 +10,7 @@ Locks: a chain's lock is a leaf, taken with interrupts off. Handlers run without
 
 from typing import Callable, Literal
 
-from lang import Error, struct, u32, u64
+from lang import Error, interrupt_context, struct, u32, u64
 from arch import timer
 from kern.core.kmsg import Kmsg, post_routine, send_immediate
 from kern.core.percore import core
@@ -114,6 +114,7 @@ def reset_alarm(alarm: Alarm, when_ns: u64) -> bool:
     return was_set
 
 
+@interrupt_context
 def timer_interrupt() -> None:
     """The core's timer went off. The architecture calls it from the handler, interrupts off."""
     chain = core.mine.alarms

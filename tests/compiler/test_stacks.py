@@ -129,7 +129,56 @@ def test_depths_add_frames_and_return_addresses(tmp_path, arch):
     assert needs["second"].path == call + size("second") + call + max(large, 500)
     assert [name for name, _ in needs["second"].chain] == ["second", "kern.one.large", "memset"]
     # Four times on the stack, and the deepest end below the last.
-    assert needs["third"].path == call + size("third") + call + 4 * (size("kern.one.walk") + call + 64)
+    assert needs["third"].path == call + size("third") + call + 4 * (size("kern.one.walk") + call) + 64
+    assert stacks.errors == []
+
+
+MUTUAL = """
+from lang import array, entry, export, extern, noinline, recursion, u64
+
+
+@extern
+def consume(address: u64) -> u64: ...
+
+
+@noinline
+def leaf(n: u64) -> u64:
+    room = array(200, u64)
+    room[n] = n
+    return consume(room[n + 1]) + room[n]
+
+
+@noinline
+@recursion(2)
+def even(n: u64) -> u64:
+    return leaf(n) + 1 if n == 0 else odd(n - 1) + consume(n) + 1
+
+
+@noinline
+def odd(n: u64) -> u64:
+    return between(n) + 1
+
+
+@noinline
+@recursion(1)
+def between(n: u64) -> u64:
+    return even(n) + leaf(n)
+
+
+@entry(stack=9000)
+@export("first")
+def first(n: u64) -> u64:
+    return odd(n) + 1
+"""
+
+
+def test_functions_that_call_each_other_are_unrolled(tmp_path):
+    """`between` once and `even` twice: odd, between, even, odd, and no more, since `between` has had its turn; then the leaf."""
+    stacks = stacks_of(tmp_path, MUTUAL, "x86_64")
+    (need,) = stacks.needs()
+    down = sum(stacks.size(f"kern.one.{name}") + 8 for name in ("odd", "between", "even"))
+    leaf = stacks.size("kern.one.leaf") + 8 + 64
+    assert need.path == 8 + stacks.size("first") + 8 + down + leaf
     assert stacks.errors == []
 
 

@@ -5,7 +5,8 @@ McsLock is plain: for threads that nobody preempts, or that notifications may in
 vcore, disables notifications, and recovers preempted vcores while it waits: the holder if known, else the one before us.
 """
 
-from lang import ACQUIRE, RELAXED, RELEASE, Array, Atomic, addr_of, array, at, pause, struct, u32, u64
+from lang import ACQUIRE, RELAXED, RELEASE, Array, Atomic, addr_of, array, at, atomic_section, begins_atomic
+from lang import ends_atomic, pause, struct, u32, u64
 from parlib.current import my_vcore
 from parlib.vcore import disable_notifs, enable_notifs, relax_for
 
@@ -47,6 +48,7 @@ class McsPdrLock:
     holder: Atomic[u32]                     # 1 + id of the vcore that holds it; a hint, so relaxed
     nodes: Array[McsNode] = array(256)      # by vcore; `next` is 1 + id here
 
+    @begins_atomic
     def lock(self) -> None:
         disable_notifs()
         mine = my_vcore().id
@@ -65,6 +67,7 @@ class McsPdrLock:
         holder = self.holder.load(order=RELAXED)
         relax_for(before if holder == 0 or holder == mine + 1 else holder - 1)
 
+    @ends_atomic
     def unlock(self) -> None:
         mine = my_vcore().id
         node = self.nodes[mine]
@@ -77,6 +80,7 @@ class McsPdrLock:
         self.nodes[node.next.load() - 1].waiting.store(u32(0), order=RELEASE)
         enable_notifs()
 
+    @atomic_section
     def __enter__(self) -> None:
         self.lock()
 

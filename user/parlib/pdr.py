@@ -6,7 +6,7 @@ is held, so a holder is never interrupted for events, and stays on its vcore. Fo
 A critical section is short, does not block, makes no system call that may block, and touches populated memory only.
 """
 
-from lang import ACQUIRE, RELAXED, RELEASE, Atomic, must_use, struct, u32
+from lang import ACQUIRE, RELAXED, RELEASE, Atomic, atomic_section, begins_atomic, ends_atomic, must_use, struct, u32
 from parlib.current import my_vcore
 from parlib.vcore import Vcore, disable_notifs, enable_notifs, relax_for
 
@@ -17,15 +17,18 @@ FREE: u32 = 0
 class PdrLock:
     holder: Atomic[u32]                     # 1 + id of the vcore that holds it, or FREE
 
+    @begins_atomic
     def lock(self) -> None:
         disable_notifs()
         self.lock_on(my_vcore())
 
+    @ends_atomic
     def unlock(self) -> None:
         self.holder.store(FREE, order=RELEASE)      # pairs with every cas that takes it
         enable_notifs()
 
     @must_use
+    @begins_atomic
     def try_lock(self) -> bool:
         disable_notifs()
         if self.holder.cas(FREE, my_vcore().id + 1):
@@ -33,11 +36,13 @@ class PdrLock:
         enable_notifs()
         return False
 
+    @begins_atomic
     def lock_on(self, vcore: Vcore) -> None:
         """For callers with notifications off already, in vcore context: `vcore` is theirs."""
         if not self.holder.cas(FREE, vcore.id + 1, order=ACQUIRE):          # pairs with unlock and unlock_on
             self.wait_and_lock(vcore.id + 1)
 
+    @ends_atomic
     def unlock_on(self) -> None:
         """Undo `lock_on`."""
         self.holder.store(FREE, order=RELEASE)
@@ -50,6 +55,7 @@ class PdrLock:
             elif self.holder.cas(FREE, mine, order=ACQUIRE):
                 return
 
+    @atomic_section
     def __enter__(self) -> None:
         self.lock()
 

@@ -8,7 +8,7 @@ context; blocking from uthreads with notifications enabled only.
 
 from typing import Callable
 
-from lang import ACQUIRE, RELEASE, Atomic, Raises, Ref, addr_of, at, must_use, struct, u32, u64
+from lang import ACQUIRE, RELEASE, Atomic, Raises, Ref, addr_of, at, must_use, sleeping_section, struct, u32, u64
 from parlib import sched
 from parlib.current import my_vcore
 from parlib.pdr import PdrLock
@@ -80,6 +80,7 @@ class Mutex:
     def is_held(self) -> bool:
         return self.state.load() != FREE
 
+    @sleeping_section
     def __enter__(self) -> None:
         self.lock()
 

@@ -117,6 +117,7 @@ class ClosureMixin:
             outer.frame_vars.append(theirs)
         mine: Var = self.variable(name, theirs.ty)
         self.fn.captured.append((mine, outer.frame_vars.index(theirs)))
+        self.fn.same_variables.append((mine, theirs))
         if name:
             self.env[name] = mine
             self.state.assigned.add(name)

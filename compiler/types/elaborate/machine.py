@@ -75,6 +75,7 @@ class MachineMixin:
                 return self.function_value(meaning, node, None)  # which says that it is generic
             inst = self.program.instance(meaning, None, {}, node)
             inst.taken.append((self.module, node))
+            self.fn.has_function_values = True
             return hir.FnAddr(U64, inst)
         found = self.expr(node)
         ty = found.ty

@@ -18,18 +18,21 @@ from compiler.types.elaborate.flow import OUTSIDE, path_of
 from compiler.types.hir import Expr
 from compiler.types.model import ClassType
 
-LOCK, INTERRUPTS = "a spinlock is held", "interrupts are off"
+LOCK, INTERRUPTS, SLEEPING = "a spinlock is held", "interrupts are off", "a sleeping lock is held"
+MARKS = {"atomic_section": LOCK, "sleeping_section": SLEEPING}
 
 
 class SectionMixin:
     def enter_section(self: Any, cls: ClassType, item: ast.withitem) -> Section | None:
         """What `with item` begins, if it is one of these."""
         found = self.program.layouts.find_method(cls, "__enter__")
-        if found is None or "atomic_section" not in found[1].marks:
+        what = next((what for mark, what in MARKS.items() if found is not None and mark in found[1].marks), None)
+        if what is None:
             return None
         guard = self.env.get(item.optional_vars.id) if isinstance(item.optional_vars, ast.Name) else None
-        section = self._section(LOCK, item.context_expr)
+        section = self._section(what, item.context_expr)
         section.guard, section.is_block = guard, True
+        self.fn.acquired.append((section, self.state.held))
         self.state.held = (*self.state.held, section)
         return section
 
@@ -55,7 +58,10 @@ class SectionMixin:
                 what = INTERRUPTS if marks[mark] == "interrupts" else LOCK
                 receiver = node.func.value if what == LOCK and isinstance(node, ast.Call) and isinstance(node.func, ast.Attribute) else node
                 if mark == "begins_atomic":
-                    self.state.held = (*self.state.held, self._section(what, receiver))
+                    section = self._section(what, receiver)
+                    if callee.result is not model.BOOL:  # who only tries does not wait, in whatever order
+                        self.fn.acquired.append((section, self.state.held))
+                    self.state.held = (*self.state.held, section)
                 else:
                     self._end(what, path_of(receiver) if what == LOCK else "")
 
@@ -69,31 +75,14 @@ class SectionMixin:
         place: Any = node
         while isinstance(place, ast.Call) and isinstance(place.func, ast.Attribute):
             place = place.func.value  # `lock.irqs_off()` is a view of `lock`
-        known = what == LOCK and isinstance(place, (ast.Name, ast.Attribute))
+        known = what != INTERRUPTS and isinstance(place, (ast.Name, ast.Attribute))
         return Section(what, (path_of(place) or "") if known else "", node, self._lock_name(place) if known else "")
 
-    def _lock_name(self: Any, place: ast.expr) -> str:
-        """`Proc.lock` for a field, with the fields that embed it (`Proc.child_cv.lock`); `alloc.lock` for a global."""
+    def _lock_name(self: Any, place: Any) -> str:
+        """`Proc.lock` for a field, whichever object's; `alloc.lock` for a global."""
         meaning = self.meaning(place) if isinstance(place, (ast.Name, ast.Attribute)) else None
         if isinstance(meaning, GlobalDecl):
             return f"{meaning.module.name.split('.')[-1]}.{meaning.name}"
-        if not isinstance(place, ast.Attribute):
-            return ""
-        owner = self.path_type(place.value)
+        owner = self.path_type(place.value) if isinstance(place, ast.Attribute) else None
         owner = owner.inner if isinstance(owner, model.OptionalType) else owner
-        if not isinstance(owner, ClassType):
-            return ""
-        outer = self._lock_name(place.value) if self._is_embedded(place.value) else ""
-        return f"{outer or owner.decl.name}.{place.attr}"
-
-    def _is_embedded(self: Any, node: ast.expr) -> bool:
-        """Whether this names storage within an object or a global, rather than following a reference."""
-        meaning = self.meaning(node) if isinstance(node, (ast.Name, ast.Attribute)) else None
-        if isinstance(meaning, GlobalDecl):
-            return meaning.ty is not None and meaning.ty.is_place
-        if not isinstance(node, ast.Attribute):
-            return False
-        owner = self.path_type(node.value)
-        owner = owner.inner if isinstance(owner, model.OptionalType) else owner
-        field = self.program.layouts.complete(owner).fields.get(node.attr) if isinstance(owner, ClassType) else None
-        return field is not None and isinstance(field.ty, ClassType)
+        return f"{owner.decl.name}.{place.attr}" if isinstance(owner, ClassType) else ""

@@ -17,7 +17,10 @@ from kern.mm.kmap import STACK_SIZE, alloc_stack
 from kern.mm.pages import alloc_zeroed, order_for
 
 MAX_CORES: u32 = 256
-START_WAIT_NS: u64 = 5_000_000_000
+START_WAIT_NS: u64 = 10_000_000_000
+WAITING: u32 = 0
+ADMITTED: u32 = 1                           # it came in time, and goes on
+GIVEN_UP: u32 = 2                           # it shall halt when it comes
 
 smp_entry = extern_symbol("smp_entry")
 percore_deltas = extern_symbol("percore_deltas")
@@ -39,6 +42,7 @@ class StartRecord:
 record = StartRecord()
 running: u32 = 1                            # cores that run, the boot core included
 arrived = Atomic[u32](1)
+admission = Atomic[u32](0)                  # of the hart that was asked last: WAITING, then either of the others, for good
 hart_ids = array(256, u64)                  # by core number
 
 
@@ -87,6 +91,7 @@ def start_core(hart: u64) -> bool:
         log.warn(f"no memory to start core {running}: {e.message}")
         return False
     hart_ids[running] = hart
+    admission.store(WAITING)
     entry = u64(mmu.virt_to_phys(Kaddr(addr_of(smp_entry))))
     error = cpu.sbi_call(hart, entry, u64(mmu.virt_to_phys(Kaddr(addr_of(record)))), 0, cpu.SBI_HSM)
     if error != 0:
@@ -98,7 +103,9 @@ def start_core(hart: u64) -> bool:
             running += 1
             return True
         pause()
-    log.warn(f"hart {hart} does not come")
+    # One that comes late, on a host that is busy with other things, must not join a kernel that counts without it.
+    came = not admission.cas(WAITING, GIVEN_UP)
+    log.warn(f"hart {hart} {'comes, and does not get ready' if came else 'does not come'}")
     return False
 
 
@@ -121,6 +128,8 @@ def prepare_record(core: u32) -> None:
 def ap_entry(number: u32) -> NoReturn:
     """A core's first code in the language: on its own stack, per-core data in place, interrupts off."""
     cpu.init_core(number)
+    if not admission.cas(WAITING, ADMITTED):
+        cpu.halt_forever()
     set_up_core(number)
     ap_main(number)
 

@@ -9,8 +9,8 @@ Locks: none. The boot core alone starts cores.
 
 from typing import NoReturn
 
-from lang import Atomic, Error, Ptr, addr_of, array, copy_bytes, export, extern_symbol, pause, span_of, struct
-from lang import entry, u8, u32, u64, volatile_load, volatile_store
+from lang import Atomic, Error, Ptr, addr_of, array, at, copy_bytes, export, extern_symbol, pause, span_of, struct
+from lang import entry, u8, u32, u64
 from arch import acpi, apic, cpu, mmu, timer, trap
 from kern.core.smp import ap_main
 from kern.debug import log
@@ -45,6 +45,12 @@ class StartRecord:
     stack: u64                              # 8
     delta: u64                              # 16: of its per-core data
     core: u64                               # 24
+
+
+@struct
+class Published:
+    """The word of smp_entry.S from which a core that starts takes the record."""
+    record: Atomic[u64]
 
 
 record = StartRecord()
@@ -93,6 +99,13 @@ def start_cores(limit: u32) -> None:
     for i in range(acpi.core_count):
         if acpi.core_apic_ids[i] != mine and running < min(limit, MAX_CORES):
             start_core(acpi.core_apic_ids[i])
+    withdraw_record()
+
+
+def withdraw_record() -> None:
+    """Cores that come late must not join a kernel that counts without them: they find no record, and wait for good."""
+    if at(Published, addr_of(ap_record)).record.swap(0) == 0 and record.core == u64(running):
+        wait_for_arrival()                  # one has just taken it
 
 
 def prepare_trampoline() -> None:
@@ -118,23 +131,31 @@ def add_page(target: u64, patch: u64) -> None:
 
 
 def start_core(apic_id: u32) -> None:
-    global running
-    if volatile_load(Ptr[u64](addr_of(ap_record))) == 0:
+    published = at(Published, addr_of(ap_record))
+    if published.record.load() == 0:
         try:
             prepare_record(running)
         except Error as e:
             log.warn(f"no memory to start core {running}: {e.message}")
             return
-        volatile_store(Ptr[u64](addr_of(ap_record)), addr_of(record))
+        published.record.store(addr_of(record))
     for _ in range(START_TRIES):
         apic.send_startup(apic_id, TRAMPOLINE)
-        deadline = timer.now_ns() + START_WAIT_NS
-        while timer.now_ns() < deadline:
-            if arrived.load() > running:
-                running += 1
-                return
-            pause()
+        if wait_for_arrival():
+            return
     log.warn(f"the core with APIC id {apic_id} does not start")
+
+
+def wait_for_arrival() -> bool:
+    """Count the core that took the record, when it is ready. False if none is within START_WAIT_NS."""
+    global running
+    deadline = timer.now_ns() + START_WAIT_NS
+    while timer.now_ns() < deadline:
+        if arrived.load() > running:
+            running += 1
+            return True
+        pause()
+    return False
 
 
 def prepare_record(core: u32) -> None:

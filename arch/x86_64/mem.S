@@ -166,3 +166,11 @@ FUNCTION strlen
 2:  subq %rdi, %rax
     ret
 END strlen
+
+#if CHECKED
+/* What the compiler puts behind the objects of a frame and looks for when the function returns. Its zero byte stops string copies. */
+.section .rodata.canary, "a"
+.balign 8
+.globl __stack_chk_guard
+__stack_chk_guard: .quad 0x5afe57acc0ded000
+#endif

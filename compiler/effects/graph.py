@@ -20,7 +20,7 @@ from compiler.types.elaborate.sections import SLEEPING
 EFFECTS = ("blocks", "allocates", "takes_user_fault")
 CONTEXTS = ("vcore_context", "interrupt_context", "never_blocks")
 MARKED = {*EFFECTS, *CONTEXTS}
-ENDS = {"panic_with", "check_failed"}  # hooks that never come back
+ENDS = {"panic_with", "check_failed", "frame_overrun"}  # hooks that never come back
 
 
 class CallGraph:

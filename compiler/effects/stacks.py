@@ -139,7 +139,7 @@ def _check_exports(program: Any, made: Model) -> None:
     called = {name for calls in made.calls.values() for name in calls} | {name for values in made.values.values() for name in values}
     known = {e.name for e in made.entries} | called
     for fn in program.functions:
-        if fn.exported and fn.exported not in known and fn.decl is not None:
+        if fn.exported and fn.exported not in known and fn.decl is not None and not is_end(fn):
             text = f"assembly enters `{fn.decl.name}`, on which stack is not said"
             hint = "`@entry(stack=SIZE)`, or `@entry(used=BYTES)` for what comes on top of any other"
             program.reporter.add(Diagnostic("E1004", text, Span.of(fn.module.source, fn.decl.node), hint))

@@ -91,6 +91,7 @@ from lang.marks import (  # noqa: F401
     ARCH,
     WORLD,
     atomic,
+    artificial,
     caller_module,
     cold,
     export,

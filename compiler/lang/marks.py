@@ -17,7 +17,7 @@ def _mark(item: Any = None, *args: Any, **kwargs: Any) -> Any:
     return item if callable(item) else lambda function: function
 
 
-export = extern = hook = syscall = noinline = inline = cold = vcore_context = interrupt_context = must_use = _mark
+export = extern = hook = syscall = noinline = inline = cold = artificial = vcore_context = interrupt_context = must_use = _mark
 blocks = allocates = takes_user_fault = never_blocks = tells_context = unproven = _mark
 atomic_section = sleeping_section = begins_atomic = ends_atomic = _mark
 entry = starts_stack = stack = recursion = _mark

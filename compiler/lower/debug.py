@@ -115,7 +115,9 @@ class DebugInfo:
             f'!{base} = !{{i32 2, !"Debug Info Version", i32 3}}',
             f'!{base + 1} = !{{i32 7, !"Dwarf Version", i32 5}}',
             f"!llvm.dbg.cu = !{{!{self.unit}}}",
-            f"!llvm.module.flags = !{{!{base}, !{base + 1}}}",
+            # Where canaries are read (checked builds): a variable, not the host's thread-local place.
+            f'!{base + 2} = !{{i32 1, !"stack-protector-guard", !"global"}}',
+            f"!llvm.module.flags = !{{!{base}, !{base + 1}, !{base + 2}}}",
         ]
         return "\n".join(lines)
 

@@ -63,7 +63,7 @@ class FunctionEmitter(ExpressionMixin, OperationMixin):
 
     # -- text ---------------------------------------------------------------------------------------------------
     def at(self, line: int) -> None:
-        if line:
+        if line and not self.fn.artificial:
             self.line = line
             self.dbg = f", !dbg !{self.module.debug.location(line, self.scope)}"
 
@@ -105,7 +105,7 @@ class FunctionEmitter(ExpressionMixin, OperationMixin):
         for number, var in enumerate(self.fn.params, 1):
             if var.ty not in VALUELESS:
                 self.do(f"store {var.ty.llvm} %a{var.number}, ptr %v{var.number}")
-                if var.name:
+                if var.name and not self.fn.artificial:
                     self.lines.append(self.module.debug.variable(self.fn, var, number, self.scope))
         self.statements(self.fn.body)
         if not self.dead:
@@ -126,7 +126,7 @@ class FunctionEmitter(ExpressionMixin, OperationMixin):
         for var in self.fn.variables:
             if var.ty not in VALUELESS and var.ty is not model.NONE and var not in captured:
                 head.append(f"  %v{var.number} = alloca {var.ty.llvm if var.ty is not model.UNTYPED else 'i64'}")
-                if var.name and not any(var is p for p in self.fn.params):
+                if var.name and not self.fn.artificial and not any(var is p for p in self.fn.params):
                     self.lines.insert(0, self.module.debug.variable(self.fn, var, 0, self.scope))
         for slot in self.fn.slots:
             head.append(f"  %s{slot.number} = alloca [{slot.size} x i8], align {max(slot.align, 8)}")

@@ -62,7 +62,7 @@ def may_inline(fn: FnInst) -> bool:
         return False
     if fn.weight == 0:
         fn.weight = hir.size(fn.body, INLINE_SIZE) + 1
-    return fn.inline == "inline" or fn.weight <= INLINE_SIZE
+    return fn.inline == "inline" or fn.artificial or fn.weight <= INLINE_SIZE
 
 
 class ModuleEmitter:
@@ -101,28 +101,38 @@ class ModuleEmitter:
     # -- functions ----------------------------------------------------------------------------------------------
     def _function(self, fn: FnInst, linkage: str) -> str:
         explored = self.world.explore and not fn.module.name.startswith("compiler.")
-        emitter = (ExploringEmitter if explored else FunctionEmitter)(self, fn, self.debug.subprogram(fn))
+        # An artificial function has no lines: where it is inlined, LLVM gives its instructions the line of the call.
+        scope = 0 if fn.artificial else self.debug.subprogram(fn)
+        emitter = (ExploringEmitter if explored else FunctionEmitter)(self, fn, scope)
         self.emitting = self.symbol(fn)
         body = emitter.body()
         params = ", ".join(f"{self.param_type(fn, v.ty)} %a{v.number}" for v in fn.params if v.ty not in VALUELESS)
         head = f"define {linkage}dso_local {self.return_type(fn)} {self.name(fn)}({params}) #{self._attribute_set(fn)}"
-        return "\n".join([f"{head} !dbg !{emitter.scope} {{", *body, "}"])
+        place = "" if fn.artificial else f" !dbg !{scope}"
+        return "\n".join([f"{head}{place} {{", *body, "}"])
 
     def _attribute_set(self, fn: FnInst) -> int:
         if fn.result is NORETURN or fn.cold:
             return 1
+        if fn.artificial and self.world.checked:
+            return 4                        # reports tell its caller's line: it must be one with it
         if fn.inline == "noinline":
             return 2
         return 3 if fn.inline == "inline" else 0
 
     def _attributes(self) -> str:
         base = 'nounwind "frame-pointer"="all"' + (" noredzone null_pointer_is_valid" if self.world.kind == "kernel" else "")
+        if self.world.checked:
+            base += ' "disable-tail-calls"="true"'  # whole backtraces
+            if self.world.kind != "hosted":
+                base += " sspstrong"  # a canary in each frame that holds an object: mem.S has it, the world `__stack_chk_fail`
         return "\n".join(
             [
                 f"attributes #0 = {{ {base} }}",
                 f"attributes #1 = {{ cold noinline {base} }}",
                 f"attributes #2 = {{ noinline {base} }}",
                 f"attributes #3 = {{ inlinehint {base} }}",
+                f"attributes #4 = {{ alwaysinline {base} }}",
             ]
         )
 
@@ -187,7 +197,7 @@ class ModuleEmitter:
         name, section, local = "@" + quote(glob.symbol), "", ""
         if isinstance(ty, model.PerCoreType):
             if ty.kind == "core" and self.world.kind == "kernel":
-                section = ', section ".percpu"'
+                section = f', section ".percpu.{glob.symbol}"'  # its own, so that the linker drops what nobody uses
             local = "thread_local(localexec) " if self.is_thread_local(glob) else ""
         if isinstance(ty, model.RegistryType):
             return self._registry(glob, name)

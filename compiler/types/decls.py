@@ -187,6 +187,7 @@ class FnInst:
     float_node: Any = None  # its first expression of floating-point type
     has_function_values: bool = False  # its body handles values of type Callable
     taken: list[tuple[ModuleDecl, Any]] = field(default_factory=list)  # where it is used as a value
+    artificial: bool = False  # its instructions are of its caller's lines
     weight: int = 0  # size of the body, for inlining across modules; 0: not known yet
     local: bool = False  # a function within a function, or compiled for one: no other module can name it
 
@@ -224,6 +225,7 @@ MARKS = {
     "noinline",
     "inline",
     "cold",
+    "artificial",
     "vcore_context",
     "interrupt_context",
     "final",

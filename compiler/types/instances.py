@@ -95,6 +95,7 @@ class Instances(Generated):
         inst.generic = bool(tvars or cls is not None and cls.args)
         inst.inline = "noinline" if "noinline" in decl.marks else "inline" if "inline" in decl.marks else ""
         inst.cold = "cold" in decl.marks
+        inst.artificial = "artificial" in decl.marks
         try:
             self._signature(inst, decl, cls or bits_self, closures or {})
         except CompileError:

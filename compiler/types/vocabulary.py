@@ -106,6 +106,7 @@ FUNCTIONS = {
     "noinline",
     "inline",
     "cold",
+    "artificial",
     "vcore_context",
     "interrupt_context",
     "must_use",

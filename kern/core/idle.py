@@ -10,13 +10,14 @@ No locks.
 
 from typing import NoReturn
 
-from lang import never_blocks, u64
+from lang import CHECKED, never_blocks, u64
 from arch import context, cpu, timer, trap
 from kern.core import sched
 from kern.core.current import abandon_core, enter_address_space
 from kern.core.kmsg import routine_pending, run_one_routine
 from kern.core.percore import core
 from kern.sync.kthread import current_kthread
+from kern.sync.lockcheck import check_none_held
 
 
 def smp_idle() -> NoReturn:
@@ -41,6 +42,8 @@ def idle_loop(unused: u64) -> NoReturn:
     """The loop itself, from the top of the current thread's stack, interrupts off."""
     while True:
         cpu.irqs_off()
+        if CHECKED:
+            check_none_held("idle loop")
         current_kthread().become_plain()
         # One message a pass: it may have changed who owns this core, or this frame may now run on another core.
         if run_one_routine():
@@ -60,6 +63,8 @@ def resume_owner() -> None:
     if owner is None:
         return
     enter_address_space(owner)
+    if CHECKED:
+        check_none_held("return to user space")
     ctx = mine.cur_ctx
     if ctx is not None:
         trap.pop_user(ctx)

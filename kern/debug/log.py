@@ -97,8 +97,13 @@ def raw(message: Format) -> None:
     line = text(400)
     line.write(message)
     line.append("\n")
-    serial.put_debug(line.view)
-    serial.put_early(line.view)
+    raw_piece(line.view)
+
+
+def raw_piece(piece: str) -> None:
+    """The same for part of a line that may be long."""
+    serial.put_debug(piece)
+    serial.put_early(piece)
 
 
 def be_quiet() -> None:

@@ -9,19 +9,29 @@ Takes no locks but its own, and breaks the log's: whoever held that is halted.
 
 from typing import NoReturn
 
-from lang import Atomic, CheckSite, FailedCheck, Format, frame_address, hook, pause, recursion, text, u32, u64
+from lang import CHECKED, Atomic, CheckSite, FailedCheck, Format, PerCore, Text, export, frame_address, hook, pause, recursion
+from lang import return_address, struct, text, u32, u64
 from arch import cpu, power, smp, timer
 from kern.boot.cmdline import option
 from kern.core.percore import core
 from kern.debug import log
 from kern.debug.backtrace import print_frames, print_kernel
+from kern.debug.tripwire import is_expected, spring
 from kern.sync.kthread import Kthread, KthreadFlag, all_kthreads, all_lock
+from kern.sync.lockcheck import describe_code
 from kern.time.clock import spin_ns
 
 NOBODY: u32 = 0xffff_ffff
+PANIC_ROOM = 1200                           # bytes of a message: a checked build tells of several places in code
 MOST_BLOCKED: u32 = 12                      # blocked threads that are shown
 ANSWER_NS: u64 = 200_000_000                # how long the others have for their backtraces, each
 
+@struct
+class Saying:
+    line: Text = text(PANIC_ROOM)
+
+
+saying = PerCore[Saying]()                  # what a core's panic says; not on its stack, which may be short
 panicking = Atomic[u32](NOBODY)             # the core that panics
 again = Atomic[bool](False)                 # there was a panic inside the panic
 turn = Atomic[u32](NOBODY)                  # the core whose backtrace is to be printed now
@@ -32,18 +42,32 @@ telling = Atomic[u32](NOBODY)               # the core that answers an NMI outsi
 @hook
 def panic_with(message: Format) -> NoReturn:
     """`panic(f"…")` in any kernel source comes here."""
-    line = text(300)
-    line.write(message)
-    stop_machine(line.view, 0, frame_address())
+    said = saying.mine.line
+    said.clear()
+    said.write(message)
+    stop_machine(said.view, 0, frame_address())
 
 
 @recursion(3)
 @hook
 def check_failed(site: CheckSite, a: u64, b: u64) -> NoReturn:
     """A run-time check of a checked build, or an assert, failed."""
-    message = text(300)
-    message.write(f"{FailedCheck(site=site, a=a, b=b)}")
-    stop_machine(message.view, 0, frame_address())
+    said = saying.mine.line
+    said.clear()
+    said.write(f"{FailedCheck(site=site, a=a, b=b)}")
+    stop_machine(said.view, 0, frame_address())
+
+
+@recursion(3)
+@hook
+@export("__stack_chk_fail")
+def frame_overrun() -> NoReturn:
+    """A function of a checked build found its canary changed as it was about to return: something wrote past an object in its frame."""
+    said = saying.mine.line
+    said.clear()
+    said.append("stack frame overrun")
+    describe_code(said, " in", return_address())
+    stop_machine(said.view, 0, frame_address())
 
 
 def panic_at(message: str, pc: u64, frame: u64) -> NoReturn:
@@ -54,6 +78,9 @@ def panic_at(message: str, pc: u64, frame: u64) -> NoReturn:
 def stop_machine(message: str, pc: u64, frame: u64) -> NoReturn:
     cpu.irqs_off()
     me = cpu.core_id()
+    if CHECKED and is_expected():
+        tell("expected panic", me, message, pc, frame)
+        spring(message)
     if not panicking.cas(NOBODY, me):
         if panicking.load() == me:
             # A panic while printing the first: say what, touch nothing else. And should that fail too, nothing at all.
@@ -63,15 +90,25 @@ def stop_machine(message: str, pc: u64, frame: u64) -> NoReturn:
             end_machine()
         cpu.halt_forever()
     log.lock.force_unlock()
+    tell("kernel panic", me, message, pc, frame)
+    ask_others(me)
+    print_blocked()
+    end_machine()
+
+
+def tell(what: str, me: u32, message: str, pc: u64, frame: u64) -> None:
     now = timer.now_ns()
-    log.raw(f"\nkernel panic on core {me}: {message} (at {now // 1_000_000_000}.{now // 1000 % 1_000_000:06} s)")
+    log.raw("")
+    log.raw_piece(what)
+    number = text(40)
+    number.write(f" on core {me}: ")
+    log.raw_piece(number.view)
+    log.raw_piece(message)
+    log.raw(f" (at {now // 1_000_000_000}.{now // 1000 % 1_000_000:06} s)")
     if pc != 0:
         print_kernel(pc, frame)
     else:
         print_frames(frame)
-    ask_others(me)
-    print_blocked()
-    end_machine()
 
 
 def ask_others(me: u32) -> None:

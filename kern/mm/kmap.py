@@ -7,7 +7,7 @@ A stack is STACK_SIZE bytes with an unmapped page below: an overflow faults inst
 Locks: `lock` guards the arena and the page tables of the kernel map; then the page allocator's. Taken with interrupts off.
 """
 
-from lang import Error, Kaddr, Paddr, array, at, struct, u64
+from lang import CHECKED, Error, Kaddr, Paddr, array, at, struct, u64
 from arch import mmu
 from arch.mmu import KMAP_BASE, KMAP_END
 from kern.abi.errno import Errno
@@ -16,8 +16,8 @@ from kern.mm.pages import PAGE_MASK, PAGE_SIZE, alloc_pages, free_pages
 from kern.mm.shootdown import flush_kernel
 from kern.sync.spinlock import SpinLock
 
-STACK_SIZE: u64 = 32 * 1024
-STACK_PAGES: u64 = 8
+STACK_SIZE: u64 = (48 if CHECKED else 32) * 1024       # checks, and what they say when they fail, take room
+STACK_PAGES: u64 = STACK_SIZE // PAGE_SIZE
 GUARD_SIZE: u64 = PAGE_SIZE
 KEPT: u64 = 64                              # free stacks that keep their pages
 BATCH: u64 = 16                             # stacks that lose their pages at once

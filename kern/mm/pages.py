@@ -7,11 +7,12 @@ the first MiB (the trampoline of the other cores lives there).
 Every page has a Page record, found by its number. Locks: `lock` is a leaf, taken with interrupts off.
 """
 
-from lang import Error, Paddr, Span, memset, never_blocks, sizeof, u8, u32, u64
+from lang import CHECKED, Error, Paddr, Span, memset, never_blocks, sizeof, u8, u32, u64
 from arch import boot, mmu
 from kern.arch_api import BootInfo
 from kern.abi.errno import Errno
-from kern.mm.buddy import Buddy, Page
+from kern.mm.buddy import Buddy, Page, PageUse
+from kern.mm.sanitize import FREED_PAGE, check_page, fill_freed
 from kern.sync.spinlock import SpinLock
 
 PAGE_SHIFT: u64 = 12
@@ -52,6 +53,8 @@ def try_alloc_pages(order: u32) -> Paddr | None:
         pfn = buddy.alloc(order)
     if pfn is None:
         return None
+    if CHECKED:
+        check_free_pages(pfn, order)
     return Paddr(pfn << PAGE_SHIFT)
 
 
@@ -65,8 +68,28 @@ def alloc_zeroed(order: u32) -> Paddr:
 @never_blocks
 def free_pages(paddr: Paddr, order: u32) -> None:
     """Give back what alloc_pages(order) gave, whatever its reference count."""
+    if CHECKED:
+        fill_free_pages(u64(paddr) >> PAGE_SHIFT, order)
     with lock.irqs_off():
         buddy.give_back(u64(paddr) >> PAGE_SHIFT, order)
+
+
+def fill_free_pages(first: u64, order: u32) -> None:
+    """Checked builds: no page that is being freed keeps what it held."""
+    assert buddy.covers(first), "free of a page that is no memory"
+    assert PageUse.FREE not in buddy.page(first).flags, "block freed twice"
+    for pfn in range(first, first + (u64(1) << order)):
+        fill_freed(Paddr(pfn << PAGE_SHIFT), PAGE_SIZE)
+        buddy.page(pfn).owner = FREED_PAGE
+
+
+def check_free_pages(first: u64, order: u32) -> None:
+    """Checked builds: nobody has written to a page while it was free, if it was allocated before at all."""
+    for pfn in range(first, first + (u64(1) << order)):
+        page = buddy.page(pfn)
+        if page.owner == FREED_PAGE:
+            page.owner = 0
+            check_page(Paddr(pfn << PAGE_SHIFT), PAGE_SIZE)
 
 
 def page_at(paddr: Paddr) -> Page:

@@ -4,17 +4,20 @@
 `alloc` and `free` never block and may be called with interrupts off. An object with a constructor keeps its constructed
 state while it is free; one without has its first word used for the free list.
 A page whose objects are all free goes back to the page allocator, except one that is kept.
+Checked builds guard each object (kern/abi/guard.py): `alloc` and `free` see to the guards; who calls `take` and `put` does so itself.
 Locks: a cache's lock, then the page allocator's. Taken with interrupts off.
 """
 
 from typing import Callable, Literal
 
-from lang import Error, Kaddr, Paddr, addr_of, at, never_blocks, struct, u32, u64
+from lang import CHECKED, Error, Kaddr, Paddr, addr_of, at, never_blocks, noinline, panic, return_address, struct, u32, u64
 from arch import mmu
 from kern.abi.errno import Errno
+from kern.abi.guard import GUARD_ROOM, prepare
 from kern.lib.list import IntrusiveList
 from kern.mm.buddy import Page, PageUse
 from kern.mm.pages import PAGE_MASK, PAGE_SHIFT, PAGE_SIZE, free_pages, page_at, try_alloc_pages
+from kern.mm.sanitize import check_freed, check_given
 from kern.sync.spinlock import SpinLock
 
 
@@ -41,25 +44,36 @@ class SlabCache:
         self.constructor = constructor
         room = max(size, 8)
         self.link_offset = 0
-        if constructor is not None:
+        step = max(align, 8)
+        if CHECKED:
+            room = (size + 7) // 8 * 8 + GUARD_ROOM
+        elif constructor is not None:
             self.link_offset = (size + 7) // 8 * 8
             room = self.link_offset + 8
-        step = max(align, 8)
         self.stride = (room + step - 1) // step * step
+        if CHECKED:
+            self.link_offset = self.stride - 8      # the guard's last word
         self.per_page = u32(PAGE_SIZE // self.stride)
         assert self.per_page > 0, "slab object bigger than a page"
 
     @never_blocks
+    @noinline
     def alloc(self) -> u64:
         """Address of an object; raises ENOMEM."""
         with self.lock.irqs_off():
             found = self.take()
         if found == 0:
             raise Error(Errno.ENOMEM, f"no memory for an object of {self.object_size} bytes")
+        if CHECKED:
+            check_given(found, self.stride, self.object_size, return_address(), self.constructor is not None)
         return found
 
     @never_blocks
+    @noinline
     def free(self, address: u64) -> None:
+        if CHECKED:
+            self.check_start(address)
+            check_freed(address, self.stride, return_address(), self.constructor is not None)
         with self.lock.irqs_off():
             self.put(address)
 
@@ -97,6 +111,11 @@ class SlabCache:
             if self.empty > 1:
                 self.shrink(page)
 
+    def check_start(self, address: u64) -> None:
+        """That an address in one of this cache's pages is where an object starts."""
+        if (address & PAGE_MASK) % self.stride != 0:
+            panic(f"free of {address:#x}, inside a block at {address - (address & PAGE_MASK) % self.stride:#x}")
+
     def grow(self) -> Page | None:
         paddr = try_alloc_pages(0)
         if paddr is None:
@@ -112,6 +131,8 @@ class SlabCache:
             object = base + (u64(self.per_page) - 1 - i) * self.stride
             if constructor is not None:
                 constructor(object)
+            if CHECKED:
+                prepare(object, self.stride, constructor is not None)
             at(FreeObject, object + self.link_offset).next = page.free_list
             page.free_list = object + self.link_offset
         self.partial.push_front(page)

@@ -19,7 +19,7 @@ Locks: `all_lock` (list and pool of threads) is a leaf. park() is entered with e
 from enum import IntFlag
 from typing import Callable, Literal, NoReturn
 
-from lang import Error, ErrorSlot, Ref, Uaddr, addr_of, at, blocks, free, hook, interrupt_context, new, panic, struct, u32, u64
+from lang import CHECKED, Error, ErrorSlot, Ref, Uaddr, addr_of, at, blocks, free, hook, interrupt_context, new, panic, struct, u32, u64
 from arch import context, cpu, mmu
 from arch.context import KthreadContext
 from kern.core import idle
@@ -29,6 +29,7 @@ from kern.lib.list import IntrusiveList, ListLink
 from kern.lib.queue import Queue
 from kern.mm.kmap import STACK_SIZE, alloc_stack, free_stack
 from kern.proc.proc import Proc, proc_get, proc_put
+from kern.sync.lockcheck import HeldLocks, check_none_held
 from kern.sync.spinlock import IrqsOffLock, SpinLock
 
 CANARY: u64 = 0x5afe_57ac_c0de_d00d         # at the low end of every stack
@@ -59,6 +60,7 @@ class Kthread:
     borrowing: u32                          # depth of switch_to(): a ktask inside comes back into that address space
     name: str = "kthread"
     launch: Kmsg                            # so that waking needs no memory
+    qlocks: HeldLocks                       # checked builds: the sleeping locks that it holds
 
     @property
     def is_ktask(self) -> bool:
@@ -115,6 +117,8 @@ def prepare_to_block() -> Kthread:
     """
     mine = core.mine
     if mine.irq_depth > 0 or mine.lock_depth > 0:
+        if CHECKED:
+            check_none_held("blocking")
         panic(f"blocking with {mine.lock_depth} spinlocks held, interrupt depth {mine.irq_depth}")
     if mine.spare is None:
         mine.spare = new_kthread()

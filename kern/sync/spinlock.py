@@ -6,49 +6,87 @@
 A lock that is ever taken by a handler is always taken with `irqs_off()`.
 Test-and-set, with reads while it is held: fair order would only hurt where a virtual CPU that holds it may be stopped.
 Who spins serves TLB shootdowns (see kern/mm/shootdown.py), since it may do so with interrupts off for long.
-Checked builds record the holder, and panic on recursion and on a release by another core.
+Checked builds know the holder and watch the order of locks: kern/sync/lockcheck.py. What takes and releases a lock is `artificial`: in
+backtraces and reports its line is that of who does it.
 """
 
-from lang import ACQUIRE, CHECKED, RELAXED, RELEASE, Atomic, addr_of, atomic_section, begins_atomic, cast, must_use
-from lang import ends_atomic, panic, struct, u32, u64
+from lang import ACQUIRE, CHECKED, RELAXED, RELEASE, Atomic, addr_of, artificial, atomic_section, begins_atomic, cast
+from lang import ends_atomic, must_use, noinline, struct, u32, u64
 from arch import cpu
 from kern.core.percore import core
 from kern.mm.shootdown import relax
+from kern.sync.lockcheck import MOST_SPINS, before_spinlock, check_spin, got_spinlock, lost_spinlock, wrong_holder
+
+CLASS_SHIFT: u32 = 16
+HOLDER: u32 = 0xffff
 
 
 @struct
 class SpinLock:
     word: Atomic[u32]                       # 1 while held
-    holder: Atomic[u32]                     # core id + 1 of the holder, in checked builds
+    owner: Atomic[u32]                      # checked builds: core id + 1 of the holder in the low half, the lock's class in the high one
     saved: u64                              # interrupt state to restore, while held through irqs_off()
 
+    @artificial
     @begins_atomic
     def lock(self) -> None:
         """Take the lock; spins. Does not change whether interrupts are on."""
         if CHECKED:
-            self.check_not_mine()
+            self.lock_checked()
+            return
         while self.word.swap(1, order=ACQUIRE) != 0:        # pairs with unlock
             while self.word.load(order=RELAXED) != 0:
                 relax()
-        self.note_taken()
+        core.mine.lock_depth += 1
 
+    @artificial
     @begins_atomic
     @must_use
     def try_lock(self) -> bool:
         """Take the lock if it is free. Does not change whether interrupts are on."""
         if self.word.swap(1, order=ACQUIRE) != 0:           # pairs with unlock
             return False
-        self.note_taken()
+        core.mine.lock_depth += 1
+        if CHECKED:
+            self.note_taken(self.owner.load(order=RELAXED) >> CLASS_SHIFT)
         return True
 
+    @artificial
     @ends_atomic
     def unlock(self) -> None:
         if CHECKED:
-            if self.holder.load(order=RELAXED) != core.mine.core_id + 1:
-                panic(f"spinlock {addr_of(self):#x} released by core {core.mine.core_id}, held by {self.holder.load()} - 1")
-            self.holder.store(0, order=RELAXED)
+            owner = self.owner.load(order=RELAXED)
+            if owner & HOLDER != core.mine.core_id + 1:
+                wrong_holder(addr_of(self), owner & HOLDER)
+            self.owner.store(owner & ~HOLDER, order=RELAXED)
+            lost_spinlock(addr_of(self))
         core.mine.lock_depth -= 1
         self.word.store(0, order=RELEASE)                   # pairs with lock and try_lock
+
+    @artificial
+    def lock_checked(self) -> None:
+        """`lock` in checked builds."""
+        cls = before_spinlock(addr_of(self), self.owner.load(order=RELAXED) >> CLASS_SHIFT)
+        if self.word.swap(1, order=ACQUIRE) != 0:           # pairs with unlock
+            self.spin_checked()
+        core.mine.lock_depth += 1
+        self.note_taken(cls)
+
+    @noinline
+    def spin_checked(self) -> None:
+        """Wait for the lock, though not for ever, and take it."""
+        spins: u32 = 0
+        since: u64 = 0
+        while self.word.load(order=RELAXED) != 0 or self.word.swap(1, order=ACQUIRE) != 0:     # pairs with unlock
+            relax()
+            spins += 1
+            if spins % MOST_SPINS == 0:
+                since = check_spin(addr_of(self), self.owner.load(order=RELAXED) & HOLDER, since)
+
+    @artificial
+    def note_taken(self, cls: u32) -> None:
+        self.owner.store(cls << CLASS_SHIFT | core.mine.core_id + 1, order=RELAXED)
+        got_spinlock(addr_of(self), cls)
 
     def is_held(self) -> bool:
         return self.word.load(order=RELAXED) != 0
@@ -60,24 +98,16 @@ class SpinLock:
     @ends_atomic
     def force_unlock(self) -> None:
         """Break the lock, whoever holds it. For panic only."""
-        self.holder.store(0)
+        self.owner.and_(~HOLDER)
         self.word.store(0)
 
-    def note_taken(self) -> None:
-        core.mine.lock_depth += 1
-        if CHECKED:
-            self.holder.store(core.mine.core_id + 1, order=RELAXED)
-
-    def check_not_mine(self) -> None:
-        # Both may be old, but never older than this core's own last store: its own number is there only if it holds the lock.
-        if self.word.load(order=RELAXED) != 0 and self.holder.load(order=RELAXED) == core.mine.core_id + 1:
-            panic(f"spinlock {addr_of(self):#x} taken twice by core {core.mine.core_id}")
-
+    @artificial
     @atomic_section
     def __enter__(self) -> "SpinLock":
         self.lock()
         return self
 
+    @artificial
     def __exit__(self) -> None:
         self.unlock()
 
@@ -91,6 +121,7 @@ class IrqsOffLock:
 
     spin: SpinLock
 
+    @artificial
     @ends_atomic
     def drop(self) -> None:
         """Release the lock and restore interrupts."""
@@ -98,6 +129,7 @@ class IrqsOffLock:
         self.spin.unlock()
         cpu.irqs_restore(saved)
 
+    @artificial
     @begins_atomic
     def retake(self) -> None:
         """Take the lock, interrupts off."""
@@ -105,10 +137,12 @@ class IrqsOffLock:
         self.spin.lock()
         self.spin.saved = saved             # inside the lock: only its holder writes this
 
+    @artificial
     @atomic_section
     def __enter__(self) -> "IrqsOffLock":
         self.retake()
         return self
 
+    @artificial
     def __exit__(self) -> None:
         self.drop()

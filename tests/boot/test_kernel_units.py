@@ -44,6 +44,7 @@ ROWS = {
     "alarm.handler_blocks": ("time-06",),
     "umem.bad_address": ("boot-29",),
     "pages.contiguous": ("kmem-12",),
+    "check.locks": ("core-16", "debug-04", "debug-09", "sync-19"),
 }
 
 pytestmark = pytest.mark.xdist_group("kernel-units")

@@ -134,20 +134,14 @@ def test_an_overflow_of_the_kernel_stack_is_caught_and_named(fresh: Fresh, arch:
     assert "overflow_stack  kern/dev/sysctl.py" in guest.panic_text()
 
 
-@pytest.mark.feature("core-16", "debug-04")
-def test_blocking_in_a_handler_is_caught(fresh: Fresh, arch: str) -> None:
+@pytest.mark.feature("sync-19")
+def test_a_spinlock_that_is_held_on_the_way_to_user_space_is_caught(fresh: Fresh, arch: str) -> None:
+    """What checked builds find besides: tests/boot/test_checked.py."""
     guest = fresh(usual(arch))
-    guest.send("echo block > /dev/sysctl\n")
+    guest.send("echo hold > /dev/sysctl\n")
     assert guest.wait(30)[0] is Ending.PANIC
-    assert re.search(r"kernel panic on core \d: blocking with 0 spinlocks held, interrupt depth 1 \(at \d+\.\d{6} s\)", guest.panic_text())
-
-
-@pytest.mark.feature("sync-19", "debug-09")
-def test_taking_a_spinlock_twice_is_caught(fresh: Fresh, arch: str) -> None:
-    guest = fresh(usual(arch))
-    guest.send("echo relock > /dev/sysctl\n")
-    assert guest.wait(30)[0] is Ending.PANIC
-    assert re.search(r"spinlock 0x\w+ taken twice by core \d", guest.panic_text())
+    found = r"return to user space with 1 spinlock held; 0x\w+ taken in kern\.dev\.sysctl\.Sysctl\.write at kern/dev/sysctl\.py:\d+"
+    assert re.search(found, guest.panic_text()), guest.panic_text()
 
 
 @pytest.mark.feature("boot-01")

@@ -7,7 +7,8 @@ resolve them), and ends the process. Works in vcore context too.
 
 from typing import NoReturn
 
-from lang import CheckSite, ErrorSlot, FailedCheck, Format, Ptr, ThreadLocal, frame_address, hook, i32, text, u32, u64
+from lang import CheckSite, ErrorSlot, FailedCheck, Format, Ptr, ThreadLocal
+from lang import export, frame_address, hook, i32, return_address, text, u32, u64
 from arch.abi import FRAME_RECORD
 from parlib.current import current_vcoreid, in_vcore_context
 from rt.exit import exit_now
@@ -39,6 +40,15 @@ def panic_with(message: Format) -> NoReturn:
 def check_failed(site: CheckSite, a: u64, b: u64) -> NoReturn:
     message = text(LONGEST_MESSAGE)
     message.write(f"{FailedCheck(site=site, a=a, b=b)}")
+    end_with_trace(message.view, frame_address())
+
+
+@hook
+@export("__stack_chk_fail")
+def frame_overrun() -> NoReturn:
+    """A function of a checked build found its canary changed as it was about to return: something wrote past an object in its frame."""
+    message = text(LONGEST_MESSAGE)
+    message.write(f"stack frame overrun, found at {return_address():#x}")
     end_with_trace(message.view, frame_address())
 
 

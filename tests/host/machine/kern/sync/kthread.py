@@ -3,6 +3,7 @@
 
 from lang import ACQUIRE, RELEASE, Atomic, Ref, blocks, pause, struct, u32
 from kern.core.percore import core
+from kern.sync.lockcheck import HeldLocks
 from kern.sync.spinlock import IrqsOffLock
 
 
@@ -10,6 +11,7 @@ from kern.sync.spinlock import IrqsOffLock
 class Kthread:
     next: Ref["Kthread"] | None
     woken: Atomic[u32]
+    qlocks: HeldLocks
 
 
 def current_kthread() -> Kthread:

@@ -55,6 +55,11 @@
 
 head_start:
     csrw sie, zero
+    /* OpenSBI 1.1 lets a hart go before it has stored where to: it may come here instead of to smp_entry. */
+    la t0, boot_hart_taken
+    li t1, 1
+    amoswap.w.aqrl t0, t1, (t0)
+    bnez t0, other_hart
     mv s1, a0
     mv s2, a1
 
@@ -110,6 +115,26 @@ head_start:
     sfence.vma
     csrw satp, t0
     unimp
+
+/* A hart that is not the first one: where smp_entry would have found it, as soon as its record is ready. */
+other_hart:
+    addi t0, a0, 1
+    la t1, start_hart
+4:  ld t2, 0(t1)
+    bne t2, t0, 4b
+    fence r, rw
+    la t1, start_record
+    ld a1, 0(t1)
+    la t0, smp_entry
+    jr t0
+
+.data
+    .balign 8
+boot_hart_taken:    .quad 0
+    .globl start_hart
+start_hart:         .quad 0             /* 1 + id of the hart whose record is ready; not in .bss, which may be about to be cleared */
+    .globl start_record
+start_record:       .quad 0             /* physical address of the record */
 
 .text
 /* In the higher half. The boot core's per-core area is the section itself: its displacement is 0. */

@@ -9,8 +9,10 @@ Locks: none. The boot core alone starts cores.
 
 from typing import NoReturn
 
-from lang import Atomic, Error, Kaddr, Ptr, addr_of, array, copy_bytes, entry, export, extern_symbol, pause, span_of, struct, u8, u32, u64
+from lang import Atomic, Error, Kaddr, Ptr, addr_of, array, at, copy_bytes, entry, export, extern_symbol, pause, span_of, struct
+from lang import u8, u32, u64
 from arch import acpi, apic, cpu, ioapic, mmu, timer, trap
+from kern.boot.cmdline import option
 from kern.core.smp import ap_main
 from kern.debug import log
 from kern.mm.kmap import STACK_SIZE, alloc_stack
@@ -22,7 +24,10 @@ WAITING: u32 = 0
 ADMITTED: u32 = 1                           # it came in time, and goes on
 GIVEN_UP: u32 = 2                           # it shall halt when it comes
 
+text_start = extern_symbol("text_start")
 smp_entry = extern_symbol("smp_entry")
+start_hart = extern_symbol("start_hart")
+start_record = extern_symbol("start_record")
 percore_deltas = extern_symbol("percore_deltas")
 percore_delta_word = extern_symbol("percore_delta")
 percpu_start = extern_symbol("percpu_start")
@@ -37,6 +42,11 @@ class StartRecord:
     stack: u64                              # 8
     area: u64                               # 16: its per-core words
     core: u64                               # 24
+
+
+@struct
+class Word:
+    value: Atomic[u64]
 
 
 record = StartRecord()
@@ -92,8 +102,14 @@ def start_core(hart: u64) -> bool:
         return False
     hart_ids[running] = hart
     admission.store(WAITING)
-    entry = u64(mmu.virt_to_phys(Kaddr(addr_of(smp_entry))))
-    error = cpu.sbi_call(hart, entry, u64(mmu.virt_to_phys(Kaddr(addr_of(record)))), 0, cpu.SBI_HSM)
+    # The option does to all harts what a firmware may do to one, for a test.
+    first = text_start if option("hart_entry") == "image" else smp_entry
+    start = u64(mmu.virt_to_phys(Kaddr(addr_of(first))))
+    place = u64(mmu.virt_to_phys(Kaddr(addr_of(record))))
+    # For a hart that the firmware lets go to the image's start instead (boot.S): the record, then whose it is.
+    at(Word, addr_of(start_record)).value.store(place)
+    at(Word, addr_of(start_hart)).value.store(hart + 1)
+    error = cpu.sbi_call(hart, start, place, 0, cpu.SBI_HSM)
     if error != 0:
         log.warn(f"the firmware does not start hart {hart}: error {error}")
         return True

@@ -75,6 +75,15 @@ def test_u_boot_starts_the_flat_image_from_a_disk(pool: Pool, tmp_path: Path) ->
     pool.release()
 
 
+def test_harts_may_come_by_the_way_of_the_first_one(pool: Pool) -> None:
+    """OpenSBI 1.1 stores where a hart shall start after it has let it go, so that on a busy host one starts where the first did."""
+    settings = Settings(arch="riscv", smp=4, append=f'{TEST_OPTIONS} hart_entry=image run="threads 20 5"')
+    machine = pool.machine("riscv-hart-entry", settings)
+    assert machine.wait(60) == (Ending.STATUS, 0), machine.report()
+    assert "4 cores are up" in machine.log()
+    pool.release()
+
+
 def test_three_levels_of_page_tables_do(pool: Pool) -> None:
     settings = Settings(arch="riscv", smp=2, append=f'{TEST_OPTIONS} mmu=sv39 run="threads 20 5; faults null && echo alive"')
     machine = pool.machine("riscv-sv39", settings)

@@ -12,6 +12,7 @@ import sys
 import typing
 from typing import Any, TypeVar
 
+from lang.errors import going_on
 from lang.integers import Int, i64, u8
 from lang.memory import Array, ArrayStorage, Place, Ptr, Ref, Span, _addresses
 from lang.text import Format, Sink, Str, Text
@@ -225,7 +226,7 @@ def _build(cls: Any) -> Any:
     cls.__assign_storage__ = _assign_storage
     leave = cls.__dict__.get("__exit__")
     if leave is not None and leave.__code__.co_argcount == 1:
-        cls.__exit__ = lambda self, *reason: leave(self)
+        cls.__exit__ = lambda self, *reason: leave(self) if going_on() else None
     if "format" in cls.__dict__:
         cls.__format__ = _shown
         cls.__str__ = _shown

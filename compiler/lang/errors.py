@@ -3,6 +3,7 @@
 
 from __future__ import annotations
 
+import sys
 from typing import Any, NoReturn
 
 from lang.errno import Errno
@@ -30,6 +31,14 @@ class Panic(Exception):
 
 def panic(message: Any = "") -> NoReturn:
     raise Panic(str(message))
+
+
+ENDINGS = (CheckFailed, Panic, AssertionError)      # what ends a program, where compiled code would not return
+
+
+def going_on() -> bool:
+    """In `finally`: whether the program still runs."""
+    return not isinstance(sys.exc_info()[1], ENDINGS)
 
 
 def unreachable() -> NoReturn:

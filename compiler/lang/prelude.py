@@ -9,6 +9,7 @@ import sys
 from typing import Any, TypeVar
 
 from lang.convert import bind, moved, to
+from lang.errors import Error, going_on
 from lang.integers import CheckFailed, Int, i64, new_type, u64
 from lang.memory import bytes_span, place
 from lang.text import Str
@@ -108,6 +109,8 @@ BUILTINS: dict[str, Any] = {
     "__to__": to,
     "__bind__": bind,
     "__value__": moved,
+    "__Error__": Error,
+    "__going_on__": going_on,
     "__Str__": Str,
     "__bytes__": bytes_span,
     "__place__": place,

@@ -123,6 +123,16 @@ class Transformer(ast.NodeTransformer):
             node.body.insert(0, ast.Assign([ast.Name(node.target.id, ast.Store())], bound, lineno=node.lineno))  # type: ignore[attr-defined]
         return node
 
+    def visit_Try(self, node: ast.Try) -> Any:
+        """A failed check or a panic ends the program at once: it runs no `finally`, and no handler takes it."""
+        for handler in node.handlers:
+            if handler.type is None or isinstance(handler.type, ast.Name) and handler.type.id == "Exception":
+                handler.type = name("__Error__")
+        node = self.generic_visit(node)  # type: ignore[assignment]
+        if node.finalbody:
+            node.finalbody = [ast.If(call("__going_on__"), node.finalbody, [])]
+        return node
+
     def visit_Assert(self, node: ast.Assert) -> Any:
         if node.msg is None:
             node.msg = ast.Constant(f"assertion failed: {ast.unparse(node.test)}")

@@ -41,7 +41,7 @@ help:
 	echo "make test      all tests: compiler, kernel units, machines of both architectures in QEMU; TESTS=tests/compiler for a part"
 	echo "make soak      long random tests ($(SOAKS)), each at most MINUTES=$(MINUTES); COUNT=$(COUNT) cases, SEED= to repeat one"
 	echo "make bench     measures: WHAT=code compiled code against gcc's, WHAT=compiler builds, both without WHAT; figures go to build/bench/"
-	echo "make check     compiler diagnostics for all sources, ruff, mypy"
+	echo "make check     compiler diagnostics for all sources, what is proved of stacks, locks and errors, ruff, mypy"
 	echo "make format    format all sources; FILES=kern/lib/ring.py for some"
 	echo "make features  which rows of docs/features.md the last tests showed"
 	echo "make clean     remove build/"
@@ -91,8 +91,8 @@ bench: $(VENV)
 	$(PYTHON) -m scripts bench $(WHAT)
 
 check: $(VENV)
-	$(PYTHON) -m compiler check --world kernel
-	$(PYTHON) -m compiler check --world user
+	$(PYTHON) -m compiler check --world kernel --arch $(ARCH) --report
+	$(PYTHON) -m compiler check --world user --arch $(ARCH) --report
 	$(PYTHON) -m ruff check .
 	$(PYTHON) -m mypy
 	$(PYTHON) -m scripts types

@@ -27,7 +27,8 @@ def test_the_kernel_s_stacks_locks_and_errors():
         assert n["limit"] == 0 or 0 < n["path"] + n["interrupt"] + n["panic"] <= n["limit"], name
         assert n["chain"][0][0].endswith(name) and len(n["chain"]) > 3, name
     # Each exported entry of the boot code, the traps and the other cores has a row with its figures.
-    assert re.search(rf"syscall_from_user +{stacks['syscall_from_user']['path']:,} .* 32,768 .*%  +syscall_from_user", printed)
+    call = stacks["syscall_from_user"]
+    assert re.search(rf"syscall_from_user +{call['path']:,} .* {call['limit']:,} .*%  +syscall_from_user", printed)
     # Every step that was found goes down the declared order.
     order = {name: i for i, name in enumerate(found["order"])}
     assert len(order) > 15

@@ -84,7 +84,11 @@ def test_explain_finds_by_word():
 
 def test_watch_checks_again_at_a_change_and_ends_at_ctrl_c(mixed):
     command = [sys.executable, "-m", "compiler", "check", "--watch", str(mixed)]
-    watcher = subprocess.Popen(command, cwd=REPO, stdout=subprocess.PIPE, text=True)
+    # A test run in the background may have been started with the signal ignored, and what it starts would inherit that.
+    def heed_interrupts() -> None:
+        signal.signal(signal.SIGINT, signal.default_int_handler)
+
+    watcher = subprocess.Popen(command, cwd=REPO, stdout=subprocess.PIPE, text=True, preexec_fn=heed_interrupts)
     deadline = threading.Timer(240, watcher.kill)
     deadline.start()
     try:

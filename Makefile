@@ -96,6 +96,7 @@ check: $(VENV)
 	$(PYTHON) -m ruff check .
 	$(PYTHON) -m mypy
 	$(PYTHON) -m scripts types
+	$(PYTHON) -m scripts format --check
 
 format: $(VENV)
 	$(PYTHON) -m scripts format $(FILES)

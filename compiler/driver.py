@@ -28,7 +28,7 @@ if TYPE_CHECKING:
     from compiler.backend.world import WorldResult
 
 REPO = Path(__file__).resolve().parents[1]
-LEVEL = 2          # of optimisation, checked or not: level 1 compiles only a tenth faster and inlines nothing
+LEVEL = 2  # of optimisation, checked or not: level 1 compiles only a tenth faster and inlines nothing
 
 
 @dataclass
@@ -185,7 +185,12 @@ def _check(result: WorldResult, report: Report) -> int:
 
 
 def _generate(
-    result: WorldResult, options: Options, report: Report, place: Place, pool: CodegenPool, tally: _Tally,
+    result: WorldResult,
+    options: Options,
+    report: Report,
+    place: Place,
+    pool: CodegenPool,
+    tally: _Tally,
 ) -> list[Path]:
     """Compile what the cache lacks of a world; its objects in link order."""
     from compiler.backend.world import jobs_of
@@ -235,5 +240,7 @@ def _shown(path: Path, options: Options) -> Path:
 
 def _summary(kernel: Path, options: Options, tally: _Tally, seconds: float) -> str:
     archive = (options.out / "initrd.cpio").stat().st_size
-    return (f"{_shown(kernel, options)}: {size(kernel.stat().st_size)}, of which {size(archive)} programs and files; "
-            f"{tally.compiled} of {count(tally.modules, 'module')} compiled, {count(tally.linked, 'program')} linked, in {seconds:.1f} s")
+    return (
+        f"{_shown(kernel, options)}: {size(kernel.stat().st_size)}, of which {size(archive)} programs and files; "
+        f"{tally.compiled} of {count(tally.modules, 'module')} compiled, {count(tally.linked, 'program')} linked, in {seconds:.1f} s"
+    )

@@ -67,13 +67,26 @@ def _stacks(needs: list[dict[str, Any]], of: str) -> Any:
     table = _table(
         f"Stacks ({of}): bytes in the worst case",
         "A stack must hold the entry's deepest path, an interrupt on top, and a panic there.",
-        "entry", "path", "interrupt", "panic", "together", "stack", "full", "deepest path")
+        "entry",
+        "path",
+        "interrupt",
+        "panic",
+        "together",
+        "stack",
+        "full",
+        "deepest path",
+    )
     for n in needs:
         together = n["path"] + n["interrupt"] + n["panic"]
         chain = " -> ".join(f"{shown(name)} {size}" for name, size in n["chain"])
         limit = (f"{n['limit']:,}", f"{together / n['limit']:.0%}") if n["limit"] else ("any", "")
-        table.add_row(shown(n["name"]), *(f"{n[part]:,}" if n[part] else "" for part in ("path", "interrupt", "panic")),
-                      f"{together:,}", *limit, chain)
+        table.add_row(
+            shown(n["name"]),
+            *(f"{n[part]:,}" if n[part] else "" for part in ("path", "interrupt", "panic")),
+            f"{together:,}",
+            *limit,
+            chain,
+        )
     return table
 
 
@@ -82,7 +95,11 @@ def _locks(found: dict[str, Any]) -> Any:
     table = _table(
         "Locks, in the order in which they may be taken",
         "Those without a number are in no declared order: they are taken in no circle.",
-        "", "lock", "places", "is taken while these are held")
+        "",
+        "lock",
+        "places",
+        "is taken while these are held",
+    )
     for lock in sorted(found["locks"], key=lambda k: (order.get(k["name"], len(order)), k["name"])):
         number = str(order[lock["name"]] + 1) if lock["name"] in order else ""
         table.add_row(number, lock["name"], str(lock["places"]), ", ".join(sorted(lock["after"], key=lambda n: order.get(n, len(order)))))
@@ -92,8 +109,13 @@ def _locks(found: dict[str, Any]) -> Any:
 def _raises(modules: dict[str, dict[str, Any]]) -> Any:
     every, may = sum(m["functions"] for m in modules.values()), sum(len(m["may"]) for m in modules.values())
     table = _table(
-        "Functions that may raise", f"{may} of {every} functions; the others have no error flag, and their callers no test of it.",
-        "module", "functions", "may raise", "which")
+        "Functions that may raise",
+        f"{may} of {every} functions; the others have no error flag, and their callers no test of it.",
+        "module",
+        "functions",
+        "may raise",
+        "which",
+    )
     for name, m in modules.items():
         if m["may"]:
             table.add_row(name, str(m["functions"]), str(len(m["may"])), ", ".join(m["may"]))

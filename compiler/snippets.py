@@ -17,7 +17,7 @@ from collections.abc import Callable, Iterable
 from dataclasses import dataclass
 
 TAB = 4
-LONG = 6                    # of a span with more lines than this the middle is left out
+LONG = 6  # of a span with more lines than this the middle is left out
 STYLES = {"error": "1;31", "primary": "1;31", "secondary": "1;34", "gutter": "1;34", "code": "", "hint": "1;32", "strong": "1"}
 Paint = Callable[[str, str], str]
 
@@ -171,7 +171,7 @@ def _underlines(marks: list[Mark], columns: list[int]) -> list[Row]:
     spans = {m: (columns[min(m.start, len(columns) - 1)], columns[min(m.end, len(columns) - 1)]) for m in marks}
     spans = {m: (start, max(end, start + 1)) for m, (start, end) in spans.items()}
     first = Row()
-    for m in sorted(marks, key=lambda m: spans[m][0] - spans[m][1]):       # the shorter over the longer
+    for m in sorted(marks, key=lambda m: spans[m][0] - spans[m][1]):  # the shorter over the longer
         start, end = spans[m]
         first.put(start, m.sign * (end - start), m.style)
     rows = [first]

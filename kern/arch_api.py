@@ -33,6 +33,7 @@ from arch.mmu import AddressSpace
 
 class PageFlag(u32, IntFlag):
     """What a mapping allows, or what an access wanted."""
+
     READ = 1
     WRITE = 2
     EXEC = 4
@@ -43,6 +44,7 @@ class PageFlag(u32, IntFlag):
 
 class TrapKind(u32, IntEnum):
     """Why user code cannot go on."""
+
     DIVIDE = 0
     BREAKPOINT = 1
     OVERFLOW = 2
@@ -58,6 +60,7 @@ class TrapKind(u32, IntEnum):
 @struct
 class MemRange:
     """Physical memory [start, end), page-aligned."""
+
     start: u64
     end: u64
 
@@ -65,6 +68,7 @@ class MemRange:
 @struct
 class BootInfo:
     """What the boot loader told, in no loader's format. `usable` excludes the first MiB, the kernel image and the modules."""
+
     usable: Array[MemRange] = array(64)     # sorted, disjoint
     usable_count: u32
     cmdline: Text = text(1024)

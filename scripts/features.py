@@ -19,7 +19,7 @@ LEDGER = ROOT / "docs" / "features.md"
 RESULTS = BUILD / "test-results.json"
 AREA = re.compile(r"^## (.+?)\s+\(`([a-z0-9]+)-\*`\)")
 ROW = re.compile(r"^\| ([a-z0-9]+-\d+) \| (.+)$")
-OUT = "**out**"                     # marks a row that is out of scope
+OUT = "**out**"  # marks a row that is out of scope
 
 
 @dataclass

@@ -20,5 +20,5 @@ def flat_image(kernel: Path) -> bytes:
     out = bytearray(max(s["p_paddr"] + s["p_filesz"] for s in segments) - start)
     for segment in segments:
         offset = segment["p_paddr"] - start
-        out[offset:offset + segment["p_filesz"]] = segment.data()
+        out[offset : offset + segment["p_filesz"]] = segment.data()
     return bytes(out)

@@ -47,7 +47,7 @@ def debug(settings: Settings, programs: list[str]) -> int:
     stub = folder / "gdb"
     console = folder / "console.log"
     words = command(settings, ["-chardev", f"file,id=console,path={console}"], folder / "kernel.log")
-    with socket.socket(socket.AF_UNIX) as listener:         # bound before QEMU starts: gdb never comes too early
+    with socket.socket(socket.AF_UNIX) as listener:  # bound before QEMU starts: gdb never comes too early
         listener.bind(str(stub))
         listener.listen(1)
         words += ["-chardev", f"socket,id=gdb,fd={listener.fileno()},server=on,wait=off", "-gdb", "chardev:gdb", "-S"]
@@ -70,8 +70,14 @@ def debugger(settings: Settings) -> str:
 def gdb_words(settings: Settings, stub: Path, programs: list[str]) -> list[str]:
     """The debugger with the symbols, scripts/gdb/ and the machine behind `stub`."""
     first = [
-        "set confirm off", "set print pretty on", "set print max-depth 2", "set max-value-size unlimited", "skip -gfi arch/*/*.S",
-        f"directory {ROOT}", f'python import sys; sys.path.insert(0, "{ROOT}"); import scripts.gdb',
-        *([f"program {' '.join(programs)}"] if programs else []), f"target remote {stub}",
+        "set confirm off",
+        "set print pretty on",
+        "set print max-depth 2",
+        "set max-value-size unlimited",
+        "skip -gfi arch/*/*.S",
+        f"directory {ROOT}",
+        f'python import sys; sys.path.insert(0, "{ROOT}"); import scripts.gdb',
+        *([f"program {' '.join(programs)}"] if programs else []),
+        f"target remote {stub}",
     ]
     return [debugger(settings), "-q", str(settings.symbols), *(word for line in first for word in ("-ex", line))]

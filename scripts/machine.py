@@ -37,10 +37,10 @@ class Machine:
         self.settings = settings
         self.folder = folder
         self.log_path = folder / "kernel.log"
-        self.position = 0                           # expectations start here in `received`
+        self.position = 0  # expectations start here in `received`
         self.received = bytearray()
-        self.closed = False                         # the console's end was seen
-        self.changed = threading.Condition()        # guards `received` and `closed`
+        self.closed = False  # the console's end was seen
+        self.changed = threading.Condition()  # guards `received` and `closed`
         self.on_output = on_output
         folder.mkdir(parents=True, exist_ok=True)
         self.log_path.write_bytes(b"")
@@ -69,7 +69,7 @@ class Machine:
     def _read(self) -> None:
         assert self.process.stdout is not None
         with open(self.folder / "console.log", "wb") as log:
-            while data := self.process.stdout.read1(65536):     # type: ignore[attr-defined]
+            while data := self.process.stdout.read1(65536):  # type: ignore[attr-defined]
                 log.write(data)
                 log.flush()
                 if self.on_output is not None:
@@ -152,11 +152,11 @@ class Machine:
                 try:
                     stream.close()
                 except BrokenPipeError:
-                    pass                            # typed, but never read by the machine
+                    pass  # typed, but never read by the machine
         try:
             self.qmp.close()
         except (QMPError, EOFError, OSError):
-            pass                                    # QEMU ended first: there is nobody left to say goodbye to
+            pass  # QEMU ended first: there is nobody left to say goodbye to
 
     # -- reports
 
@@ -176,4 +176,4 @@ class Machine:
         """The kernel's log from its first panic on, or nothing."""
         log = self.log()
         at = log.find(PANIC_MARK)
-        return log[log.rfind("\n", 0, at) + 1:] if at >= 0 else ""
+        return log[log.rfind("\n", 0, at) + 1 :] if at >= 0 else ""

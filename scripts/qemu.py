@@ -17,9 +17,9 @@ from pathlib import Path
 ROOT = Path(__file__).resolve().parent.parent
 BUILD = ROOT / "build"
 
-STATUS_BASE = 0x10                  # the guest ends QEMU with the value STATUS_BASE + status ...
+STATUS_BASE = 0x10  # the guest ends QEMU with the value STATUS_BASE + status ...
 STATUS_MAX = 109
-PANIC_VALUE = 0x7F                  # ... or this when it panicked
+PANIC_VALUE = 0x7F  # ... or this when it panicked
 
 
 @dataclass(frozen=True)
@@ -29,22 +29,34 @@ class Board:
     emulator: str
     cpu: str
     machine: tuple[str, ...]
-    log: tuple[str, ...]            # devices that write the kernel's log to the character device `log`, byte by byte
-    exit_port: tuple[str, ...]      # the device that ends QEMU with a value; the `virt` board has its own
-    odd_values: bool                # QEMU exits with (value << 1) | 1, not with the value
-    start_of_text: bytes            # the console is the firmware's until it has sent this
-    ask_cores: tuple[str, dict[str, str]]           # the QMP command that makes all cores tell what they do
+    log: tuple[str, ...]  # devices that write the kernel's log to the character device `log`, byte by byte
+    exit_port: tuple[str, ...]  # the device that ends QEMU with a value; the `virt` board has its own
+    odd_values: bool  # QEMU exits with (value << 1) | 1, not with the value
+    start_of_text: bytes  # the console is the firmware's until it has sent this
+    ask_cores: tuple[str, dict[str, str]]  # the QMP command that makes all cores tell what they do
 
 
 BOARDS = {
     "x86_64": Board(
-        emulator="qemu-system-x86_64", cpu="max", machine=("-machine", "q35", "-vga", "std"),
-        log=("-device", "isa-debugcon,iobase=0xe9,chardev=log"), exit_port=("-device", "isa-debug-exit,iobase=0xf4,iosize=0x01"),
-        odd_values=True, start_of_text=b"", ask_cores=("inject-nmi", {})),
+        emulator="qemu-system-x86_64",
+        cpu="max",
+        machine=("-machine", "q35", "-vga", "std"),
+        log=("-device", "isa-debugcon,iobase=0xe9,chardev=log"),
+        exit_port=("-device", "isa-debug-exit,iobase=0xf4,iosize=0x01"),
+        odd_values=True,
+        start_of_text=b"",
+        ask_cores=("inject-nmi", {}),
+    ),
     "riscv": Board(
-        emulator="qemu-system-riscv64", cpu="rv64", machine=("-machine", "virt"),
-        log=("-device", "virtio-serial-device", "-device", "virtconsole,chardev=log"), exit_port=(),
-        odd_values=False, start_of_text=b"\x02\r\n", ask_cores=("chardev-send-break", {"id": "console"})),
+        emulator="qemu-system-riscv64",
+        cpu="rv64",
+        machine=("-machine", "virt"),
+        log=("-device", "virtio-serial-device", "-device", "virtconsole,chardev=log"),
+        exit_port=(),
+        odd_values=False,
+        start_of_text=b"\x02\r\n",
+        ask_cores=("chardev-send-break", {"id": "console"}),
+    ),
 }
 DEFAULT_ARCH = os.environ.get("PYKAROS_ARCH", "x86_64")  # of tests and commands that name none
 
@@ -59,12 +71,12 @@ class Settings:
     checked: bool = True
     append: str = ""
     accel: str = "auto"
-    exit_port: bool = True          # without it the kernel can leave by ACPI alone
-    reboots: bool = False           # False: a reset ends QEMU, so that a triple fault is seen
-    cdrom: Path | None = None       # boot this disc's loader in place of QEMU's own
-    loader: Path | None = None      # what QEMU starts in place of the kernel, which is for it to load
-    extra: tuple[str, ...] = ()     # further words
-    cpu: str = ""                   # "": the board's usual one
+    exit_port: bool = True  # without it the kernel can leave by ACPI alone
+    reboots: bool = False  # False: a reset ends QEMU, so that a triple fault is seen
+    cdrom: Path | None = None  # boot this disc's loader in place of QEMU's own
+    loader: Path | None = None  # what QEMU starts in place of the kernel, which is for it to load
+    extra: tuple[str, ...] = ()  # further words
+    cpu: str = ""  # "": the board's usual one
 
     @property
     def kernel(self) -> Path:
@@ -89,11 +101,26 @@ def command(settings: Settings, console: list[str], log: Path, qmp_fd: int | Non
     """The words that start `settings`. `console` are the words that define a character device `console`."""
     board = settings.board
     words = [
-        board.emulator, "-no-user-config", "-nodefaults", *board.machine,
-        "-accel", accelerator(settings.accel, settings.arch), "-cpu", settings.cpu or board.cpu,
-        "-smp", str(settings.smp), "-m", settings.mem, "-display", "none",
-        *console, "-serial", "chardev:console",
-        "-chardev", f"file,id=log,path={escape(log)}", *board.log,
+        board.emulator,
+        "-no-user-config",
+        "-nodefaults",
+        *board.machine,
+        "-accel",
+        accelerator(settings.accel, settings.arch),
+        "-cpu",
+        settings.cpu or board.cpu,
+        "-smp",
+        str(settings.smp),
+        "-m",
+        settings.mem,
+        "-display",
+        "none",
+        *console,
+        "-serial",
+        "chardev:console",
+        "-chardev",
+        f"file,id=log,path={escape(log)}",
+        *board.log,
     ]
     if settings.exit_port:
         words += board.exit_port

@@ -17,8 +17,8 @@ from pathlib import Path
 from scripts.machine import Machine, MachineError
 from scripts.qemu import BUILD, Ending, Settings
 
-TROUBLE = 125                       # the machine, not the command, failed
-BACKTRACE_S = 5                     # how long a hung kernel gets to tell what it is doing
+TROUBLE = 125  # the machine, not the command, failed
+BACKTRACE_S = 5  # how long a hung kernel gets to tell what it is doing
 
 
 def run(settings: Settings, line: str, deadline_s: float) -> int:
@@ -41,7 +41,7 @@ def run(settings: Settings, line: str, deadline_s: float) -> int:
         machine.close()
         newlines.finish()
     if how is Ending.STATUS:
-        shutil.rmtree(folder)       # the logs are for those who look for a fault
+        shutil.rmtree(folder)  # the logs are for those who look for a fault
         return status
     if how is Ending.PANIC:
         return trouble(f"the kernel panicked\n{machine.panic_text() or machine.report()}")
@@ -80,8 +80,8 @@ class Newlines:
     """The console ends lines as terminals want it, with CR LF; files and pipes want LF."""
 
     def __init__(self, start_of_text: bytes) -> None:
-        self.held = b""             # not said yet: a CR whose LF may come with the next piece
-        self.awaited = start_of_text                # what comes before it is not the guest's
+        self.held = b""  # not said yet: a CR whose LF may come with the next piece
+        self.awaited = start_of_text  # what comes before it is not the guest's
 
     def write(self, data: bytes) -> None:
         data = self.held + data
@@ -91,7 +91,7 @@ class Newlines:
                 return
             self.awaited = b""
         self.held = b"\r" if data.endswith(b"\r") else b""
-        data = data[:len(data) - len(self.held)]
+        data = data[: len(data) - len(self.held)]
         sys.stdout.buffer.write(data.replace(b"\r\n", b"\n"))
         sys.stdout.buffer.flush()
 

@@ -15,7 +15,7 @@ import pytest
 
 RESULTS = Path(__file__).parent.parent / "build" / "test-results.json"
 PROPERTY = "features"
-ORDER = ("passed", "skipped", "failed")      # of set-up, call and tear-down the worst counts
+ORDER = ("passed", "skipped", "failed")  # of set-up, call and tear-down the worst counts
 
 outcomes: dict[str, dict[str, Any]] = {}
 

@@ -19,14 +19,15 @@ from scripts.features import ledger
 
 ROOT = Path(__file__).parent.parent
 FOLDERS = ("arch", "compiler", "kern", "scripts", "tests", "user")
-MISTAKES = ROOT / "tests" / "compiler" / "golden"       # sources that are wrong on purpose
-USER_HALF = re.compile(r"user_.*|abi\.py")              # of an architecture's folder
+MISTAKES = ROOT / "tests" / "compiler" / "golden"  # sources that are wrong on purpose
+USER_HALF = re.compile(r"user_.*|abi\.py")  # of an architecture's folder
 LONG_FILE = 600
 LONG_FUNCTION = 60
 # `syscalls` is made by the compiler out of all declarations.
 VOCABULARY = {"abc", "enum", "lang", "typing"}
 PROCESSOR = re.compile(
-    r"\b(x86(_64)?|i386|amd64|riscv|lapic|ioapic|x2apic|plic|cr[0234]|satp|rdtsc|sbi|cpuid|iretq|sysret)\b", re.IGNORECASE)
+    r"\b(x86(_64)?|i386|amd64|riscv|lapic|ioapic|x2apic|plic|cr[0234]|satp|rdtsc|sbi|cpuid|iretq|sysret)\b", re.IGNORECASE
+)
 # The parts of the kernel that every build has. They never import a device or driver: those register themselves.
 CORE = ("core", "debug", "event", "lib", "mm", "proc", "sync", "syscall", "time")
 MACHINE_PATH = re.compile(r"(?<![\w.])/(home|root|work|farm)/[a-z.]")
@@ -107,16 +108,22 @@ def test_compiler_imports_nothing_that_it_compiles() -> None:
 
 
 def test_processor_names_stand_only_under_arch() -> None:
-    found = [f"{named(path)}:{number} {match[0]}"
-             for path in sources(".py", folders=("kern", "user"))
-             for number, line in enumerate(path.read_text(encoding="utf-8").splitlines(), 1)
-             if (match := PROCESSOR.search(line))]
+    found = [
+        f"{named(path)}:{number} {match[0]}"
+        for path in sources(".py", folders=("kern", "user"))
+        for number, line in enumerate(path.read_text(encoding="utf-8").splitlines(), 1)
+        if (match := PROCESSOR.search(line))
+    ]
     assert not found, shown(found)
 
 
 def test_portable_code_does_not_ask_for_the_architecture() -> None:
-    found = [f"{named(path)}:{node.lineno}" for path in sources(".py", folders=("kern", "user"))
-             for node in ast.walk(tree(path)) if isinstance(node, ast.Name) and node.id == "ARCH"]
+    found = [
+        f"{named(path)}:{node.lineno}"
+        for path in sources(".py", folders=("kern", "user"))
+        for node in ast.walk(tree(path))
+        if isinstance(node, ast.Name) and node.id == "ARCH"
+    ]
     assert not found, shown(found)
 
 
@@ -136,8 +143,11 @@ def test_every_module_says_what_it_is_for() -> None:
 
 
 def test_no_path_of_one_machine_stands_in_the_sources() -> None:
-    found = [f"{named(path)}: {match[0]}" for path in sources(".py", ".S", ".ld", ".sh", ".md")
-             if path != Path(__file__) and (match := MACHINE_PATH.search(path.read_text(encoding="utf-8")))]
+    found = [
+        f"{named(path)}: {match[0]}"
+        for path in sources(".py", ".S", ".ld", ".sh", ".md")
+        if path != Path(__file__) and (match := MACHINE_PATH.search(path.read_text(encoding="utf-8")))
+    ]
     assert not found, shown(found)
 
 

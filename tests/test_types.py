@@ -11,7 +11,7 @@ import pytest
 
 from compiler.types.vocabulary import CONSTANTS, FUNCTIONS
 from scripts import typecheck
-from scripts.format import COLUMN, aligned, formatted
+from scripts.format import COLUMN, aligned, formatted, sources
 from scripts.qemu import ROOT
 
 STUB = ROOT / "compiler" / "lang" / "__init__.pyi"
@@ -115,3 +115,8 @@ def test_formatting_what_is_formatted_changes_nothing(tmp_path: Path) -> None:
     once = formatted([path])[path]
     assert "slots: Span[T]" in once and once.count("\n") > 60
     assert re.search(r"^    head: u64 {31}# next to read$", once, re.MULTILINE)
+
+
+def test_all_sources_are_formatted() -> None:
+    untidy = [str(path.relative_to(ROOT)) for path, text in formatted(sources()).items() if text != path.read_text(encoding="utf-8")]
+    assert not untidy, "`make format` formats them"

@@ -20,6 +20,7 @@ class ContextKind(u32, IntEnum):
 
 class ContextFlag:
     """Bits of UserContext.flags."""
+
     FAULTED = 1                             # left by a fault that the 2LS shall look at: trap_number and error_code tell which
 
 
@@ -58,6 +59,7 @@ class UserContext:
 @struct(align=64, size=320)
 class FpState:
     """Floating-point registers: f0 to f31, then fcsr."""
+
     area: Array[u8] = array(320)
 
 

@@ -13,8 +13,8 @@ from arch import cpu, mmu
 MAX_CORES: u32 = 256
 MAX_RANGES: u32 = 16
 MAX_DEPTH: u64 = 16
-NO_INDEX: u32 = 0xffff_ffff
-MAGIC: u32 = 0xd00d_feed
+NO_INDEX: u32 = 0xFFFF_FFFF
+MAGIC: u32 = 0xD00D_FEED
 BEGIN_NODE: u32 = 1
 END_NODE: u32 = 2
 PROPERTY: u32 = 3
@@ -31,6 +31,7 @@ class Range:
 @struct
 class Property:
     """A property's value: where, and how long; 0 if the node has none."""
+
     at: u64
     size: u64
 
@@ -38,6 +39,7 @@ class Property:
 @struct
 class Node:
     """What is looked at of a node."""
+
     reg: Property
     compatible: Property
     device_type: Property
@@ -60,6 +62,7 @@ class Node:
 @struct
 class Controller:
     """Of interrupts: the board's, or those of all harts for messages."""
+
     base: u64                               # physical address; 0: there is none
     lines: u32                              # the highest number of a line, or message
     harts: Property                         # pairs: a hart's own controller, and which interrupt of it
@@ -71,6 +74,7 @@ class Controller:
 @struct
 class GroupIndex:
     """A hart among those for whom messages go to one range of addresses."""
+
     number: u32
     member: u32
     page: u64                               # physical

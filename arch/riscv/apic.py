@@ -14,8 +14,8 @@ from kern.debug.panic import handle_nmi
 # Registers of the hart's own controller, by number.
 DELIVERY: u64 = 0x70
 THRESHOLD: u64 = 0x72
-ENABLE: u64 = 0xc0                          # a bit a message; 64-bit registers have even numbers
-IPI_LINE: u32 = 0xffff_ffff                 # what `claim` calls a message from another core
+ENABLE: u64 = 0xC0                          # a bit a message; 64-bit registers have even numbers
+IPI_LINE: u32 = 0xFFFF_FFFF                 # what `claim` calls a message from another core
 
 
 @struct(align=64)
@@ -34,7 +34,7 @@ def init_core(core: u32) -> None:
     if acpi.imsic.base == 0 or index == acpi.NO_INDEX:
         return
     for register in range(u64(0), u64(ipi_message()) // 32 + 1, 2):
-        cpu.write_message_register(ENABLE + register, 0xffff_ffff_ffff_ffff)
+        cpu.write_message_register(ENABLE + register, 0xFFFF_FFFF_FFFF_FFFF)
     cpu.write_message_register(THRESHOLD, 0)
     cpu.write_message_register(DELIVERY, 1)
     where = acpi.GroupIndex()

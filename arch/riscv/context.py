@@ -18,6 +18,7 @@ from kern.mm.kmap import STACK_SIZE
 @struct
 class KthreadContext:
     """Where a kernel thread left its stack; the registers are on it."""
+
     sp: u64                                 # offset 0
     fp: u64                                 # 8: for backtraces
 

@@ -19,9 +19,9 @@ INTERRUPT_EXTERNAL: u64 = 9
 
 # Extensions of the supervisor binary interface, and the one call of each that is used.
 SBI_CONSOLE_PUTCHAR: u64 = 1
-SBI_TIME: u64 = 0x5449_4d45
+SBI_TIME: u64 = 0x5449_4D45
 SBI_IPI: u64 = 0x73_5049
-SBI_HSM: u64 = 0x48_534d
+SBI_HSM: u64 = 0x48_534D
 SBI_RESET: u64 = 0x5352_5354
 
 core_number = extern_symbol("core_number")

@@ -25,16 +25,16 @@ DOMAIN_ON: u32 = 1 << 8
 DOMAIN_MESSAGES: u32 = 1 << 2
 SOURCE_CONFIG: u64 = 0x4                    # 4 bytes a line, from line 1
 LEVEL_HIGH: u32 = 6
-CLEAR_ENABLE: u64 = 0x1f00                  # a bit a line
-SET_PENDING: u64 = 0x1cdc                   # takes a line's number
-INPUTS: u64 = 0x1d00                        # a bit a line: whether it asks
-SET_ENABLE: u64 = 0x1edc                    # takes a line's number
+CLEAR_ENABLE: u64 = 0x1F00                  # a bit a line
+SET_PENDING: u64 = 0x1CDC                   # takes a line's number
+INPUTS: u64 = 0x1D00                        # a bit a line: whether it asks
+SET_ENABLE: u64 = 0x1EDC                    # takes a line's number
 TARGET: u64 = 0x3004                        # 4 bytes a line, from line 1
 TARGET_HART: u32 = 18                       # first bit of the hart's index; below it the priority, or the message
 DELIVERY: u64 = 0x4000                      # 32 bytes a hart: on, force, threshold, ...
 DELIVERY_STRIDE: u64 = 32
 THRESHOLD: u64 = 8
-DELIVERY_CLAIM: u64 = 0x1c
+DELIVERY_CLAIM: u64 = 0x1C
 CLAIMED_LINE: u32 = 16                      # first bit of the line in what was claimed
 
 claim_at = array(256, u64)                  # by core: physical address of the register to claim from; 0: it gets no lines
@@ -44,7 +44,7 @@ def init() -> None:
     """Nothing is let through yet."""
     if acpi.aplic.base != 0:
         for word in range((u64(acpi.aplic.lines) + 32) // 32):
-            write(acpi.aplic.base + CLEAR_ENABLE + word * 4, 0xffff_ffff)
+            write(acpi.aplic.base + CLEAR_ENABLE + word * 4, 0xFFFF_FFFF)
         write(acpi.aplic.base + DOMAIN_CONFIG, DOMAIN_ON | (DOMAIN_MESSAGES if sends_messages() else u32(0)))
     elif acpi.plic.base != 0:
         for line in range(u64(1), u64(acpi.plic.lines) + 1):

@@ -20,21 +20,40 @@ at every load.
 """
 
 from lang import (
-    RELAXED, SEQ_CST, Array, Atomic, Kaddr, Paddr, PerCore, Ptr, Text, Uaddr,
-    addr_of, array, ctz, extern, extern_symbol, fence, popcount, recursion, struct, u32, u64,
+    RELAXED,
+    SEQ_CST,
+    Array,
+    Atomic,
+    Kaddr,
+    Paddr,
+    PerCore,
+    Ptr,
+    Text,
+    Uaddr,
+    addr_of,
+    array,
+    ctz,
+    extern,
+    extern_symbol,
+    fence,
+    popcount,
+    recursion,
+    struct,
+    u32,
+    u64,
 )
 from arch import cpu
 from kern.arch_api import BootInfo, PageFlag
 from kern.mm.pages import alloc_zeroed, free_pages
 
-SV39_DIRECT_MAP: u64 = 0xffff_ffc0_0000_0000
+SV39_DIRECT_MAP: u64 = 0xFFFF_FFC0_0000_0000
 SV39_DIRECT_MAP_SIZE: u64 = 0x20_0000_0000
-SV48_DIRECT_MAP: u64 = 0xffff_8000_0000_0000
+SV48_DIRECT_MAP: u64 = 0xFFFF_8000_0000_0000
 SV48_DIRECT_MAP_SIZE: u64 = 0x4000_0000_0000
-KERNEL_BASE: u64 = 0xffff_ffff_8000_0000
-IMAGE_OFFSET: u64 = 0xffff_ffff_0000_0000   # of the image: virtual - physical
-KMAP_BASE = Kaddr(0xffff_ffe0_0000_0000)
-KMAP_END = Kaddr(0xffff_ffe4_0000_0000)
+KERNEL_BASE: u64 = 0xFFFF_FFFF_8000_0000
+IMAGE_OFFSET: u64 = 0xFFFF_FFFF_0000_0000   # of the image: virtual - physical
+KMAP_BASE = Kaddr(0xFFFF_FFE0_0000_0000)
+KMAP_END = Kaddr(0xFFFF_FFE4_0000_0000)
 KMAP_TABLES: u64 = 16                       # top-level entries, made at boot
 
 PAGE: u64 = 4096
@@ -46,7 +65,7 @@ SV48_SHIFT: u64 = 39
 SATP_SV39: u64 = 8 << 60
 SATP_SV48: u64 = 9 << 60
 SATP_ASID_SHIFT: u64 = 44
-SATP_ASIDS: u64 = 0xffff << 44
+SATP_ASIDS: u64 = 0xFFFF << 44
 MAX_ASIDS: u32 = 256                        # that are used
 
 PRESENT: u64 = 1
@@ -60,7 +79,7 @@ DIRTY: u64 = 128
 HELD: u64 = 256                             # ours: a page stands here although nobody may touch it (no rights)
 LEAF: u64 = 14                              # any right makes an entry a leaf
 DIRECT_RIGHTS: u64 = PRESENT | READABLE | WRITABLE | GLOBAL | ACCESSED | DIRTY
-FRAME: u64 = 0x003f_ffff_ffff_fc00          # the page's number in an entry
+FRAME: u64 = 0x003F_FFFF_FFFF_FC00          # the page's number in an entry
 
 text_start = extern_symbol("text_start")
 text_end = extern_symbol("text_end")
@@ -80,6 +99,7 @@ satp_mode: u64 = SATP_SV39
 @struct
 class Stamps:
     """By ASID: the stamp of the space that this core loaded last under it."""
+
     of: Array[u64] = array(256)
 
 
@@ -339,6 +359,7 @@ def take_out(root: u64, address: u64) -> Paddr | None:
 
 
 # The kernel's own tables, made once at boot from early memory.
+
 
 def init_kernel_tables(info: BootInfo, early_alloc: u64, largest: bool) -> None:
     """Build and load them. `early_alloc`: physical address of early_table_pages() zeroed pages. Not `largest`: three levels in any case."""

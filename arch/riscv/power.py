@@ -13,7 +13,7 @@ from arch import acpi, cpu, mmu, serial, smp
 TEST_FAIL: u32 = 0x3333                     # "failed" is what it calls every status but 0
 EXIT_BASE: u32 = 0x10
 EXIT_MAX: u32 = 109
-EXIT_PANIC: u32 = 0x7f
+EXIT_PANIC: u32 = 0x7F
 
 
 def power_off(status: u32) -> NoReturn:

@@ -57,8 +57,8 @@ def init_early() -> None:
         return
     write(IRQ_ENABLE, 0)
     write(LINE_CONTROL, 3)
-    write(FIFO_CONTROL, 0xc7)
-    write(MODEM_CONTROL, 0x0b)
+    write(FIFO_CONTROL, 0xC7)
+    write(MODEM_CONTROL, 0x0B)
     present = True
     put_early(START_OF_TEXT)
 

@@ -38,6 +38,7 @@ percpu_template = extern_symbol("percpu_template")
 @struct
 class StartRecord:
     """What smp_entry.S takes."""
+
     satp: u64                               # offset 0: page tables
     stack: u64                              # 8
     area: u64                               # 16: its per-core words

@@ -10,7 +10,7 @@ from arch import acpi, cpu, mmu
 from kern.debug import log
 
 NS_PER_SEC: u64 = 1_000_000_000
-NEVER: u64 = 0xffff_ffff_ffff_ffff
+NEVER: u64 = 0xFFFF_FFFF_FFFF_FFFF
 CLOCK_LOW: u64 = 0                          # goldfish clock: reading the low half latches the high one
 CLOCK_HIGH: u64 = 4
 

@@ -33,10 +33,10 @@ FETCH_PAGE: u64 = 12
 LOAD_PAGE: u64 = 13
 STORE_PAGE: u64 = 15
 
-OPCODE: u64 = 0x7f                          # of an instruction
+OPCODE: u64 = 0x7F                          # of an instruction
 SYSTEM_OPCODE: u64 = 0x73
 CALL_SIZE: u64 = 4                          # of the instruction ecall
-RESUME_CALL: u64 = 0xffff_ffff_ffff_ffff    # as a count: the fast call that resumes a context (user_context.S)
+RESUME_CALL: u64 = 0xFFFF_FFFF_FFFF_FFFF    # as a count: the fast call that resumes a context (user_context.S)
 MAX_HANDLERS: u32 = 32
 EMERGENCY_STACK: u64 = 16384                # the boot core's first (boot.S); later ones are larger
 TRAP_FRAME: u64 = 304                       # TrapFrame, as trap.S makes it
@@ -48,6 +48,7 @@ extable_end = extern_symbol("extable_end")
 @struct
 class TrapFrame:
     """What trap.S leaves on the stack."""
+
     pc: u64
     x: Array[u64] = array(31)               # x1 to x31
     status: u64

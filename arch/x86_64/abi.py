@@ -20,6 +20,7 @@ class ContextKind(u32, IntEnum):
 
 class ContextFlag:
     """Bits of UserContext.flags."""
+
     FAULTED = 1                             # left by a fault that the 2LS shall look at: trap_number and error_code tell which
 
 
@@ -74,6 +75,7 @@ class UserContext:
 @struct(align=64, size=1088)
 class FpState:
     """Extended registers as XSAVE lays them out: 512 bytes of FXSAVE, 64 of header, 256 of AVX upper halves; room to spare."""
+
     area: Array[u8] = array(1088)
 
 

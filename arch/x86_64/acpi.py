@@ -34,6 +34,7 @@ class IoApicInfo:
 @struct
 class Override:
     """An ISA interrupt that does not arrive where one would think."""
+
     source: u32
     line: u32
     active_low: bool
@@ -43,6 +44,7 @@ class Override:
 @struct
 class Fadt:
     """What power management needs, out of the table."""
+
     sci: u32
     smi_command: u16
     acpi_enable: u8
@@ -67,7 +69,7 @@ ioapics = array(MAX_IOAPICS, IoApicInfo)
 ioapic_count: u32 = 0
 overrides = array(MAX_OVERRIDES, Override)
 override_count: u32 = 0
-local_apic: u64 = 0xfee0_0000               # physical
+local_apic: u64 = 0xFEE0_0000               # physical
 fadt = Fadt()
 power_button_handler: Callable[[], None] | None = None
 
@@ -112,12 +114,12 @@ def init(rsdp_hint: u64) -> None:
 
 def find_rsdp() -> u64:
     """Where a BIOS leaves it: the first KiB of the extended data area, or its own 128 KiB."""
-    extended = u64(half(0x40e)) << 4
+    extended = u64(half(0x40E)) << 4
     if extended != 0:
         for address in range(extended, extended + 1024, 16):
             if has_signature(address, "RSD PTR "):
                 return address
-    for address in range(u64(0xe_0000), 0x10_0000, 16):
+    for address in range(u64(0xE_0000), 0x10_0000, 16):
         if has_signature(address, "RSD PTR "):
             return address
     return 0
@@ -162,7 +164,7 @@ def read_madt(table: u64) -> None:
 
 def add_core(apic_id: u32, flags: u32) -> None:
     global core_count
-    if flags & ENABLED == 0 or apic_id == 0xff or core_count == MAX_CORES:
+    if flags & ENABLED == 0 or apic_id == 0xFF or core_count == MAX_CORES:
         return
     core_apic_ids[core_count] = apic_id
     core_count += 1
@@ -191,12 +193,12 @@ def read_fadt(table: u64) -> None:
     length = word(table + 4)
     fadt.dsdt = u64(word(table + 40))
     fadt.sci = u32(half(table + 46))
-    fadt.smi_command = u16(word(table + 48) & 0xffff)
+    fadt.smi_command = u16(word(table + 48) & 0xFFFF)
     fadt.acpi_enable = byte(table + 52)
-    fadt.pm1a_event = u16(word(table + 56) & 0xffff)
-    fadt.pm1a_control = u16(word(table + 64) & 0xffff)
-    fadt.pm1b_control = u16(word(table + 68) & 0xffff)
-    fadt.pm_timer = u16(word(table + 76) & 0xffff)
+    fadt.pm1a_event = u16(word(table + 56) & 0xFFFF)
+    fadt.pm1a_control = u16(word(table + 64) & 0xFFFF)
+    fadt.pm1b_control = u16(word(table + 68) & 0xFFFF)
+    fadt.pm_timer = u16(word(table + 76) & 0xFFFF)
     fadt.pm1_event_len = byte(table + 88)
     if length >= 129 and word(table + 112) & FADT_RESET_SUPPORTED != 0:
         fadt.has_reset = True
@@ -213,10 +215,10 @@ def find_s5(dsdt: u64) -> None:
     for place in range(dsdt + 36, end):
         if has_signature(place, "_S5_") and byte(place + 4) == 0x12:
             at_element = place + 5
-            at_element += 1 + u64(byte(at_element) >> 6)        # the package's length, 1 to 4 bytes
-            at_element += 1                                     # its number of elements
+            at_element += 1 + u64(byte(at_element) >> 6)  # the package's length, 1 to 4 bytes
+            at_element += 1                 # its number of elements
             fadt.s5_a = small_integer(at_element)
-            at_element += 2 if byte(at_element) == 0x0a else 1
+            at_element += 2 if byte(at_element) == 0x0A else 1
             fadt.s5_b = small_integer(at_element)
             fadt.has_s5 = True
             return
@@ -224,7 +226,7 @@ def find_s5(dsdt: u64) -> None:
 
 def small_integer(place: u64) -> u16:
     """An AML byte constant: a prefix and the byte, or the opcodes Zero and One."""
-    return u16(byte(place + 1)) if byte(place) == 0x0a else u16(byte(place))
+    return u16(byte(place + 1)) if byte(place) == 0x0A else u16(byte(place))
 
 
 def enter_acpi_mode() -> None:
@@ -279,6 +281,6 @@ def reset() -> None:
     if not fadt.has_reset:
         return
     if fadt.reset_space == SPACE_IO:
-        cpu.out8(u16(fadt.reset_address & 0xffff), fadt.reset_value)
+        cpu.out8(u16(fadt.reset_address & 0xFFFF), fadt.reset_value)
     elif fadt.reset_space == SPACE_MEMORY:
         Ptr[u8](fadt.reset_address + mmu.DIRECT_MAP)[0] = fadt.reset_value

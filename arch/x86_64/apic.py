@@ -10,8 +10,8 @@ from arch import acpi, cpu, trap
 from kern.mm.kmap import map_mmio
 
 REG_ID: u64 = 0x20
-REG_EOI: u64 = 0xb0
-REG_SPURIOUS: u64 = 0xf0
+REG_EOI: u64 = 0xB0
+REG_SPURIOUS: u64 = 0xF0
 REG_ERROR: u64 = 0x280
 REG_COMMAND: u64 = 0x300
 REG_COMMAND_HIGH: u64 = 0x310
@@ -21,7 +21,7 @@ REG_LVT_LINT1: u64 = 0x360
 REG_LVT_ERROR: u64 = 0x370
 REG_TIMER_INITIAL: u64 = 0x380
 REG_TIMER_CURRENT: u64 = 0x390
-REG_TIMER_DIVIDE: u64 = 0x3e0
+REG_TIMER_DIVIDE: u64 = 0x3E0
 REG_PRIORITY: u64 = 0x80
 
 MSR_X2APIC: u32 = 0x800
@@ -72,7 +72,7 @@ def init_core() -> None:
 
 def read(register: u64) -> u32:
     if x2apic:
-        return u32(cpu.read_msr(MSR_X2APIC + u32(register >> 4)) & 0xffff_ffff)
+        return u32(cpu.read_msr(MSR_X2APIC + u32(register >> 4)) & 0xFFFF_FFFF)
     return volatile_load(Ptr[u32](registers + register))
 
 
@@ -135,12 +135,12 @@ def stop_if_asked() -> None:
 def mask_pic() -> None:
     """Vectors 0x20-0x2f, then all lines off."""
     cpu.out8(0x20, 0x11)
-    cpu.out8(0xa0, 0x11)
+    cpu.out8(0xA0, 0x11)
     cpu.out8(0x21, 0x20)
-    cpu.out8(0xa1, 0x28)
+    cpu.out8(0xA1, 0x28)
     cpu.out8(0x21, 4)
-    cpu.out8(0xa1, 2)
+    cpu.out8(0xA1, 2)
     cpu.out8(0x21, 1)
-    cpu.out8(0xa1, 1)
-    cpu.out8(0x21, 0xff)
-    cpu.out8(0xa1, 0xff)
+    cpu.out8(0xA1, 1)
+    cpu.out8(0x21, 0xFF)
+    cpu.out8(0xA1, 0xFF)

@@ -14,7 +14,7 @@ from kern.mm.kmap import alloc_stack
 
 KIND_PVH: u64 = 1
 KIND_MULTIBOOT2: u64 = 2
-PVH_MAGIC: u32 = 0x336e_c578
+PVH_MAGIC: u32 = 0x336E_C578
 TYPE_RAM: u32 = 1
 
 TAG_END: u32 = 0
@@ -61,6 +61,7 @@ class PvhModule:
 @struct
 class MapEntry:
     """Of both loaders' memory maps."""
+
     address: u64
     size: u64
     kind: u32

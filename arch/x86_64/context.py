@@ -13,16 +13,17 @@ from kern.abi.proc import USER_TOP
 from kern.mm.kmap import STACK_SIZE
 
 # What user code may have in RFLAGS: CF PF AF ZF SF TF DF OF AC ID. IF is always on, IOPL always 0.
-USER_FLAGS: u64 = 0x24_0dd5
+USER_FLAGS: u64 = 0x24_0DD5
 FIXED_FLAGS: u64 = 0x202
-DEFAULT_MXCSR: u32 = 0x1f80                 # all exceptions masked
-DEFAULT_FPUCW: u32 = 0x37f
+DEFAULT_MXCSR: u32 = 0x1F80                 # all exceptions masked
+DEFAULT_FPUCW: u32 = 0x37F
 CANONICAL_USER: u64 = 0x8000_0000_0000
 
 
 @struct
 class KthreadContext:
     """Where a kernel thread left its stack; the registers are on it."""
+
     rsp: u64                                # offset 0
     rbp: u64                                # 8: for backtraces
 
@@ -120,9 +121,9 @@ def make_fresh_fp() -> None:
     """An image with all registers zero and exceptions masked. Two cores that both make it write the same."""
     global fresh_fp_made
     area = fresh_fp.area
-    area[0] = 0x7f                          # FCW 0x037f
+    area[0] = 0x7F                          # FCW 0x037f
     area[1] = 0x03
     area[24] = 0x80                         # MXCSR 0x1f80
-    area[25] = 0x1f
+    area[25] = 0x1F
     area[512] = 3                           # XSTATE_BV: x87 and SSE from here, AVX in its initial state
     fresh_fp_made = True

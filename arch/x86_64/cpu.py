@@ -9,19 +9,33 @@ The per-core words that the entry paths use (cpu.S, boot.S) are set here. No loc
 from typing import NoReturn
 
 from lang import (
-    Array, Ptr, Text, addr_of, array, at, begins_atomic, ends_atomic, extern, extern_symbol,
-    must_use, struct, u8, u16, u32, u64,
+    Array,
+    Ptr,
+    Text,
+    addr_of,
+    array,
+    at,
+    begins_atomic,
+    ends_atomic,
+    extern,
+    extern_symbol,
+    must_use,
+    struct,
+    u8,
+    u16,
+    u32,
+    u64,
 )
 
 KERNEL_CS: u16 = 0x08
 TSS_SELECTOR: u16 = 0x28
 
-MSR_EFER: u32 = 0xc000_0080
-MSR_STAR: u32 = 0xc000_0081
-MSR_LSTAR: u32 = 0xc000_0082
-MSR_SFMASK: u32 = 0xc000_0084
-MSR_APIC_BASE: u32 = 0x1b
-MSR_TSC_DEADLINE: u32 = 0x6e0
+MSR_EFER: u32 = 0xC000_0080
+MSR_STAR: u32 = 0xC000_0081
+MSR_LSTAR: u32 = 0xC000_0082
+MSR_SFMASK: u32 = 0xC000_0084
+MSR_APIC_BASE: u32 = 0x1B
+MSR_TSC_DEADLINE: u32 = 0x6E0
 EFER_SYSCALL: u64 = 1
 
 # Cleared on `syscall`: TF IF DF IOPL NT AC.
@@ -189,6 +203,7 @@ def triple_fault() -> NoReturn: ...
 @struct(packed=True)
 class TableRegister:
     """What lgdt and lidt read."""
+
     limit: u16
     base: u64
 
@@ -224,7 +239,7 @@ def irqs_are_on() -> bool:
 def cpuid(leaf: u32, subleaf: u32, into: CpuidWords) -> None:
     """A leaf that the processor does not have reads as zeros."""
     raw_cpuid(leaf & 0x8000_0000, 0, addr_of(into))
-    if into.eax < leaf or into.eax > leaf | 0xffff:
+    if into.eax < leaf or into.eax > leaf | 0xFFFF:
         into.eax = 0
         into.ebx = 0
         into.ecx = 0
@@ -265,8 +280,9 @@ def set_gate(vector: u64, ist: u64) -> None:
     """An interrupt gate to the vector's stub. Breakpoint and overflow may be raised by user code."""
     target = addr_of(trap_stubs) + vector * 16
     privilege: u64 = 3 if vector == 3 or vector == 4 else 0
-    idt[vector * 2] = (target & 0xffff) | (u64(KERNEL_CS) << 16) | (ist << 32) | ((0x8e | (privilege << 5)) << 40) | (
-        ((target >> 16) & 0xffff) << 48)
+    idt[vector * 2] = (
+        (target & 0xFFFF) | (u64(KERNEL_CS) << 16) | (ist << 32) | ((0x8E | (privilege << 5)) << 40) | (((target >> 16) & 0xFFFF) << 48)
+    )
     idt[vector * 2 + 1] = target >> 32
 
 
@@ -294,11 +310,11 @@ def init_tables() -> None:
     tss_at = addr_of(core_tss) + percore_delta()
     gdt = Ptr[u64](gdt_at)
     gdt[0] = 0
-    gdt[1] = 0x00af_9a00_0000_ffff          # kernel code
-    gdt[2] = 0x00cf_9200_0000_ffff          # kernel data
-    gdt[3] = 0x00cf_f200_0000_ffff          # user data
-    gdt[4] = 0x00af_fa00_0000_ffff          # user code
-    gdt[5] = 103 | ((tss_at & 0xff_ffff) << 16) | (u64(0x89) << 40) | (((tss_at >> 24) & 0xff) << 56)
+    gdt[1] = 0x00AF_9A00_0000_FFFF          # kernel code
+    gdt[2] = 0x00CF_9200_0000_FFFF          # kernel data
+    gdt[3] = 0x00CF_F200_0000_FFFF          # user data
+    gdt[4] = 0x00AF_FA00_0000_FFFF          # user code
+    gdt[5] = 103 | ((tss_at & 0xFF_FFFF) << 16) | (u64(0x89) << 40) | (((tss_at >> 24) & 0xFF) << 56)
     gdt[6] = tss_at >> 32
     at(Tss, tss_at).io_map = 104            # beyond the limit: no port is the user's
     gdtr = TableRegister(limit=55, base=gdt_at)
@@ -340,13 +356,13 @@ def describe(into: Text) -> None:
     cpuid(0, 0, words)
     vendor = array(12, u8)
     for i in range(u32(0), 4):
-        vendor[i] = u8((words.ebx >> (i * 8)) & 0xff)
-        vendor[i + 4] = u8((words.edx >> (i * 8)) & 0xff)
-        vendor[i + 8] = u8((words.ecx >> (i * 8)) & 0xff)
+        vendor[i] = u8((words.ebx >> (i * 8)) & 0xFF)
+        vendor[i + 4] = u8((words.edx >> (i * 8)) & 0xFF)
+        vendor[i + 8] = u8((words.ecx >> (i * 8)) & 0xFF)
     into.append(vendor[0:12])
     cpuid(1, 0, words)
-    family = ((words.eax >> 8) & 0xf) + ((words.eax >> 20) & 0xff)
-    model = ((words.eax >> 4) & 0xf) | ((words.eax >> 12) & 0xf0)
+    family = ((words.eax >> 8) & 0xF) + ((words.eax >> 20) & 0xFF)
+    model = ((words.eax >> 4) & 0xF) | ((words.eax >> 12) & 0xF0)
     into.write(f" family {family} model {model}:")
     into.append(" nx wp")
     cr4 = read_cr4()

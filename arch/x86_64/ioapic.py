@@ -16,7 +16,7 @@ TABLE: u32 = 0x10
 MASKED: u32 = 1 << 16
 ACTIVE_LOW: u32 = 1 << 13
 LEVEL: u32 = 1 << 15
-USUAL_ADDRESS: u32 = 0xfec0_0000
+USUAL_ADDRESS: u32 = 0xFEC0_0000
 
 registers = array(8, u64)                   # kernel addresses, by index in acpi.ioapics
 line_counts = array(8, u32)
@@ -28,7 +28,7 @@ def init() -> None:
         acpi.add_ioapic(USUAL_ADDRESS, 0)
     for i in range(acpi.ioapic_count):
         registers[i] = u64(map_mmio(Paddr(u64(acpi.ioapics[i].address)), 4096))
-        line_counts[i] = ((read(i, VERSION) >> 16) & 0xff) + 1
+        line_counts[i] = ((read(i, VERSION) >> 16) & 0xFF) + 1
         for line in range(line_counts[i]):
             write(i, TABLE + line * 2, MASKED)
 

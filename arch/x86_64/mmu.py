@@ -15,10 +15,10 @@ from arch import cpu
 from kern.arch_api import BootInfo, PageFlag
 from kern.mm.pages import alloc_zeroed, free_pages
 
-DIRECT_MAP: u64 = 0xffff_8000_0000_0000
-KERNEL_BASE: u64 = 0xffff_ffff_8000_0000
-KMAP_BASE = Kaddr(0xffff_c000_0000_0000)
-KMAP_END = Kaddr(0xffff_c080_0000_0000)     # one top-level entry
+DIRECT_MAP: u64 = 0xFFFF_8000_0000_0000
+KERNEL_BASE: u64 = 0xFFFF_FFFF_8000_0000
+KMAP_BASE = Kaddr(0xFFFF_C000_0000_0000)
+KMAP_END = Kaddr(0xFFFF_C080_0000_0000)     # one top-level entry
 
 PAGE: u64 = 4096
 LARGE_PAGE: u64 = 0x20_0000
@@ -35,7 +35,7 @@ LARGE: u64 = 128
 GLOBAL: u64 = 256
 HELD: u64 = 512                             # ours: a page stands here although nobody may touch it (no rights)
 NO_EXECUTE: u64 = 0x8000_0000_0000_0000
-ADDRESS: u64 = 0x000f_ffff_ffff_f000
+ADDRESS: u64 = 0x000F_FFFF_FFFF_F000
 
 text_start = extern_symbol("text_start")
 text_end = extern_symbol("text_end")
@@ -254,6 +254,7 @@ def take_out(root: u64, address: u64) -> Paddr | None:
 
 
 # The kernel's own tables, made once at boot from early memory.
+
 
 def init_kernel_tables(info: BootInfo, early_alloc: u64) -> None:
     """Build and load them. `early_alloc`: physical address of EARLY_TABLES zeroed pages."""

@@ -10,11 +10,11 @@ from typing import Callable, NoReturn
 from lang import u16, u32
 from arch import acpi, cpu, serial, smp
 
-EXIT_PORT: u16 = 0xf4
+EXIT_PORT: u16 = 0xF4
 EXIT_BASE: u32 = 0x10
 EXIT_MAX: u32 = 109
-EXIT_PANIC: u32 = 0x7f
-RESET_CONTROL: u16 = 0xcf9
+EXIT_PANIC: u32 = 0x7F
+RESET_CONTROL: u16 = 0xCF9
 KEYBOARD: u16 = 0x64
 
 
@@ -41,7 +41,7 @@ def reboot() -> NoReturn:
     cpu.out8(RESET_CONTROL, 0x02)
     cpu.out8(RESET_CONTROL, 0x06)
     for _ in range(1000):
-        cpu.out8(KEYBOARD, 0xfe)
+        cpu.out8(KEYBOARD, 0xFE)
     cpu.triple_fault()
 
 

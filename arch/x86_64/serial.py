@@ -12,15 +12,15 @@ from lang import array, interrupt_context, pause, u8, u16, u32, u64
 from arch import cpu, trap, vga
 from kern.sync.spinlock import SpinLock
 
-DATA: u16 = 0x3f8
-IRQ_ENABLE: u16 = 0x3f9
-FIFO_CONTROL: u16 = 0x3fa
-IRQ_ID: u16 = 0x3fa
-LINE_CONTROL: u16 = 0x3fb
-MODEM_CONTROL: u16 = 0x3fc
-LINE_STATUS: u16 = 0x3fd
-SCRATCH: u16 = 0x3ff
-DEBUG_CONSOLE: u16 = 0xe9
+DATA: u16 = 0x3F8
+IRQ_ENABLE: u16 = 0x3F9
+FIFO_CONTROL: u16 = 0x3FA
+IRQ_ID: u16 = 0x3FA
+LINE_CONTROL: u16 = 0x3FB
+MODEM_CONTROL: u16 = 0x3FC
+LINE_STATUS: u16 = 0x3FD
+SCRATCH: u16 = 0x3FF
+DEBUG_CONSOLE: u16 = 0xE9
 
 RECEIVED: u8 = 1
 ROOM: u8 = 0x20
@@ -44,15 +44,15 @@ input_handler: Callable[[u8], None] | None = None
 def init_early() -> None:
     """115200 8N1, FIFO on, no interrupts; find out whether there is a port at all."""
     global present
-    cpu.out8(SCRATCH, 0x5a)
-    present = cpu.in8(SCRATCH) == 0x5a
+    cpu.out8(SCRATCH, 0x5A)
+    present = cpu.in8(SCRATCH) == 0x5A
     cpu.out8(IRQ_ENABLE, 0)
     cpu.out8(LINE_CONTROL, 0x80)
     cpu.out8(DATA, 1)
     cpu.out8(IRQ_ENABLE, 0)
     cpu.out8(LINE_CONTROL, 3)
-    cpu.out8(FIFO_CONTROL, 0xc7)
-    cpu.out8(MODEM_CONTROL, 0x0b)
+    cpu.out8(FIFO_CONTROL, 0xC7)
+    cpu.out8(MODEM_CONTROL, 0x0B)
 
 
 def init_interrupts() -> None:

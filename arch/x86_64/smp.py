@@ -41,6 +41,7 @@ percpu_template = extern_symbol("percpu_template")
 @struct
 class StartRecord:
     """What smp_entry.S takes."""
+
     root: u64                               # offset 0: page tables
     stack: u64                              # 8
     delta: u64                              # 16: of its per-core data
@@ -50,6 +51,7 @@ class StartRecord:
 @struct
 class Published:
     """The word of smp_entry.S from which a core that starts takes the record."""
+
     record: Atomic[u64]
 
 
@@ -125,9 +127,9 @@ def add_page(target: u64, patch: u64) -> None:
     low = Ptr[u8](place)
     # The words are not aligned; the offsets in them are below one page, so that only two bytes change.
     value = u64(low[0]) + (u64(low[1]) << 8) + TRAMPOLINE
-    low[0] = u8(value & 0xff)
-    low[1] = u8((value >> 8) & 0xff)
-    low[2] = u8((value >> 16) & 0xff)
+    low[0] = u8(value & 0xFF)
+    low[1] = u8((value >> 8) & 0xFF)
+    low[2] = u8((value >> 16) & 0xFF)
 
 
 def start_core(apic_id: u32) -> None:

@@ -21,7 +21,7 @@ SAMPLE_TRIES: u32 = 20
 TSC_DEADLINE_MODE: u32 = 2 << 17
 HYPERVISOR_FIRST: u32 = 0x4000_0000
 HYPERVISOR_TIMING: u32 = 0x4000_0010        # eax: kHz of the counter
-HYPERVISOR_LAST: u32 = 0x4000_ffff
+HYPERVISOR_LAST: u32 = 0x4000_FFFF
 
 RTC_INDEX: u16 = 0x70
 RTC_DATA: u16 = 0x71
@@ -116,7 +116,7 @@ def measure() -> u64:
     """The counter's rate, by a reference clock; sets apic_frequency from the same two samples."""
     global apic_frequency
     apic.write(apic.REG_LVT_TIMER, apic.MASKED | u32(trap.TIMER_VECTOR))
-    apic.write(apic.REG_TIMER_INITIAL, 0xffff_ffff)
+    apic.write(apic.REG_TIMER_INITIAL, 0xFFFF_FFFF)
     start_reference()
     first = Sample()
     last = Sample()
@@ -134,6 +134,7 @@ def measure() -> u64:
 @struct
 class Sample:
     """The three clocks at one moment."""
+
     cycles: u64
     ticks: u64                              # of the reference
     countdown: u64                          # of the local controller's timer
@@ -141,7 +142,7 @@ class Sample:
 
 def take_sample(into: Sample) -> None:
     """Of several tries the one that took the least time: a virtual processor may be stopped between any two reads."""
-    best: u64 = 0xffff_ffff_ffff_ffff
+    best: u64 = 0xFFFF_FFFF_FFFF_FFFF
     for _ in range(SAMPLE_TRIES):
         begin = cycle_counter()
         ticks = reference()
@@ -156,19 +157,20 @@ def take_sample(into: Sample) -> None:
 
 # The reference clock: ACPI's timer where there is one, since one read tells its time; else the PIT's second channel.
 
+
 def reference_rate() -> u64:
     return PM_TIMER_RATE if acpi.fadt.pm_timer != 0 else PIT_RATE
 
 
 def reference_mask() -> u64:
-    return 0xff_ffff if acpi.fadt.pm_timer != 0 else 0xffff
+    return 0xFF_FFFF if acpi.fadt.pm_timer != 0 else 0xFFFF
 
 
 def start_reference() -> None:
     if acpi.fadt.pm_timer != 0:
         return
-    cpu.out8(PIT_GATE, (cpu.in8(PIT_GATE) & 0xfc) | 1)
-    cpu.out8(PIT_COMMAND, 0xb4)             # channel 2, both bytes, mode 2: it goes round and round
+    cpu.out8(PIT_GATE, (cpu.in8(PIT_GATE) & 0xFC) | 1)
+    cpu.out8(PIT_COMMAND, 0xB4)             # channel 2, both bytes, mode 2: it goes round and round
     cpu.out8(PIT_CHANNEL2, 0)
     cpu.out8(PIT_CHANNEL2, 0)
 
@@ -176,13 +178,14 @@ def start_reference() -> None:
 def reference() -> u64:
     """Its time in ticks, modulo reference_mask() + 1."""
     if acpi.fadt.pm_timer != 0:
-        return u64(cpu.in32(acpi.fadt.pm_timer)) & 0xff_ffff
+        return u64(cpu.in32(acpi.fadt.pm_timer)) & 0xFF_FFFF
     cpu.out8(PIT_COMMAND, 0x80)             # latch
     low = cpu.in8(PIT_CHANNEL2)
-    return 0xffff - (u64(low) | (u64(cpu.in8(PIT_CHANNEL2)) << 8))
+    return 0xFFFF - (u64(low) | (u64(cpu.in8(PIT_CHANNEL2)) << 8))
 
 
 # The board's clock (MC146818), read when it does not change.
+
 
 def rtc(register: u8) -> u32:
     cpu.out8(RTC_INDEX, register)
@@ -192,19 +195,19 @@ def rtc(register: u8) -> u32:
 def wall_clock_ns() -> u64:
     """Nanoseconds since 1970, UTC, to the second. Slow."""
     while True:
-        while rtc(0x0a) & 0x80 != 0:
+        while rtc(0x0A) & 0x80 != 0:
             pause()
         second = rtc(0)
         result = read_rtc()
-        if rtc(0x0a) & 0x80 == 0 and rtc(0) == second:
+        if rtc(0x0A) & 0x80 == 0 and rtc(0) == second:
             return result * NS_PER_SEC
 
 
 def read_rtc() -> u64:
-    mode = rtc(0x0b)
+    mode = rtc(0x0B)
     binary = mode & 4 != 0
     hour_register = rtc(4)
-    hour = from_bcd(hour_register & 0x7f, binary)
+    hour = from_bcd(hour_register & 0x7F, binary)
     if mode & 2 == 0:                       # twelve hours, bit 7 is PM
         hour = hour % 12 + (12 if hour_register & 0x80 != 0 else 0)
     days = days_since_1970(2000 + from_bcd(rtc(9), binary), from_bcd(rtc(8), binary), from_bcd(rtc(7), binary))

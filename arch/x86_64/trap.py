@@ -36,10 +36,10 @@ FIRST_INTERRUPT: u64 = 32
 
 IRQ_VECTOR: u64 = 0x30                      # + global interrupt number
 IRQ_LINES: u32 = 160
-TIMER_VECTOR: u64 = 0xf0
-IPI_VECTOR: u64 = 0xf1
-APIC_ERROR_VECTOR: u64 = 0xf2
-SPURIOUS_VECTOR: u64 = 0xff
+TIMER_VECTOR: u64 = 0xF0
+IPI_VECTOR: u64 = 0xF1
+APIC_ERROR_VECTOR: u64 = 0xF2
+SPURIOUS_VECTOR: u64 = 0xFF
 
 # Page-fault error code.
 FAULT_PRESENT: u64 = 1
@@ -58,6 +58,7 @@ extable_end = extern_symbol("extable_end")
 @struct
 class TrapFrame:
     """What trap.S leaves on the stack."""
+
     r15: u64
     r14: u64
     r13: u64

@@ -11,8 +11,8 @@ from parlib.machine import uthread_start
 
 CONTROL_SIZE: u64 = 64                      # what stands at the thread pointer and above
 RFLAGS: u64 = 0x202                         # interrupts on, the bit that is always set
-MXCSR: u32 = 0x1f80                         # no floating-point exceptions, round to nearest
-FPUCW: u32 = 0x37f
+MXCSR: u32 = 0x1F80                         # no floating-point exceptions, round to nearest
+FPUCW: u32 = 0x37F
 
 
 def image_start(block: u64, size: u64) -> u64:

@@ -10,13 +10,13 @@ from arch import cpu, mmu
 
 COLUMNS: u64 = 80
 ROWS: u64 = 25
-SCREEN: u64 = 0xb_8000
+SCREEN: u64 = 0xB_8000
 GREY: u16 = 0x0700
 BLANK: u16 = 0x0720
 ESCAPE: u8 = 27
-CONTROL_INDEX: u16 = 0x3d4
-CONTROL_DATA: u16 = 0x3d5
-CURSOR_START: u8 = 0x0a
+CONTROL_INDEX: u16 = 0x3D4
+CONTROL_DATA: u16 = 0x3D5
+CURSOR_START: u8 = 0x0A
 CURSOR_OFF: u8 = 0x20
 
 cells = array(2000, u16)                    # what is on the screen

@@ -6,6 +6,7 @@ An object's key covers the file, everything it includes by `#include "…"` or `
 
 from __future__ import annotations
 
+import os
 import re
 from pathlib import Path
 
@@ -28,11 +29,26 @@ def assemble(path: Path, target: Target, cache: Cache, repo: Path, defines: dict
         return found
     out = cache.path(key)
     out.parent.mkdir(parents=True, exist_ok=True)
-    temporary = out.with_name(f".{out.name}.tmp{path.stem}")
+    temporary = out.with_name(f".{out.name}.{os.getpid()}.{path.stem}")
     # The folder map keeps objects the same wherever the repository stands.
-    tools.run("clang", [
-        f"--target={target.triple}", *target.assembler, "-g", f"-fdebug-prefix-map={repo}=.", "-x", "assembler-with-cpp", *options,
-        *(f"-I{p}" for p in places), "-c", shown, "-o", str(temporary)], cwd=repo)
+    tools.run(
+        "clang",
+        [
+            f"--target={target.triple}",
+            *target.assembler,
+            "-g",
+            f"-fdebug-prefix-map={repo}=.",
+            "-x",
+            "assembler-with-cpp",
+            *options,
+            *(f"-I{p}" for p in places),
+            "-c",
+            shown,
+            "-o",
+            str(temporary),
+        ],
+        cwd=repo,
+    )
     temporary.replace(out)
     return out
 

@@ -21,7 +21,7 @@ from compiler.backend.child import Child
 from compiler.backend.frames import is_answer
 from compiler.backend.target import Target
 
-CODEGEN_EDITION = "2"           # part of every key: raise it when this file changes what it emits
+CODEGEN_EDITION = "2"  # part of every key: raise it when this file changes what it emits
 
 
 @dataclass(frozen=True)

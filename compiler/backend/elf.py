@@ -45,13 +45,11 @@ class Elf:
         if data[:6] != b"\x7fELF\x02\x01":
             raise ValueError("not a 64-bit little-endian ELF file")
         self.data = data
-        offset, = struct.unpack_from("<Q", data, 0x28)
+        (offset,) = struct.unpack_from("<Q", data, 0x28)
         count, names = struct.unpack_from("<HH", data, 0x3C)
         raw = list(_SECTION.iter_unpack(data[offset : offset + count * _SECTION.size]))
         table = raw[names]
-        self.sections = [
-            Section(self._text(table[4] + s[0]), s[1], s[2], s[3], s[4], s[5], s[6], s[7]) for s in raw
-        ]
+        self.sections = [Section(self._text(table[4] + s[0]), s[1], s[2], s[3], s[4], s[5], s[6], s[7]) for s in raw]
 
     def _text(self, offset: int) -> str:
         return self.data[offset : self.data.index(b"\0", offset)].decode()
@@ -68,8 +66,11 @@ class Elf:
             if s.kind == SHT_SYMTAB:
                 strings = self.sections[s.link].offset
                 raw = _SYMBOL.iter_unpack(self.data[s.offset : s.offset + s.size])
-                return [Symbol(self._text(strings + name), info & 15, info >> 4, section, value, size)
-                        for name, info, _, section, value, size in raw if name]
+                return [
+                    Symbol(self._text(strings + name), info & 15, info >> 4, section, value, size)
+                    for name, info, _, section, value, size in raw
+                    if name
+                ]
         return []
 
     def symbol_names(self) -> list[str]:

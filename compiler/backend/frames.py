@@ -22,7 +22,7 @@ from compiler.backend.elf import Elf
 
 SHT_RELA = 4
 CALL, JUMP = 1, 2
-X86_CALLS, RISCV_CALLS = (2, 4), (18, 19)           # R_X86_64_PC32, PLT32; R_RISCV_CALL, CALL_PLT
+X86_CALLS, RISCV_CALLS = (2, 4), (18, 19)  # R_X86_64_PC32, PLT32; R_RISCV_CALL, CALL_PLT
 _RELOCATION = struct.Struct("<QQq")
 _SAID = re.compile(r"stack frame size \((\d+)\) exceeds limit \(0\) in function '(.*)'$", re.MULTILINE)
 _ATTRIBUTE = '"frame-pointer"="all"'
@@ -100,5 +100,5 @@ def _riscv_call(text: bytes, offset: int, kind: int) -> int:
     """`auipc` and `jalr`, which links or not."""
     if kind not in RISCV_CALLS:
         return 0
-    jalr, = struct.unpack_from("<I", text, offset + 4)
+    (jalr,) = struct.unpack_from("<I", text, offset + 4)
     return CALL if jalr >> 7 & 31 else JUMP

@@ -86,14 +86,23 @@ def build_programs(place: Place, assembly: list[Path], objects: list[Path], told
         name, module = item
         return name, _link_program(place, name, module, target, assembly, objects, common, present, told)
 
-    with ThreadPoolExecutor(max_workers=2) as pool:         # the linker is a process of its own: threads only wait
+    with ThreadPoolExecutor(max_workers=2) as pool:  # the linker is a process of its own: threads only wait
         made = dict(pool.map(one, wanted.items()))
     _drop_others(place.root / "bin", set(made))
     return made
 
 
-def _link_program(place: Place, name: str, module: str, target: Target, assembly: list[Path], objects: list[Path],
-                  common: str, present: set[str], told: Callable[[str], None]) -> Path:
+def _link_program(
+    place: Place,
+    name: str,
+    module: str,
+    target: Target,
+    assembly: list[Path],
+    objects: list[Path],
+    common: str,
+    present: set[str],
+    told: Callable[[str], None],
+) -> Path:
     """Made again only if a file that went into it is another one now. (Objects are named by their content.)"""
     staged, full, mark = place.root / "bin" / name, place.out / "programs" / f"{name}.elf", place.out / "programs" / f"{name}.used"
     head = [common, module]
@@ -129,7 +138,7 @@ def stage(place: Place, made: dict[str, Path]) -> dict[str, Path]:
             files[name] = copy
     for path in sorted(place.root.rglob("*")):
         if path.is_file() and str(path.relative_to(place.root)) not in files:
-            path.unlink()               # of an earlier build
+            path.unlink()  # of an earlier build
     return files
 
 
@@ -149,8 +158,13 @@ def archive_object(place: Place, files: dict[str, Path]) -> tuple[Path, int]:
     changed = write_if_changed(path, data)
     out = place.out / "initrd.o"
     if changed or not out.is_file():
-        lines = ['.section .rodata.initrd,"a"', ".balign 4096", ".globl initrd_start, initrd_end",
-                 "initrd_start: .incbin FILE", "initrd_end:"]
+        lines = [
+            '.section .rodata.initrd,"a"',
+            ".balign 4096",
+            ".globl initrd_start, initrd_end",
+            "initrd_start: .incbin FILE",
+            "initrd_end:",
+        ]
         out = _data_object(place, "initrd", lines, path)
     return out, len(data)
 
@@ -158,8 +172,9 @@ def archive_object(place: Place, files: dict[str, Path]) -> tuple[Path, int]:
 def _symbols_object(place: Place, table: bytes) -> Path:
     path = place.out / "symbols.bin"
     path.write_bytes(table)
-    return _data_object(place, "symbols", [
-        '.section .symbols,"a"', ".balign 16", ".globl symbol_table", "symbol_table: .incbin FILE"], path)
+    return _data_object(
+        place, "symbols", ['.section .symbols,"a"', ".balign 16", ".globl symbol_table", "symbol_table: .incbin FILE"], path
+    )
 
 
 def build_kernel(place: Place, assembly: list[Path], objects: list[Path], archive: Path) -> None:

@@ -10,7 +10,7 @@ import struct
 from collections.abc import Callable
 
 Row = tuple[int, str, int]
-END = ("", 0)           # file and line of the row that ends a sequence
+END = ("", 0)  # file and line of the row that ends a sequence
 
 
 def rows_of(debug_line: bytes, line_str: bytes, debug_str: bytes, wanted: Callable[[int], bool]) -> list[Row]:
@@ -18,7 +18,7 @@ def rows_of(debug_line: bytes, line_str: bytes, debug_str: bytes, wanted: Callab
     out: list[Row] = []
     offset = 0
     while offset + 4 <= len(debug_line):
-        length, = struct.unpack_from("<I", debug_line, offset)
+        (length,) = struct.unpack_from("<I", debug_line, offset)
         if length >= 0xFFFFFFF0:
             raise ValueError("64-bit DWARF in .debug_line")
         _unit(debug_line, offset + 4, offset + 4 + length, line_str, debug_str, wanted, out)
@@ -69,17 +69,17 @@ def _entries(data: bytes, at: int, line_str: bytes, debug_str: bytes) -> tuple[l
 
 
 def _form(data: bytes, at: int, form: int, line_str: bytes, debug_str: bytes) -> tuple[object, int]:
-    if form == 0x08:                                    # DW_FORM_string
+    if form == 0x08:  # DW_FORM_string
         return _cstring(data, at)
-    if form in (0x1F, 0x0E):                            # DW_FORM_line_strp, DW_FORM_strp
-        where, = struct.unpack_from("<I", data, at)
+    if form in (0x1F, 0x0E):  # DW_FORM_line_strp, DW_FORM_strp
+        (where,) = struct.unpack_from("<I", data, at)
         return _cstring(line_str if form == 0x1F else debug_str, where)[0], at + 4
-    if form == 0x0F:                                    # DW_FORM_udata
+    if form == 0x0F:  # DW_FORM_udata
         return uleb(data, at)
-    if form in (0x0B, 0x05, 0x06, 0x07):                # DW_FORM_data1, 2, 4, 8
+    if form in (0x0B, 0x05, 0x06, 0x07):  # DW_FORM_data1, 2, 4, 8
         size = {0x0B: 1, 0x05: 2, 0x06: 4, 0x07: 8}[form]
         return int.from_bytes(data[at : at + size], "little"), at + size
-    if form == 0x1E:                                    # DW_FORM_data16: a checksum
+    if form == 0x1E:  # DW_FORM_data16: a checksum
         return data[at : at + 16], at + 16
     raise ValueError(f"unknown form {form:#x} in .debug_line")
 
@@ -113,15 +113,15 @@ def _join(root: str, folder: str, name: str) -> str:
 
 
 def _unit(data: bytes, at: int, end: int, line_str: bytes, debug_str: bytes, wanted: Callable[[int], bool], out: list[Row]) -> None:
-    version, = struct.unpack_from("<H", data, at)
+    (version,) = struct.unpack_from("<H", data, at)
     at += 2
     if version >= 5:
-        at += 2                                         # address and segment selector sizes
-    header, = struct.unpack_from("<I", data, at)
+        at += 2  # address and segment selector sizes
+    (header,) = struct.unpack_from("<I", data, at)
     at += 4
     program = at + header
     min_inst = data[at]
-    at += 2 if version >= 4 else 1                      # version 4 adds operations per instruction: 1 on our targets
+    at += 2 if version >= 4 else 1  # version 4 adds operations per instruction: 1 on our targets
     line_base, line_range, opcode_base = struct.unpack_from("<xbBB", data, at)
     at += 4
     lengths = data[at : at + opcode_base - 1]
@@ -129,32 +129,39 @@ def _unit(data: bytes, at: int, end: int, line_str: bytes, debug_str: bytes, wan
     _run(data, program, end, (min_inst, line_base, line_range, opcode_base, lengths), files, wanted, out)
 
 
-def _run(data: bytes, at: int, end: int, header: tuple[int, int, int, int, bytes], files: list[str],
-         wanted: Callable[[int], bool], out: list[Row]) -> None:
+def _run(
+    data: bytes,
+    at: int,
+    end: int,
+    header: tuple[int, int, int, int, bytes],
+    files: list[str],
+    wanted: Callable[[int], bool],
+    out: list[Row],
+) -> None:
     min_inst, line_base, line_range, opcode_base, lengths = header
     const_add = (255 - opcode_base) // line_range * min_inst
     address, file, line, keep = 0, 1, 1, False
     while at < end:
         op = data[at]
         at += 1
-        if op >= opcode_base:                           # special: both advance, a row
+        if op >= opcode_base:  # special: both advance, a row
             op -= opcode_base
             address += op // line_range * min_inst
             line += line_base + op % line_range
             if keep:
                 out.append((address, files[file], line))
-        elif op == 0:                                   # extended
+        elif op == 0:  # extended
             size, at = uleb(data, at)
             what = data[at]
-            if what == 1:                               # end of sequence
+            if what == 1:  # end of sequence
                 if keep:
                     out.append((address, *END))
                 address, file, line, keep = 0, 1, 1, False
-            elif what == 2:                             # set address
+            elif what == 2:  # set address
                 address = int.from_bytes(data[at + 1 : at + size], "little")
                 keep = wanted(address)
             at += size
-        elif op == 1:                                   # copy: a row
+        elif op == 1:  # copy: a row
             if keep:
                 out.append((address, files[file], line))
         elif op == 2:
@@ -170,6 +177,6 @@ def _run(data: bytes, at: int, end: int, header: tuple[int, int, int, int, bytes
         elif op == 9:
             address += int.from_bytes(data[at : at + 2], "little")
             at += 2
-        else:                                           # columns, flags and discriminators do not matter here
+        else:  # columns, flags and discriminators do not matter here
             for _ in range(lengths[op - 1]):
                 _, at = uleb(data, at)

@@ -17,8 +17,19 @@ from compiler.backend.target import Target
 
 USER_SCRIPT = Path(__file__).with_name("user.ld")
 # RISC-V's assembler leaves a local label at every jump and address: without them a program's symbols take an eighth of the room.
-COMMON = ("--nostdlib", "-static", "--gc-sections", "--discard-locals", "--build-id=none",
-          "-z", "max-page-size=4096", "-z", "noexecstack", "-z", "norelro")
+COMMON = (
+    "--nostdlib",
+    "-static",
+    "--gc-sections",
+    "--discard-locals",
+    "--build-id=none",
+    "-z",
+    "max-page-size=4096",
+    "-z",
+    "noexecstack",
+    "-z",
+    "norelro",
+)
 
 
 def link_kernel(out: Path, script: Path, target: Target, roots: Iterable[Path], library: Iterable[Path], strip: bool = False) -> None:

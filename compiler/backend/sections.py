@@ -13,9 +13,9 @@ import re
 _NAME = r'@(?:"((?:[^"])*)"|([\w.$-]+))'
 _DEFINE = re.compile(r"^define [^@]*" + _NAME)
 _TAIL = re.compile(
-    r'((?: comdat(?:\([^)]*\))?)?(?: align \d+)?(?: gc "[^"]*")?(?: prefix .*?)?(?: personality .*?)?(?: ![\w.]+ !\d+)*\s*\{?\s*)$')
-_GLOBAL = re.compile(
-    r"^" + _NAME + r"\s*=\s*(?!.*\bprivate\b)((?:[a-z_]+(?:\([^)]*\))?\s+)*?)(global|constant)\s(.*)$")
+    r'((?: comdat(?:\([^)]*\))?)?(?: align \d+)?(?: gc "[^"]*")?(?: prefix .*?)?(?: personality .*?)?(?: ![\w.]+ !\d+)*\s*\{?\s*)$'
+)
+_GLOBAL = re.compile(r"^" + _NAME + r"\s*=\s*(?!.*\bprivate\b)((?:[a-z_]+(?:\([^)]*\))?\s+)*?)(global|constant)\s(.*)$")
 _GLOBAL_TAIL = re.compile(r"((?:, (?:comdat(?:\([^)]*\))?|align \d+|![\w.]+ !\d+|code_model .*?))*)\s*$")
 
 _ZERO = re.compile(r"(?:\szeroinitializer|\snull|\sfalse|\si\d+ 0)$")
@@ -38,7 +38,7 @@ def _function(line: str) -> str:
     if head is None or tail is None or line.rstrip().endswith("}"):
         return line
     name = head.group(1) or head.group(2)
-    return f'{line[:tail.start()]} section ".text.{name}"{tail.group(1)}'
+    return f'{line[: tail.start()]} section ".text.{name}"{tail.group(1)}'
 
 
 def _variable(line: str) -> str:
@@ -55,4 +55,4 @@ def _variable(line: str) -> str:
         kind = ".rodata"
     else:
         kind = ".bss" if zero else ".data"
-    return f'{line[:tail.start()]}, section "{kind}.{name}"{tail.group(1)}'
+    return f'{line[: tail.start()]}, section "{kind}.{name}"{tail.group(1)}'

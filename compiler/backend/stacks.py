@@ -25,7 +25,7 @@ from typing import Any
 from compiler.diagnostics import Diagnostic, Source, Span
 
 ASSEMBLY = 64
-RETURN_ADDRESS = {"x86_64": 8, "riscv": 0}      # what a call itself pushes; on RISC-V a frame holds it
+RETURN_ADDRESS = {"x86_64": 8, "riscv": 0}  # what a call itself pushes; on RISC-V a frame holds it
 Chain = list[tuple[str, int]]
 
 
@@ -52,7 +52,7 @@ class Depth:
 
     bytes: int
     way: str = ""
-    string: str = ""                                # the f-string that is printed on the deepest way
+    string: str = ""  # the f-string that is printed on the deepest way
     hole: int | None = None
     hole_way: str = ""
 
@@ -127,13 +127,14 @@ class Stacks:
             bodies = self.inlined(name) if name in self.frames else []
             found = [f for b in bodies for f in self.model["formats"].get(b, ()) if f in self.frames]
             if not found and name not in self.takes and self._has_hole(name):
-                found = self.every                      # it has one from elsewhere
+                found = self.every  # it has one from elsewhere
             self.strings[name] = found
         return found
 
     def _has_hole(self, name: str) -> bool:
         return name not in self.model["unproven"] and (
-            any(b in self.prints for b in self.inlined(name)) or any(c in self.holes for c, _ in self.callees(name)))
+            any(b in self.prints for b in self.inlined(name)) or any(c in self.holes for c, _ in self.callees(name))
+        )
 
     def _find_holes(self) -> None:
         """`holes`: the functions that print what they take, or pass it on to such."""
@@ -273,7 +274,7 @@ class Stacks:
             seen.add(name)
             depth = self.depth[name]
             if string:
-                way = depth.hole_way                    # on to where the f-string is printed
+                way = depth.hole_way  # on to where the f-string is printed
             else:
                 way, string = depth.way, depth.string
             if not way and string:
@@ -293,7 +294,7 @@ class Stacks:
         found = []
         for e in self.model["entries"]:
             if e["name"] not in self.frames:
-                continue                            # nothing in this image uses it
+                continue  # nothing in this image uses it
             path = e["used"] + self.call + self.deepest(e["name"])
             on_top = not e["stack"]
             more = 0 if on_top or e["masked"] else interrupt
@@ -307,8 +308,9 @@ class Stacks:
         parts = [f"{shown(name)} {size}" for name, size in need.chain]
         start = f"{used} at entry, " if used else ""
         more = [f"{n} for {what}" for n, what in ((need.interrupt, "an interrupt on top"), (need.panic, "a panic")) if n]
-        text = (f"`{shown(need.name)}` may need {need.total} bytes of its stack of {need.limit}: {start}{' -> '.join(parts)}"
-                + (f"; {', '.join(more)}" if more else ""))
+        text = f"`{shown(need.name)}` may need {need.total} bytes of its stack of {need.limit}: {start}{' -> '.join(parts)}" + (
+            f"; {', '.join(more)}" if more else ""
+        )
         hint = "make large local objects smaller or global, or the chain shorter"
         self.errors.append(Diagnostic("E1005", text, self._span(need.where), hint))
 

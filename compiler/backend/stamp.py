@@ -18,7 +18,7 @@ from typing import Any
 from compiler.backend.cache import write_atomically
 
 SUFFIXES = (".py", ".S", ".h", ".inc", ".ld")
-Entry = list[Any]      # [size, mtime_ns, sha256]
+Entry = list[Any]  # [size, mtime_ns, sha256]
 Stamp = dict[str, Any]  # options, tools, files: path -> Entry
 
 
@@ -57,7 +57,7 @@ def take(repo: Path, arch: str, options: str, old: Stamp | None = None) -> Stamp
             else:
                 files[name] = [stat.st_size, stat.st_mtime_ns, hashlib.sha256((repo / name).read_bytes()).hexdigest()]
         except FileNotFoundError:
-            continue                    # removed while we looked
+            continue  # removed while we looked
     return {"options": options, "tools": tool_state(), "files": files}
 
 

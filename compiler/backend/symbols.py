@@ -103,7 +103,7 @@ def _rank(symbol: Symbol) -> tuple[bool, int, bool, str]:
 
 def _attach_rows(functions: list[Function], elf: Elf, wanted: Callable[[int], bool]) -> None:
     rows = rows_of(elf.content(".debug_line"), elf.content(".debug_line_str"), elf.content(".debug_str"), wanted)
-    rows.sort(key=lambda row: row[0])           # stable: of rows at one address the last one written counts
+    rows.sort(key=lambda row: row[0])  # stable: of rows at one address the last one written counts
     starts = [f.start for f in functions]
     for row in rows:
         at = bisect.bisect_right(starts, row[0]) - 1
@@ -114,10 +114,10 @@ def _attach_rows(functions: list[Function], elf: Elf, wanted: Callable[[int], bo
             continue
         if owner.rows and owner.rows[-1][0] == row[0]:
             owner.rows.pop()
-        if row[2] and not (owner.rows and owner.rows[-1][1:] == row[1:]):      # line 0: code of no line, keeps the last
+        if row[2] and not (owner.rows and owner.rows[-1][1:] == row[1:]):  # line 0: code of no line, keeps the last
             owner.rows.append(row)
     for f in functions:
-        if f.rows:              # code before the first line that is known belongs to it
+        if f.rows:  # code before the first line that is known belongs to it
             f.rows[0] = (f.start, *f.rows[0][1:])
 
 
@@ -177,8 +177,7 @@ def build_table(functions: list[Function]) -> bytes:
     lines_at = files_at + len(file_records)
     names_at = lines_at + len(lines)
     total = names_at + len(strings.data)
-    header = _HEADER.pack(
-        MAGIC, VERSION, base, len(functions), functions_at, len(files), files_at, lines_at, names_at, total, 0)
+    header = _HEADER.pack(MAGIC, VERSION, base, len(functions), functions_at, len(files), files_at, lines_at, names_at, total, 0)
     return header + bytes(records) + file_records + bytes(lines) + bytes(strings.data)
 
 

@@ -23,7 +23,7 @@ class Target:
     features: str
     code_model: str
     abi: str
-    assembler: tuple[str, ...]          # clang options for .S files: the same ABI, or the linker refuses to mix them
+    assembler: tuple[str, ...]  # clang options for .S files: the same ABI, or the linker refuses to mix them
     linker: tuple[str, ...]
 
     def key(self) -> str:
@@ -33,14 +33,27 @@ class Target:
 
 _ROWS = {
     ("x86_64", "kernel"): Target(
-        "x86_64-unknown-none-elf", "x86-64", NO_FLOAT_X86, "kernel", "", ("-mcmodel=kernel",), ("-m", "elf_x86_64")),
+        "x86_64-unknown-none-elf", "x86-64", NO_FLOAT_X86, "kernel", "", ("-mcmodel=kernel",), ("-m", "elf_x86_64")
+    ),
     ("x86_64", "user"): Target("x86_64-unknown-none-elf", "x86-64", "", "small", "", (), ("-m", "elf_x86_64")),
     ("riscv", "kernel"): Target(
-        "riscv64-unknown-none-elf", "generic-rv64", "+m,+a,+c,+zihintpause", "medium", "lp64",
-        ("-march=rv64imac_zicsr_zifencei", "-mabi=lp64", "-mcmodel=medany"), ("-m", "elf64lriscv")),
+        "riscv64-unknown-none-elf",
+        "generic-rv64",
+        "+m,+a,+c,+zihintpause",
+        "medium",
+        "lp64",
+        ("-march=rv64imac_zicsr_zifencei", "-mabi=lp64", "-mcmodel=medany"),
+        ("-m", "elf64lriscv"),
+    ),
     ("riscv", "user"): Target(
-        "riscv64-unknown-none-elf", "generic-rv64", "+m,+a,+f,+d,+c,+zihintpause", "medium", "lp64d",
-        ("-march=rv64gc", "-mabi=lp64d", "-mcmodel=medany"), ("-m", "elf64lriscv")),
+        "riscv64-unknown-none-elf",
+        "generic-rv64",
+        "+m,+a,+f,+d,+c,+zihintpause",
+        "medium",
+        "lp64d",
+        ("-march=rv64gc", "-mabi=lp64d", "-mcmodel=medany"),
+        ("-m", "elf64lriscv"),
+    ),
 }
 
 ARCHITECTURES = tuple(sorted({arch for arch, _ in _ROWS}))
@@ -59,4 +72,5 @@ def create_machine(target: Target, opt: int) -> Any:
     llvm.initialize_all_asmprinters()
     found = llvm.Target.from_triple(target.triple)
     return found.create_target_machine(
-        cpu=target.cpu, features=target.features, opt=opt, reloc="static", codemodel=target.code_model, abiname=target.abi)
+        cpu=target.cpu, features=target.features, opt=opt, reloc="static", codemodel=target.code_model, abiname=target.abi
+    )

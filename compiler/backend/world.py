@@ -34,11 +34,11 @@ MANIFEST_EDITION = "3"
 @dataclass
 class WorldResult:
     kind: str
-    errors: list[str] = field(default_factory=list)     # rendered diagnostics
-    crash: str = ""                                     # a traceback of the front end, for the log
-    objects: list[tuple[str, str]] = field(default_factory=list)    # (module, object key), in link order
-    stacks: dict[str, Any] = field(default_factory=dict)        # the model for the check of stacks (effects/stacks.py)
-    findings: dict[str, Any] = field(default_factory=dict)      # what else was proved, for `check --report` (compiler/proofs.py)
+    errors: list[str] = field(default_factory=list)  # rendered diagnostics
+    crash: str = ""  # a traceback of the front end, for the log
+    objects: list[tuple[str, str]] = field(default_factory=list)  # (module, object key), in link order
+    stacks: dict[str, Any] = field(default_factory=dict)  # the model for the check of stacks (effects/stacks.py)
+    findings: dict[str, Any] = field(default_factory=dict)  # what else was proved, for `check --report` (compiler/proofs.py)
     seconds: dict[str, float] = field(default_factory=dict)
 
 
@@ -73,7 +73,7 @@ def jobs_of(result: WorldResult, arch: str, level: int, cache: Cache) -> list[Jo
 
 
 def serve(pipe: Connection, kind: str, arch: str, checked: bool, level: int, repo: Path, cache_root: Path) -> None:
-    gc.disable()            # all that is made here lives as long as the process, which is short
+    gc.disable()  # all that is made here lives as long as the process, which is short
     try:
         found = compile_world(kind, arch, checked, level, repo, Cache(cache_root))
     except Exception:  # noqa: BLE001  whatever it is, the parent logs it

@@ -18,8 +18,8 @@ from compiler.backend.codegen import CodegenPool, Job, emit, object_key
 from compiler.backend.target import Target
 
 LEVEL = 1
-JMP_BUF_BYTES = 512         # more than any host C library needs (glibc on x86_64: 200)
-HOST_THREADS = 16           # as compiler/lower/module.py lays out what each thread has of its own
+JMP_BUF_BYTES = 512  # more than any host C library needs (glibc on x86_64: 200)
+HOST_THREADS = 16  # as compiler/lower/module.py lays out what each thread has of its own
 
 RETURNED, RAISED, EXITED = 0, 1, 2
 
@@ -166,7 +166,7 @@ class Engine:
         llvm.initialize_native_asmprinter()
         self.target = host_target()
         self.level = level
-        self.output: list[tuple[int, bytes]] | None = None      # what is written is captured here; None: let it through
+        self.output: list[tuple[int, bytes]] | None = None  # what is written is captured here; None: let it through
         self.keep: list[object] = []
         machine = llvm.Target.from_triple(self.target.triple).create_target_machine(codemodel="large", jit=True)
         backing = llvm.parse_assembly(f'target triple = "{self.target.triple}"')
@@ -235,7 +235,7 @@ class Engine:
 
     def add_thunk(self, name: str, ir: str, cache: Cache) -> int:
         """Compile a few lines of IR that call into the loaded code; the address of its function `name`."""
-        path, = self._compile({name: ir}, cache, in_process=True)
+        (path,) = self._compile({name: ir}, cache, in_process=True)
         data = path.read_bytes()
         self.keep.append(data)
         self.engine.add_object_file(self.llvm.ObjectFileRef.from_data(data))
@@ -289,7 +289,12 @@ def _stubs(names: list[str]) -> str:
     for number, name in enumerate(names):
         raw = name.encode()
         text = "".join(f"\\{b:02X}" for b in raw)
-        out += [f'@"host.name.{number}" = private constant [{len(raw) + 1} x i8] c"{text}\\00"',
-                f'define void @"{name}"() noreturn {{', f'  store ptr @"host.name.{number}", ptr @"host.missing"',
-                "  call void @exit(i32 102)", "  unreachable", "}"]
+        out += [
+            f'@"host.name.{number}" = private constant [{len(raw) + 1} x i8] c"{text}\\00"',
+            f'define void @"{name}"() noreturn {{',
+            f'  store ptr @"host.name.{number}", ptr @"host.missing"',
+            "  call void @exit(i32 102)",
+            "  unreachable",
+            "}",
+        ]
     return "\n".join(out) + "\n"

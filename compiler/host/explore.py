@@ -36,7 +36,7 @@ from compiler.types import model
 
 PART = "compiler.runtime.explorer."
 BATCH_SECONDS = 0.2
-SHOWN_STEPS = 100           # the last ones, of a longer schedule
+SHOWN_STEPS = 100  # the last ones, of a longer schedule
 WHY = {
     "ASSERTION": "failed",
     "RAISED": "raised an error that nothing catches",
@@ -55,15 +55,15 @@ class Step:
     thread: str
     file: str
     line: int
-    text: str                   # of the source
-    effect: str                 # what it read or wrote
+    text: str  # of the source
+    effect: str  # what it read or wrote
 
 
 @dataclass
 class Failure:
-    kind: str                   # a name of compiler.runtime.explorer.state.Failure
+    kind: str  # a name of compiler.runtime.explorer.state.Failure
     thread: str
-    what: str                   # in words, with what the code itself said
+    what: str  # in words, with what the code itself said
     schedule: list[Step] = field(default_factory=list)
 
     def render(self) -> str:
@@ -88,7 +88,7 @@ class Result:
     scenario: str
     schedules: int
     seconds: float
-    complete: bool              # every schedule within the bounds was run
+    complete: bool  # every schedule within the bounds was run
     failure: Failure | None = None
 
     def raise_failure(self) -> Result:

@@ -76,7 +76,7 @@ def _file_of(source: str | Path) -> Path:
     if isinstance(source, str) and "\n" in source:
         name = hashlib.sha256(source.encode()).hexdigest()[:16]
         path = REPO / "build" / "host" / f"unit_{name}.py"
-        write_if_changed(path, source.encode())         # in one step: another process may be loading the same text
+        write_if_changed(path, source.encode())  # in one step: another process may be loading the same text
         return path
     path = Path(source)
     return path.resolve() if path.is_absolute() or path.is_file() else REPO / path
@@ -118,7 +118,7 @@ class Unit:
 
     # -- names --------------------------------------------------------------------------------------------------
     def __getattr__(self, name: str) -> Any:
-        if name.startswith("_") or name == "module":        # not there yet, or looked for by Python itself
+        if name.startswith("_") or name == "module":  # not there yet, or looked for by Python itself
             raise AttributeError(name)
         return self[name]
 
@@ -429,18 +429,31 @@ def thunk_ir(symbol: str, fn: Any) -> str:
         offset += align_up(shape(param.ty)[0], 16)
     void = isinstance(fn.result, (model.VoidType, model.NoReturnType))
     value = "void" if void else fn.result.llvm
-    returned = (("i1" if void else f"{{{value}, i1}}") if fn.raises else value)
+    returned = ("i1" if void else f"{{{value}, i1}}") if fn.raises else value
     call = f'call {returned} @"{fn.exported or fn.symbol}"({", ".join(passed)})'
     if fn.raises and void:
         body += [f"  %raised = {call}", "  ret i1 %raised"]
     elif fn.raises:
-        body += [f"  %both = {call}", f"  %value = extractvalue {returned} %both, 0", f"  %raised = extractvalue {returned} %both, 1",
-                 f"  store {value} %value, ptr %result", "  ret i1 %raised"]
+        body += [
+            f"  %both = {call}",
+            f"  %value = extractvalue {returned} %both, 0",
+            f"  %raised = extractvalue {returned} %both, 1",
+            f"  store {value} %value, ptr %result",
+            "  ret i1 %raised",
+        ]
     elif void:
         body += [f"  {call}", "  ret i1 false"]
     else:
         body += [f"  %value = {call}", f"  store {value} %value, ptr %result", "  ret i1 false"]
     declared = ", ".join(p.ty.llvm for p in fn.params)
-    return "\n".join([
-        f'declare {returned} @"{fn.exported or fn.symbol}"({declared})',
-        f'define i1 @"{symbol}"(ptr %arguments, ptr %result) {{', *body, "}"]) + "\n"
+    return (
+        "\n".join(
+            [
+                f'declare {returned} @"{fn.exported or fn.symbol}"({declared})',
+                f'define i1 @"{symbol}"(ptr %arguments, ptr %result) {{',
+                *body,
+                "}",
+            ]
+        )
+        + "\n"
+    )

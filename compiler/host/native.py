@@ -11,6 +11,7 @@ import importlib.util
 import subprocess
 import sys
 import sysconfig
+import tempfile
 from pathlib import Path
 from types import ModuleType
 
@@ -43,12 +44,28 @@ def _build(library: Path) -> None:
     if not (include / "Python.h").is_file():
         raise NativeError(f"there is no {include}/Python.h; `scripts/setup.sh headers` installs Debian's libpython3-dev")
     library.parent.mkdir(parents=True, exist_ok=True)
-    c_file = library.with_name("threads.c")
-    made = library.with_suffix(".tmp")
-    _run([sys.executable, "-m", "cython", "-3", str(SOURCE), "-o", str(c_file)])
-    _run([sys.executable, "-m", "ziglang", "cc", "-O2", "-shared", "-fPIC", "-pthread", "-Wno-unused-function", f"-I{include}",
-          str(c_file), "-o", str(made)])
-    made.rename(library)                    # whole or not at all: tests run side by side
+    # Test processes side by side may all find it missing: each builds in a folder of its own, and what is put in place is whole.
+    with tempfile.TemporaryDirectory(dir=library.parent) as own:
+        c_file, made = Path(own, "threads.c"), Path(own, library.name)
+        _run([sys.executable, "-m", "cython", "-3", str(SOURCE), "-o", str(c_file)])
+        _run(
+            [
+                sys.executable,
+                "-m",
+                "ziglang",
+                "cc",
+                "-O2",
+                "-shared",
+                "-fPIC",
+                "-pthread",
+                "-Wno-unused-function",
+                f"-I{include}",
+                str(c_file),
+                "-o",
+                str(made),
+            ]
+        )
+        made.replace(library)
 
 
 def _run(command: list[str]) -> None:

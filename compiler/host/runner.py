@@ -28,7 +28,7 @@ def run_file(file: Path, arguments: list[str], checked: bool) -> int:
     sys.stdout.flush()
     sys.stderr.flush()
     started, told = os.pipe()
-    child = os.fork()               # no thread and no LLVM in this process yet: a plain fork is safe
+    child = os.fork()  # no thread and no LLVM in this process yet: a plain fork is safe
     if child == 0:
         os.close(started)
         _run(modules, [str(file), *arguments], told)

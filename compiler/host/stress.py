@@ -26,7 +26,7 @@ GRACE_S = 10.0
 
 @dataclass
 class Report:
-    calls: list[int]            # by thread
+    calls: list[int]  # by thread
     seconds: float
 
     def __str__(self) -> str:

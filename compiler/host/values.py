@@ -70,7 +70,7 @@ def from_int(ty: model.Type, value: int) -> Any:
         try:
             return python_enum(ty)(value)
         except ValueError:
-            return value                    # no member: memory may hold anything
+            return value  # no member: memory may hold anything
     if isinstance(ty, model.BitsType):
         made = BitsValue(value)
         made.ty = ty
@@ -162,13 +162,13 @@ def _span(ty: model.SpanType, value: Any, keep: list[Any]) -> tuple[int, int]:
     if isinstance(value, str):
         value = value.encode()
     if isinstance(value, tuple) and len(value) == 2 and not isinstance(ty.elem, model.TupleType):
-        return value                                    # (address, length), as it is
+        return value  # (address, length), as it is
     if isinstance(value, (bytes, bytearray, memoryview)):
         return _address(value, keep), len(value) // max(ty.elem.size, 1)
     if isinstance(value, ctypes.Array):
         keep.append(value)
         return ctypes.addressof(value), len(value)
-    where = getattr(value, "host_span", None)           # elements of a view
+    where = getattr(value, "host_span", None)  # elements of a view
     if where is not None:
         return where(ty.elem)
     raw = b"".join(pack(ty.elem, item, keep) for item in value)
@@ -178,7 +178,7 @@ def _span(ty: model.SpanType, value: Any, keep: list[Any]) -> tuple[int, int]:
 def _address(value: Any, keep: list[Any]) -> int:
     if value is None:
         return 0
-    where = getattr(value, "host_address", None)        # a view, or a compiled function
+    where = getattr(value, "host_address", None)  # a view, or a compiled function
     if where is not None:
         return where
     if isinstance(value, int):

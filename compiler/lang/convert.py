@@ -74,7 +74,7 @@ def bind(value: Any, old: Any) -> Any:
             known = type(old())
         except NameError:
             known = i64
-        if known is type(None):             # an optional: of what, only its declaration says
+        if known is type(None):  # an optional: of what, only its declaration says
             return value if value <= i64.high else u64.of(value)
         if issubclass(known, Int):
             return to_integer(known.base, value, kind)

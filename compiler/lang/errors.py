@@ -33,7 +33,7 @@ def panic(message: Any = "") -> NoReturn:
     raise Panic(str(message))
 
 
-ENDINGS = (CheckFailed, Panic, AssertionError)      # what ends a program, where compiled code would not return
+ENDINGS = (CheckFailed, Panic, AssertionError)  # what ends a program, where compiled code would not return
 
 
 def going_on() -> bool:

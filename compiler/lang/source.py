@@ -44,7 +44,7 @@ SCALARS = {
     "bytes",
 }
 CONVERTED_HEADS = {"Span", "tuple", "Optional"}
-NOT_THE_LANGUAGE = 120              # status after an exception that no program of the language ends with
+NOT_THE_LANGUAGE = 120  # status after an exception that no program of the language ends with
 PLACES = {"ptr_of": "__place__", "atomic": "__atomic__"}
 
 

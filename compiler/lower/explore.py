@@ -28,7 +28,7 @@ DECLARED = {
 
 class ExploringEmitter(FunctionEmitter):
     def __init__(self, module: Any, fn: Any, scope: int) -> None:
-        self.rooms: list[str] = []              # stack room for values on their way to memory
+        self.rooms: list[str] = []  # stack room for values on their way to memory
         super().__init__(module, fn, scope)
 
     def body(self) -> list[str]:
@@ -158,7 +158,7 @@ class ExploringEmitter(FunctionEmitter):
         return "poison"
 
     def i_compiler_fence(self, e: Any) -> str:
-        return "poison"                         # orders nothing between processors
+        return "poison"  # orders nothing between processors
 
     def i_pause(self, e: Any) -> str:
         self.do(self._hook("explorer_pause", ""))

@@ -17,7 +17,7 @@ from compiler.types.hir import Expr
 from compiler.types.model import BOOL, VOID
 
 
-UNROLLED_LINES = 1200           # of IR as lowered, about a third of which remain
+UNROLLED_LINES = 1200  # of IR as lowered, about a third of which remain
 
 
 class Scope:
@@ -58,8 +58,8 @@ class FunctionEmitter(ExpressionMixin, OperationMixin):
         self.dbg = ""
         self.at(fn.line)
         self.raise_out = ""
-        self.calls = 0                  # of functions that will hardly be inlined, so far
-        self.innermost = False          # no loop has ended since the last one began
+        self.calls = 0  # of functions that will hardly be inlined, so far
+        self.innermost = False  # no loop has ended since the last one began
 
     # -- text ---------------------------------------------------------------------------------------------------
     def at(self, line: int) -> None:

@@ -20,7 +20,7 @@ from compiler.types.decls import FnInst, GlobalDecl, ModuleDecl
 from compiler.types.model import NORETURN, ClassType, IntType, Type
 
 
-INLINE_SIZE = 16                # of a body that may be copied into other modules, as hir.size counts
+INLINE_SIZE = 16  # of a body that may be copied into other modules, as hir.size counts
 
 
 def lower_modules(program: Any, only: str = "", emitted: set[Any] | None = None) -> dict[str, str]:
@@ -115,7 +115,7 @@ class ModuleEmitter:
         if fn.result is NORETURN or fn.cold:
             return 1
         if fn.artificial and self.world.checked:
-            return 4                        # reports tell its caller's line: it must be one with it
+            return 4  # reports tell its caller's line: it must be one with it
         if fn.inline == "noinline":
             return 2
         return 3 if fn.inline == "inline" else 0

@@ -15,7 +15,7 @@ class ErrorSlot:
 
     @property
     def message(self) -> str:
-        return self.text[0:self.length]
+        return self.text[0 : self.length]
 
     def format(self, sink: Sink) -> None:
         """As CPython shows an `OSError`."""
@@ -27,7 +27,7 @@ def set_error(slot: ErrorSlot, kind: u32, errno: i32, message: Format) -> None:
     line = text(127)
     line.write(message)
     shown = line.view
-    memcpy(slot.text[0:len(shown)], shown)
+    memcpy(slot.text[0 : len(shown)], shown)
     slot.length = u32(len(shown))
     slot.errno = errno
     slot.kind = kind

@@ -15,9 +15,9 @@ PAIRS = (
     "000102030405060708091011121314151617181920212223242526272829303132333435363738394041424344454647484950515253545556575859"
     "60616263646566676869707172737475767778798081828384858687888990919293949596979899"
 )
-ROOM = 80                                   # bytes in which a number is put together: its digits end in the middle
+ROOM = 80  # bytes in which a number is put together: its digits end in the middle
 MIDDLE = 40
-WIDEST = 36                                 # of such a number, with what is around it
+WIDEST = 36  # of such a number, with what is around it
 
 
 class Sink(ABC):
@@ -37,14 +37,14 @@ class FormatSpec:
     """A parsed format spec. Characters are their codes, 0 where the spec is silent."""
 
     fill: u8
-    align: u8                               # '<' '>' '^' '='
-    sign: u8                                # '+' '-' ' '
-    alternate: bool                         # '#'
-    zero: bool                              # '0' before the width
+    align: u8  # '<' '>' '^' '='
+    sign: u8  # '+' '-' ' '
+    alternate: bool  # '#'
+    zero: bool  # '0' before the width
     width: u32
-    grouping: u8                            # ',' '_'
+    grouping: u8  # ',' '_'
     precision: i32 = -1
-    kind: u8                                # d x X o b c n s e f g
+    kind: u8  # d x X o b c n s e f g
 
 
 class Measure(Sink):
@@ -66,7 +66,7 @@ class Limit(Sink):
         self.target = target
         self.left = left
 
-    @recursion(1)                           # what it limits is never limited itself
+    @recursion(1)  # what it limits is never limited itself
     def put(self, data: str) -> None:
         kept = prefix_of(data, self.left)
         self.left -= characters(kept)
@@ -220,8 +220,8 @@ def put_escape(sink: Sink, byte: u8) -> None:
         sink.put("\\x")
         high = u64(byte >> 4)
         low = u64(byte & 15)
-        sink.put(DIGITS[high:high + 1])
-        sink.put(DIGITS[low:low + 1])
+        sink.put(DIGITS[high : high + 1])
+        sink.put(DIGITS[low : low + 1])
 
 
 # -- integers -----------------------------------------------------------------------------------------------------
@@ -406,7 +406,7 @@ def put_digits(sink: Sink, digits: str, count: u64, group: u64, separator: u8) -
     piece = array(72, u8)
     used: u64 = 0
     for i in range(count):
-        left = count - i                    # digits from here to the end
+        left = count - i  # digits from here to the end
         if i > 0 and left % group == 0:
             piece[used] = separator
             used += 1

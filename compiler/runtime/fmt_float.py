@@ -12,10 +12,10 @@ from lang import Array, FormatSpec, Ptr, Sink, array, cast, copy, f64, i32, i64,
 
 from compiler.runtime.fmt import put_digit_pairs, put_number
 
-LIMBS = 40                                  # 1280 bits: the largest number in play has 1140
-MAX_DIGITS = 800                            # no f64 has more than 767 significant digits
+LIMBS = 40  # 1280 bits: the largest number in play has 1140
+MAX_DIGITS = 800  # no f64 has more than 767 significant digits
 MAX_PRECISION = 1100
-MOST_PLACES = 17                            # of the quick way
+MOST_PLACES = 17  # of the quick way
 TWO_TO_THE_64: u64 = 0x43F0_0000_0000_0000  # the bits of that number
 
 
@@ -119,7 +119,7 @@ class Decimal:
     point: i64
     r: Big
     s: Big
-    low: Big                                # distance to the midpoint below, in units of `s`
+    low: Big  # distance to the midpoint below, in units of `s`
     high: Big
     even: bool
 
@@ -145,7 +145,7 @@ class Decimal:
         else:
             self.r.shift(1)
             self.s.shift(u64(0 - exponent) + 1)
-        if fraction == 1 << 52 and biased > 1:      # the neighbour below is half as far
+        if fraction == 1 << 52 and biased > 1:  # the neighbour below is half as far
             self.r.shift(1)
             self.s.shift(1)
             self.high.shift(1)
@@ -192,7 +192,7 @@ class Decimal:
 
     def shortest(self) -> None:
         """The fewest digits that only this number is nearest to."""
-        if self.reaches_top():              # rounds up to the next power of ten
+        if self.reaches_top():  # rounds up to the next power of ten
             self.s.multiply(10)
             self.point += 1
         while True:
@@ -255,7 +255,7 @@ class Shown:
 
     text: Array[u8] = array(1500)
     used: u64
-    whole: u64                              # how many of them are the integer part
+    whole: u64  # how many of them are the integer part
 
     def put(self, byte: u8) -> None:
         self.text[self.used] = byte
@@ -366,7 +366,7 @@ def power_of_ten(exponent: u64) -> u64:
 def rounded_shift(high: u64, low: u64, count: u64, odd: bool) -> u64:
     """The 128 bits of `high` and `low` shifted right, to the nearest; halfway to even, or up if `odd`, what is in front of it, is."""
     if count >= 128:
-        return 0                            # at most 117 bits were there, so less than half is left
+        return 0  # at most 117 bits were there, so less than half is left
     kept: u64 = 0
     rest_high = high
     rest_low = low
@@ -408,7 +408,7 @@ def format_exactly(sink: Sink, value: f64, negative: bool, spec: FormatSpec) -> 
     else:
         load(number, magnitude)
         put_kind(shown, number, spec, upper)
-    put_number(sink, spec, negative, "", shown.text[0:shown.whole], shown.text[shown.whole:shown.used], 3)
+    put_number(sink, spec, negative, "", shown.text[0 : shown.whole], shown.text[shown.whole : shown.used], 3)
 
 
 def load(number: Decimal, bits: u64) -> None:

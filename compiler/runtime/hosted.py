@@ -36,7 +36,7 @@ from compiler.runtime.sys import set_arguments
 FAILED_CHECK = 101
 MAX_ARGUMENTS = 256
 
-HOST_THREADS: u64 = 16                      # as in compiler/lower/module.py
+HOST_THREADS: u64 = 16  # as in compiler/lower/module.py
 
 slots = array(HOST_THREADS, ErrorSlot)
 arguments = array(MAX_ARGUMENTS, str)

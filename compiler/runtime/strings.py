@@ -24,11 +24,11 @@ def str_compare(a: str, b: str) -> i32:
 
 
 def str_startswith(value: str, part: str) -> bool:
-    return len(value) >= len(part) and str_eq(value[0:len(part)], part)
+    return len(value) >= len(part) and str_eq(value[0 : len(part)], part)
 
 
 def str_endswith(value: str, part: str) -> bool:
-    return len(value) >= len(part) and str_eq(value[len(value) - len(part):], part)
+    return len(value) >= len(part) and str_eq(value[len(value) - len(part) :], part)
 
 
 def str_find(value: str, part: str) -> i64:
@@ -36,7 +36,7 @@ def str_find(value: str, part: str) -> i64:
     if len(part) > len(value):
         return -1
     for i in range(len(value) - len(part) + 1):
-        if str_eq(value[i:i + len(part)], part):
+        if str_eq(value[i : i + len(part)], part):
             return i64(i)
     return -1
 
@@ -48,7 +48,7 @@ def str_rfind(value: str, part: str) -> i64:
     i = len(value) - len(part) + 1
     while i > 0:
         i -= 1
-        if str_eq(value[i:i + len(part)], part):
+        if str_eq(value[i : i + len(part)], part):
             return i64(i)
     return -1
 
@@ -90,7 +90,7 @@ def str_split1(value: str, sep: str) -> tuple[str, str]:
     if at < 0:
         return value, ""
     i = u64(at)
-    return value[0:i], value[i + len(sep):]
+    return value[0:i], value[i + len(sep) :]
 
 
 def parse_u64(value: str) -> u64:

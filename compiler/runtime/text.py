@@ -44,7 +44,7 @@ class Text(Sink):
         return self.used
 
     def put(self, data: str) -> None:
-        if self.truncated:                  # nothing goes behind a gap
+        if self.truncated:  # nothing goes behind a gap
             return
         n = len(data)
         left = self.room - self.used

@@ -183,7 +183,7 @@ def _comprehension(node: ast.comprehension) -> Iterator[Found]:
 
 def _raise(node: ast.Raise) -> Iterator[Found]:
     if node.cause is not None and not (isinstance(node.cause, ast.Constant) and node.cause.value is None):
-        yield Found("E0907", node.cause, "an error carries no cause here", "put what matters into its message: `f\"…: {e.message}\"`")
+        yield Found("E0907", node.cause, "an error carries no cause here", 'put what matters into its message: `f"…: {e.message}"`')
 
 
 def _assign(node: ast.Assign) -> Iterator[Found]:

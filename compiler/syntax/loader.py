@@ -61,7 +61,7 @@ class Loader:
     def __init__(self, world: World, reporter: Reporter) -> None:
         self.world, self.reporter = world, reporter
         self.by_path: dict[Path, ParsedModule] = {}
-        self.found: dict[str, Path | None] = {}         # by module name; the file system is asked once
+        self.found: dict[str, Path | None] = {}  # by module name; the file system is asked once
         self.resolved: dict[Path, Path] = {}
         self.runtime = world.repo / "compiler" / "runtime"
         self.arch = world.repo / "arch" / world.arch

@@ -17,6 +17,7 @@ from compiler.syntax.declared import SIGNED, UNSIGNED, Declared, declared_calls,
 if TYPE_CHECKING:
     from compiler.syntax.loader import Loader
 
+
 def syscall_module(loader: Loader) -> str:
     """The source of the module `syscalls` of a world."""
     calls = declared_calls(loader)

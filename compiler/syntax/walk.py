@@ -9,7 +9,7 @@ import ast
 def walk(node: ast.AST) -> list[ast.AST]:
     """The node and all below it, level by level, as a list."""
     found = [node]
-    for current in found:               # which grows meanwhile
+    for current in found:  # which grows meanwhile
         for value in current.__dict__.values():
             if isinstance(value, list):
                 found += [item for item in value if isinstance(item, ast.AST)]

@@ -209,6 +209,8 @@ def is_lock_order(value: Any) -> TypeGuard[ast.Call]:
 
 
 STRUCT_OPTIONS = ("align", "packed", "size")
+
+
 def all_stubs(body: list[ast.stmt]) -> bool:
     """A body of only a docstring and `...`: an abstract or extern declaration."""
     return all(isinstance(s, ast.Pass) or isinstance(s, ast.Expr) and isinstance(s.value, ast.Constant) for s in body)

@@ -20,6 +20,7 @@ from compiler.types.provided import checked_module
 if TYPE_CHECKING:
     pass
 
+
 class VirtualGroup:
     """A virtual method with all that override it: one slot, one calling convention."""
 
@@ -68,7 +69,12 @@ class Instances(Generated):
             return False
 
     def instance(
-        self: Any, decl: FuncDecl, cls: ClassType | None, tvars: dict[str, Any], node: ast.AST, bits_self: Type | None = None,
+        self: Any,
+        decl: FuncDecl,
+        cls: ClassType | None,
+        tvars: dict[str, Any],
+        node: ast.AST,
+        bits_self: Type | None = None,
         closures: dict[str, Any] | None = None,
     ) -> FnInst:
         """The function to call: made, with its signature resolved, when first asked for; `closures`: parameters of known functions."""

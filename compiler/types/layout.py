@@ -71,8 +71,12 @@ class Layouts:
                     node,
                     f"`{name}` is `{inherited.ty.name}` in `{inherited.owner.name}`, not `{ty.name}`",
                     "a subclass may only give an inherited field a new default",
-                    labels=[(Span.of(d.module.source, f), "inherited from here") for d in [inherited.owner.decl] for f in d.fields
-                            if ast.unparse(f.target) == name],
+                    labels=[
+                        (Span.of(d.module.source, f), "inherited from here")
+                        for d in [inherited.owner.decl]
+                        for f in d.fields
+                        if ast.unparse(f.target) == name
+                    ],
                 )
             cls.fields[name] = Field(name, ty, inherited.offset, node.value, cls)
             return offset

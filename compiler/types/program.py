@@ -467,7 +467,10 @@ class Program(Instances):
         if word == "Array":
             raise self.error(
                 "E1115",
-                module, node, "an array's length stands in its initialiser", "write `field: Array[T] = array(n)`; functions take `Span[T]`"
+                module,
+                node,
+                "an array's length stands in its initialiser",
+                "write `field: Array[T] = array(n)`; functions take `Span[T]`",
             )
         if word == "Optional":
             return model.optional(arg)

@@ -47,6 +47,7 @@ Signature = tuple[list[tuple[str, Any]], Any]
 
 def _signature(program: Any, function: FuncDecl, skip: int) -> Signature:
     """Names and types of the parameters, and the result; a class and a reference to it are the same type here."""
+
     def type_of(node: ast.expr | None) -> Any:
         return model.value_of(program.resolve(node, function.module, {})) if node is not None else model.VOID
 

@@ -64,6 +64,7 @@ class Ucq:
     An index is a page's address with the slot number in its low 12 bits; a slot is good if page != 0 and slot < 127.
     `ready` is set by the user once current and spare page are in place; earlier messages are dropped.
     """
+
     prod_idx: Atomic[u64]                   # 0: next slot to write; fetch-added by producers
     spare_page: Atomic[u64]                 # 8: a zeroed page, or 0
     extra_pages: Atomic[u64]                # 16: pages that the kernel had to map
@@ -95,6 +96,7 @@ class UcqPage:
 @struct(size=72)
 class EventBitmap:
     """One bit an event type. Producer: set the bit, then check_bits := 1. Consumer: see semantics of clearing in parlib."""
+
     check_bits: Atomic[u32]                 # 0
     unused: u32
     bits: Array[u64] = array(8)             # 8: bit t of word t // 64; changed atomically

@@ -52,6 +52,7 @@ class Stat:
 @struct(size=288)
 class DirEntry:
     """Reading a directory gives whole ones of these, never `.` or `..`."""
+
     ino: u64
     size: u64
     mtime_ns: u64
@@ -63,6 +64,7 @@ class DirEntry:
 @struct(size=8)
 class FdPair:
     """Of sys_pipe: the two ends. Of the descriptor maps: first = the caller's, second = the child's."""
+
     first: i32                              # read end
     second: i32                             # write end
 
@@ -74,6 +76,7 @@ class SpawnFlag(u32, IntFlag):
 @struct(size=48)
 class SpawnArgs:
     """For sys_proc_create. `strings` is argc + envc NUL-terminated strings, one after the other."""
+
     argc: u32
     envc: u32
     strings: u64                            # user address

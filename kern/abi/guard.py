@@ -14,10 +14,10 @@ from enum import IntEnum, auto
 
 from lang import Ptr, Span, at, memset, sizeof, struct, u8, u32, u64
 
-RED: u8 = 0xbd
-FREE: u8 = 0xdd
+RED: u8 = 0xBD
+FREE: u8 = 0xDD
 GUARD_ROOM: u64 = 48                        # what a guard and the least red zone take beyond the block, which is padded to 8 bytes
-SECRET: u64 = 0x6755_6152_6421_9e37         # no pattern, no address: what an intact guard's first word differs by from its slot's
+SECRET: u64 = 0x6755_6152_6421_9E37         # no pattern, no address: what an intact guard's first word differs by from its slot's
 
 
 class BlockState(IntEnum):
@@ -38,6 +38,7 @@ class Damage(IntEnum):
 @struct
 class Guard:
     """The addresses are of code: after the call that allocated the block, or freed it."""
+
     proof: u64                              # the slot's address ^ SECRET: an overrun breaks it before the rest
     size: u32                               # of the block
     state: u32                              # a BlockState, unless it is broken

@@ -19,14 +19,14 @@ MAX_VCORES: u32 = 256
 # The user half of every address space, the same on each architecture (it fits the smallest, Sv39's 256 GiB).
 USER_BASE: u64 = 0x1000                     # the page at 0 is never mapped
 MMAP_BASE: u64 = 0x0010_0000_0000           # mmap without MAP_FIXED chooses from here ...
-MMAP_TOP: u64 = 0x003f_0000_0000            # ... to here
-USER_STACK_TOP: u64 = 0x003f_8000_0000      # first stack; grows down by demand
+MMAP_TOP: u64 = 0x003F_0000_0000            # ... to here
+USER_STACK_TOP: u64 = 0x003F_8000_0000      # first stack; grows down by demand
 USER_STACK_SIZE: u64 = 0x0010_0000
-PROCINFO_ADDR: u64 = 0x003f_c000_0000
-PROCDATA_ADDR: u64 = 0x003f_d000_0000
-USER_TOP: u64 = 0x003f_e000_0000            # user addresses are below this
+PROCINFO_ADDR: u64 = 0x003F_C000_0000
+PROCDATA_ADDR: u64 = 0x003F_D000_0000
+USER_TOP: u64 = 0x003F_E000_0000            # user addresses are below this
 
-NO_CORE: u32 = 0xffff_ffff
+NO_CORE: u32 = 0xFFFF_FFFF
 KILLED_EXIT_CODE: i32 = 1337                # exit code of a process that the kernel killed
 FIRST_PID: i32 = 1
 MAX_PID: i32 = 32767
@@ -34,6 +34,7 @@ MAX_PID: i32 = 32767
 
 class ProcState(u32, IntEnum):
     """Single bits, so that a test for a set of states is a mask."""
+
     CREATED = 1
     RUNNABLE_S = 2
     RUNNING_S = 4
@@ -67,6 +68,7 @@ class VcoreRflag(u32, IntFlag):
 
 class AuxType(u64, IntEnum):
     """Of the vector of (type, value) pairs above envp on the first stack. SysV values."""
+
     NULL = 0
     PHDR = 3
     PHENT = 4
@@ -137,6 +139,6 @@ class VcorePreemptData:
 
 @struct(align=64)
 class ProcData:
-    res_req: Array[ResourceRequest] = array(4)          # by Resource; tell the kernel with sys_poke_ksched
-    kernel_evts: Array[u64] = array(NR_EVENT_TYPES)     # by EventType: address of an EventQueue, 0 = not wanted
+    res_req: Array[ResourceRequest] = array(4)  # by Resource; tell the kernel with sys_poke_ksched
+    kernel_evts: Array[u64] = array(NR_EVENT_TYPES)  # by EventType: address of an EventQueue, 0 = not wanted
     vcores: Array[VcorePreemptData] = array(MAX_VCORES)

@@ -31,7 +31,7 @@ class SeqCounter:
     def begin_read(self) -> u64:
         """Wait until no change is under way. The number to give to `must_retry`."""
         while True:
-            seen = self.value.load(order=ACQUIRE)       # pairs with end_write
+            seen = self.value.load(order=ACQUIRE)  # pairs with end_write
             if seen % 2 == 0:
                 return seen
             pause()

@@ -32,7 +32,7 @@ class SyscallWords:
     num: Annotated[u32, offset(0)]
     err: Annotated[u32, offset(4)]          # an Errno, 0 when the call succeeded
     retval: Annotated[i64, offset(8)]       # -1 when it failed
-    flags: Annotated[Atomic[u32], offset(16)]           # SyscallFlag
+    flags: Annotated[Atomic[u32], offset(16)]  # SyscallFlag
     unused: u32
     ev_q: Annotated[Uaddr, offset(24)]      # an EventQueue, or 0
     u_data: Annotated[u64, offset(32)]      # the user's own; the kernel never looks at it
@@ -41,4 +41,4 @@ class SyscallWords:
 
 @struct(size=216)
 class Syscall(SyscallWords):
-    errstr: Annotated[Array[u8], offset(88)] = array(128)   # NUL-terminated sentence when err is not 0
+    errstr: Annotated[Array[u8], offset(88)] = array(128)  # NUL-terminated sentence when err is not 0

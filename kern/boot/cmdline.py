@@ -65,7 +65,7 @@ def value_of(word: str, name: str) -> str | None:
     option = unquote(word)                  # GRUB quotes the whole word: "name=a value"
     if not option.startswith(name):
         return None
-    rest = option[len(name):]
+    rest = option[len(name) :]
     if not rest:
         return ""
     if not rest.startswith("="):
@@ -77,7 +77,7 @@ def unquote(value: str) -> str:
     if not value.startswith('"'):
         return value
     inner = value[1:]
-    return inner[:len(inner) - 1] if inner.endswith('"') else inner
+    return inner[: len(inner) - 1] if inner.endswith('"') else inner
 
 
 def unescape(value: str, into: Text) -> None:
@@ -87,5 +87,5 @@ def unescape(value: str, into: Text) -> None:
         if value[i] == ord("\\") and not escaped:
             escaped = True
         else:
-            into.append(value[i:i + 1])
+            into.append(value[i : i + 1])
             escaped = False

@@ -42,18 +42,18 @@ class CpioReader:
         at = self.position
         if at + HEADER_SIZE > len(self.archive):
             raise Error(Errno.EINVAL, "the cpio archive ends in the middle of a header")
-        check_magic(self.archive[at:at + 6])
+        check_magic(self.archive[at : at + 6])
         name_size = self.number(at, 11)
         size = self.number(at, 6)
         name_at = at + HEADER_SIZE
         data_at = align4(name_at + name_size)
         if name_size == 0 or data_at + size > len(self.archive):
             raise Error(Errno.EINVAL, "the cpio archive ends in the middle of an entry")
-        name = clean_name(self.archive[name_at:name_at + name_size - 1])
+        name = clean_name(self.archive[name_at : name_at + name_size - 1])
         if name == TRAILER:
             return False
         entry.name = name
-        entry.data = self.archive[data_at:data_at + size]
+        entry.data = self.archive[data_at : data_at + size]
         entry.ino = u32(self.number(at, 0))
         entry.mode = u32(self.number(at, 1))
         entry.mtime = u32(self.number(at, 5))
@@ -64,7 +64,7 @@ class CpioReader:
         """The header's field'th number."""
         start = header + 6 + field * 8
         value: u64 = 0
-        for digit in self.archive[start:start + 8]:
+        for digit in self.archive[start : start + 8]:
             value = value * 16 + hex_value(digit)
         return value
 

@@ -37,6 +37,7 @@ class CoreSlot:
 @struct
 class Provision:
     """A process' own cores: those that it uses, and those that somebody else, or nobody, uses."""
+
     used: IntrusiveList[CoreSlot, Literal["prov_link"]]
     unused: IntrusiveList[CoreSlot, Literal["prov_link"]]
 
@@ -193,6 +194,7 @@ def idle_count() -> u64:
 @struct
 class CoreView:
     """Of one core, for diagnosis: pids, 0 for nobody."""
+
     alloc_pid: u32
     prov_pid: u32
 

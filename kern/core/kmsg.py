@@ -23,6 +23,7 @@ from kern.sync.spinlock import SpinLock
 @struct
 class Kmsg:
     """A message. Embed one in an object to send without any allocation (see `post_routine`)."""
+
     next: Ref["Kmsg"] | None
     # Its handler, by type. Two fields, so that the compiler knows who runs in an interrupt handler.
     routine: Callable[[u64, u64, u64], None] | None

@@ -15,7 +15,7 @@ from kern.proc.proc import Proc
 from kern.sync.kthread import Kthread
 from kern.time.alarm import TimerChain
 
-NO_VCORE: u32 = 0xffff_ffff                 # poison of owning_vcoreid when the core embodies no vcore
+NO_VCORE: u32 = 0xFFFF_FFFF                 # poison of owning_vcoreid when the core embodies no vcore
 
 
 @struct(align=64)

@@ -32,7 +32,7 @@ class SchedEntry:
     forgotten: bool                         # dead: nothing may list it any more
 
 
-runnable = IntrusiveList[Proc, Literal["runnable_link"]]()      # SCPs that wait for core 0
+runnable = IntrusiveList[Proc, Literal["runnable_link"]]()  # SCPs that wait for core 0
 mcps = IntrusiveList[Proc, Literal["mcp_link"]]()
 pokes = Atomic[u32](0)
 pass_number: u64 = 0
@@ -41,6 +41,7 @@ tick = Alarm()
 
 
 # What the process code calls
+
 
 def register(p: Proc) -> None:
     """A process exists: the scheduler has a reference to it from now on."""
@@ -100,6 +101,7 @@ def forget(p: Proc, pcores: Span[u32]) -> None:
 
 # Many-core processes
 
+
 def poke() -> None:
     """Have a pass over the MCPs made, here, or by whoever makes one now. Holds no lock."""
     if alloc.is_single_core():
@@ -154,6 +156,7 @@ def cores_needed(p: Proc) -> u64:
 
 
 # Core 0
+
 
 def nudge_core_0() -> None:
     """Make core 0 pass its idle loop, or, if somebody runs there, make sure of a tick."""

@@ -16,7 +16,7 @@ from kern.debug.symbols import Location, find
 from kern.mm.umem import load_u64
 
 MAX_FRAMES: u64 = 40
-KERNEL_HALF: u64 = 0xffff_8000_0000_0000
+KERNEL_HALF: u64 = 0xFFFF_8000_0000_0000
 
 
 @struct

@@ -21,10 +21,11 @@ from kern.sync.kthread import Kthread, KthreadFlag, all_kthreads, all_lock
 from kern.sync.lockcheck import describe_code
 from kern.time.clock import spin_ns
 
-NOBODY: u32 = 0xffff_ffff
+NOBODY: u32 = 0xFFFF_FFFF
 PANIC_ROOM = 1200                           # bytes of a message: a checked build tells of several places in code
 MOST_BLOCKED: u32 = 12                      # blocked threads that are shown
 ANSWER_NS: u64 = 200_000_000                # how long the others have for their backtraces, each
+
 
 @struct
 class Saying:

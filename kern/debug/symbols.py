@@ -7,8 +7,8 @@ Read-only, no locks, callable in any context. Without a table every lookup just 
 
 from lang import Ptr, Span, at, addr_of, extern_symbol, sizeof, struct, u8, u32, u64
 
-MAGIC: u32 = 0x4d59_5350
-NO_LINES: u32 = 0xffff_ffff
+MAGIC: u32 = 0x4D59_5350
+NO_LINES: u32 = 0xFFFF_FFFF
 
 symbols_start = extern_symbol("symbols_start")
 symbols_end = extern_symbol("symbols_end")
@@ -53,6 +53,7 @@ class Location:
 @struct
 class Cursor:
     """Reads numbers of variable length."""
+
     address: u64
 
     def byte(self) -> u8:
@@ -65,7 +66,7 @@ class Cursor:
         shift: u64 = 0
         while True:
             part = self.byte()
-            value |= u64(part & 0x7f) << shift
+            value |= u64(part & 0x7F) << shift
             shift += 7
             if part < 0x80 or shift > 56:
                 return value
@@ -88,7 +89,7 @@ def header() -> Header | None:
 def find(pc: u64, into: Location) -> bool:
     """Fill `into` with where `pc` is. For a return address pass `pc - 1`, so that the call's own line is found."""
     table = header()
-    if table is None or pc < table.base or pc - table.base > 0xffff_ffff:
+    if table is None or pc < table.base or pc - table.base > 0xFFFF_FFFF:
         return False
     offset = u32(pc - table.base)
     index = find_function(table, offset)

@@ -15,7 +15,7 @@ from kern.core.percore import core
 from kern.sync.kthread import current_kthread, give_back, new_kthread
 from kern.sync.lockcheck import held_here
 
-NOBODY: u32 = 0xffff_ffff
+NOBODY: u32 = 0xFFFF_FFFF
 
 
 @struct

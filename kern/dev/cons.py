@@ -91,7 +91,7 @@ def edit(byte: u8) -> None:
     elif (byte >= 32 or byte == ord("\t")) and line_used < LINE_SIZE:
         line[line_used] = byte
         line_used += 1
-        echo(line[line_used - 1:line_used])
+        echo(line[line_used - 1 : line_used])
 
 
 def erase(count: u64) -> None:
@@ -101,7 +101,7 @@ def erase(count: u64) -> None:
         if line_used == 0:
             return
         line_used -= 1
-        while line_used > 0 and (line[line_used] & 0xc0) == 0x80:
+        while line_used > 0 and (line[line_used] & 0xC0) == 0x80:
             line_used -= 1
         echo("\b \b")
 
@@ -191,7 +191,7 @@ class Cons(CharDev):
         if io.left == 0:
             return 0
         chunk = array(256, u8)
-        count = wait_input(chunk[:min(256, io.left)], OpenMode.NONBLOCK not in mode)
+        count = wait_input(chunk[: min(256, io.left)], OpenMode.NONBLOCK not in mode)
         return io.give(chunk[:count])
 
     def write(self, io: Transfer, offset: u64, mode: OpenMode) -> u64:

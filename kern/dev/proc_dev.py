@@ -34,18 +34,20 @@ LOG_SIZE: u64 = 65536
 
 class Page(Sink):
     """A text in the heap; what does not fit is cut off."""
+
     bytes: Span[u8]
     used: u64
 
     def put(self, data: str) -> None:
         count = min(len(data), len(self.bytes) - self.used)
-        copy_bytes(self.bytes[self.used:self.used + count], data[:count])
+        copy_bytes(self.bytes[self.used : self.used + count], data[:count])
         self.used += count
 
 
 class TextFile(Node):
     """A file whose contents `show` writes; `room` is at least as much as it may write. Every walk to it makes a new node, which one
     channel then holds, so that the channel's lock guards `page`."""
+
     page: Page
 
     def show(self, out: Page) -> None:
@@ -60,7 +62,7 @@ class TextFile(Node):
                 self.page.bytes = new(array(self.room(), u8))
             self.page.used = 0
             self.show(self.page)
-        return io.give_from(self.page.bytes[:self.page.used], offset)
+        return io.give_from(self.page.bytes[: self.page.used], offset)
 
     def release(self) -> None:
         if len(self.page.bytes) != 0:
@@ -198,6 +200,7 @@ def cpu_ms(p: Proc) -> u64:
 
 class ProcDirectory(Node):
     """/proc/N."""
+
     kind: FileKind = FileKind.DIR
     pid: i32
 
@@ -267,6 +270,7 @@ def fixed_name(index: u64) -> str:
 
 class ProcRoot(Node):
     """/proc."""
+
     kind: FileKind = FileKind.DIR
 
     def walk(self, name: str) -> Node:

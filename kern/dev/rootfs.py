@@ -90,7 +90,7 @@ class RootNode(Node):
         count = min(size - start, PAGE_SIZE)
         page = alloc_pages(0)
         bytes = bytes_at(page, PAGE_SIZE)
-        copy_bytes(bytes[:count], self.data[start:start + count])
+        copy_bytes(bytes[:count], self.data[start : start + count])
         memset(bytes[count:], 0)
         return page
 
@@ -136,8 +136,8 @@ def add_entry(root: RootNode, entry: CpioEntry) -> None:
     parent = root
     name = entry.name
     if slash >= 0:
-        parent = make_directories(root, entry.name[:u64(slash)])
-        name = entry.name[u64(slash) + 1:]
+        parent = make_directories(root, entry.name[: u64(slash)])
+        name = entry.name[u64(slash) + 1 :]
     if parent.find(name) is not None:
         raise Error(Errno.EINVAL, f"the archive holds {entry.name} twice")
     node = new_node(name, FileKind.FILE)

@@ -54,7 +54,7 @@ class TmpNode(Node):
                 io.give(zeros[:count])
             else:
                 try:
-                    io.give(bytes_at(Paddr(page), PAGE_SIZE)[start:start + count])
+                    io.give(bytes_at(Paddr(page), PAGE_SIZE)[start : start + count])
                 finally:
                     page_put(Paddr(page))
             total += count
@@ -116,7 +116,7 @@ class TmpNode(Node):
             # What was behind the new end must read as zeros if the file grows again.
             last = size // PAGE_SIZE
             if size % PAGE_SIZE != 0 and last < len(self.pages) and self.pages[last] != 0:
-                memset(bytes_at(Paddr(self.pages[last]), PAGE_SIZE)[size % PAGE_SIZE:], 0)
+                memset(bytes_at(Paddr(self.pages[last]), PAGE_SIZE)[size % PAGE_SIZE :], 0)
             self.length = size
             self.mtime_ns = wall_ns()
 

@@ -216,6 +216,7 @@ def first_to_run(p: Proc) -> u32:
 
 # Mailboxes
 
+
 def user_address(p: Proc, place: u64) -> Uaddr:
     """Where the process sees a part of its ProcData."""
     return Uaddr(PROCDATA_ADDR + (place - addr_of(p.data)))

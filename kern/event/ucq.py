@@ -33,7 +33,7 @@ def post_ucq(p: Proc, ucq: Uaddr, msg: EventMsg) -> None:
         index = take_slot_locked(p, ucq)
     slot = Uaddr(index & ~SLOT_MASK) + SLOTS_AT + (index & SLOT_MASK) * sizeof(UcqSlot)
     write_bytes(slot, as_bytes(msg))
-    store_u32(slot + offsetof(UcqSlot, "ready"), 1)                 # pairs with the load in ucq_get: after the message
+    store_u32(slot + offsetof(UcqSlot, "ready"), 1)  # pairs with the load in ucq_get: after the message
 
 
 def is_good(index: u64) -> bool:

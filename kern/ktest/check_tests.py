@@ -50,13 +50,13 @@ def matches(text: str, pattern: str) -> bool:
         return text == pattern
     if not text.startswith(part):
         return False
-    left = text[len(part):]
+    left = text[len(part) :]
     while rest.find("*") >= 0:
         part, rest = rest.split1("*")
         found = left.find(part)
         if found < 0:
             return False
-        left = left[u64(found) + len(part):]
+        left = left[u64(found) + len(part) :]
     return left.endswith(rest)
 
 
@@ -84,7 +84,7 @@ def null_reference(i: u64) -> None:
 
 
 def misaligned_reference(i: u64) -> None:
-    at(Job, 0xffff_8000_0000_0001 + i).id = 3
+    at(Job, 0xFFFF_8000_0000_0001 + i).id = 3
 
 
 def null_access(i: u64) -> None:
@@ -95,6 +95,7 @@ def null_access(i: u64) -> None:
 @kernel_tests
 class Language(KernelTest):
     """The checks that the compiler makes, in kernel code."""
+
     name: str = "check.language"
 
     def run(self) -> None:
@@ -197,6 +198,7 @@ def write_past_a_frame(i: u64) -> None:
 @kernel_tests
 class Frames(KernelTest):
     """A function that writes past an object on its stack is found out when it returns."""
+
     name: str = "check.frame"
 
     def run(self) -> None:
@@ -206,6 +208,7 @@ class Frames(KernelTest):
 @kernel_tests
 class HeapDamage(KernelTest):
     """What must not be done to blocks and pages is found, with who had them."""
+
     name: str = "check.heap"
 
     def run(self) -> None:
@@ -330,6 +333,7 @@ BY_HANDLER = "lock 0xffff* is taken by an interrupt handler in *.take_in_handler
 @kernel_tests
 class Locks(KernelTest):
     """Orders that could deadlock, and locks held where none may be, are found though nobody waits."""
+
     name: str = "check.locks"
 
     def run(self) -> None:
@@ -351,6 +355,7 @@ class Locks(KernelTest):
 @kernel_tests
 class SleepingLocks(KernelTest):
     """The same of locks that are held across a block."""
+
     name: str = "check.qlocks"
 
     def run(self) -> None:

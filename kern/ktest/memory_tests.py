@@ -14,11 +14,10 @@ from kern.mm.umem import read_bytes
 
 BLOCKS: u64 = 64
 FIRST_MAPPED: u64 = 0x1000                  # from here to there, over all levels of the tables
-LAST_MAPPED: u64 = 0x3f_0000_0000
+LAST_MAPPED: u64 = 0x3F_0000_0000
 MAPPED_STEP: u64 = 0x1_2345_6000
 MANY_SPACES: u64 = 300
-MAGIC: u64 = 0x1234_5678_9abc_def0
-
+MAGIC: u64 = 0x1234_5678_9ABC_DEF0
 
 
 @struct
@@ -60,6 +59,7 @@ def keep_nothing_back(unused: u64) -> None:
 @kernel_tests
 class Heap(KernelTest):
     """Blocks do not overlap, on all cores at once, and come back."""
+
     name: str = "heap.blocks"
 
     def run(self) -> None:
@@ -78,6 +78,7 @@ class Heap(KernelTest):
 @kernel_tests
 class Alignment(KernelTest):
     """A block is aligned as asked."""
+
     name: str = "heap.alignment"
 
     def run(self) -> None:
@@ -104,6 +105,7 @@ def construct(address: u64) -> None:
 @kernel_tests
 class Slab(KernelTest):
     """Objects of a cache with a constructor keep their state while they are free."""
+
     name: str = "slab.constructor"
 
     def run(self) -> None:
@@ -122,6 +124,7 @@ class Slab(KernelTest):
 @kernel_tests
 class Contiguous(KernelTest):
     """2 MiB of contiguous, aligned memory can be had."""
+
     name: str = "pages.contiguous"
 
     def run(self) -> None:
@@ -136,6 +139,7 @@ class Contiguous(KernelTest):
 @kernel_tests
 class TooMuch(KernelTest):
     """More than there is, is an error and nothing else."""
+
     name: str = "pages.too_much"
 
     def run(self) -> None:
@@ -154,13 +158,14 @@ class TooMuch(KernelTest):
 @kernel_tests
 class BadUserAddress(KernelTest):
     """Copies from bad user addresses are errors: unmapped, and outside the user's half."""
+
     name: str = "umem.bad_address"
 
     def run(self) -> None:
         equal(errno_of_read(0x10_0000), u64(Errno.EFAULT), "unmapped")
         equal(errno_of_read(0), u64(Errno.EFAULT), "null")
-        equal(errno_of_read(0xffff_8000_0000_0000), u64(Errno.EFAULT), "kernel memory")
-        equal(errno_of_read(0xffff_ffff_ffff_fff8), u64(Errno.EFAULT), "the end of the world")
+        equal(errno_of_read(0xFFFF_8000_0000_0000), u64(Errno.EFAULT), "kernel memory")
+        equal(errno_of_read(0xFFFF_FFFF_FFFF_FFF8), u64(Errno.EFAULT), "the end of the world")
 
 
 def errno_of_read(address: u64) -> u64:
@@ -175,6 +180,7 @@ def errno_of_read(address: u64) -> u64:
 @kernel_tests
 class PageTables(KernelTest):
     """Pages go into an address space, change their rights, and come out; no page table is lost."""
+
     name: str = "mmu.pages"
 
     def run(self) -> None:
@@ -208,6 +214,7 @@ def walk_one(space: mmu.AddressSpace, address: Uaddr, page: Paddr) -> None:
 @kernel_tests
 class ManySpaces(KernelTest):
     """More address spaces than a processor tells apart: in each, and whichever was loaded before, a core sees its own page."""
+
     name: str = "mmu.many_spaces"
 
     def run(self) -> None:

@@ -60,6 +60,7 @@ def send_burst(unused: u64) -> None:
 @kernel_tests
 class RoutineOrder(KernelTest):
     """Every core sends to one: all arrive, each sender's in order."""
+
     name: str = "kmsg.order"
 
     def run(self) -> None:
@@ -81,6 +82,7 @@ def note_core(unused: u64) -> None:
 @kernel_tests
 class Immediate(KernelTest):
     """A call on all cores runs once on each, with interrupts off."""
+
     name: str = "kmsg.immediate"
 
     def run(self) -> None:
@@ -113,6 +115,7 @@ def signal_then(unused0: u64, unused1: u64, unused2: u64) -> None:
 @kernel_tests
 class RoutineBlocks(KernelTest):
     """A routine message may block: the next one runs meanwhile, and wakes it."""
+
     name: str = "kmsg.blocks"
 
     def run(self) -> None:
@@ -135,6 +138,7 @@ def add_many(unused: u64) -> None:
 @kernel_tests
 class Spinlocks(KernelTest):
     """No increment under the lock is lost."""
+
     name: str = "sync.spinlock"
 
     def run(self) -> None:
@@ -160,6 +164,7 @@ def meet(unused: u64) -> None:
 @kernel_tests
 class Barriers(KernelTest):
     """Nobody leaves a barrier before all have come, round after round."""
+
     name: str = "sync.barrier"
 
     def run(self) -> None:
@@ -187,6 +192,7 @@ def send_from_handler(unused: u64) -> None:
 @kernel_tests
 class RoutineFromHandler(KernelTest):
     """What a handler hands on as a routine message runs outside of interrupt context."""
+
     name: str = "kmsg.from_handler"
 
     def run(self) -> None:
@@ -200,6 +206,7 @@ class RoutineFromHandler(KernelTest):
 @kernel_tests
 class NoSelfInterrupt(KernelTest):
     """A routine message to oneself raises no interrupt."""
+
     name: str = "kmsg.no_self_interrupt"
 
     def run(self) -> None:
@@ -217,6 +224,7 @@ class NoSelfInterrupt(KernelTest):
 @kernel_tests
 class Idle(KernelTest):
     """A core without work halts, and a message gets it going."""
+
     name: str = "core.idle"
 
     def run(self) -> None:

@@ -18,7 +18,7 @@ from kern.time.clock import NS_PER_MS
 CHANGES: u64 = 20_000
 WALKS: u64 = 2_000
 ITEMS: u64 = 8
-ALIVE: u64 = 0xa11_7e
+ALIVE: u64 = 0xA11_7E
 
 
 @struct
@@ -68,6 +68,7 @@ def read_values() -> u64:
 @kernel_tests
 class SeqLockReads(KernelTest):
     """A reader on one core meets every state of a writer on another, and never half of one."""
+
     name: str = "read.seqlock"
 
     def run(self) -> None:
@@ -96,6 +97,7 @@ def note_call(head: RcuHead) -> None:
 @kernel_tests
 class RcuWaits(KernelTest):
     """A callback waits for a section that began before it, and for no other."""
+
     name: str = "read.rcu_waits"
 
     def run(self) -> None:
@@ -135,6 +137,7 @@ def drop_item(head: RcuHead) -> None:
 @kernel_tests
 class RcuWalks(KernelTest):
     """A list is walked on one core while another takes items out, frees them, and puts new ones in."""
+
     name: str = "read.rcu_list"
 
     def run(self) -> None:

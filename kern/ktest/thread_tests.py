@@ -56,6 +56,7 @@ def wait_down(semaphore: Semaphore) -> None:
 @kernel_tests
 class PingPong(KernelTest):
     """Two threads hand a signal to and fro."""
+
     name: str = "sync.semaphore_ping_pong"
 
     def run(self) -> None:
@@ -79,6 +80,7 @@ def take_number(number: u64) -> None:
 @kernel_tests
 class SemaphoreOrder(KernelTest):
     """Sleepers leave in the order in which they came."""
+
     name: str = "sync.semaphore_order"
 
     def run(self) -> None:
@@ -113,6 +115,7 @@ def block_many(count: u64) -> None:
 @kernel_tests
 class NoLeak(KernelTest):
     """Threads that block and end cost nothing the second time."""
+
     name: str = "kthread.no_leak"
 
     def run(self) -> None:
@@ -127,6 +130,7 @@ class NoLeak(KernelTest):
 @kernel_tests
 class StacksComeBack(KernelTest):
     """After very many threads have blocked at once, all but a few stacks are memory again, and can be had again."""
+
     name: str = "kthread.stacks_come_back"
 
     def run(self) -> None:
@@ -141,6 +145,7 @@ class StacksComeBack(KernelTest):
 @kernel_tests
 class GuardPage(KernelTest):
     """Below a stack nothing is mapped."""
+
     name: str = "kthread.guard_page"
 
     def run(self) -> None:
@@ -170,6 +175,7 @@ def take_ticket() -> None:
 @kernel_tests
 class ConditionVariable(KernelTest):
     """A signal lets one waiter through, a broadcast all."""
+
     name: str = "sync.condvar"
 
     def run(self) -> None:
@@ -216,6 +222,7 @@ def use_mutex(unused: u64) -> None:
 @kernel_tests
 class SleepingLock(KernelTest):
     """One thread at a time is inside, also while it sleeps there."""
+
     name: str = "sync.qlock"
 
     def run(self) -> None:
@@ -247,6 +254,7 @@ def make_ready(unused: u64) -> None:
 @kernel_tests
 class Rendezvous(KernelTest):
     """A rendezvous ends by its condition or by its deadline, and says which."""
+
     name: str = "sync.rendez"
 
     def run(self) -> None:
@@ -263,6 +271,7 @@ class Rendezvous(KernelTest):
 @kernel_tests
 class References(KernelTest):
     """A count that has reached zero stays there."""
+
     name: str = "sync.kref"
 
     def run(self) -> None:
@@ -277,6 +286,7 @@ class References(KernelTest):
 @kernel_tests
 class Sleep(KernelTest):
     """Sleeping takes as long as asked, and not absurdly longer."""
+
     name: str = "kthread.sleep"
 
     def run(self) -> None:

@@ -48,6 +48,7 @@ def fired_after(count: u64, wait_ms: u64) -> None:
 @kernel_tests
 class AlarmOrder(KernelTest):
     """However they were set, alarms fire by their time, none before it."""
+
     name: str = "alarm.order"
 
     def run(self) -> None:
@@ -68,6 +69,7 @@ class AlarmOrder(KernelTest):
 @kernel_tests
 class AlarmElsewhere(KernelTest):
     """An alarm on another core's chain runs there."""
+
     name: str = "alarm.other_core"
 
     def run(self) -> None:
@@ -85,6 +87,7 @@ class AlarmElsewhere(KernelTest):
 @kernel_tests
 class AlarmUnset(KernelTest):
     """After unset the handler does not run, however close the race."""
+
     name: str = "alarm.unset"
 
     def run(self) -> None:
@@ -103,6 +106,7 @@ class AlarmUnset(KernelTest):
 @kernel_tests
 class AlarmReset(KernelTest):
     """An alarm can be moved, and fires once, at its last time."""
+
     name: str = "alarm.reset"
 
     def run(self) -> None:
@@ -119,6 +123,7 @@ class AlarmReset(KernelTest):
 @kernel_tests
 class AlarmBlocks(KernelTest):
     """A handler that sleeps does not hold up the alarms behind it; unset waits for it."""
+
     name: str = "alarm.handler_blocks"
 
     def run(self) -> None:
@@ -139,6 +144,7 @@ class AlarmBlocks(KernelTest):
 @kernel_tests
 class Spin(KernelTest):
     """A busy wait takes at least as long as asked."""
+
     name: str = "clock.spin"
 
     def run(self) -> None:

@@ -20,7 +20,7 @@ class Bitmap:
 
     def count(self) -> u64:
         total: u64 = 0
-        for word in self.words[:words_for(self.size)]:
+        for word in self.words[: words_for(self.size)]:
             total += u64(popcount(word))
         return total
 

@@ -63,4 +63,4 @@ class HashMap(Generic[T]):
 
 def slot_of(key: u64) -> u64:
     # Fibonacci hashing: the upper bits of a product with 2**64 / golden ratio are well mixed.
-    return (key * 0x9e37_79b9_7f4a_7c15) >> 56
+    return (key * 0x9E37_79B9_7F4A_7C15) >> 56

@@ -7,12 +7,12 @@ loses a step of the sequence.
 
 from lang import Atomic, cycle_counter, u64
 
-state = Atomic[u64](0x2545_f491_4f6c_dd1d)
+state = Atomic[u64](0x2545_F491_4F6C_DD1D)
 
 
 def stir(value: u64) -> None:
     """Mix something unpredictable in."""
-    mixed = state.load() ^ (value * 0x9e37_79b9_7f4a_7c15) ^ cycle_counter()
+    mixed = state.load() ^ (value * 0x9E37_79B9_7F4A_7C15) ^ cycle_counter()
     state.store(mixed if mixed != 0 else 1)
 
 
@@ -22,7 +22,7 @@ def random() -> u64:
     x ^= x << 25
     x ^= x >> 27
     state.store(x)
-    return x * 0x2545_f491_4f6c_dd1d
+    return x * 0x2545_F491_4F6C_DD1D
 
 
 def random_below(limit: u64) -> u64:

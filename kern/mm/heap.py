@@ -141,7 +141,7 @@ def allocate_large(size: u64, align: u64) -> u64:
     large_bytes += PAGE_SIZE << order
     block = u64(mmu.phys_to_virt(paddr))
     if CHECKED:
-        prepare(block, PAGE_SIZE << order, True)            # pages are filled and looked at by themselves
+        prepare(block, PAGE_SIZE << order, True)  # pages are filled and looked at by themselves
         check_given(block, PAGE_SIZE << order, size, return_address(), True)
     return block
 

@@ -16,7 +16,7 @@ from kern.mm.pages import PAGE_MASK, PAGE_SIZE, alloc_pages, free_pages
 from kern.mm.shootdown import flush_kernel
 from kern.sync.spinlock import SpinLock
 
-STACK_SIZE: u64 = (48 if CHECKED else 32) * 1024       # checks, and what they say when they fail, take room
+STACK_SIZE: u64 = (48 if CHECKED else 32) * 1024  # checks, and what they say when they fail, take room
 STACK_PAGES: u64 = STACK_SIZE // PAGE_SIZE
 GUARD_SIZE: u64 = PAGE_SIZE
 KEPT: u64 = 64                              # free stacks that keep their pages
@@ -27,6 +27,7 @@ BARE_SLOTS: u64 = 2048                      # places without pages that are reme
 @struct
 class FreeStack:
     """Lies at the low end of a stack that is free."""
+
     next: u64                               # address of the next one's, 0 at the end
 
 

@@ -15,12 +15,13 @@ from kern.abi.guard import FREE, RED, Damage, Guard, examine, first_other, give_
 from kern.debug.symbols import Location, find
 
 QUARANTINE: u64 = 64                        # freed blocks that a core keeps back: at most 128 KiB
-FREED_PAGE: u64 = 0xdddd_dddd_9a6e_f4ee     # owner of a free page that was filled when it was freed
+FREED_PAGE: u64 = 0xDDDD_DDDD_9A6E_F4EE     # owner of a free page that was filled when it was freed
 
 
 @struct
 class Quarantine:
     """A ring: `taken` of all that came went again."""
+
     blocks: Array[u64] = array(QUARANTINE)
     came: u64
     went: u64

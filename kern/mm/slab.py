@@ -34,7 +34,7 @@ class SlabCache:
     per_page: u32
     constructor: Callable[[u64], None] | None
     lock: SpinLock
-    partial: IntrusiveList[Page, Literal["link"]]       # pages with a free object
+    partial: IntrusiveList[Page, Literal["link"]]  # pages with a free object
     empty: u32                              # how many of those are wholly free
     in_use: u64                             # objects
 
@@ -52,7 +52,7 @@ class SlabCache:
             room = self.link_offset + 8
         self.stride = (room + step - 1) // step * step
         if CHECKED:
-            self.link_offset = self.stride - 8      # the guard's last word
+            self.link_offset = self.stride - 8  # the guard's last word
         self.per_page = u32(PAGE_SIZE // self.stride)
         assert self.per_page > 0, "slab object bigger than a page"
 

@@ -48,6 +48,7 @@ def fail_at(address: Uaddr) -> None:
 
 # Bytes and structures
 
+
 def read_bytes(into: Span[u8], source: Uaddr) -> None:
     """Copy len(into) bytes in. Raises EFAULT."""
     check_range(source, len(into))
@@ -144,6 +145,7 @@ def copy_cstring(into: Span[u8], source: Uaddr) -> u64:
 
 
 # Words. Each is one atomic access to an aligned address; those that change memory return the old value.
+
 
 def on_word(address: Uaddr, size: u64, access: Callable[[u64, Ptr[u32]], N]) -> N:
     """What one access gives. Raises EINVAL unless `address` is aligned to `size`; EFAULT."""

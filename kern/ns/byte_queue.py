@@ -30,7 +30,7 @@ class ByteQueue:
         chunk = array(CHUNK, u8)
         total: u64 = 0
         while io.left > 0:
-            count = self.pull(chunk[:min(CHUNK, io.left)], block and total == 0, total > 0)
+            count = self.pull(chunk[: min(CHUNK, io.left)], block and total == 0, total > 0)
             if count == 0:
                 break
             io.give(chunk[:count])
@@ -50,8 +50,8 @@ class ByteQueue:
                     self.cv.wait(held)
                 count = min(len(into), self.used)
                 first = min(count, len(self.data) - self.start)
-                copy_bytes(into[:first], self.data[self.start:self.start + first])
-                copy_bytes(into[first:count], self.data[:count - first])
+                copy_bytes(into[:first], self.data[self.start : self.start + first])
+                copy_bytes(into[first:count], self.data[: count - first])
                 self.start = (self.start + count) % len(self.data)
                 self.used -= count
                 self.cv.broadcast()
@@ -62,7 +62,7 @@ class ByteQueue:
         chunk = array(CHUNK, u8)
         total: u64 = 0
         while io.left > 0:
-            count = io.take(chunk[:min(CHUNK, io.left)])
+            count = io.take(chunk[: min(CHUNK, io.left)])
             moved: u64 = 0
             while moved < count:
                 try:
@@ -88,8 +88,8 @@ class ByteQueue:
                 count = min(len(data), len(self.data) - self.used)
                 end = (self.start + self.used) % len(self.data)
                 first = min(count, len(self.data) - end)
-                copy_bytes(self.data[end:end + first], data[:first])
-                copy_bytes(self.data[:count - first], data[first:count])
+                copy_bytes(self.data[end : end + first], data[:first])
+                copy_bytes(self.data[: count - first], data[first:count])
                 self.used += count
                 self.cv.broadcast()
                 return count

@@ -53,7 +53,7 @@ def find_node(path: str) -> Node:
         raise Error(Errno.ENXIO, f"{mount.place} is not attached")
     node = root
     node.get()
-    rest = path[len(mount.place):]
+    rest = path[len(mount.place) :]
     while rest:
         name, rest = rest.split1("/")
         if not name:
@@ -74,7 +74,7 @@ def split_path(path: str) -> tuple[str, str]:
         raise Error(Errno.EBUSY, f"{path} is where a device sits")
     at = u64(path.rfind("/"))
     directory = path[:at] if at > 0 else "/"
-    return directory, path[at + 1:]
+    return directory, path[at + 1 :]
 
 
 def find_directory(path: str) -> Node:

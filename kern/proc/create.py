@@ -10,8 +10,18 @@ from arch import context, mmu, smp, timer
 from kern.abi.errno import Errno
 from kern.abi.file import ARGS_MAX, FileKind, OpenMode, SpawnArgs, SpawnFlag
 from kern.abi.mman import MapFlags, Prot
-from kern.abi.proc import (PROCDATA_ADDR, PROCINFO_ADDR, USER_STACK_SIZE, USER_STACK_TOP, AuxType, ProcData, ProcInfo, ProcState, VcoreFlag,
-                           VcorePreemptData)
+from kern.abi.proc import (
+    PROCDATA_ADDR,
+    PROCINFO_ADDR,
+    USER_STACK_SIZE,
+    USER_STACK_TOP,
+    AuxType,
+    ProcData,
+    ProcInfo,
+    ProcState,
+    VcoreFlag,
+    VcorePreemptData,
+)
 from kern.arch_api import PageFlag
 from kern.core import alloc, sched
 from kern.core.current import switch_back, switch_to
@@ -37,8 +47,8 @@ def create_process(parent: Proc, path: str, spawn: SpawnArgs) -> Proc:
         raise Error(Errno.E2BIG, f"{spawn.strings_len} bytes of arguments and environment")
     strings = new(array(spawn.strings_len + 1, u8))
     try:
-        read_bytes(strings[:spawn.strings_len], Uaddr(spawn.strings))
-        p = build_process(parent, path, strings[:spawn.strings_len], u64(spawn.argc), u64(spawn.envc))
+        read_bytes(strings[: spawn.strings_len], Uaddr(spawn.strings))
+        p = build_process(parent, path, strings[: spawn.strings_len], u64(spawn.argc), u64(spawn.envc))
     finally:
         free(strings)
     try:
@@ -146,8 +156,16 @@ def new_structure() -> Proc:
         free_pages(info, info_order)
         raise
     try:
-        p = new(Proc, info=at(ProcInfo, mmu.phys_to_virt(info)), data=at(ProcData, mmu.phys_to_virt(data)), info_page=info,
-                data_page=data, info_order=info_order, data_order=data_order, max_vcores=vcores)
+        p = new(
+            Proc,
+            info=at(ProcInfo, mmu.phys_to_virt(info)),
+            data=at(ProcData, mmu.phys_to_virt(data)),
+            info_page=info,
+            data_page=data,
+            info_order=info_order,
+            data_order=data_order,
+            max_vcores=vcores,
+        )
     except Error:
         free_pages(info, info_order)
         free_pages(data, data_order)
@@ -164,7 +182,7 @@ def free_areas(p: Proc) -> None:
 
 def name_process(p: Proc, path: str) -> None:
     slash = path.rfind("/")
-    p.name.append(path[u64(slash + 1):])
+    p.name.append(path[u64(slash + 1) :])
     p.program.append(path)
     p.start_ns = now_ns()
 
@@ -194,6 +212,7 @@ def fill_info(p: Proc) -> None:
 
 
 # The first stack: strings at the top; below them, upwards from the stack pointer, argc, argv, 0, envp, 0, (type, value) pairs.
+
 
 def check_strings(strings: Span[u8], argc: u64, envc: u64) -> None:
     if argc > MAX_STRINGS or envc > MAX_STRINGS:

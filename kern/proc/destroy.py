@@ -43,7 +43,7 @@ def proc_destroy(p: Proc, exit_code: i32) -> None:
     abort_all_calls(p)
     if p.kills_machine:
         log.info(f"the first process ended with {exit_code}")
-        power.power_off(u32(exit_code & 0xff))
+        power.power_off(u32(exit_code & 0xFF))
     tell_parent(p)
 
 

@@ -18,9 +18,11 @@ from kern.ns.transfer import Transfer, set_kernel
 from kern.proc.elf_format import FLAG_R, FLAG_W, FLAG_X, SEGMENT_LOAD, ElfHeader, ElfSegment, check_header, check_segment
 from kern.proc.proc import Proc
 
+
 @struct
 class ElfImage:
     """What the start of the program needs to know."""
+
     entry: u64
     phdr: u64                               # user address of the program headers, 0 if they are not loaded
     phnum: u64

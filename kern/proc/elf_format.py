@@ -49,7 +49,7 @@ class ElfSegment:
 
 
 def check_header(header: ElfHeader) -> None:
-    if header.ident[0] != 0x7f or header.ident[1:4] != "ELF":
+    if header.ident[0] != 0x7F or header.ident[1:4] != "ELF":
         raise Error(Errno.ENOEXEC, "not an ELF file")
     if header.ident[4] != 2 or header.ident[5] != 1:
         raise Error(Errno.ENOEXEC, "not a 64-bit little-endian ELF file")

@@ -109,7 +109,7 @@ def preempt_here(address: u64, vcoreid: u64, unused: u64) -> None:
     if (vcpd.flags.load() & u32(VcoreFlag.UTHREAD_STEALING)) == 0:
         save_vcore_fp(vcpd)
     vcpd.flags.or_(u32(VcoreFlag.PREEMPTED))
-    vcpd.flags.and_(u32(0xffff_ffff) ^ u32(VcoreFlag.K_LOCK))
+    vcpd.flags.and_(u32(0xFFFF_FFFF) ^ u32(VcoreFlag.K_LOCK))
     entry = p.info.vcoremap[v]
     entry.preempt_pending.store(0)
     account_offline(p, v)

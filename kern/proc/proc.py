@@ -36,6 +36,7 @@ CWD_LEN: u64 = 1024
 @struct
 class Vcore:
     """The kernel's own record of a vcore: on exactly one of online, bulk_preempted and inactive."""
+
     id: u32
     link: ListLink["Vcore"]
 
@@ -145,12 +146,13 @@ def allowed_from(new: ProcState) -> u32:
         case ProcState.RUNNING_M:
             return u32(ProcState.RUNNABLE_M)
         case ProcState.DYING:
-            return 0xffff_ffff ^ DYING_STATES
+            return 0xFFFF_FFFF ^ DYING_STATES
         case ProcState.DYING_ABORT:
             return u32(ProcState.DYING)
 
 
 # References
+
 
 def proc_get(p: Proc) -> None:
     """One more reference, from one that the caller has."""
@@ -186,6 +188,7 @@ def hide_area(p: Proc, address: u64, page: Paddr, order: u32) -> None:
 
 
 # Pids
+
 
 @struct
 class PidSlot:
@@ -248,6 +251,7 @@ def next_proc(after: i32) -> Proc | None:
 
 
 # Maps of cores
+
 
 def begin_map_change(p: Proc) -> None:
     """Caller holds: `lock`."""

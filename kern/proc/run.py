@@ -112,6 +112,7 @@ def account_offline(p: Proc, vcoreid: u32) -> None:
 
 # Many-core processes
 
+
 def give_and_run(p: Proc, pcores: Span[u32]) -> bool:
     """Give `p` these cores and start it on them. False if it cannot take them, and then nothing has changed.
 
@@ -214,7 +215,7 @@ def begin_vcore(p: Proc, vcoreid: u32, preempts_sent: u64) -> None:
     while entry.nr_preempts_done.load() != preempts_sent:
         relax()
     vcpd = p.vcpd(vcoreid)
-    vcpd.flags.and_(u32(0xffff_ffff) ^ u32(VcoreFlag.PREEMPTED))
+    vcpd.flags.and_(u32(0xFFFF_FFFF) ^ u32(VcoreFlag.PREEMPTED))
     vcpd.flags.or_(u32(VcoreFlag.CAN_RCV_MSG))
     ctx = core.mine.actual_ctx
     if vcpd.notif_disabled.load() != 0:
@@ -229,7 +230,7 @@ def begin_vcore(p: Proc, vcoreid: u32, preempts_sent: u64) -> None:
 
 
 def restore_vcore_fp(vcpd: VcorePreemptData) -> None:
-    if vcpd.rflags.and_(u32(0xffff_ffff) ^ u32(VcoreRflag.FPU_SAVED)) & u32(VcoreRflag.FPU_SAVED):
+    if vcpd.rflags.and_(u32(0xFFFF_FFFF) ^ u32(VcoreRflag.FPU_SAVED)) & u32(VcoreRflag.FPU_SAVED):
         context.restore_fp(vcpd.preempt_anc)
     else:
         context.init_fp()

@@ -47,6 +47,7 @@ class ElfSymbol:
 @struct
 class UserSymbols:
     """Where a program's symbols are in its file. Without any, `count` is 0."""
+
     at: u64
     count: u64
     names_at: u64

@@ -73,4 +73,4 @@ def find_child(p: Proc, pid: i32) -> Proc | None:
 
 def wait_status(exit_code: i32) -> u32:
     """As waitpid reports it: the exit code in bits 8 to 15."""
-    return (u32(exit_code & 0xff)) << 8
+    return (u32(exit_code & 0xFF)) << 8

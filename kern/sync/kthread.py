@@ -32,7 +32,7 @@ from kern.proc.proc import Proc, proc_get, proc_put
 from kern.sync.lockcheck import HeldLocks, check_none_held
 from kern.sync.spinlock import IrqsOffLock, SpinLock
 
-CANARY: u64 = 0x5afe_57ac_c0de_d00d         # at the low end of every stack
+CANARY: u64 = 0x5AFE_57AC_C0DE_D00D         # at the low end of every stack
 KTASK_CORE: u32 = 0                         # where ktasks wake
 POOL_LIMIT: u64 = 128                       # idle stacks that are kept; more go back to memory
 
@@ -204,7 +204,7 @@ def take_over_address_space(p: Proc) -> None:
     old = core.mine.cur_proc
     if old is None or old is not p:
         core.mine.cur_proc = p              # first: a shootdown that does not see us here precedes the load
-        mmu.load(p.space)               # before the old one can go
+        mmu.load(p.space)                   # before the old one can go
     if old is not None:
         proc_put(old)                       # the old process', or one too many of the same
 

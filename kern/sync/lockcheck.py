@@ -28,7 +28,7 @@ MOST_HELD: u32 = 12
 CLASSES: u32 = 512
 EDGES: u32 = 4096
 NO_CLASS: u32 = 0                           # of locks whose order is not watched
-HAS_NO_CLASS: u32 = 0xffff                  # how a lock remembers that
+HAS_NO_CLASS: u32 = 0xFFFF                  # how a lock remembers that
 MOST_SPINS: u32 = 1 << 16                   # between two looks at the clock
 
 percpu_start = extern_symbol("percpu_start")
@@ -46,6 +46,7 @@ class Held:
 @struct
 class HeldLocks:
     """The last ones of `count`; deeper nesting is counted and not watched."""
+
     count: u32
     locks: Array[Held] = array(MOST_HELD)
 
@@ -61,6 +62,7 @@ class LockClass:
 @struct
 class Edge:
     """One order that was seen: `before` was held when `after` was taken. `before` 0: free."""
+
     before: u16
     after: u16
     before_site: u64
@@ -76,7 +78,7 @@ held_here = PerCore[HeldLocks]()
 reports = PerCore[Report]()                 # what is about to be said; not on the stack, which may be short
 classes = array(CLASSES, LockClass)
 class_count = Atomic[u32](1)
-matrix = array(CLASSES * CLASSES // 32, Atomic[u32])    # bit b of row a: a comes before b
+matrix = array(CLASSES * CLASSES // 32, Atomic[u32])  # bit b of row a: a comes before b
 edges = array(EDGES, Edge)
 graph_word = Atomic[u32](0)
 seen = array(CLASSES, u8)                   # of a search; with graph_word

@@ -51,20 +51,21 @@ NAP_NS: u64 = 1_000_000                     # between two looks whether readers 
 class Reader:
     """A core's own. A handler may come between any two lines of enter and leave: it leaves both fields as it found them, or
     stores an epoch where the interrupted code is about to."""
+
     since: Atomic[u64]                      # the epoch in which the outermost section began; 0: the core reads nothing
     depth: u32
 
     def enter(self) -> None:
         self.depth += 1
         if self.since.load(order=RELAXED) == 0:
-            self.since.store(epoch.load(order=RELAXED), order=RELEASE)      # release: keeps the section before this one before it
+            self.since.store(epoch.load(order=RELAXED), order=RELEASE)  # release: keeps the section before this one before it
             # Pairs with the fence in begin_epoch: either are_past sees `since`, or we see what was removed before.
             fence(SEQ_CST)
 
     def leave(self) -> None:
         self.depth -= 1
         if self.depth == 0:
-            self.since.store(0, order=RELEASE)      # pairs with the load in are_past: our reads are over before it says so
+            self.since.store(0, order=RELEASE)  # pairs with the load in are_past: our reads are over before it says so
 
 
 @struct
@@ -82,6 +83,7 @@ class Section:
 @struct
 class RcuHead:
     """To be embedded in what `call_rcu` is to be called for."""
+
     next: Ref["RcuHead"] | None
     callback: Callable[["RcuHead"], None] | None
 
@@ -117,7 +119,7 @@ def begin_epoch() -> u64:
 def are_past(target: u64) -> bool:
     """Whether no core is in a section that began before that epoch."""
     for i in range(u32(0), smp.core_count()):
-        if 0 < readers[i].since.load(order=ACQUIRE) < target:       # pairs with the store in Reader.leave
+        if 0 < readers[i].since.load(order=ACQUIRE) < target:  # pairs with the store in Reader.leave
             return False
     return True
 

@@ -28,15 +28,15 @@ class RcuList(Generic[T, L]):
     head: Atomic[Ref[T] | None]
 
     def first(self) -> T | None:
-        return self.head.load(order=ACQUIRE)                    # pairs with push_front: the item is seen whole
+        return self.head.load(order=ACQUIRE)  # pairs with push_front: the item is seen whole
 
     def after(self, item: T) -> T | None:
-        return getattr(item, L).next.load(order=ACQUIRE)        # pairs with push_front
+        return getattr(item, L).next.load(order=ACQUIRE)  # pairs with push_front
 
     def push_front(self, item: T) -> None:
         """Caller excludes other changes."""
         getattr(item, L).next.store(self.head.load(order=RELAXED), order=RELAXED)
-        self.head.store(item, order=RELEASE)                    # pairs with first and after
+        self.head.store(item, order=RELEASE)  # pairs with first and after
 
     def remove(self, item: T) -> bool:
         """Take `item` out; False if it is not in. Its own link stays, for walks that stand on it. Caller excludes other changes. Linear."""

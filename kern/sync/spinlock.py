@@ -18,7 +18,7 @@ from kern.mm.shootdown import relax
 from kern.sync.lockcheck import MOST_SPINS, before_spinlock, check_spin, got_spinlock, lost_spinlock, wrong_holder
 
 CLASS_SHIFT: u32 = 16
-HOLDER: u32 = 0xffff
+HOLDER: u32 = 0xFFFF
 
 
 @struct
@@ -34,7 +34,7 @@ class SpinLock:
         if CHECKED:
             self.lock_checked()
             return
-        while self.word.swap(1, order=ACQUIRE) != 0:        # pairs with unlock
+        while self.word.swap(1, order=ACQUIRE) != 0:  # pairs with unlock
             while self.word.load(order=RELAXED) != 0:
                 relax()
         core.mine.lock_depth += 1
@@ -44,7 +44,7 @@ class SpinLock:
     @must_use
     def try_lock(self) -> bool:
         """Take the lock if it is free. Does not change whether interrupts are on."""
-        if self.word.swap(1, order=ACQUIRE) != 0:           # pairs with unlock
+        if self.word.swap(1, order=ACQUIRE) != 0:  # pairs with unlock
             return False
         core.mine.lock_depth += 1
         if CHECKED:
@@ -61,13 +61,13 @@ class SpinLock:
             self.owner.store(owner & ~HOLDER, order=RELAXED)
             lost_spinlock(addr_of(self))
         core.mine.lock_depth -= 1
-        self.word.store(0, order=RELEASE)                   # pairs with lock and try_lock
+        self.word.store(0, order=RELEASE)   # pairs with lock and try_lock
 
     @artificial
     def lock_checked(self) -> None:
         """`lock` in checked builds."""
         cls = before_spinlock(addr_of(self), self.owner.load(order=RELAXED) >> CLASS_SHIFT)
-        if self.word.swap(1, order=ACQUIRE) != 0:           # pairs with unlock
+        if self.word.swap(1, order=ACQUIRE) != 0:  # pairs with unlock
             self.spin_checked()
         core.mine.lock_depth += 1
         self.note_taken(cls)
@@ -77,7 +77,7 @@ class SpinLock:
         """Wait for the lock, though not for ever, and take it."""
         spins: u32 = 0
         since: u64 = 0
-        while self.word.load(order=RELAXED) != 0 or self.word.swap(1, order=ACQUIRE) != 0:     # pairs with unlock
+        while self.word.load(order=RELAXED) != 0 or self.word.swap(1, order=ACQUIRE) != 0:  # pairs with unlock
             relax()
             spins += 1
             if spins % MOST_SPINS == 0:

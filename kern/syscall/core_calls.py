@@ -90,7 +90,7 @@ def sys_self_notify(p: Proc, vcoreid: u32, ev_type: u32, msg: Uaddr, private: bo
 
 
 def take_msg(event: EventMsg, ev_type: u32, msg: Uaddr) -> None:
-    if ev_type > 0xffff:
+    if ev_type > 0xFFFF:
         raise Error(Errno.EINVAL, f"no event type {ev_type}")
     if u64(msg) != 0:
         read_bytes(as_bytes(event), msg)

@@ -98,7 +98,7 @@ def finish_failed(p: Proc, errno: Errno, message: str) -> None:
     if p.is_dying():
         return
     try:
-        write_bytes(sysc + offsetof(Syscall, "errstr"), sentence[:length + 1])
+        write_bytes(sysc + offsetof(Syscall, "errstr"), sentence[: length + 1])
         store_u32(sysc + offsetof(Syscall, "err"), u32(number))
         store_u64(sysc + offsetof(Syscall, "retval"), wrap(u64, i64(-1)))
         complete(p, sysc)
@@ -119,7 +119,7 @@ def complete(p: Proc, sysc: Uaddr) -> None:
         if queue != 0:
             msg = EventMsg(ev_type=EventType.SYSCALL, arg3=u64(sysc))
             send_event(p, Uaddr(queue), msg, 0)
-    and_u32(flags, u32(0xffff_ffff) ^ SyscallFlag.K_LOCK)
+    and_u32(flags, u32(0xFFFF_FFFF) ^ SyscallFlag.K_LOCK)
 
 
 def is_abort_requested(sysc: Uaddr) -> bool:

@@ -191,7 +191,7 @@ def sys_rename(p: Proc, path: User[str], new_path: User[str]) -> None:
     new_directory, new_name = split_path(new_full.view)
     if find_mount(old_full.view) is not find_mount(new_full.view):
         raise Error(Errno.EXDEV, f"{old_full.view} and {new_full.view} are on different devices")
-    if new_full.view.startswith(old_full.view) and new_full.view[len(old_full.view):].startswith("/"):
+    if new_full.view.startswith(old_full.view) and new_full.view[len(old_full.view) :].startswith("/"):
         raise Error(Errno.EINVAL, "a directory cannot be moved into itself")
     source = find_directory(old_directory)
     try:

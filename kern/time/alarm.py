@@ -19,7 +19,7 @@ from kern.mm.shootdown import relax
 from kern.sync.condvar import CondVar
 from kern.sync.spinlock import IrqsOffLock, SpinLock
 
-NO_CHAIN: u32 = 0xffff_ffff
+NO_CHAIN: u32 = 0xFFFF_FFFF
 
 
 @struct

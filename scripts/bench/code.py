@@ -24,8 +24,16 @@ SOURCES = Path(__file__).parents[2] / "tests" / "bench" / "code"
 MEDIAN_GOAL, LEAST_GOAL = 1.0, 0.85
 
 PROGRAMS = {
-    "sort": ("500000", "5"), "hash_map": ("5000", "2000"), "crc": ("4000000", "20"), "matrix": ("300", "12"), "sha256": ("4000000", "12"),
-    "red_black": ("20000", "30"), "search": ("2000000", "14"), "nbody": ("1500000",), "spectral": ("1600",), "fannkuch": ("10",),
+    "sort": ("500000", "5"),
+    "hash_map": ("5000", "2000"),
+    "crc": ("4000000", "20"),
+    "matrix": ("300", "12"),
+    "sha256": ("4000000", "12"),
+    "red_black": ("20000", "30"),
+    "search": ("2000000", "14"),
+    "nbody": ("1500000",),
+    "spectral": ("1600",),
+    "fannkuch": ("10",),
 }
 FORMATS = {"decimal": 2_000_000, "hexadecimal": 2_000_000, "strings": 3_000_000, "widths": 2_000_000, "floats": 600_000, "mixed": 700_000}
 
@@ -53,7 +61,7 @@ def measure(repeats: int, only: str, console: Console) -> int:
     commands = {name: (name, arguments) for name, arguments in programs.items()}
     commands |= {f"format {name}": ("format", (name, str(rounds))) for name, rounds in formats.items()}
     rows = _rows(commands, repeats, console)
-    algorithms, lines = rows[: len(programs)], rows[len(programs):]
+    algorithms, lines = rows[: len(programs)], rows[len(programs) :]
     if algorithms:
         console.print(_table("against gcc -O2", algorithms))
         console.print(_verdict(algorithms))

@@ -23,8 +23,10 @@ from scripts.bench.measure import Sample, keep, processor, run_once
 
 REPO = Path(__file__).parents[2]
 ARCH, MODE = "x86_64", "checked"
-CHANGES = {                             # each imports u64
-    "one file of the kernel": "kern/mm/vmr.py", "one program": "user/apps/primes.py", "a file that all share": "kern/abi/proc.py",
+CHANGES = {  # each imports u64
+    "one file of the kernel": "kern/mm/vmr.py",
+    "one program": "user/apps/primes.py",
+    "a file that all share": "kern/abi/proc.py",
 }
 EXTRA = "def bench_extra(x: u64) -> u64:\n    return x * {} + 1\n\n\n"
 

@@ -77,9 +77,11 @@ def arch(request: pytest.FixtureRequest) -> str:
 @pytest.fixture
 def boot(pool: Pool, arch: str) -> Callable[[int], Guest]:
     """The machine with so many cores, at its prompt."""
+
     def booted(smp: int) -> Guest:
         settings = Settings(arch=arch, smp=smp, mem="2G" if smp > 8 else "1G", append=TEST_OPTIONS)
         return pool.guest(f"{arch}-smp{smp}", settings, 60 + 3 * smp)
+
     return booted
 
 
@@ -92,8 +94,10 @@ def guest(boot: Callable[[int], Guest]) -> Guest:
 @pytest.fixture
 def fresh(pool: Pool, request: pytest.FixtureRequest) -> Iterator[Callable[..., Guest]]:
     """Machines of a test's own, for tests that bring them down. The argument: boot options beyond the usual ones."""
+
     def booted(settings: Settings) -> Guest:
         return pool.guest(f"{request.node.name} alone", settings)
+
     yield booted
     pool.release()
 
@@ -102,7 +106,7 @@ def fresh(pool: Pool, request: pytest.FixtureRequest) -> Iterator[Callable[..., 
 def pytest_runtest_makereport(item: pytest.Item) -> Iterator[None]:
     """A failing test of a machine shows where its logs are, how they end, and what the screen shows."""
     outcome = yield
-    report = outcome.get_result()           # type: ignore[attr-defined]
+    report = outcome.get_result()  # type: ignore[attr-defined]
     machines = getattr(item, "funcargs", {}).get("pool")
     if report.failed and machines is not None and machines.current is not None:
         machine = machines.current

@@ -84,5 +84,5 @@ def test_each_has_a_backtrace_down_to_who_tripped_it(panics: list[tuple[str, str
         frames = FRAME.findall(trace)
         assert any(function.startswith("kern.ktest.check_tests.") for function, _, _ in frames), f"{message}\n{trace}"
         if "interrupt depth 1" in message:
-            continue                            # on the stack of the handler
+            continue  # on the stack of the handler
         assert any("fn(wire.arg)" in line_of(file, line) for _, file, line in frames if file == "kern/debug/tripwire.py"), trace

@@ -30,7 +30,7 @@ def device_tree(folder: Path, smp: int) -> bytearray:
 
 def switch_off(tree: bytearray, hart: int) -> None:
     status = tree.index(b"okay\0", tree.index(f"cpu@{hart}\0".encode()))
-    tree[status:status + 5] = b"fail\0"
+    tree[status : status + 5] = b"fail\0"
 
 
 @pytest.mark.parametrize("off", [(0,), (1,), (0, 2)])
@@ -107,11 +107,14 @@ def test_memory_up_to_what_the_page_tables_show(pool: Pool, mode: str, free: int
     pool.release()
 
 
-@pytest.mark.parametrize(("machine", "cores", "named"), [
-    ("aia=aplic", ("4",), "aplic"),
-    ("aia=aplic-imsic", ("4",), "aplic and imsic"),
-    ("aia=aplic-imsic,aia-guests=1", ("8,sockets=2",), "aplic and imsic"),
-])
+@pytest.mark.parametrize(
+    ("machine", "cores", "named"),
+    [
+        ("aia=aplic", ("4",), "aplic"),
+        ("aia=aplic-imsic", ("4",), "aplic and imsic"),
+        ("aia=aplic-imsic,aia-guests=1", ("8,sockets=2",), "aplic and imsic"),
+    ],
+)
 def test_interrupt_controllers_of_the_advanced_kind(pool: Pool, machine: str, cores: tuple[str], named: str) -> None:
     """Threads need interrupts between cores; what is typed comes by the controller of devices."""
     extra = ("-machine", machine, "-smp", *cores)

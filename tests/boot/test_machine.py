@@ -77,7 +77,7 @@ def test_nmi_is_answered_by_every_core_with_a_backtrace(fresh: Fresh, arch: str)
     log = wait_for_log(guest, r"NMI on core 0.*NMI on core 1|NMI on core 1.*NMI on core 0")
     assert "NMI on core 0" in log and "NMI on core 1" in log
     assert re.search(FRAME, log), log
-    assert guest.run("echo alive").lines[-1] == "alive"     # before it may come the end of what the cores tell
+    assert guest.run("echo alive").lines[-1] == "alive"  # before it may come the end of what the cores tell
 
 
 @pytest.mark.feature("sync-34")

@@ -33,7 +33,7 @@ def test_nonsense_from_single_core_processes(guest4: Guest) -> None:
 
 
 def test_nonsense_from_many_core_processes(guest4: Guest) -> None:
-    start = f"for i in $(seq 1 20); do fuzz $i 2000 any {SILENT} & pids=\"$pids $!\"; done"
+    start = f'for i in $(seq 1 20); do fuzz $i 2000 any {SILENT} & pids="$pids $!"; done'
     guest4.output(f"{start}; sleep 1; kill $pids {SILENT}; wait; true", 60)
     assert not re.search(r" fuzz$", guest4.output("ps"), re.MULTILINE)
     assert "20 threads finished" in guest4.output("threads 20 5", 60)

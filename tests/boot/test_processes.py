@@ -23,7 +23,7 @@ def pid_of(guest: Guest, name: str) -> str:
     return next(line.split()[0] for line in guest.output("ps").splitlines() if name in line)
 
 
-KILLED_STATUS = 1337 & 0xff                 # KILLED_EXIT_CODE, as much of it as a shell sees
+KILLED_STATUS = 1337 & 0xFF  # KILLED_EXIT_CODE, as much of it as a shell sees
 FAULTS = ("divide", "null", "wild", "kernel", "stack", "execute", "privileged", "illegal")
 
 
@@ -34,11 +34,14 @@ def test_faults_kill_only_the_child(guest: Guest) -> None:
         assert re.search(rf"^{name} +process \d+ was killed, alone", answer.output, re.MULTILINE), name
 
 
-@pytest.mark.parametrize(("name", "words"), [
-    ("divide", ""),                         # by architecture
-    ("null", "bad memory access to 0x0"),
-    ("privileged", "privileged instruction"),
-])
+@pytest.mark.parametrize(
+    ("name", "words"),
+    [
+        ("divide", ""),  # by architecture
+        ("null", "bad memory access to 0x0"),
+        ("privileged", "privileged instruction"),
+    ],
+)
 def test_kernel_says_why_and_where_a_process_died(guest: Guest, name: str, words: str) -> None:
     # Where division by zero is no trap, the check of the compiler is one.
     words = words or {"x86_64": "division by zero", "riscv": "breakpoint"}[guest.settings.arch]

@@ -42,13 +42,16 @@ def test_archive_files_are_read_only(guest: Guest) -> None:
     assert guest.output("ls /bin/ls").strip() == "/bin/ls"
 
 
-@pytest.mark.parametrize(("line", "shows"), [
-    ("cat /tmp/numbers | head -n 2", ["1", "2"]),
-    ("tail -n 2 /tmp/numbers", ["4", "5"]),
-    ("grep 3 /tmp/numbers", ["3"]),
-    ("grep -v 3 /tmp/numbers", ["1", "2", "4", "5"]),
-    ("wc -l < /tmp/numbers", ["5"]),
-])
+@pytest.mark.parametrize(
+    ("line", "shows"),
+    [
+        ("cat /tmp/numbers | head -n 2", ["1", "2"]),
+        ("tail -n 2 /tmp/numbers", ["4", "5"]),
+        ("grep 3 /tmp/numbers", ["3"]),
+        ("grep -v 3 /tmp/numbers", ["1", "2", "4", "5"]),
+        ("wc -l < /tmp/numbers", ["5"]),
+    ],
+)
 def test_text_tools(guest: Guest, line: str, shows: list[str]) -> None:
     guest.output("echo 1 > /tmp/numbers; echo 2 >> /tmp/numbers; echo 3 >> /tmp/numbers; echo 4 >> /tmp/numbers; echo 5 >> /tmp/numbers")
     assert guest.output(line).split() == shows

@@ -46,7 +46,7 @@ def test_nothing_of_the_checks_is_in_the_kernel() -> None:
 
 
 def test_nothing_of_the_checks_is_in_programs() -> None:
-    program = (RELEASE.kernel.parent / "root" / "bin" / "threads")
+    program = RELEASE.kernel.parent / "root" / "bin" / "threads"
     assert not [name for name in functions(program) if CHECKS.match(name) or name.endswith(".check_failed")]
     assert b"is not below" not in program.read_bytes()
 

@@ -25,7 +25,7 @@ def run(arch: str, line: str, *options: str) -> subprocess.CompletedProcess[str]
 
 
 def test_prints_just_what_the_command_prints(arch: str) -> None:
-    done = run(arch, 'echo one; echo "two   words" | cat; echo \'$?\'')
+    done = run(arch, "echo one; echo \"two   words\" | cat; echo '$?'")
     assert (done.stdout, done.stderr, done.returncode) == ("one\ntwo   words\n$?\n", "", 0)
 
 
@@ -44,7 +44,7 @@ def test_make_run_is_the_same(arch: str) -> None:
     done = make_run(arch, "false; echo $? from make")
     assert (done.stdout, done.returncode) == ("1 from make\n", 0), done.stderr
     done = make_run(arch, "exit 3")
-    assert done.returncode == 2 and "Error 3" in done.stderr        # make itself has one status for all failures
+    assert done.returncode == 2 and "Error 3" in done.stderr  # make itself has one status for all failures
 
 
 def test_command_that_hangs_ends_in_an_error_with_backtraces(arch: str) -> None:

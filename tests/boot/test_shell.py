@@ -8,30 +8,36 @@ from tests.boot.guest import Guest, plain
 pytestmark = pytest.mark.xdist_group("smp4")
 
 
-@pytest.mark.parametrize(("line", "shows"), [
-    ("echo one two", "one two\n"),
-    ("echo   one    two", "one two\n"),
-    ("echo 'one   two'", "one   two\n"),
-    ('echo "one   two"', "one   two\n"),
-    ("echo 'it is $? and \"so\"'", 'it is $? and "so"\n'),
-    ("echo a\\ \\ b", "a  b\n"),
-    ("echo -n x; echo y", "xy\n"),
-    ("echo ''", "\n"),
-    ("echo one # two", "one\n"),
-])
+@pytest.mark.parametrize(
+    ("line", "shows"),
+    [
+        ("echo one two", "one two\n"),
+        ("echo   one    two", "one two\n"),
+        ("echo 'one   two'", "one   two\n"),
+        ('echo "one   two"', "one   two\n"),
+        ("echo 'it is $? and \"so\"'", 'it is $? and "so"\n'),
+        ("echo a\\ \\ b", "a  b\n"),
+        ("echo -n x; echo y", "xy\n"),
+        ("echo ''", "\n"),
+        ("echo one # two", "one\n"),
+    ],
+)
 def test_words_and_quotes(guest: Guest, line: str, shows: str) -> None:
     assert guest.output(line) == shows
 
 
-@pytest.mark.parametrize(("line", "shows"), [
-    ("true; echo $?", "0\n"),
-    ("false; echo $?", "1\n"),
-    ("true && echo yes", "yes\n"),
-    ("false || echo no", "no\n"),
-    ("false && echo yes || echo no", "no\n"),
-    ("true || echo no; echo after", "after\n"),
-    ("no-such-program; echo $?", None),
-])
+@pytest.mark.parametrize(
+    ("line", "shows"),
+    [
+        ("true; echo $?", "0\n"),
+        ("false; echo $?", "1\n"),
+        ("true && echo yes", "yes\n"),
+        ("false || echo no", "no\n"),
+        ("false && echo yes || echo no", "no\n"),
+        ("true || echo no; echo after", "after\n"),
+        ("no-such-program; echo $?", None),
+    ],
+)
 def test_lists_and_status(guest: Guest, line: str, shows: str | None) -> None:
     output = guest.output(line)
     if shows is None:
@@ -46,13 +52,16 @@ def test_status_of_the_last_command_is_kept(guest: Guest) -> None:
     assert guest.run("true && false").status == 1
 
 
-@pytest.mark.parametrize(("line", "shows"), [
-    ("echo hello | cat", "hello\n"),
-    ("echo hello | cat | cat | cat", "hello\n"),
-    ("echo one two three | wc -w", "3"),
-    ("false | true; echo $?", "0\n"),
-    ("true | false; echo $?", "1\n"),
-])
+@pytest.mark.parametrize(
+    ("line", "shows"),
+    [
+        ("echo hello | cat", "hello\n"),
+        ("echo hello | cat | cat | cat", "hello\n"),
+        ("echo one two three | wc -w", "3"),
+        ("false | true; echo $?", "0\n"),
+        ("true | false; echo $?", "1\n"),
+    ],
+)
 def test_pipes(guest: Guest, line: str, shows: str) -> None:
     assert guest.output(line).strip() == shows.strip()
 

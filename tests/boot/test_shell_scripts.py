@@ -11,26 +11,29 @@ from tests.boot.guest import Guest, plain
 pytestmark = pytest.mark.xdist_group("smp4")
 
 
-@pytest.mark.parametrize(("line", "shows"), [
-    ("for i in 1 2 3; do echo n$i; done", "n1\nn2\nn3\n"),
-    ("if test 1 -lt 2; then echo yes; else echo no; fi", "yes\n"),
-    ("if false; then echo a; elif true; then echo b; else echo c; fi", "b\n"),
-    ("x=5; while [ $x -gt 0 ]; do echo $x; x=0; done", "5\n"),
-    ("until true; do echo never; done; echo after", "after\n"),
-    ("for i in 1 2 3; do if [ $i = 2 ]; then continue; fi; if [ $i = 3 ]; then break; fi; echo $i; done", "1\n"),
-    ("{ echo b; echo a; } | sort", "a\nb\n"),
-    ("(cd /tmp; pwd); pwd", "/tmp\n/\n"),
-    ("echo \"$(echo in $(echo side))\"", "in side\n"),
-    ("X=for-one env | grep X=; env | grep X=; true", "X=for-one\n"),
-    ("export Y=why; sh -c 'echo $Y $0 $1' name arg; unset Y", "why name arg\n"),
-    ("echo ${NONE:-default}", "default\n"),
-    ("echo 'a b c' | while read x y; do echo \"$y $x\"; done", "b c a\n"),
-    ("! false; echo $?", "0\n"),
-    ("sh -c 'exit 3'; echo $?", "3\n"),
-    ("echo one 2>&1 > /dev/null | cat; cat /nothing 2>&1 | wc -l", "1\n"),
-    ("yes | head -n 2", "y\ny\n"),
-    ("seq 3 -1 1 | sort -n | uniq -c | wc -l", "3\n"),
-])
+@pytest.mark.parametrize(
+    ("line", "shows"),
+    [
+        ("for i in 1 2 3; do echo n$i; done", "n1\nn2\nn3\n"),
+        ("if test 1 -lt 2; then echo yes; else echo no; fi", "yes\n"),
+        ("if false; then echo a; elif true; then echo b; else echo c; fi", "b\n"),
+        ("x=5; while [ $x -gt 0 ]; do echo $x; x=0; done", "5\n"),
+        ("until true; do echo never; done; echo after", "after\n"),
+        ("for i in 1 2 3; do if [ $i = 2 ]; then continue; fi; if [ $i = 3 ]; then break; fi; echo $i; done", "1\n"),
+        ("{ echo b; echo a; } | sort", "a\nb\n"),
+        ("(cd /tmp; pwd); pwd", "/tmp\n/\n"),
+        ('echo "$(echo in $(echo side))"', "in side\n"),
+        ("X=for-one env | grep X=; env | grep X=; true", "X=for-one\n"),
+        ("export Y=why; sh -c 'echo $Y $0 $1' name arg; unset Y", "why name arg\n"),
+        ("echo ${NONE:-default}", "default\n"),
+        ("echo 'a b c' | while read x y; do echo \"$y $x\"; done", "b c a\n"),
+        ("! false; echo $?", "0\n"),
+        ("sh -c 'exit 3'; echo $?", "3\n"),
+        ("echo one 2>&1 > /dev/null | cat; cat /nothing 2>&1 | wc -l", "1\n"),
+        ("yes | head -n 2", "y\ny\n"),
+        ("seq 3 -1 1 | sort -n | uniq -c | wc -l", "3\n"),
+    ],
+)
 def test_language(guest: Guest, line: str, shows: str) -> None:
     assert guest.output(f"cd /; {line}") == shows
 
@@ -52,8 +55,17 @@ def test_a_command_may_take_several_lines(guest: Guest) -> None:
     assert guest.run("done").output == "line1\nline2\n"
 
 
-@pytest.mark.parametrize("line", ["sleep 100", "(sleep 100; echo never)", "sleep 100 | sleep 100 | cat", "while true; do true; done",
-                                  "while true; do sleep 1; done; echo never", "primes 1000000000"])
+@pytest.mark.parametrize(
+    "line",
+    [
+        "sleep 100",
+        "(sleep 100; echo never)",
+        "sleep 100 | sleep 100 | cat",
+        "while true; do true; done",
+        "while true; do sleep 1; done; echo never",
+        "primes 1000000000",
+    ],
+)
 @pytest.mark.parametrize("delay", [0, 0.3])
 def test_interrupt_key(guest: Guest, line: str, delay: float) -> None:
     """Whenever the key comes: it may be typed before the program has even been started."""

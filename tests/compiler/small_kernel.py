@@ -6,7 +6,9 @@ from pathlib import Path
 from compiler.frontend import World
 
 HEAD = '# SPDX-License-Identifier: GPL-2.0-or-later\n"""A test."""\n\n'
-HOOKS = HEAD + """
+HOOKS = (
+    HEAD
+    + """
 from typing import NoReturn
 
 from lang import CheckSite, ErrorSlot, Format, extern, hook, u64
@@ -42,6 +44,7 @@ def allocate(size: u64, align: u64) -> u64:
 def release(address: u64) -> None:
     pass
 """
+)
 
 
 def write_kernel(repo: Path, source: str) -> None:

@@ -18,8 +18,15 @@ from compiler.driver import REPO, Options
 
 @pytest.fixture
 def tree(tmp_path: Path) -> Path:
-    for name in ("kern/a.py", "kern/deep/b.py", "user/apps/sh.py", "user/root/etc/motd",
-                 "arch/x86_64/boot.S", "arch/riscv/boot.S", "compiler/c.py"):
+    for name in (
+        "kern/a.py",
+        "kern/deep/b.py",
+        "user/apps/sh.py",
+        "user/root/etc/motd",
+        "arch/x86_64/boot.S",
+        "arch/riscv/boot.S",
+        "compiler/c.py",
+    ):
         (tmp_path / name).parent.mkdir(parents=True, exist_ok=True)
         (tmp_path / name).write_text(f"# {name}\n")
     (tmp_path / "kern/__pycache__").mkdir()
@@ -30,7 +37,13 @@ def tree(tmp_path: Path) -> Path:
 
 def test_inputs_are_the_sources_of_one_architecture(tree: Path) -> None:
     assert stamp.input_files(tree, "x86_64") == [
-        "arch/x86_64/boot.S", "compiler/c.py", "kern/a.py", "kern/deep/b.py", "user/apps/sh.py", "user/root/etc/motd"]
+        "arch/x86_64/boot.S",
+        "compiler/c.py",
+        "kern/a.py",
+        "kern/deep/b.py",
+        "user/apps/sh.py",
+        "user/root/etc/motd",
+    ]
 
 
 def test_a_stamp_sees_contents_and_forgives_touching(tree: Path) -> None:
@@ -79,10 +92,17 @@ def compiler(*arguments: str) -> subprocess.CompletedProcess[str]:
     return subprocess.run([sys.executable, "-m", "compiler", *arguments], cwd=REPO, capture_output=True, text=True)
 
 
-@pytest.mark.parametrize("arguments, words", [
-    ((), "Usage"), (("check",), "name the files to check, or a --world"), (("check", "no/such.py"), "does not exist"),
-    (("build", "--arch", "vax"), "'x86_64'"), (("frob",), "No such command 'frob'"), (("run",), "Missing argument 'FILE'"),
-])
+@pytest.mark.parametrize(
+    "arguments, words",
+    [
+        ((), "Usage"),
+        (("check",), "name the files to check, or a --world"),
+        (("check", "no/such.py"), "does not exist"),
+        (("build", "--arch", "vax"), "'x86_64'"),
+        (("frob",), "No such command 'frob'"),
+        (("run",), "Missing argument 'FILE'"),
+    ],
+)
 def test_wrong_usage_is_answered_with_a_sentence(arguments: tuple[str, ...], words: str) -> None:
     done = compiler(*arguments)
     assert done.returncode in (0, 2) and words in done.stdout + done.stderr and "Traceback" not in done.stderr
@@ -101,7 +121,8 @@ def test_start_up_loads_neither_llvm_nor_the_front_end() -> None:
 
 
 def test_a_crash_of_the_compiler_is_one_sentence_and_a_log(
-        monkeypatch: pytest.MonkeyPatch, tmp_path: Path, capsys: pytest.CaptureFixture[str]) -> None:
+    monkeypatch: pytest.MonkeyPatch, tmp_path: Path, capsys: pytest.CaptureFixture[str]
+) -> None:
     from compiler import __main__ as command_line
     from compiler import checking
 

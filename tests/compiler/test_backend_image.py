@@ -55,7 +55,7 @@ def test_lines_agree_with_dwarf(kernel: Elf) -> None:
                 continue
             found = lookup(table, this.address)
             if found is None:
-                continue            # a function that the linker left out
+                continue  # a function that the linker left out
             assert found[2] == this.line, f"{this.address:#x} is line {this.line}, the table says {found}"
             checked += 1
     assert checked > 1000
@@ -65,7 +65,7 @@ def test_the_debuggers_view_has_the_addresses_of_the_image_that_boots(kernel: El
     full = Elf(SYMBOLS.read_bytes())
     assert not kernel.content(".debug_info") and full.content(".debug_info")
     places = [{s.name: s.value for s in elf.symbols() if s.section < 0xFF00} for elf in (kernel, full)]
-    behind = {"symbols_end", "image_end", "image_end_phys"}     # the table is empty there
+    behind = {"symbols_end", "image_end", "image_end_phys"}  # the table is empty there
     assert {n for n, value in places[0].items() if places[1].get(n) != value} <= behind
 
 
@@ -82,7 +82,9 @@ def test_debug_information_knows_types_parameters_and_locals() -> None:
     assert {name_of(m): m.attributes["DW_AT_const_value"].value for m in state.iter_children()}["RUNNING_M"] == 128
     find = next(d for d in dies if d.tag == "DW_TAG_subprogram" and name_of(d) == "find_proc")
     assert [(c.tag, name_of(c)) for c in find.iter_children() if "DW_AT_name" in c.attributes] == [
-        ("DW_TAG_formal_parameter", "pid"), ("DW_TAG_variable", "p")]
+        ("DW_TAG_formal_parameter", "pid"),
+        ("DW_TAG_variable", "p"),
+    ]
     assert any(d.tag == "DW_TAG_variable" and name_of(d) == "MAX_PID" for d in dies)
 
 

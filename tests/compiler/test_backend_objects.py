@@ -92,8 +92,11 @@ def test_a_program_is_linked_again_only_if_what_went_into_it_changed(tmp_path: P
     (tmp_path / "start.S").write_text(".globl _start\n_start: call main\n")
     place = image.Place(tmp_path, "x86_64", True, tmp_path / "out", Cache(tmp_path / "cache"))
     start = assemble(tmp_path / "start.S", target, place.cache, tmp_path)
-    texts = {"m": 'declare i32 @"helper.f"()\ndefine i32 @"main.apps.m"() {\n %r = call i32 @"helper.f"()\n ret i32 %r\n}',
-             "helper": 'define i32 @"helper.f"() { ret i32 1 }', "unused": 'define i32 @"unused.f"() { ret i32 1 }'}
+    texts = {
+        "m": 'declare i32 @"helper.f"()\ndefine i32 @"main.apps.m"() {\n %r = call i32 @"helper.f"()\n ret i32 %r\n}',
+        "helper": 'define i32 @"helper.f"() { ret i32 1 }',
+        "unused": 'define i32 @"unused.f"() { ret i32 1 }',
+    }
 
     def linked() -> list[str]:
         objects = [place.cache.put(digest(ir), emit(ir, target, 1)[0]) for ir in texts.values()]
@@ -137,7 +140,7 @@ def test_cache_finds_what_it_was_given_and_drops_the_oldest(tmp_path: Path) -> N
         cache.put(key, bytes(100))
         os.utime(cache.path(key), (n, n))
     assert cache.find(digest("b")) is None
-    assert cache.find(keys[0]) is not None              # used now: the youngest
+    assert cache.find(keys[0]) is not None  # used now: the youngest
     assert cache.prune(limit=250) == 2
     assert [cache.path(k).exists() for k in keys] == [True, False, False, True]
 
@@ -168,8 +171,12 @@ def test_a_module_that_kills_llvm_costs_only_itself(tmp_path: Path) -> None:
     riscv, x86 = target_for("riscv", "kernel"), target_for("x86_64", "kernel")
     # Inline assembly for another target than the host is what makes this LLVM abort the process.
     abort = 'define void @f() {\n call void asm sideeffect "nop", ""()\n ret void\n}\n'
-    texts = [("good", "define void @g() { ret void }", x86), ("fatal", abort, riscv), ("wrong", "define void @f() { ret i64 }", x86),
-             *[(f"more{n}", f"define void @g{n}() {{ ret void }}", x86) for n in range(4)]]
+    texts = [
+        ("good", "define void @g() { ret void }", x86),
+        ("fatal", abort, riscv),
+        ("wrong", "define void @f() { ret i64 }", x86),
+        *[(f"more{n}", f"define void @g{n}() {{ ret void }}", x86) for n in range(4)],
+    ]
     jobs = []
     for name, ir, target in texts:
         path = tmp_path / f"{name}.ll"

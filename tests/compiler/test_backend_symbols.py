@@ -96,8 +96,10 @@ def test_functions_are_sorted_disjoint_and_repeatable(program: bytes) -> None:
     assert check_unmoved(Elf(program), Elf(program)) == []
 
 
-@given(st.lists(st.tuples(st.integers(1, 500), st.sampled_from(["a.py", "b.py", "c/d.py"]), st.integers(1, 70000)), max_size=40),
-       st.integers(0, 2**40))
+@given(
+    st.lists(st.tuples(st.integers(1, 500), st.sampled_from(["a.py", "b.py", "c/d.py"]), st.integers(1, 70000)), max_size=40),
+    st.integers(0, 2**40),
+)
 def test_rows_survive_the_encoding(steps: list[tuple[int, str, int]], base: int) -> None:
     rows, address = [], base
     for step, file, line in steps:

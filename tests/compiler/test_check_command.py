@@ -84,6 +84,7 @@ def test_explain_finds_by_word():
 
 def test_watch_checks_again_at_a_change_and_ends_at_ctrl_c(mixed):
     command = [sys.executable, "-m", "compiler", "check", "--watch", str(mixed)]
+
     # A test run in the background may have been started with the signal ignored, and what it starts would inherit that.
     def heed_interrupts() -> None:
         signal.signal(signal.SIGINT, signal.default_int_handler)

@@ -316,7 +316,11 @@ def test_only_a_function_that_may_raise_has_a_flag(source: Path, arch: str) -> N
     ir = compiled(source, arch)[0]
     results = dict((name, result) for result, name in re.findall(r"^define (?:dso_local )?(\S.*?) @subject\.(\w+)\(", ir, re.MULTILINE))
     assert {n: results[n] for n in ("cannot_raise", "catches", "calls", "nothing_to_return")} == {
-        "cannot_raise": "i64", "catches": "i64", "calls": "i64", "nothing_to_return": "void"}
+        "cannot_raise": "i64",
+        "catches": "i64",
+        "calls": "i64",
+        "nothing_to_return": "void",
+    }
     assert results["may_raise"] == "{i64, i1}"
 
 
@@ -368,11 +372,18 @@ def test_kernel_files_are_compiled_in_their_world(arch: str) -> None:
     assert ("%gs:" if arch == "x86_64" else "tp") in text
 
 
-@pytest.mark.parametrize("place, words", [
-    ("FILE:of_fmaily", "has no function `of_fmaily`; did you mean `of_family`?"), ("FILE:corners", "did you mean `Shape.corners`?"),
-    ("FILE:Shape.area", "`Shape.area` has no code: it is abstract; Square, Ellipse give it one"), ("FILE", "is not FILE:FUNCTION"),
-    ("nowhere.py:f", "there is no file nowhere.py"), ("FILE:2", "line 2 of"), ("compiler/runtime/hosted.py:host_write", "it is assembly"),
-])
+@pytest.mark.parametrize(
+    "place, words",
+    [
+        ("FILE:of_fmaily", "has no function `of_fmaily`; did you mean `of_family`?"),
+        ("FILE:corners", "did you mean `Shape.corners`?"),
+        ("FILE:Shape.area", "`Shape.area` has no code: it is abstract; Square, Ellipse give it one"),
+        ("FILE", "is not FILE:FUNCTION"),
+        ("nowhere.py:f", "there is no file nowhere.py"),
+        ("FILE:2", "line 2 of"),
+        ("compiler/runtime/hosted.py:host_write", "it is assembly"),
+    ],
+)
 def test_what_cannot_be_shown_is_answered_with_a_sentence(source: Path, place: str, words: str) -> None:
     done = explain_code(place.replace("FILE", str(source)))
     assert done.returncode == 2 and words in done.stderr and "Traceback" not in done.stderr
@@ -384,8 +395,21 @@ def test_a_line_means_the_function_around_it(source: Path) -> None:
 
 
 def test_read_assembly_ends_at_the_function_and_drops_labels_that_nothing_uses() -> None:
-    text = "\n".join(['"a.f[u8]":', "\t.loc\t1 3 0  # b.py:9 @[ a.py:3 ]", ".LBB0_1:", "\tnop", "\tjmp\t.LBB0_1", ".LBB0_2:", "\tretq",
-                      ".Lfunc_end0:", "a.g:", "\tud2", ".Lfunc_end1:"])
+    text = "\n".join(
+        [
+            '"a.f[u8]":',
+            "\t.loc\t1 3 0  # b.py:9 @[ a.py:3 ]",
+            ".LBB0_1:",
+            "\tnop",
+            "\tjmp\t.LBB0_1",
+            ".LBB0_2:",
+            "\tretq",
+            ".Lfunc_end0:",
+            "a.g:",
+            "\tud2",
+            ".Lfunc_end1:",
+        ]
+    )
     body: list[Any] = body_of(text, "a.f[u8]")
     assert [getattr(i, "name", None) or i.text for i in body] == [".LBB0_1", "nop", "jmp     .LBB0_1", "retq"]
     assert [(p.file, p.line) for p in body[1].places] == [("b.py", 9), ("a.py", 3)]

@@ -19,7 +19,7 @@ from compiler.frontend import World, analyse, lower
 SEEDS = int(os.environ.get("GRAMMAR", "0"))
 A_MODULE = 150  # cases
 SAMPLE = 3  # modules of a run without GRAMMAR
-PRELUDE = '''\
+PRELUDE = """\
 import sys
 from abc import ABC, abstractmethod
 from enum import Enum, IntFlag
@@ -125,7 +125,7 @@ def fails(n: u64) -> u64:
 
 def stop() -> NoReturn:
     panic("stop")
-'''
+"""
 PARAMETERS = (
     "n: u64, small: u8, i: i64, flag: bool, s: str, f: f64, items: Span[u64], p: Point, maybe: u64 | None, node: Ref[Point] | None, "
     "kind: Kind, mode: Mode, pte: Pte, pair: tuple[u64, str], fn: Callable[[u64], u64], line: Text, shape: Shape, box: Box[u64], "
@@ -282,10 +282,7 @@ def nested(seed):
     """Expressions of expressions, in random places."""
     rnd = random.Random(seed)
     inner = [f"({expression(e, rnd, [*LEAVES, *CONSTANTS])})" for e in rnd.sample(EXPRESSIONS, 60)]
-    made = [
-        function(n, fill(rnd.choice(PLACES), "E", f"({expression(rnd.choice(EXPRESSIONS), rnd, inner)})"))
-        for n in range(A_MODULE)
-    ]
+    made = [function(n, fill(rnd.choice(PLACES), "E", f"({expression(rnd.choice(EXPRESSIONS), rnd, inner)})")) for n in range(A_MODULE)]
     return [c for c in made if parses(c)]
 
 

@@ -7,7 +7,6 @@ from compiler.frontend import World, analyse
 from tests.compiler.small_kernel import write_kernel
 
 
-
 def kernel_errors(repo: Path, source: str) -> list[str]:
     """What is said about a kernel of one file."""
     write_kernel(repo, source)

@@ -21,8 +21,17 @@ def report(world):
 def test_the_kernel_s_stacks_locks_and_errors():
     printed, found = report("kernel")
     stacks = {n["name"].split(".")[-1]: n for n in found["stacks"]}
-    assert {"kernel_start", "bring_up", "ap_entry", "syscall_from_user", "trap_from_user", "trap_from_kernel", "trap_on_ist",
-            "idle_loop", "finish_park"} <= stacks.keys()
+    assert {
+        "kernel_start",
+        "bring_up",
+        "ap_entry",
+        "syscall_from_user",
+        "trap_from_user",
+        "trap_from_kernel",
+        "trap_on_ist",
+        "idle_loop",
+        "finish_park",
+    } <= stacks.keys()
     for name, n in stacks.items():
         assert n["limit"] == 0 or 0 < n["path"] + n["interrupt"] + n["panic"] <= n["limit"], name
         assert n["chain"][0][0].endswith(name) and len(n["chain"]) > 3, name

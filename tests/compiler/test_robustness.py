@@ -66,7 +66,7 @@ def mutant(seed):
             source = ast.unparse(ast.fix_missing_locations(tree))
             ast.parse(source)
         except (SyntaxError, ValueError, TypeError, AttributeError):
-            continue        # the change made a tree that is not Python
+            continue  # the change made a tree that is not Python
         return source
 
 

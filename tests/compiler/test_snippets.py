@@ -17,33 +17,44 @@ def drawn(*marks):
 
 
 def test_labels_on_one_line_hang_from_the_right():
-    assert drawn((2, 4, 2, 18, "", True), (2, 4, 2, 9, "this is `u64`"), (2, 13, 2, 18, "this is `u8`")) == """\
+    assert (
+        drawn((2, 4, 2, 18, "", True), (2, 4, 2, 9, "this is `u64`"), (2, 13, 2, 18, "this is `u8`"))
+        == """\
     2 |     total += small
       |     -----^^^^----- this is `u8`
       |     |
       |     this is `u64`"""
+    )
 
 
 def test_lines_between_are_left_out():
-    assert drawn((10, 0, 10, 3, "here", True), (1, 6, 1, 12, "declared here")) == """\
+    assert (
+        drawn((10, 0, 10, 3, "here", True), (1, 6, 1, 12, "declared here"))
+        == """\
     1 | def f(a: u32) -> u64:
       |       ------ declared here
   ...
    10 | end
       | ^^^ here"""
+    )
 
 
 def test_a_span_of_several_lines_is_a_bar():
-    assert drawn((3, 8, 5, 10, "this call", True)) == """\
+    assert (
+        drawn((3, 8, 5, 10, "this call", True))
+        == """\
     3 |       x = f(a,
       |  _________^
     4 | |         b,
     5 | |         c)
       | |__________^ this call"""
+    )
 
 
 def test_bars_nest():
-    assert drawn((3, 4, 5, 10, "inner", True), (1, 0, 6, 12, "outer")) == """\
+    assert (
+        drawn((3, 4, 5, 10, "inner", True), (1, 0, 6, 12, "outer"))
+        == """\
     1 | /   def f(a: u32) -> u64:
     2 | |       total += small
     3 | | /     x = f(a,
@@ -52,6 +63,7 @@ def test_bars_nest():
       | | |__________^ inner
     6 | |       return 1
       | |______________- outer"""
+    )
 
 
 def test_tabs_and_wide_characters_keep_the_columns():
@@ -62,13 +74,16 @@ def test_tabs_and_wide_characters_keep_the_columns():
 def test_a_label_in_another_file_names_it():
     here, there = Source(Path("a.py"), "a", "f(1)\n"), Source(Path("b.py"), "b", "\ndef f() -> None: ...\n")
     found = Diagnostic("E0801", "too many", Span(here, 1, 2, 1, 3), labels=[Label(Span(there, 2, 4, 2, 5), "declared here")]).render()
-    assert found == """\
+    assert (
+        found
+        == """\
 a.py:1:3: error[E0801]: too many
     1 | f(1)
       |   ^
   ::: b.py:2:5
     2 | def f() -> None: ...
       |     - declared here"""
+    )
 
 
 def test_colour_changes_nothing_but_colour():

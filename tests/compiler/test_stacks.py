@@ -107,7 +107,7 @@ def stacks_of(tmp_path, source, arch):
 @pytest.mark.parametrize("arch", ARCHITECTURES)
 def test_frames_are_those_of_the_machine_code(tmp_path, arch):
     frames = stacks_of(tmp_path, CHAIN, arch).frames
-    saved = {"x86_64": 8, "riscv": 16}[arch]            # the frame pointer; RISC-V keeps the return address with it
+    saved = {"x86_64": 8, "riscv": 16}[arch]  # the frame pointer; RISC-V keeps the return address with it
     assert frames["kern.one.small"][0] == saved
     assert frames["kern.one.large"][0] >= 800 + saved
     assert frames["kern.one.large"][0] < 850 + saved
@@ -192,22 +192,24 @@ def test_a_stack_that_is_too_small_shows_the_chain_with_bytes(tmp_path):
         f"first {first + 8} -> tail 0 -> large {large + 8} -> memset 64; {needs['interrupt'].path} for an interrupt on top\n"
         "   51 | def first(n: u64) -> u64:\n"
         "      | ^^^^^^^^^^^^^^^^^^^^^^^^^\n"
-        "  hint: make large local objects smaller or global, or the chain shorter")
+        "  hint: make large local objects smaller or global, or the chain shorter"
+    )
 
 
 def test_recursion_must_have_a_bound(tmp_path):
     source = CHAIN.replace("@recursion(4)\n", "").replace("recursion, ", "")
-    error, = (stacks := stacks_of(tmp_path, source, "x86_64")).needs() and stacks.errors
+    (error,) = (stacks := stacks_of(tmp_path, source, "x86_64")).needs() and stacks.errors
     assert error.render() == (
         "kern/one.py:68:1: error[E1006]: walk -> walk: recursion without a bound, on a stack that is checked\n"
         "   68 | def walk(n: u64) -> u64:\n"
         "      | ^^^^^^^^^^^^^^^^^^^^^^^^\n"
-        "  hint: say how often it may be on the stack: `@recursion(DEPTH)`, or write a loop")
+        "  hint: say how often it may be on the stack: `@recursion(DEPTH)`, or write a loop"
+    )
 
 
 def test_every_export_of_the_kernel_is_an_entry(tmp_path):
     write_kernel(tmp_path, CHAIN.replace("@entry(stack=3000)\n", ""))
-    error, = analyse(World("kernel", repo=tmp_path)).errors
+    (error,) = analyse(World("kernel", repo=tmp_path)).errors
     assert error.message == "assembly enters `third`, on which stack is not said"
 
 

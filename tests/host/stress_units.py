@@ -17,6 +17,7 @@ from parlib.pdr import PdrLock
 @struct
 class Counted:
     """A count that is not atomic, under each kind of lock."""
+
     spin: SpinLock
     mcs: McsLock
     pdr: PdrLock
@@ -81,6 +82,7 @@ class Thing:
 @struct
 class Referenced:
     """One thing comes and goes; who gets a reference finds it alive."""
+
     thing: Thing
 
     def use(self) -> None:
@@ -121,7 +123,7 @@ class Listed:
         with reading():
             item = self.items.first()
             while item is not None:
-                assert item.state == 0xa11_7e, "freed while it was walked"
+                assert item.state == 0xA11_7E, "freed while it was walked"
                 item = self.items.after(item)
 
     def replace(self) -> None:
@@ -130,13 +132,14 @@ class Listed:
         if first is not None:
             self.items.remove(first)
             call_rcu(first.rcu, drop_record)
-        self.items.push_front(new(Record, state=0xa11_7e))
+        self.items.push_front(new(Record, state=0xA11_7E))
         run_callbacks()
 
 
 @struct
 class Broken:
     """What the harness itself is tested with."""
+
     count: Atomic[u64]
     lock: SpinLock
 

@@ -13,7 +13,7 @@ from compiler.host import CheckFailed, Unit, load
 
 PAGES = 4096
 MAX_ORDER = 10
-FIRST, END = 37, 4001           # not aligned on purpose
+FIRST, END = 37, 4001  # not aligned on purpose
 
 
 @pytest.fixture(scope="module")

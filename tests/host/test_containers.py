@@ -63,7 +63,7 @@ def walk(first: Any, follow: Any) -> list[int]:
 def test_intrusive_list(unit: Unit, operations: list[tuple[str, int, int]]) -> None:
     items, model = items_of(unit), list[int]()
     listed = unit.IntrusiveList[unit.Item, Literal["link"]]()
-    reverse = unit.IntrusiveList[unit.Item, Literal["other"]]()      # the same items by another link, the other way round
+    reverse = unit.IntrusiveList[unit.Item, Literal["other"]]()  # the same items by another link, the other way round
     for what, n, m in operations:
         item = items[n]
         if n in model:

@@ -13,8 +13,22 @@ from hypothesis import strategies as st
 from compiler.host import CompiledError, Unit, load
 
 X86_64 = 62
-HEADER = {"ident": b"\x7fELF\2\1\1", "type": 2, "machine": X86_64, "version": 1, "entry": 0x40_0000, "phoff": 64, "shoff": 0, "flags": 0,
-          "ehsize": 64, "phentsize": 56, "phnum": 3, "shentsize": 0, "shnum": 0, "shstrndx": 0}
+HEADER = {
+    "ident": b"\x7fELF\2\1\1",
+    "type": 2,
+    "machine": X86_64,
+    "version": 1,
+    "entry": 0x40_0000,
+    "phoff": 64,
+    "shoff": 0,
+    "flags": 0,
+    "ehsize": 64,
+    "phentsize": 56,
+    "phnum": 3,
+    "shentsize": 0,
+    "shnum": 0,
+    "shstrndx": 0,
+}
 SEGMENT = {"type": 1, "flags": 5, "offset": 0, "vaddr": 0x40_0000, "paddr": 0, "filesz": 0x1000, "memsz": 0x2000, "align": 4096}
 FILE_SIZE = 0x8000
 LIMIT = 0x0010_0000_0000
@@ -41,34 +55,40 @@ def test_a_good_program_passes(unit: Unit) -> None:
 
 
 @pytest.mark.feature("vm-22")
-@pytest.mark.parametrize(("changes", "why"), [
-    ({"ident": b"#!/bin/sh"}, "not an ELF file"),
-    ({"ident": b"\x7fELF\1\1\1"}, "64-bit"),
-    ({"ident": b"\x7fELF\2\2\1"}, "little-endian"),
-    ({"machine": 243}, "machine 243"),
-    ({"type": 3}, "statically linked"),
-    ({"phentsize": 32}, "program headers"),
-    ({"phnum": 0}, "0 program headers"),
-    ({"phnum": 33}, "33 program headers"),
-    ({"phoff": 1 << 60}, "beyond any file"),
-])
+@pytest.mark.parametrize(
+    ("changes", "why"),
+    [
+        ({"ident": b"#!/bin/sh"}, "not an ELF file"),
+        ({"ident": b"\x7fELF\1\1\1"}, "64-bit"),
+        ({"ident": b"\x7fELF\2\2\1"}, "little-endian"),
+        ({"machine": 243}, "machine 243"),
+        ({"type": 3}, "statically linked"),
+        ({"phentsize": 32}, "program headers"),
+        ({"phnum": 0}, "0 program headers"),
+        ({"phnum": 33}, "33 program headers"),
+        ({"phoff": 1 << 60}, "beyond any file"),
+    ],
+)
 def test_bad_headers_are_named(unit: Unit, changes: dict[str, Any], why: str) -> None:
     with pytest.raises(CompiledError, match=why):
         check_header(unit, **changes)
 
 
 @pytest.mark.feature("vm-22")
-@pytest.mark.parametrize(("changes", "why"), [
-    ({"filesz": 0x3000}, "not all in the file"),
-    ({"offset": FILE_SIZE + 1}, "not all in the file"),
-    ({"offset": FILE_SIZE - 1}, "not all in the file"),
-    ({"offset": (1 << 64) - 0x800}, "not all in the file"),
-    ({"vaddr": LIMIT}, "outside"),
-    ({"memsz": (1 << 64) - 1, "filesz": 0}, "outside"),
-    ({"vaddr": 0}, "out of order or at address 0"),
-    ({"lowest": 0x40_1000}, "out of order"),
-    ({"flags": 7}, "writable and executable"),
-])
+@pytest.mark.parametrize(
+    ("changes", "why"),
+    [
+        ({"filesz": 0x3000}, "not all in the file"),
+        ({"offset": FILE_SIZE + 1}, "not all in the file"),
+        ({"offset": FILE_SIZE - 1}, "not all in the file"),
+        ({"offset": (1 << 64) - 0x800}, "not all in the file"),
+        ({"vaddr": LIMIT}, "outside"),
+        ({"memsz": (1 << 64) - 1, "filesz": 0}, "outside"),
+        ({"vaddr": 0}, "out of order or at address 0"),
+        ({"lowest": 0x40_1000}, "out of order"),
+        ({"flags": 7}, "writable and executable"),
+    ],
+)
 def test_bad_segments_are_named(unit: Unit, changes: dict[str, Any], why: str) -> None:
     with pytest.raises(CompiledError, match=why):
         check_segment(unit, **changes)

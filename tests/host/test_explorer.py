@@ -169,14 +169,23 @@ IRIW = """
 """
 
 
-@pytest.mark.parametrize(("body", "store", "load", "between", "allowed"), [
-    (SB, "RELAXED", "RELAXED", "pass", True), (SB, "RELEASE", "ACQUIRE", "pass", True), (SB, "SEQ_CST", "SEQ_CST", "pass", False),
-    (SB, "RELAXED", "RELAXED", "fence(SEQ_CST)", False), (SB, "RELAXED", "RELAXED", "fence(ACQ_REL)", True),
-    (SB, "SEQ_CST", "RELAXED", "pass", True),
-    (MP, "RELAXED", "ACQUIRE", "pass", True), (MP, "RELEASE", "RELAXED", "pass", True), (MP, "RELEASE", "ACQUIRE", "pass", False),
-    (COHERENCE, "", "", "pass", False),
-    (IRIW, "RELEASE", "ACQUIRE", "pass", True), (IRIW, "SEQ_CST", "SEQ_CST", "pass", False),
-])
+@pytest.mark.parametrize(
+    ("body", "store", "load", "between", "allowed"),
+    [
+        (SB, "RELAXED", "RELAXED", "pass", True),
+        (SB, "RELEASE", "ACQUIRE", "pass", True),
+        (SB, "SEQ_CST", "SEQ_CST", "pass", False),
+        (SB, "RELAXED", "RELAXED", "fence(SEQ_CST)", False),
+        (SB, "RELAXED", "RELAXED", "fence(ACQ_REL)", True),
+        (SB, "SEQ_CST", "RELAXED", "pass", True),
+        (MP, "RELAXED", "ACQUIRE", "pass", True),
+        (MP, "RELEASE", "RELAXED", "pass", True),
+        (MP, "RELEASE", "ACQUIRE", "pass", False),
+        (COHERENCE, "", "", "pass", False),
+        (IRIW, "RELEASE", "ACQUIRE", "pass", True),
+        (IRIW, "SEQ_CST", "SEQ_CST", "pass", False),
+    ],
+)
 def test_memory_is_as_weak_as_the_language_says_and_no_weaker(
     tmp_path_factory: pytest.TempPathFactory, body: str, store: str, load: str, between: str, allowed: bool
 ) -> None:

@@ -84,7 +84,7 @@ def list_all(into: Span[u64]) -> u64:
 """
 
 PAGE, BASE, PAGES = 4096, 0x0010_0000_0000, 48
-TOP = 0x003f_0000_0000
+TOP = 0x003F_0000_0000
 
 
 @pytest.fixture(scope="module")

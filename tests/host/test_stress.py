@@ -65,7 +65,7 @@ def test_rcu_walks_meet_no_freed_item(unit: Unit) -> None:
     listed = unit.Listed()
     report = stress([(listed.replace,), (listed.walk,), (listed.walk,)], iterations=MANY, seconds=SECONDS)
     print(report)
-    assert sum(report.calls) > 0             # on a busy machine a thread may not have had its turn
+    assert sum(report.calls) > 0  # on a busy machine a thread may not have had its turn
 
 
 def test_a_failing_thread_stops_all_and_the_unit_lives_on(unit: Unit) -> None:

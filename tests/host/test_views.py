@@ -9,7 +9,7 @@ import pytest
 
 from compiler.host import CheckFailed, Unit, load
 
-SOURCE = '''
+SOURCE = """
 from abc import ABC, abstractmethod
 from enum import Enum, IntFlag
 from typing import Callable, Generic, TypeVar
@@ -150,7 +150,7 @@ def tail_of(node: Node) -> Node:
 
 def three(node: Node) -> Span[Point]:
     return node.points[0:3]
-'''
+"""
 
 
 @pytest.fixture(scope="module")
@@ -162,14 +162,14 @@ def test_fields_of_every_kind(unit: Unit) -> None:
     node = unit.Node(big=4, kind=unit.Kind.A)
     assert node.kind is unit.Kind.A and node.kind.name == "A" and node.label == "none" and node.maybe is None
     assert (node.where.x, node.where.y) == (-1, 7) and [p.y for p in node.points] == [7, 7, 7]
-    node.where.x = -2**31
+    node.where.x = -(2**31)
     node.mode = unit.Mode.READ | unit.Mode.WRITE
     node.numbers = [1, 2, 3, 4]
     node.numbers[2] = 65535
     node.data = [7, 8]
     node.label, node.title, node.hits, node.maybe = "héllo", "title", 9, 0
     node.entry = unit.Entry(present=True, frame=0x1234, kind=2)
-    assert node.where.x == -2**31 and unit.Mode.WRITE in node.mode
+    assert node.where.x == -(2**31) and unit.Mode.WRITE in node.mode
     assert node.numbers == [1, 2, 65535, 4] and node.numbers[-1] == 4 and node.numbers[1:3] == [2, 65535]
     assert node.data == [7, 8] and len(node.data) == 2
     assert (node.label, node.title, node.hits, node.maybe) == ("héllo", "title", 9, 0)
@@ -179,8 +179,13 @@ def test_fields_of_every_kind(unit: Unit) -> None:
 
 def test_what_does_not_fit_is_refused_and_changes_nothing(unit: Unit) -> None:
     node = unit.Node(big=4)
-    for name, value, error in (("big", -1, OverflowError), ("big", 2**64, OverflowError), ("title", "123456789", OverflowError),
-                               ("numbers", [1], ValueError), ("where", 3, TypeError)):
+    for name, value, error in (
+        ("big", -1, OverflowError),
+        ("big", 2**64, OverflowError),
+        ("title", "123456789", OverflowError),
+        ("numbers", [1], ValueError),
+        ("where", 3, TypeError),
+    ):
         with pytest.raises(error):
             setattr(node, name, value)
     assert node.big == 4 and node.title == "" and node.numbers == [0] * 4
@@ -211,7 +216,7 @@ def test_a_referenced_object_outlives_its_name(unit: Unit) -> None:
     first.next = unit.Node(big=2, next=unit.Node(big=3))
     gc.collect()
     for _ in range(100):
-        unit.Node(big=0xdead)
+        unit.Node(big=0xDEAD)
     assert first.total() == 6
 
 

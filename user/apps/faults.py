@@ -17,8 +17,8 @@ NAMES = "divide null wild kernel stack execute privileged illegal"
 SELF = "/bin/faults"
 SURVIVED: i32 = 3
 NULL_ADDRESS: u64 = 0
-WILD_ADDRESS: u64 = 0x0020_dead_b000
-KERNEL_ADDRESS: u64 = 0xffff_8000_0000_1000
+WILD_ADDRESS: u64 = 0x0020_DEAD_B000
+KERNEL_ADDRESS: u64 = 0xFFFF_8000_0000_1000
 BLOCK: u64 = 1 << 20
 PAGE: u64 = 4096
 
@@ -94,7 +94,7 @@ def try_in_child(name: str) -> bool:
     if name == "memory":
         print(f"{name:<10} process {pid} ended with status {status}")
         return status != 0
-    killed = status == KILLED_EXIT_CODE & 0xff
+    killed = status == KILLED_EXIT_CODE & 0xFF
     print(f"{name:<10} process {pid} {'was killed, alone' if killed else 'was NOT killed'} (status {status})")
     return killed
 

@@ -53,5 +53,5 @@ def dump_line(offset: u64, line: Span[u8]) -> None:
             out.put("   ")
     out.put("  |")
     for i in range(len(line)):
-        out.put(line[i:i + 1] if 32 <= line[i] < 127 else ".")
+        out.put(line[i : i + 1] if 32 <= line[i] < 127 else ".")
     out.put("|\n")

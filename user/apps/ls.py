@@ -39,6 +39,7 @@ class Entry:
 @struct
 class Listing:
     """A growing table of entries, which own their names."""
+
     entries: Span[Entry]
     count: u64 = 0
 
@@ -99,7 +100,7 @@ def list_directory(path: str, style: Style) -> None:
         while directory.next():
             if style.everything or not directory.name.startswith("."):
                 add(listing, path, directory.entry, directory.name, style.detailed)
-        sort_entries(listing.entries[:listing.count])
+        sort_entries(listing.entries[: listing.count])
         print_listing(listing, style)
     finally:
         close_directory(directory)
@@ -161,7 +162,7 @@ def sort_entries(entries: Span[Entry]) -> None:
 
 
 def print_listing(listing: Listing, style: Style) -> None:
-    entries = listing.entries[:listing.count]
+    entries = listing.entries[: listing.count]
     if style.detailed:
         for i in range(len(entries)):
             print_detailed(entries[i])

@@ -12,6 +12,6 @@ def main() -> i32:
     if help_wanted("usage: pwd"):
         return 0
     room = array(PATH_ROOM, u8)
-    where: str = room[:sys_getcwd(room)]
+    where: str = room[: sys_getcwd(room)]
     print(where)
     return 0

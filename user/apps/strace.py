@@ -64,7 +64,7 @@ def show(pid: i32) -> None:
         at = line.find(mark.view)
         if at < 0:
             continue
-        said = line[u64(at) + mark.len:]
+        said = line[u64(at) + mark.len :]
         is_result = said.startswith("= ")
         if open_line:
             print("" if is_result else "\n", end=" " if is_result else "", file=STDERR)

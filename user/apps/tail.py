@@ -55,7 +55,7 @@ def print_tails(options: Options, lines: u64) -> i32:
 
 def tail(fd: i32, lines: u64) -> None:
     content = read_all(fd)
-    out.put(content[tail_start(content, lines):])
+    out.put(content[tail_start(content, lines) :])
     discard(content)
 
 

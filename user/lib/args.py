@@ -26,7 +26,7 @@ def program() -> str:
 
 def help_wanted(usage: str) -> bool:
     """Print the usage if `--help` was given."""
-    for arg in args()[min(1, len(args())):]:
+    for arg in args()[min(1, len(args())) :]:
         if arg == "--":
             return False
         if arg == "--help":
@@ -101,7 +101,7 @@ class Options:
         if self.at >= len(self.args):
             self.value_missing = True
             return ""
-        found = self.args[self.at][self.inside:]
+        found = self.args[self.at][self.inside :]
         self._next_argument()
         return found
 
@@ -114,7 +114,7 @@ class Options:
         return found
 
     def operands(self) -> Span[str]:
-        return self.args[min(self.at, len(self.args)):]
+        return self.args[min(self.at, len(self.args)) :]
 
     def refuse(self, usage: str) -> i32:
         """For an option that the program does not know."""
@@ -124,7 +124,7 @@ class Options:
             return misuse(f"unknown option {current}", usage)
         for i in range(len(current)):
             if current[i] == self.letter:
-                letter.append(current[i:i + 1])
+                letter.append(current[i : i + 1])
                 break
         return misuse(f"unknown option -{letter}", usage)
 

@@ -14,7 +14,7 @@ class Buffer:
     @property
     def view(self) -> str:
         """What is in it; valid until the next change."""
-        return self.memory[:self.used]
+        return self.memory[: self.used]
 
     def add(self, byte: u8) -> None:
         self._reserve(1)
@@ -25,7 +25,7 @@ class Buffer:
         if len(data) == 0:
             return
         self._reserve(len(data))
-        memcpy(self.memory[self.used:self.used + len(data)], data)
+        memcpy(self.memory[self.used : self.used + len(data)], data)
         self.used += len(data)
 
     def clear(self) -> None:
@@ -42,7 +42,7 @@ class Buffer:
             return
         larger = new(array(max(self.used + count, len(self.memory) * 2, FIRST_ROOM), u8))
         if self.used > 0:
-            memcpy(larger[:self.used], self.memory[:self.used])
+            memcpy(larger[: self.used], self.memory[: self.used])
         if len(self.memory) > 0:
             free(self.memory)
         self.memory = larger

@@ -43,9 +43,9 @@ class Calendar:
     @property
     def weekday_name(self) -> str:
         names = "SunMonTueWedThuFriSat"
-        return names[self.weekday * 3:self.weekday * 3 + 3]
+        return names[self.weekday * 3 : self.weekday * 3 + 3]
 
     @property
     def month_name(self) -> str:
         names = "JanFebMarAprMayJunJulAugSepOctNovDec"
-        return names[self.month * 3 - 3:self.month * 3]
+        return names[self.month * 3 - 3 : self.month * 3]

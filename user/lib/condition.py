@@ -17,7 +17,7 @@ def evaluate(words: Span[str]) -> bool:
     at: u64 = 0
     while True:
         length = primary_length(words[at:])
-        conjunction = primary(words[at:at + length]) and conjunction
+        conjunction = primary(words[at : at + length]) and conjunction
         at += length
         if at >= len(words):
             return result or conjunction

@@ -61,7 +61,7 @@ def read_all(fd: i32) -> Span[u8]:
 
 def _enlarged(data: Span[u8]) -> Span[u8]:
     larger = new(array(len(data) * 2, u8))
-    memcpy(larger[:len(data)], data)
+    memcpy(larger[: len(data)], data)
     free(data)
     return larger
 
@@ -102,6 +102,7 @@ def copy_file(source: str, target: str) -> None:
 @struct
 class Names:
     """A growing list of strings that it owns. `close` gives all of it back."""
+
     items: Span[str]
     count: u64 = 0
 
@@ -112,7 +113,7 @@ class Names:
         self.count += 1
 
     def all(self) -> Span[str]:
-        return self.items[:self.count]
+        return self.items[: self.count]
 
     def sort(self) -> None:
         sort_strings(self.all())
@@ -137,6 +138,7 @@ class Names:
 @struct
 class Directory:
     """An open directory: `next` gives its entries one by one, in the order of the file system."""
+
     fd: i32
     entry: DirEntry
 

@@ -24,7 +24,7 @@ def unescape(pattern: str, into: Text) -> None:
     while at < len(pattern):
         if pattern[at] == ord("\\") and at + 1 < len(pattern):
             at += 1
-        into.append(pattern[at:at + 1])
+        into.append(pattern[at : at + 1])
         at += 1
 
 
@@ -69,7 +69,7 @@ def _match_one(pattern: str, at: u64, byte: u8) -> u64:
     if wanted == ord("["):
         end = _set_end(pattern, at)
         if end > 0:
-            return end if _in_set(pattern[at + 1:end - 1], byte) else at
+            return end if _in_set(pattern[at + 1 : end - 1], byte) else at
     if wanted == ord("\\") and at + 1 < len(pattern):
         return at + 2 if pattern[at + 1] == byte else at
     return at + 1 if wanted == byte else at

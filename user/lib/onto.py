@@ -27,7 +27,7 @@ def each_onto(usage: str, action: Callable[[str, str], Raises[None]]) -> i32:
     if len(paths) > 2 and not into_directory:
         return complain(f"{target}: not a directory")
     status: i32 = 0
-    for source in paths[:len(paths) - 1]:
+    for source in paths[: len(paths) - 1]:
         place = text(PATH_ROOM)
         if into_directory:
             join(place, target, basename(source))

@@ -14,6 +14,7 @@ ROOM: u64 = 8192
 
 class Output(Sink):
     """`put` a string, `print` an f-string (no line end is added), `flush` before the program ends."""
+
     used: u64 = 0
     buffer: Array[u8] = array(ROOM)
 
@@ -22,7 +23,7 @@ class Output(Sink):
         rest = data
         while len(rest) > 0:
             count = min(len(rest), ROOM - self.used)
-            memcpy(self.buffer[self.used:self.used + count], rest[:count])
+            memcpy(self.buffer[self.used : self.used + count], rest[:count])
             self.used += count
             rest = rest[count:]
             if self.used == ROOM:

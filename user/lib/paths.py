@@ -10,7 +10,7 @@ def basename(path: str) -> str:
     at = trimmed.rfind("/")
     if at < 0 or len(trimmed) == 1:
         return trimmed
-    return trimmed[u64(at) + 1:]
+    return trimmed[u64(at) + 1 :]
 
 
 def dirname(path: str) -> str:
@@ -19,7 +19,7 @@ def dirname(path: str) -> str:
     at = trimmed.rfind("/")
     if at < 0:
         return "."
-    return "/" if at == 0 else trimmed[:u64(at)]
+    return "/" if at == 0 else trimmed[: u64(at)]
 
 
 def join(into: Text, folder: str, name: str) -> str:

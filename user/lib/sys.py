@@ -6,7 +6,7 @@ from typing import NoReturn
 from lang import Span, i32
 from rt.exit import exit as exit_process
 
-argv: Span[str] = Span[str](0, 0)          # all arguments; the first is the program's name
+argv: Span[str] = Span[str](0, 0)           # all arguments; the first is the program's name
 stdin: i32 = 0
 stdout: i32 = 1
 stderr: i32 = 2

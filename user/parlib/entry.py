@@ -18,7 +18,7 @@ from parlib.vcore import STACK_SIZE, Vcore, relax_for, vcores
 from parlib.yielding import answer_preemption
 
 STEALING: u32 = 8                           # VcoreFlag.UTHREAD_STEALING
-NO_VCORE: u32 = 0xffff_fffe
+NO_VCORE: u32 = 0xFFFF_FFFE
 
 
 @entry(stack=STACK_SIZE)

@@ -138,6 +138,7 @@ def handle_events(vcore: Vcore) -> u64:
 @struct
 class OwnedQueue:
     """An event queue with a mailbox of its own."""
+
     queue: EventQueue
     mailbox: EventMailbox
 

@@ -16,7 +16,8 @@ FAULT_STATUS: i32 = 139
 def die_of_fault(uthread: Uthread) -> None:
     """In vcore context. Does not return."""
     ctx = uthread.ctx
-    print_to(STDERR, f"thread {uthread.id}: trap {ctx.trap_number} (error {ctx.error_code:#x}, address {ctx.fault_address:#x}) "
-                     f"at {ctx.pc:#x}\n")
+    print_to(
+        STDERR, f"thread {uthread.id}: trap {ctx.trap_number} (error {ctx.error_code:#x}, address {ctx.fault_address:#x}) at {ctx.pc:#x}\n"
+    )
     print_frames(ctx.frame_pointer)
     exit_now(FAULT_STATUS)

@@ -78,5 +78,4 @@ def save_fp(area: u64) -> None:
 
 
 @extern
-def restore_fp(area: u64) -> None:
-    ...
+def restore_fp(area: u64) -> None: ...

@@ -23,17 +23,17 @@ class McsLock:
 
     def lock(self, node: McsNode) -> None:
         """`node` is the caller's until `unlock` with the same one."""
-        node.next.store(0, order=RELAXED)           # nobody sees the node before the swap, which releases these two
+        node.next.store(0, order=RELAXED)   # nobody sees the node before the swap, which releases these two
         node.waiting.store(u32(1), order=RELAXED)
-        before = self.tail.swap(addr_of(node))      # pairs with the cas in unlock: what the last holder did is seen
+        before = self.tail.swap(addr_of(node))  # pairs with the cas in unlock: what the last holder did is seen
         if before == 0:
             return
-        at(McsNode, before).next.store(addr_of(node), order=RELEASE)        # pairs with the loads of `next` in unlock
-        while node.waiting.load(order=ACQUIRE) != 0:                        # pairs with the hand-over in unlock
+        at(McsNode, before).next.store(addr_of(node), order=RELEASE)  # pairs with the loads of `next` in unlock
+        while node.waiting.load(order=ACQUIRE) != 0:  # pairs with the hand-over in unlock
             pause()
 
     def unlock(self, node: McsNode) -> None:
-        if node.next.load(order=ACQUIRE) == 0:      # pairs with the store in lock
+        if node.next.load(order=ACQUIRE) == 0:  # pairs with the store in lock
             if self.tail.cas(addr_of(node), 0):
                 return
             # Somebody has swapped itself in, and is about to say who it is.
@@ -58,9 +58,9 @@ class McsPdrLock:
         before = self.tail.swap(mine + 1)
         if before != 0:
             self.nodes[before - 1].next.store(u64(mine + 1), order=RELEASE)
-            while node.waiting.load(order=ACQUIRE) != 0:                    # pairs with the hand-over in unlock
+            while node.waiting.load(order=ACQUIRE) != 0:  # pairs with the hand-over in unlock
                 self.help_on(mine, before - 1)
-        self.holder.store(mine + 1, order=RELAXED)                  # a hint whom to help on, and nothing else
+        self.holder.store(mine + 1, order=RELAXED)  # a hint whom to help on, and nothing else
 
     def help_on(self, mine: u32, before: u32) -> None:
         """A waiter's turn round its loop: see that those run who must before it can."""

@@ -24,7 +24,7 @@ class PdrLock:
 
     @ends_atomic
     def unlock(self) -> None:
-        self.holder.store(FREE, order=RELEASE)      # pairs with every cas that takes it
+        self.holder.store(FREE, order=RELEASE)  # pairs with every cas that takes it
         enable_notifs()
 
     @must_use
@@ -39,7 +39,7 @@ class PdrLock:
     @begins_atomic
     def lock_on(self, vcore: Vcore) -> None:
         """For callers with notifications off already, in vcore context: `vcore` is theirs."""
-        if not self.holder.cas(FREE, vcore.id + 1, order=ACQUIRE):          # pairs with unlock and unlock_on
+        if not self.holder.cas(FREE, vcore.id + 1, order=ACQUIRE):  # pairs with unlock and unlock_on
             self.wait_and_lock(vcore.id + 1)
 
     @ends_atomic
@@ -49,7 +49,7 @@ class PdrLock:
 
     def wait_and_lock(self, mine: u32) -> None:
         while True:
-            holder = self.holder.load(order=RELAXED)                        # only whom to help; the cas decides
+            holder = self.holder.load(order=RELAXED)  # only whom to help; the cas decides
             if holder != FREE:
                 relax_for(holder - 1)
             elif self.holder.cas(FREE, mine, order=ACQUIRE):

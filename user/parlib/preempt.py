@@ -21,7 +21,7 @@ K_LOCK: u32 = 1
 PREEMPTED: u32 = 2
 CAN_RCV_MSG: u32 = 4
 STEALING: u32 = 8
-NOT_STEALING: u32 = 0xffff_fff7
+NOT_STEALING: u32 = 0xFFFF_FFF7
 
 preempt_queue = EventQueue()
 

@@ -22,6 +22,7 @@ CONTENDED: u32 = 2                          # held, and there may be waiters
 @struct
 class WaitQueue:
     """Uthreads in the order in which they came, linked by `next`. The owner has a lock."""
+
     head: Ref[Uthread] | None
     tail: Ref[Uthread] | None
 
@@ -53,12 +54,13 @@ def wake_all(queue: WaitQueue) -> None:
 @struct
 class Mutex:
     """Mutual exclusion: `with mutex:`. Not recursive. An unlock hands over to the longest waiter."""
+
     state: Atomic[u32]
     guard: PdrLock
     waiters: WaitQueue
 
     def lock(self) -> None:
-        if not self.state.cas(FREE, HELD, order=ACQUIRE):          # pairs with the releases of unlock and hand_over
+        if not self.state.cas(FREE, HELD, order=ACQUIRE):  # pairs with the releases of unlock and hand_over
             uthread_yield(mutex_block, addr_of(self))
 
     @must_use
@@ -103,6 +105,7 @@ def mutex_block(uthread: Uthread, address: u64) -> None:
 @struct
 class CondVar:
     """Waiting for a condition that a mutex protects. Wake-ups may be spurious: wait in a loop."""
+
     guard: PdrLock
     waiters: WaitQueue
 
@@ -131,6 +134,7 @@ class CondVar:
 @struct
 class CondWait:
     """On the waiter's stack: gone as soon as it is queued and the guard released."""
+
     condition: Ref[CondVar]
     mutex: Ref[Mutex]
 
@@ -148,6 +152,7 @@ def condition_block(uthread: Uthread, address: u64) -> None:
 @struct
 class Semaphore:
     """`up` lets exactly one `down` through."""
+
     guard: PdrLock
     count: u64
     waiters: WaitQueue
@@ -189,6 +194,7 @@ def semaphore_block(uthread: Uthread, address: u64) -> None:
 @struct
 class Barrier:
     """`Barrier(parties=n)`: nobody leaves `wait` before n threads have entered it. Can be used again at once."""
+
     parties: u64
     guard: PdrLock
     arrived: u64
@@ -254,12 +260,13 @@ def barrier_block(uthread: Uthread, address: u64) -> None:
 @struct
 class Once:
     """`once.call(action)`: the first caller runs it, the others wait until it is over."""
+
     done: Atomic[u32]
     mutex: Mutex
 
     def call(self, action: Callable[[], Raises[None]]) -> None:
         """If the action raises, it counts as not run."""
-        if self.done.load(order=ACQUIRE) != 0:                      # pairs with the release below: what the action did is seen
+        if self.done.load(order=ACQUIRE) != 0:  # pairs with the release below: what the action did is seen
             return
         with self.mutex:
             if self.done.load() == 0:

@@ -15,7 +15,7 @@ from syscalls import submit_munmap
 from kern.abi.syscall import Syscall
 
 SLOT_MASK: u64 = UCQ_PAGE_SIZE - 1
-ANY_VCORE: u32 = 0xffff_fffe
+ANY_VCORE: u32 = 0xFFFF_FFFE
 
 
 def ucq_init(ucq: Ucq, page: u64, spare: u64) -> None:
@@ -51,7 +51,7 @@ def ucq_get(ucq: Ucq, into: EventMsg) -> bool:
     page = at(UcqPage, index - index % UCQ_PAGE_SIZE)
     slot = page.slots[index % UCQ_PAGE_SIZE]
     # The slot is ours, but its producer, which is the kernel on some core, may still be writing.
-    while slot.ready.load(order=ACQUIRE) == 0:      # pairs with the kernel's store of `ready`: the message is whole
+    while slot.ready.load(order=ACQUIRE) == 0:  # pairs with the kernel's store of `ready`: the message is whole
         relax_for(ANY_VCORE)
     assign(into, slot.msg)
     slot.ready.store(u32(0))
@@ -79,11 +79,11 @@ def turn_page(ucq: Ucq) -> None:
 
 def leave_page(ucq: Ucq, page: UcqPage) -> u64:
     """The old spare page, to be unmapped, or 0. Caller holds: `consumer_lock`."""
-    while page.next.load(order=ACQUIRE) == 0:       # pairs with the kernel's store of `next`: the new page is blank
+    while page.next.load(order=ACQUIRE) == 0:  # pairs with the kernel's store of `next`: the new page is blank
         relax_for(ANY_VCORE)
     ucq.cons_idx.store(page.next.load())
     # Consumers that took slots before us are still copying from it.
-    while page.consumed.load(order=ACQUIRE) != UCQ_SLOTS:           # pairs with their add in ucq_get
+    while page.consumed.load(order=ACQUIRE) != UCQ_SLOTS:  # pairs with their add in ucq_get
         relax_for(ANY_VCORE)
     page.next.store(0)
     page.consumed.store(0)

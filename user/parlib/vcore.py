@@ -24,6 +24,7 @@ K_LOCK: u32 = 1                             # VcoreFlag.K_LOCK
 @struct(align=64)
 class Vcore:
     """The user's side of a vcore. Written by whoever runs on it, except `current`, which a stealer takes away."""
+
     current: Ref[Uthread] | None            # 0: the uthread that it runs, or ran when it was interrupted
     vcpd: u64                               # 8: address of its VcorePreemptData
     mapping: u64                            # 16: address of its VcoreMapping

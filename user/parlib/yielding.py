@@ -10,7 +10,7 @@ from parlib.vcore import Vcore, is_mcp, num_vcores, request_vcores, wait_spinnin
 from syscalls import submit_proc_yield
 
 CAN_RCV_MSG: u32 = 4                        # VcoreFlag.CAN_RCV_MSG
-ALL_BUT_CAN_RCV: u32 = 0xffff_fffb
+ALL_BUT_CAN_RCV: u32 = 0xFFFF_FFFB
 
 never_yield: bool = False
 

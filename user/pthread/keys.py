@@ -29,6 +29,7 @@ key_count = Atomic[u32](0)
 @struct
 class Key:
     """`key.create(destructor)` once, then `key.set(x)` and `key.get()` in each thread. Values begin as 0."""
+
     number: u32                             # 1 + index
 
     def create(self, destructor: Callable[[u64], None]) -> None:

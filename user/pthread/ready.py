@@ -39,7 +39,7 @@ class ReadyQueue:
 ready = ReadyQueue()
 call_queues = array(256, OwnedQueue)        # by vcore
 start_lock = Mutex()
-vcore_limit: u32 = 0xffff_ffff
+vcore_limit: u32 = 0xFFFF_FFFF
 started = Atomic[u32](0)
 
 
@@ -74,7 +74,7 @@ def yield_now() -> None:
     data.notif_disabled.store(u32(1), order=RELAXED)
     compiler_fence()
     # Straight to the next thread if nothing else is to be done: the queue's lock is released once this one is saved.
-    if ready.lock.holder.cas(FREE, vcore.id + 1, order=ACQUIRE):       # pairs with unlock_on, and with switch_direct's releasing store
+    if ready.lock.holder.cas(FREE, vcore.id + 1, order=ACQUIRE):  # pairs with unlock_on, and with switch_direct's releasing store
         follower = ready.head
         if follower is not None and follower.saved == BY_ITSELF and data.notif_pending.load(order=RELAXED) == 0:
             switch_to(vcore, uthread, follower)

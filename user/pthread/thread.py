@@ -23,6 +23,7 @@ from pthread.ready import scheduler, start_threads
 @struct
 class Thread:
     """A handle. `start` again is possible once joined or detached."""
+
     uthread: Ref[Uthread] | None
 
     def start(self, fn: Callable[[u64], Raises[None]], arg: u64) -> None:

@@ -27,7 +27,7 @@ def get_env(name: str) -> str:
         i = slot_of(name)
         if i == args.environment_count:
             return ""
-        return environment_table[i][len(name) + 1:]
+        return environment_table[i][len(name) + 1 :]
 
 
 def has_env(name: str) -> bool:
@@ -39,9 +39,9 @@ def set_env(name: str, value: str) -> None:
     """Set or replace a variable. Raises ENOMEM, or E2BIG if the table is full."""
     # Older text is never freed: somebody may hold a view of it.
     entry = new(array(len(name) + 1 + len(value), u8))
-    copy_bytes(entry[:len(name)], name)
+    copy_bytes(entry[: len(name)], name)
     entry[len(name)] = ord("=")
-    copy_bytes(entry[len(name) + 1:], value)
+    copy_bytes(entry[len(name) + 1 :], value)
     if not place_entry(name, entry):
         raise Error(Errno.E2BIG, f"no room for the variable {name}")
 

@@ -9,8 +9,29 @@ Lock: `stdout_lock`, which sleeps; held while standard output is written.
 """
 
 from lang import (
-    Array, Errno, Error, Format, Ref, Sink, Span, Text, array, copy_bytes, free, hook, i32, i64, inline, memcpy, new,
-    recursion, struct, text, u8, u32, u64,
+    Array,
+    Errno,
+    Error,
+    Format,
+    Ref,
+    Sink,
+    Span,
+    Text,
+    array,
+    copy_bytes,
+    free,
+    hook,
+    i32,
+    i64,
+    inline,
+    memcpy,
+    new,
+    recursion,
+    struct,
+    text,
+    u8,
+    u32,
+    u64,
 )
 from kern.abi.file import AT_FDCWD, FdPair, OpenMode, Stat, Whence
 from parlib.current import in_vcore_context
@@ -119,7 +140,7 @@ def put_stdout(data: str) -> None:
     rest = data
     while len(rest) > 0:
         count = min(len(rest), u64(BUFFER_SIZE) - stdout_used)
-        memcpy(stdout_buffer[stdout_used:stdout_used + count], rest[:count])
+        memcpy(stdout_buffer[stdout_used : stdout_used + count], rest[:count])
         stdout_used += count
         rest = rest[count:]
         if stdout_used == BUFFER_SIZE:
@@ -137,6 +158,7 @@ def ends_line(data: str) -> bool:
 
 class PieceSink(Sink):
     """Puts a formatted message together on the stack; longer ones leave in pieces."""
+
     fd: i32
     locked: bool
     line: Text = text(512)
@@ -185,10 +207,11 @@ def print_to(fd: i32, message: Format) -> None:
 class File:
     """A descriptor with a buffer. Either read or written; no lock, one thread at a time.
 
-        with open_file("/etc/motd") as file:
-            while (line := file.read_line()) is not None:
-                print(line)
+    with open_file("/etc/motd") as file:
+        while (line := file.read_line()) is not None:
+            print(line)
     """
+
     fd: i32
     writing: bool
     start: u64                              # reading: the first unread byte of `buffer`
@@ -210,7 +233,7 @@ class File:
                 self.buffer[i] = self.buffer[self.start + i]
             self.start = 0
             self.end = left
-        count = read(self.fd, self.buffer[self.end:])
+        count = read(self.fd, self.buffer[self.end :])
         self.end += count
         return count > 0
 
@@ -220,7 +243,7 @@ class File:
         while True:
             while self.start + scanned < self.end:
                 if self.buffer[self.start + scanned] == ord("\n"):
-                    line = self.buffer[self.start:self.start + scanned]
+                    line = self.buffer[self.start : self.start + scanned]
                     self.start += scanned + 1
                     return line
                 scanned += 1
@@ -230,7 +253,7 @@ class File:
                 break
         if self.start == self.end:
             return None
-        line = self.buffer[self.start:self.end]
+        line = self.buffer[self.start : self.end]
         self.start = self.end
         return line
 
@@ -241,7 +264,7 @@ class File:
             length: u64 = 0
             while self.start + length < self.end and self.buffer[self.start + length] != ord("\n"):
                 length += 1
-            self.keep_long(used, self.buffer[self.start:self.start + length])
+            self.keep_long(used, self.buffer[self.start : self.start + length])
             used += length
             self.start += length
             if self.start < self.end:
@@ -258,7 +281,7 @@ class File:
             if len(self.long_line) > 0:
                 free(self.long_line)
             self.long_line = larger
-        copy_bytes(self.long_line[used:used + len(piece)], piece)
+        copy_bytes(self.long_line[used : used + len(piece)], piece)
 
     def read(self, into: Span[u8]) -> u64:
         """Some bytes, at most len(into); 0 at the end."""
@@ -268,7 +291,7 @@ class File:
             if not self.fill():
                 return 0
         count = min(len(into), self.end - self.start)
-        copy_bytes(into[:count], self.buffer[self.start:self.start + count])
+        copy_bytes(into[:count], self.buffer[self.start : self.start + count])
         self.start += count
         return count
 
@@ -276,7 +299,7 @@ class File:
         rest = data
         while len(rest) > 0:
             count = min(len(rest), u64(BUFFER_SIZE) - self.end)
-            copy_bytes(self.buffer[self.end:self.end + count], rest[:count])
+            copy_bytes(self.buffer[self.end : self.end + count], rest[:count])
             self.end += count
             rest = rest[count:]
             if self.end == BUFFER_SIZE:
@@ -302,6 +325,7 @@ class File:
 
 class FileSink(Sink):
     """A File as a Sink: errors are kept, since `put` cannot raise."""
+
     file: Ref[File]
     failed: bool
 

@@ -22,12 +22,13 @@ CHUNK: u64 = 65536                          # what a class takes from the region
 REGION: u64 = 1 << 20                       # what is mapped at a time
 LARGE_MARK: u64 = 1 << 63                   # in the header: a mapping of its own, with the length in the other bits
 ALIGNED_MARK: u64 = 1 << 62                 # the block's true start is so many bytes before
-IN_USE: u64 = 0x5059_4b00                   # the header's second word while the block is given out
+IN_USE: u64 = 0x5059_4B00                   # the header's second word while the block is given out
 
 
 @struct
 class Arena:
     """`free_lists[c]`: address of the first free block of class c, each holds the next one's in its first word."""
+
     lock: PdrLock
     region: u64
     region_end: u64

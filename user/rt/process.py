@@ -29,7 +29,7 @@ def pack(into: Span[u8], start: u64, strings: Span[str]) -> u64:
     """Put NUL-terminated copies one after the other from `start` (the memory is zeroed); where the next would go."""
     place = start
     for s in strings:
-        copy_bytes(into[place:place + len(s)], s)
+        copy_bytes(into[place : place + len(s)], s)
         place += len(s) + 1
     return place
 
@@ -45,8 +45,15 @@ def create(path: str, argv: Span[str], env: Span[str], fds: Span[FdPair], flags:
     strings = new(array(length + 1, u8))
     try:
         pack(strings, pack(strings, 0, argv), env)
-        args = SpawnArgs(argc=u32(len(argv)), envc=u32(len(env)), strings=addr_of(strings), strings_len=length,
-                         fds=addr_of(fds), nfds=u32(len(fds)), flags=u32(flags))
+        args = SpawnArgs(
+            argc=u32(len(argv)),
+            envc=u32(len(env)),
+            strings=addr_of(strings),
+            strings_len=length,
+            fds=addr_of(fds),
+            nfds=u32(len(fds)),
+            flags=u32(flags),
+        )
         return sys_proc_create(path, args)
     finally:
         free(strings)
@@ -82,7 +89,7 @@ def try_wait(pid: i32) -> tuple[i32, i32]:
 
 
 def exit_status(status: WaitStatus) -> i32:
-    return i32((status.status >> 8) & 0xff)
+    return i32((status.status >> 8) & 0xFF)
 
 
 def kill(pid: i32) -> None:
@@ -94,4 +101,3 @@ def run_and_wait(path: str, argv: Span[str]) -> i32:
     """Run a program with our environment and descriptors; its exit status."""
     fds = array(1, FdPair)
     return wait(spawn(path, argv, environment(), fds[:0]))
-

@@ -23,12 +23,12 @@ def raw_submit(call: Syscall) -> None:
 
 def is_done(call: Syscall) -> bool:
     """Whether the call is over, so that the kernel does not touch the structure any more."""
-    return call.flags.load(order=ACQUIRE) & (FINISHED | IN_KERNEL) == FINISHED      # pairs with `complete` of kern/syscall/dispatch.py
+    return call.flags.load(order=ACQUIRE) & (FINISHED | IN_KERNEL) == FINISHED  # pairs with `complete` of kern/syscall/dispatch.py
 
 
 def wait_for(call: Syscall) -> None:
     """Block the calling thread until the call is over. In vcore context it can only spin."""
-    while call.flags.load(order=ACQUIRE) & FINISHED == 0:           # pairs with `complete`, like the load below
+    while call.flags.load(order=ACQUIRE) & FINISHED == 0:  # pairs with `complete`, like the load below
         block_on(call)
     # The kernel may still be on its way to tell somebody: the structure is its own until K_LOCK is clear.
     while call.flags.load(order=ACQUIRE) & IN_KERNEL != 0:

@@ -11,10 +11,39 @@ from rt import io
 from rt.process import create, getpid
 from rt.syscall import finish, raw_submit, wait_for
 from rt.time import now_ns
-from syscalls import (submit_block, submit_read, sys_abort_sysc, sys_change_vcore, sys_chdir, sys_close, sys_dup, sys_dup_fds_to, sys_fstat,
-                      sys_getcwd, sys_getpcoreid, sys_getvcoreid, sys_halt_core, sys_kill, sys_mkdir, sys_mmap, sys_mprotect, sys_munmap,
-                      sys_nanosleep, sys_notify, sys_openat, sys_populate_va, sys_proc_destroy, sys_proc_run,
-                      sys_provision, sys_read, sys_remove, sys_rename, sys_seek, sys_waitpid, sys_write)
+from syscalls import (
+    submit_block,
+    submit_read,
+    sys_abort_sysc,
+    sys_change_vcore,
+    sys_chdir,
+    sys_close,
+    sys_dup,
+    sys_dup_fds_to,
+    sys_fstat,
+    sys_getcwd,
+    sys_getpcoreid,
+    sys_getvcoreid,
+    sys_halt_core,
+    sys_kill,
+    sys_mkdir,
+    sys_mmap,
+    sys_mprotect,
+    sys_munmap,
+    sys_nanosleep,
+    sys_notify,
+    sys_openat,
+    sys_populate_va,
+    sys_proc_destroy,
+    sys_proc_run,
+    sys_provision,
+    sys_read,
+    sys_remove,
+    sys_rename,
+    sys_seek,
+    sys_waitpid,
+    sys_write,
+)
 from utest.harness import check, equal
 
 PAGE: u64 = 4096
@@ -260,7 +289,7 @@ def test_protection() -> None:
     expect(errno_of_read(zero, base + PAGE, 8), Errno.EFAULT, "unmapped")
     sys_munmap(Uaddr(base), 3 * PAGE)
     expect(errno_of_read(zero, 0x10, 8), Errno.EFAULT, "null")
-    expect(errno_of_read(zero, 0xffff_8000_0000_0000, 8), Errno.EFAULT, "kernel memory")
+    expect(errno_of_read(zero, 0xFFFF_8000_0000_0000, 8), Errno.EFAULT, "kernel memory")
     expect(errno_of_read(zero, PROCINFO_ADDR, 8), Errno.EFAULT, "ProcInfo is read-only")
     sys_close(zero)
     expect(errno_of_mmap(base + 1, PAGE, ANONYMOUS, -1, 0), Errno.EINVAL, "misaligned")

@@ -18,8 +18,26 @@ from rt.io import close, dup, open, pipe, read, read_full, write_all
 from rt.process import create, exit_status, getpid, kill, run as run_child, spawn, wait
 from rt.syscall import raw_submit, result_of, wait_for
 from rt.time import now_ns, sleep_usec
-from syscalls import (sys_chdir, sys_dup_fds_to, sys_fstat, sys_getcwd, sys_getpcoreid, sys_getvcoreid, sys_mkdir, sys_mmap, sys_mprotect,
-                      sys_munmap, sys_openat, sys_populate_va, sys_proc_run, sys_remove, sys_rename, sys_seek, sys_stat, sys_waitpid)
+from syscalls import (
+    sys_chdir,
+    sys_dup_fds_to,
+    sys_fstat,
+    sys_getcwd,
+    sys_getpcoreid,
+    sys_getvcoreid,
+    sys_mkdir,
+    sys_mmap,
+    sys_mprotect,
+    sys_munmap,
+    sys_openat,
+    sys_populate_va,
+    sys_proc_run,
+    sys_remove,
+    sys_rename,
+    sys_seek,
+    sys_stat,
+    sys_waitpid,
+)
 from utest import harness
 from utest.harness import check, equal, run
 
@@ -352,12 +370,12 @@ def test_working_directory() -> None:
     sys_mkdir(FOLDER, 0o755)
     before = text(1024)
     room = array(1024, u8)
-    before.append(room[:sys_getcwd(room)])
+    before.append(room[: sys_getcwd(room)])
     sys_chdir(0, FOLDER)
     make("relative", "here")
     holds("/tmp/filetest-d/relative", "here")
     sys_remove("../filetest-d/./relative")
-    where: str = room[:sys_getcwd(room)]
+    where: str = room[: sys_getcwd(room)]
     check(where == FOLDER, f"the working directory is {where}")
     fails(Errno.ERANGE, "no room for the path", getcwd_short)
     fails(Errno.ENOENT, "to nowhere", chdir_nowhere)
@@ -430,7 +448,7 @@ def write_from_nothing() -> None:
 def read_into_kernel() -> None:
     fd = open("/dev/zero")
     try:
-        read(fd, Span[u8](0xffff_8000_0010_0000, 100))
+        read(fd, Span[u8](0xFFFF_8000_0010_0000, 100))
     finally:
         close(fd)
 

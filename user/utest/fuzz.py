@@ -19,7 +19,7 @@ from syscalls import CALLS
 
 USAGE = "usage: fuzz SEED COUNT [any]"
 STORED = 512
-KERNEL: u64 = 0xffff_8000_0000_0000
+KERNEL: u64 = 0xFFFF_8000_0000_0000
 ENDING = ("reboot", "proc_destroy", "kill", "poweroff")
 SLEEPING = ("proc_yield", "change_to_m")
 

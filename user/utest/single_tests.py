@@ -26,6 +26,7 @@ once_runs: u64 = 0
 @struct
 class Block:
     """Some size of object that is not a power of two."""
+
     number: u64
     rest: u64
     more: u64

@@ -11,8 +11,8 @@ from compiler.runtime.explorer.schedule import fail, note, point, wait
 from compiler.runtime.explorer.state import NOBODY, EventKind, Failure, Order, Place, run
 
 OUTPUT: u64 = 2000
-ACCESSES_PER_STEP: u64 = 100                # to whatever memory: a loop that never comes to a switch ends as well
-output = array(OUTPUT, u8)                  # what the present run printed
+ACCESSES_PER_STEP: u64 = 100  # to whatever memory: a loop that never comes to a switch ends as well
+output = array(OUTPUT, u8)  # what the present run printed
 
 
 @export("explorer_read")
@@ -97,6 +97,7 @@ def is_watched(address: u64, size: u64, writes: bool, file: u64, line: u32) -> b
 
 # The host's services
 
+
 @export("explorer_thread")
 def explorer_thread() -> u64:
     return 0 if run.current == NOBODY else u64(run.current)
@@ -112,7 +113,7 @@ def explorer_exit() -> None:
 @export("explorer_print")
 def explorer_print(fd: u32, data: u64, size: u64) -> u64:
     count = min(size, OUTPUT - run.output_used)
-    copy_bytes(output[run.output_used:run.output_used + count], Span[u8](data, count))
+    copy_bytes(output[run.output_used : run.output_used + count], Span[u8](data, count))
     run.output_used += count
     return size
 

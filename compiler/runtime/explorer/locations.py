@@ -11,7 +11,7 @@ from compiler.runtime.explorer.schedule import abandon, fail
 from compiler.runtime.explorer.state import SHARED, Failure, Outcome, run
 
 LOCATIONS: u64 = 8192
-WORDS: u64 = 4096                           # a power of two
+WORDS: u64 = 4096  # a power of two
 ARENA: u64 = 65536
 RANGES: u64 = 1024
 IN_USE: u8 = 1
@@ -22,23 +22,24 @@ GIVEN_BACK: u8 = 2
 class Location:
     address: u64
     size: u64
-    readers: u32                            # bit by thread
+    readers: u32  # bit by thread
     writers: u32
-    number: u16                             # 1 + its place in views; 0: not shared
-    run: u32                                # the run that `latest` is of
-    latest: u32                             # its last message
+    number: u16  # 1 + its place in views; 0: not shared
+    run: u32  # the run that `latest` is of
+    latest: u32  # its last message
 
 
 @struct
 class Word:
-    address: u64                            # of eight aligned bytes; 0: free
-    starts: u32                             # bit n: a location starts at byte n
+    address: u64  # of eight aligned bytes; 0: free
+    starts: u32  # bit n: a location starts at byte n
     locations: Array[u16] = array(8)
 
 
 @struct
 class Range:
     """Memory that each run finds as it was at the beginning."""
+
     address: u64
     size: u64
     saved: u64
@@ -47,7 +48,7 @@ class Range:
 locations = array(LOCATIONS, Location)
 words = array(WORDS, Word)
 arena = array(ARENA, u8)
-arena_state = array(4096, u8)               # by 16 bytes of the arena
+arena_state = array(4096, u8)  # by 16 bytes of the arena
 ranges = array(RANGES, Range)
 location_count: u64 = 0
 range_count: u64 = 0
@@ -72,13 +73,13 @@ def restore() -> None:
     for place in ranges[0:range_count]:
         copy_bytes(Span[u8](place.address, place.size), Span[u8](place.saved, place.size))
     memset(arena[0:arena_used], 0)
-    memset(arena_state[0:arena_used // 16], 0)
+    memset(arena_state[0 : arena_used // 16], 0)
     arena_used = 0
 
 
 def word_at(address: u64) -> Word:
     """The record of eight aligned bytes."""
-    at = (address * 0x9e37_79b9_7f4a_7c15) >> 52
+    at = (address * 0x9E37_79B9_7F4A_7C15) >> 52
     while words[at].address != address:
         if words[at].address == 0:
             words[at].address = address
@@ -151,6 +152,7 @@ def share(location: Location) -> None:
 
 # The heap of code under test
 
+
 def take(size: u64, align: u64) -> u64:
     """Zeroed memory; a block keeps its distance from the next. Raises ENOMEM."""
     global arena_used
@@ -158,7 +160,7 @@ def take(size: u64, align: u64) -> u64:
     rounded = (size + 15) // 16 * 16
     if start + rounded > ARENA:
         raise Error(Errno.ENOMEM, "the explorer's heap is full")
-    memset(arena_state[start // 16:(start + rounded) // 16], IN_USE)
+    memset(arena_state[start // 16 : (start + rounded) // 16], IN_USE)
     arena_used = start + rounded
     return addr_of(arena) + start
 

@@ -20,15 +20,16 @@ from compiler.runtime.explorer.state import RECENT, SHARED, Failure, Order, Plac
 MESSAGES: u64 = 8192
 VIEWS: u64 = 4096
 SCRATCH: u64 = 4096
-WINDOW: u32 = 4                             # so many values back a stale read looks at most
+WINDOW: u32 = 4  # so many values back a stale read looks at most
 
 
 @struct
 class Message:
     """One value that a location had."""
+
     value: u64
-    time: u16                               # its place in the location's history; 0: from before the threads
-    view: u16                               # 1 + number of the view that it carries; 0: none
+    time: u16  # its place in the location's history; 0: from before the threads
+    view: u16  # 1 + number of the view that it carries; 0: none
     thread: u32
     previous: u32
     place: Place
@@ -36,20 +37,20 @@ class Message:
 
 messages = array(MESSAGES, Message)
 views = array(VIEWS, View)
-common = View()                             # of sequentially consistent accesses
+common = View()  # of sequentially consistent accesses
 scratch = array(SCRATCH, u8)
-newest_times = array(SHARED, u16)           # by location's number
+newest_times = array(SHARED, u16)  # by location's number
 message_count: u64 = 0
 view_count: u64 = 0
 value_box = array(1, u64)
-aged: u32 = 0                               # how many newer values the load under way passed over
-change_before: u64 = 0                      # what the change under way found
+aged: u32 = 0  # how many newer values the load under way passed over
+change_before: u64 = 0  # what the change under way found
 
 
 def forget_all() -> None:
     """A run begins."""
     global message_count, view_count
-    message_count = 1                       # 0 means none
+    message_count = 1  # 0 means none
     view_count = 0
     common.clear()
     for i in range(run.shared_count):
@@ -92,6 +93,7 @@ def last_message(location: Location) -> Message | None:
 
 # Loads
 
+
 def load(address: u64, size: u64, order: Order) -> u64:
     """Where the bytes stand that the current thread reads. `aged` says whether they are not the newest."""
     global aged
@@ -100,7 +102,7 @@ def load(address: u64, size: u64, order: Order) -> u64:
     while at < address + size:
         location = location_at(at, address + size)
         load_location(location, order)
-        copy_bytes(scratch[at - address:at - address + location.size], Span[u8](addr_of(value_box), location.size))
+        copy_bytes(scratch[at - address : at - address + location.size], Span[u8](addr_of(value_box), location.size))
         at += location.size
     return addr_of(scratch)
 
@@ -156,6 +158,7 @@ def see(thread: Thread, number: u64, message: Message, order: Order) -> None:
 
 
 # Stores
+
 
 def store(address: u64, size: u64, value: u64, order: Order, place: Place) -> None:
     """The current thread stores the `size` bytes that stand at `value`."""
@@ -220,6 +223,7 @@ def append(location: Location, before: u64, order: Order, inherited: u16, place:
 
 # Read and write in one
 
+
 def begin_change(address: u64, size: u64, order: Order) -> None:
     """An atomic operation is about to read the newest value, which memory holds."""
     global change_before
@@ -240,6 +244,7 @@ def end_change(address: u64, size: u64, order: Order, stored: bool, place: Place
 
 
 # Fences and waiting
+
 
 def fence(order: Order) -> None:
     thread = threads[run.current]

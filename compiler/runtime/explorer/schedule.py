@@ -16,7 +16,7 @@ from compiler.runtime.explorer.state import MAX_THREADS, NOBODY, Event, EventKin
 DECISIONS: u64 = 16384
 TRACE: u64 = 8192
 STACK: u64 = 65536
-MAIN: u64 = 4                               # the jump of who calls `explore`
+MAIN: u64 = 4  # the jump of who calls `explore`
 
 
 @struct
@@ -28,12 +28,14 @@ class Decision:
 @struct(align=64)
 class Jump:
     """A jmp_buf of the C library, with room to spare."""
+
     words: Array[u64] = array(64)
 
 
 @struct(align=16)
 class Context:
     """A ucontext_t of the C library, with room to spare: to enter a stack for the first time."""
+
     words: Array[u64] = array(640)
 
 
@@ -47,10 +49,10 @@ contexts = array(MAX_THREADS, Context)
 stacks = array(MAX_THREADS, Stack)
 decisions = array(DECISIONS, Decision)
 trace = array(TRACE, Event)
-argument = array(2, u64)                    # for code under test: the scenario's object
+argument = array(2, u64)  # for code under test: the scenario's object
 ignored = array(2, u64)
-planned: u64 = 0                            # decisions that the next run follows
-taken: u64 = 0                              # decisions of the present run
+planned: u64 = 0  # decisions that the next run follows
+taken: u64 = 0  # decisions of the present run
 trace_count: u64 = 0
 entering: u32 = 0
 
@@ -121,6 +123,7 @@ def choose(count: u32) -> u32:
 
 
 # One run
+
 
 def one_run() -> None:
     global taken

@@ -7,12 +7,13 @@ from lang import Array, array, struct, u16, u32, u64
 
 MAX_THREADS: u32 = 4
 NOBODY: u32 = 99
-SHARED: u64 = 192                           # shared locations at most
+SHARED: u64 = 192  # shared locations at most
 RECENT: u64 = 16
 
 
 class Order(u32, Enum):
     """As compiler/lower/explore.py numbers them. A plain access may race, a volatile one is relaxed."""
+
     PLAIN = 0
     VOLATILE = 1
     RELAXED = 2
@@ -25,9 +26,9 @@ class Order(u32, Enum):
 class Outcome(u32, Enum):
     RUNNING = 0
     GOOD = 1
-    AGAIN = 2                               # something new was learnt of what is shared: all starts anew
+    AGAIN = 2  # something new was learnt of what is shared: all starts anew
     FAILED = 3
-    COMPLETE = 4                            # there are no more schedules
+    COMPLETE = 4  # there are no more schedules
 
 
 class Failure(u32, Enum):
@@ -44,7 +45,7 @@ class Failure(u32, Enum):
 class EventKind(u32, Enum):
     READ = 1
     WRITE = 2
-    CHANGE = 3                              # read and write in one
+    CHANGE = 3  # read and write in one
     FENCE = 4
     PAUSE = 5
     END = 6
@@ -54,6 +55,7 @@ class EventKind(u32, Enum):
 @struct
 class Place:
     """A line of source: the address of its file's name, which ends in a zero byte."""
+
     file: u64
     line: u32
 
@@ -61,6 +63,7 @@ class Place:
 @struct
 class View:
     """How far each shared location's history is known, by the location's number."""
+
     seen: Array[u16] = array(SHARED)
 
     def join(self, other: "View") -> None:
@@ -79,19 +82,19 @@ class View:
 
 @struct
 class Thread:
-    code: u64                               # bool code(arguments, result): see compiler/host/jit.py
+    code: u64  # bool code(arguments, result): see compiler/host/jit.py
     finished: bool
-    ready: bool                             # its coroutine waits to begin a run
-    waits: bool                             # in pause()
-    behind: bool                            # ... having read something old: it goes on at any rate
-    seen_changes: u64                       # changes by others when its present turn of waiting began
+    ready: bool  # its coroutine waits to begin a run
+    waits: bool  # in pause()
+    behind: bool  # ... having read something old: it goes on at any rate
+    seen_changes: u64  # changes by others when its present turn of waiting began
     own_changes: u64
     recent_count: u64
-    recent: Array[u16] = array(RECENT)      # numbers of locations read since the last pause
+    recent: Array[u16] = array(RECENT)  # numbers of locations read since the last pause
     place: Place
     current: View
-    acquired: View                          # what an acquire fence would bring
-    released: View                          # what relaxed stores carry: the view at the last release fence
+    acquired: View  # what an acquire fence would bring
+    released: View  # what relaxed stores carry: the view at the last release fence
 
 
 @struct
@@ -100,7 +103,7 @@ class Event:
     kind: EventKind
     order: Order
     size: u32
-    age: u32                                # of a read: how many newer values there were
+    age: u32  # of a read: how many newer values there were
     place: Place
     address: u64
     value: u64
@@ -109,8 +112,9 @@ class Event:
 @struct
 class Run:
     """The present run, its bounds, and what lasts over runs: decisions planned, locations known."""
+
     thread_count: u32
-    setup: u64                              # code run before the threads, and after all of them; 0: none
+    setup: u64  # code run before the threads, and after all of them; 0: none
     check: u64
     max_preemptions: u32
     max_stale: u32
@@ -119,21 +123,21 @@ class Run:
     recording: bool
 
     current: u32
-    direct: bool                            # memory is just memory: before and after the threads
+    direct: bool  # memory is just memory: before and after the threads
     number: u32
     outcome: Outcome
     failure: Failure
-    here: Place                             # of the access under way
-    culprit: u32                            # the thread that failed
-    clash: Place                            # of a race: the store that was not seen, and its thread
+    here: Place  # of the access under way
+    culprit: u32  # the thread that failed
+    clash: Place  # of a race: the store that was not seen, and its thread
     clash_thread: u32
-    steps: u64                              # places where threads could be switched
+    steps: u64  # places where threads could be switched
     accesses: u64
-    changes: u64                            # of shared memory
+    changes: u64  # of shared memory
     preemptions: u32
     stale: u32
     shared_count: u64
-    output_used: u64                        # bytes that the present run printed
+    output_used: u64  # bytes that the present run printed
 
 
 run = Run(current=NOBODY, direct=True, max_preemptions=2, max_stale=2, max_steps=5000)

@@ -185,7 +185,7 @@ class AssignmentMixin:
         from compiler.types.elaborate.construct import MemoryTarget
 
         if isinstance(storage, ClassType) and self._reads_memory(node):
-            made = self._stack_object(storage, node)            # what it reads may be what it replaces
+            made = self._stack_object(storage, node)  # what it reads may be what it replaces
             self.out += [hir.CopyBytes(addr, made, storage.size)]
             self.forget_memory()
             return

@@ -247,7 +247,13 @@ class CallMixin:
         return pairs
 
     def arguments(
-        self: Any, inst: FnInst, decl: FuncDecl, args: list[ast.expr], keywords: list[ast.keyword], node: ast.AST, skip: int,
+        self: Any,
+        inst: FnInst,
+        decl: FuncDecl,
+        args: list[ast.expr],
+        keywords: list[ast.keyword],
+        node: ast.AST,
+        skip: int,
         hidden: int = 0,
     ) -> list[Expr]:
         pairs = self.bind(decl, args, keywords, node, skip)

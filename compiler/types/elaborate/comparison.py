@@ -31,7 +31,7 @@ from compiler.types.model import (
 )
 
 
-MIRRORED = {"lt": "gt", "gt": "lt", "le": "ge", "ge": "le"}     # `a < b` is `b > a`
+MIRRORED = {"lt": "gt", "gt": "lt", "le": "ge", "ge": "le"}  # `a < b` is `b > a`
 
 
 class ComparisonMixin:

@@ -83,7 +83,7 @@ class LogicMixin:
         if isinstance(test, Const):
             return then if test.value else other
         if isinstance(want, OptionalType) and not any(e.ty is NONE or isinstance(e.ty, OptionalType) for e in (then, other)):
-            want = want.inner               # neither side is None, so the choice is not
+            want = want.inner  # neither side is None, so the choice is not
         if want is not None:
             first, second = self.try_coerce(then, want, node), self.try_coerce(other, want, node)
             if first is not None and second is not None:

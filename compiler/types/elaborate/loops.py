@@ -391,9 +391,7 @@ class LoopMixin:
         self.state = merge([self.state, *breaks])
 
     # -- reductions ---------------------------------------------------------------------------------------------
-    def reduce(
-        self: Any, node: ast.GeneratorExp, kind: str, call: ast.Call, want: Type | None, first: ast.expr | None = None
-    ) -> Expr:
+    def reduce(self: Any, node: ast.GeneratorExp, kind: str, call: ast.Call, want: Type | None, first: ast.expr | None = None) -> Expr:
         """`sum(f(x) for x in xs if p(x))` and its kin, as a loop; `first`: where a sum starts, what the least of nothing is."""
         outer_env, before = dict(self.env), self.state.copy()
         collected: list[Any] = []

@@ -145,9 +145,9 @@ class OperatorMixin:
         a, b = left.ty, right.ty
         text = (isinstance(ty, SpanType) and ty.elem is model.U8 for ty in (a, b))
         if not hint and any(text):
-            hint = "write both into a text: `line = text(80); line.write(f\"{a}{b}\")`"
+            hint = 'write both into a text: `line = text(80); line.write(f"{a}{b}")`'
             if op == "floormod":
-                hint = "formats stand in f-strings: `f\"{x:>8}\"`"
+                hint = 'formats stand in f-strings: `f"{x:>8}"`'
         elif not hint and BOOL in (a, b):
             other = b if a is BOOL else a
             number = isinstance(other, (IntType, FloatType))

@@ -46,8 +46,10 @@ class StatementMixin:
                     raise self.left_out(node)
                 method(node)
             except (CompileError, RecursionError) as problem:
-                error = problem if isinstance(problem, CompileError) else self.error(
-                    "E0103", node, "this is nested too deeply", "name its parts"
+                error = (
+                    problem
+                    if isinstance(problem, CompileError)
+                    else self.error("E0103", node, "this is nested too deeply", "name its parts")
                 )
                 self.report(error)
                 self.failed = True

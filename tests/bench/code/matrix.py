@@ -8,12 +8,12 @@ from lang import Span, array, f64, i32, new, u64
 
 def multiply(into: Span[f64], a: Span[f64], b: Span[f64], n: u64) -> None:
     for i in range(n):
-        row = into[i * n:(i + 1) * n]
+        row = into[i * n : (i + 1) * n]
         for j in range(n):
             row[j] = 0.0
         for k in range(n):
             factor = a[i * n + k]
-            other = b[k * n:(k + 1) * n]
+            other = b[k * n : (k + 1) * n]
             for j in range(n):
                 row[j] += factor * other[j]
 

@@ -386,7 +386,7 @@ def match_optional(g: Body) -> bool | None:
         return None
     v = g.rng.choice(found)
     assert isinstance(v.ty, Optional) and isinstance(v.ty.of, Int)
-    test = g.place(BOOL)                        # what was assigned to `v` may be known not to be None
+    test = g.place(BOOL)  # what was assigned to `v` may be known not to be None
     if test is None or test.constant:
         return None
     with g.block(f"match {v.name} if {test.text} else None:"):
@@ -491,8 +491,11 @@ def give_up(g: Body) -> bool | None:
 @statement(3)
 def walrus_loop(g: Body) -> bool | None:
     """`while (x := f()) is not None`, ended by a count."""
-    functions = [f for f in g.module.functions if isinstance(f.result, Optional) and f.cost * g.weight * 3 + g.cost < 4000
-                 and (g.may_raise() or not f.raises)]
+    functions = [
+        f
+        for f in g.module.functions
+        if isinstance(f.result, Optional) and f.cost * g.weight * 3 + g.cost < 4000 and (g.may_raise() or not f.raises)
+    ]
     if g.deep or not functions:
         return None
     function = g.rng.choice(functions)

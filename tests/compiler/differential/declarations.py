@@ -54,7 +54,7 @@ def constant(m: Module) -> bool:
     rng, name = m.rng, m.fresh("C")
     a, b = rng.randrange(1, 60), rng.randrange(200)
     text = rng.choice([f"(1 << {a}) - {b}", f"{b} * {a} // 7", f"~{b}", f"-{b}", f"{b} | {a} << 4", f"{b} % {a} ** 2", f"({b} ^ {a}) - 50"])
-    known = eval(text)                                          # the text that was just written
+    known = eval(text)  # the text that was just written
     types = [t for t in INTS if t.low <= known <= t.high]
     if rng.random() < 0.5 and types:
         ty = rng.choice(types)
@@ -167,7 +167,7 @@ def field_lines(m: Module, name: str, count: int) -> dict[str, Type]:
             m.put(f"    {field}: {ty.name}" + (f" = {given}" if rng.random() < 0.5 else ""))
         elif roll < 0.62:
             ty = array_of(rng.choice([*INTS, *parts]), rng.choice([1, 2, 4]))
-            m.put(f"    {field}: {ty.name} = array({ty.length})")           # type: ignore[attr-defined]
+            m.put(f"    {field}: {ty.name} = array({ty.length})")  # type: ignore[attr-defined]
         elif roll < 0.72 and parts:
             ty = rng.choice(parts)
             m.put(f"    {field}: {ty.name}")
@@ -414,7 +414,7 @@ def guard(m: Module) -> bool:
 def error_class(m: Module) -> bool:
     name = m.fresh("Trouble")
     m.put("", "", f"class {name}({m.rng.choice(m.errors)}):", "    pass", "", "")
-    m.errors.insert(1, name)                    # the most special first
+    m.errors.insert(1, name)  # the most special first
     return True
 
 
@@ -434,8 +434,11 @@ def generic_class(m: Module) -> bool:
     for elem in rng.sample(INTS, rng.randint(1, 2)):
         instance = m.fresh("ring")
         m.put("", f"{instance} = {name}[{elem.name}]()")
-        methods = {"push": Function("push", [elem], BOOL, False, 5), "peek": Function("peek", [elem], elem, False, 5),
-                   "pop": Function("pop", [], optional(elem), False, 5)}
+        methods = {
+            "push": Function("push", [elem], BOOL, False, 5),
+            "peek": Function("peek", [elem], elem, False, 5),
+            "pop": Function("pop", [], optional(elem), False, 5),
+        }
         ty = Record(f"{name}[{elem.name}]", {"head": U32}, methods, fixed=("head",))
         m.scope.append(Variable(instance, ty, False))
         m.generics.append(ty)
@@ -475,7 +478,7 @@ def callback(m: Module) -> bool:
     fitting = [f for f in m.functions if len(f.params) == 1 and f.result is not None and not f.raises and not f.typed]
     if fitting:
         given = rng.choice(fitting)
-        a, result = given.params[0], given.result                           # type: ignore[assignment]
+        a, result = given.params[0], given.result  # type: ignore[assignment]
     else:
         given = function_of(m, [a], result, True)
     name = m.fresh("apply")
@@ -489,12 +492,12 @@ def callback(m: Module) -> bool:
 
 # -- functions ------------------------------------------------------------------------------------------------------
 def parameter(m: Module, g: Body) -> Type:
-    arrays = [v.ty for v in m.scope if v.ty.name.startswith("Array") and v.ty.elem in INTS]     # type: ignore[attr-defined]
+    arrays = [v.ty for v in m.scope if v.ty.name.startswith("Array") and v.ty.elem in INTS]  # type: ignore[attr-defined]
     records = [t for t in m.of(Record) if any(v.ty == t for v in m.scope)]
     roll = m.rng.random()
     if roll < 0.15 and arrays:
         ty = m.rng.choice(arrays)
-        return span_of(ty.elem, m.rng.randint(1, ty.length))                # type: ignore[attr-defined]
+        return span_of(ty.elem, m.rng.randint(1, ty.length))  # type: ignore[attr-defined]
     if roll < 0.3 and records:
         return m.rng.choice(records)
     if roll < 0.4:

@@ -18,8 +18,8 @@ from collections.abc import Callable, Iterator
 from dataclasses import dataclass, field
 from typing import Any
 
-WORK = 4000                 # statements that one program may execute, roughly
-DEEPEST = 3                 # nesting of blocks
+WORK = 4000  # statements that one program may execute, roughly
+DEEPEST = 3  # nesting of blocks
 
 
 # -- types ----------------------------------------------------------------------------------------------------------
@@ -113,9 +113,9 @@ class Record(Type):
     base: Record | None = None
     polymorphic: bool = False
     bits: dict[str, int] = field(default_factory=dict)
-    raw: Int | None = None                      # the integer under a bit-field type
-    fixed: tuple[str, ...] = ()                 # fields that only the class itself writes
-    ordered: bool = False                       # whether it has `__lt__` and `__eq__`
+    raw: Int | None = None  # the integer under a bit-field type
+    fixed: tuple[str, ...] = ()  # fields that only the class itself writes
+    ordered: bool = False  # whether it has `__lt__` and `__eq__`
 
 
 U8, U16, U32, U64, I8, I16, I32, I64 = INTS = tuple(Int(n) for n in ("u8", "u16", "u32", "u64", "i8", "i16", "i32", "i64"))
@@ -147,7 +147,7 @@ class Function:
     result: Type | None
     raises: bool = False
     cost: int = 1
-    typed: bool = False                         # its parameters take their types from the arguments
+    typed: bool = False  # its parameters take their types from the arguments
 
 
 # -- values and variables -------------------------------------------------------------------------------------------
@@ -226,22 +226,22 @@ class Module:
 
     def __init__(self, seed: int) -> None:
         self.rng = random.Random(seed)
-        self.risk = self.rng.choice([0, 0, 0, 0.02, 0.1])      # of a check that may fail, at each point where one could
+        self.risk = self.rng.choice([0, 0, 0, 0.02, 0.1])  # of a check that may fail, at each point where one could
         self.lines: list[str] = []
         self.used: Counter[str] = Counter()
         self.counter = 0
-        self.types: list[Type] = []                             # enums, records
-        self.scope: list[Variable] = []                         # globals
+        self.types: list[Type] = []  # enums, records
+        self.scope: list[Variable] = []  # globals
         self.functions: list[Function] = []
         self.errors = ["Error"]
-        self.guards: list[tuple[str, Type, bool]] = []          # globals for `with`, what `as` gives, whether entering may raise
-        self.globals: list[str] = []                            # names that functions declare `global`
-        self.constants: list[tuple[str, int]] = []              # without a type
-        self.tables: list[tuple[str, list[str]]] = []           # of references, which `main` fills
-        self.generics: list[Record] = []                        # instances
-        self.special: list[tuple[Record, Int]] = []             # with a property `seen` of that type
+        self.guards: list[tuple[str, Type, bool]] = []  # globals for `with`, what `as` gives, whether entering may raise
+        self.globals: list[str] = []  # names that functions declare `global`
+        self.constants: list[tuple[str, int]] = []  # without a type
+        self.tables: list[tuple[str, list[str]]] = []  # of references, which `main` fills
+        self.generics: list[Record] = []  # instances
+        self.special: list[tuple[Record, Int]] = []  # with a property `seen` of that type
         self.words = ["", "a", "abc", "a b  c", " x ", "=", "key=value", "12", "007", "naïve", "Zebra", "aaaa", "it's"]
-        self.finals: list[str] = []                             # statements of `main` that show the final state
+        self.finals: list[str] = []  # statements of `main` that show the final state
 
     def fresh(self, prefix: str) -> str:
         self.counter += 1
@@ -261,11 +261,11 @@ class Body:
     def __init__(self, module: Module, indent: int, params: list[Variable], result: Type | None, quiet: bool = False) -> None:
         self.module, self.rng = module, module.rng
         self.indent, self.scope = indent, [*module.scope, *params]
-        self.result, self.quiet = result, quiet                 # quiet: no error may leave it
+        self.result, self.quiet = result, quiet  # quiet: no error may leave it
         self.depth, self.loops, self.weight, self.cost = 0, 0, 1, 1
-        self.leaves = True                                      # `return`, `break` and `continue` are possible
-        self.caught = 0                                         # depth of `try` around this point
-        self.raises = False                                     # whether an error may leave it
+        self.leaves = True  # `return`, `break` and `continue` are possible
+        self.caught = 0  # depth of `try` around this point
+        self.raises = False  # whether an error may leave it
 
     # -- choices ----------------------------------------------------------------------------------------------------
     def chance(self, probability: float) -> bool:
@@ -279,7 +279,7 @@ class Body:
         left = list(table)
         while left:
             total = self.rng.random() * sum(w for w, _ in left)
-            for i, (weight, rule) in enumerate(left):           # noqa: B007  the index is used after the loop
+            for i, (weight, rule) in enumerate(left):  # noqa: B007  the index is used after the loop
                 total -= weight
                 if total < 0:
                     break
@@ -383,7 +383,8 @@ class Body:
     def callable(self, result: Type | None) -> Function | None:
         """A function with that result that may be called here and now."""
         found = [
-            f for f in self.module.functions
+            f
+            for f in self.module.functions
             if f.result == result and (self.may_raise() or not f.raises) and self.weight * f.cost + self.cost <= WORK
         ]
         return self.rng.choice(found) if found else None

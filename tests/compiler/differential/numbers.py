@@ -29,7 +29,7 @@ from tests.compiler.differential.grammar import (
 )
 from tests.compiler.differential.texts import text_value
 
-LARGEST_FLOAT = "1e12"      # what variables keep; products of a few of them stay finite
+LARGEST_FLOAT = "1e12"  # what variables keep; products of a few of them stay finite
 
 
 def literal_of(g: Body, ty: Int) -> int:
@@ -86,7 +86,7 @@ def arithmetic(g: Body, ty: Int, depth: int) -> Value | None:
     result = _interval(op, *both)
     if ty.signed and not _fits(ty, result) and not g.risky():
         limit = isqrt(ty.high) if op == "*" else ty.high // 2
-        both = tuple(g.fit(v, -limit, limit) for v in both)     # type: ignore[assignment]
+        both = tuple(g.fit(v, -limit, limit) for v in both)  # type: ignore[assignment]
         result = _interval(op, *both)
     if not _fits(ty, result):
         result = ty.low, ty.high
@@ -307,7 +307,7 @@ def parsed(g: Body, ty: Int, depth: int) -> Value | None:
         return None
     g.noted_raise()
     number = g.rng.choice(["0", "-1", "+7", "007", "", "-", "1_0", " 1", "x", str(ty.high), str(ty.high + 1), str(ty.low), str(ty.low - 1)])
-    return value(f'{ty.name}({text_value(g, 0)})' if g.chance(0.3) else f'{ty.name}("{number}")', ty)
+    return value(f"{ty.name}({text_value(g, 0)})" if g.chance(0.3) else f'{ty.name}("{number}")', ty)
 
 
 @expression(Int, 2)
@@ -348,8 +348,12 @@ def reduction(g: Body, ty: Int, depth: int) -> Value | None:
     test = f" if {name} {g.rng.choice(['<', '>=', '!='])} {exact(literal_of(g, ty), ty).text}" if g.chance(0.5) else ""
     if g.chance(0.2):
         start = exact(literal_of(g, ty) & 7, ty).typed
-        form = g.rng.choice([f"sum(({name} & 3 for {name} in {array.name}{test}), {start})",
-                             f"max(({name} for {name} in {array.name}{test}), default={start})"])
+        form = g.rng.choice(
+            [
+                f"sum(({name} & 3 for {name} in {array.name}{test}), {start})",
+                f"max(({name} for {name} in {array.name}{test}), default={start})",
+            ]
+        )
         return value(form, ty)
     if g.chance(0.5) or test:
         item = f"({name} & 7)" if ty.signed else g.rng.choice([name, f"({name} * 3)"])
@@ -364,8 +368,9 @@ def choose(g: Body, ty: Type, depth: int) -> Value | None:
         return None
     a, b = g.expr(ty, depth - 1), g.expr(ty, depth - 1)
     test = g.expr(BOOL, depth - 1)
-    return Value(f"({a.typed} if {test.text} else {b.typed})", ty, min(a.low, b.low), max(a.high, b.high),
-                 constant=a.constant and b.constant)
+    return Value(
+        f"({a.typed} if {test.text} else {b.typed})", ty, min(a.low, b.low), max(a.high, b.high), constant=a.constant and b.constant
+    )
 
 
 def called(g: Body, ty: Type, depth: int) -> Value | None:

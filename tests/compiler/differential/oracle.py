@@ -33,10 +33,10 @@ from lang import integers
 from lang.source import NOT_THE_LANGUAGE, compiled, guarded, prepared
 
 REPO = Path(__file__).resolve().parents[3]
-Way = tuple[bool, int]      # checked, and LLVM's level: 0 is what the code says, 2 what the optimiser makes of it
+Way = tuple[bool, int]  # checked, and LLVM's level: 0 is what the code says, 2 what the optimiser makes of it
 WAYS: tuple[Way, ...] = ((True, 0), (True, 2), (False, 0), (False, 2))
 FAILED_CHECK = 101
-SECONDS = 30                # for one compiled program
+SECONDS = 30  # for one compiled program
 
 
 @dataclass(frozen=True)
@@ -128,7 +128,7 @@ def _in_child(modules: dict[str, str], entry: Any, level: int, paths: list[Path]
     while done < len(paths):
         ours, theirs = os.pipe()
         words = tempfile.TemporaryFile()
-        child = os.fork()               # no thread and no LLVM in this process: a plain fork is safe
+        child = os.fork()  # no thread and no LLVM in this process: a plain fork is safe
         if child == 0:
             os.close(ours)
             os.dup2(words.fileno(), 2)  # LLVM's last words
@@ -198,7 +198,7 @@ def differences(sources: list[str], ways: tuple[Way, ...] = WAYS, cache: Cache |
 
 def same_failure(source: str, known: Difference, cache: Cache) -> bool:
     """Whether a program fails as another did: for the reducer."""
-    found, = differences([source], (known.way,) if known.way else (), cache)
+    (found,) = differences([source], (known.way,) if known.way else (), cache)
     if found is None or (found.kind, found.way) != (known.kind, known.way):
         return False
     return known.kind not in ("rejected", "oracle") or _cause(found) == _cause(known)

@@ -8,7 +8,7 @@ from tests.compiler.differential import declarations as declared
 from tests.compiler.differential.grammar import DECLARATIONS, Array, Body, Module, Value
 from tests.compiler.differential.statements import show
 
-RULES = (conditions, control, numbers, statements, texts, declared)      # importing a module registers its rules
+RULES = (conditions, control, numbers, statements, texts, declared)  # importing a module registers its rules
 HEAD = '''# SPDX-License-Identifier: GPL-2.0-or-later
 """Generated program {seed}."""
 
@@ -70,7 +70,7 @@ def _main(m: Module) -> None:
     g.put("return 0")
 
 
-def _try_call(g: Body, function) -> None:            # type: ignore[no-untyped-def]
+def _try_call(g: Body, function) -> None:  # type: ignore[no-untyped-def]
     call = g.call(function, 2)
     name = g.fresh("got")
     with g.block("try:"):

@@ -30,8 +30,8 @@ from tests.compiler.differential.reduce import reduce
 
 BATCH = 40
 SAVED = REPO / "build" / "soak" / "oracle"
-CACHE_BYTES = 200 << 20         # objects of generated programs are of no further use
-QUIET_SECONDS = 30              # between lines of progress where there is no terminal
+CACHE_BYTES = 200 << 20  # objects of generated programs are of no further use
+QUIET_SECONDS = 30  # between lines of progress where there is no terminal
 
 
 @dataclass

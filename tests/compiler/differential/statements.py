@@ -227,7 +227,7 @@ def augment(g: Body) -> bool | None:
         right = str(g.rng.randrange(ty.bits))
     elif op in ("//", "%"):
         right = str(g.rng.choice([1, 3, 10]))
-    elif ty.signed and op in "+-*" and not g.risky():           # the place may hold anything
+    elif ty.signed and op in "+-*" and not g.risky():  # the place may hold anything
         g.put(f"{target.text} = {g.fit(target, -8, 8).text}")
         right = g.number(ty, -8, 8).text
     else:
@@ -240,7 +240,7 @@ def augment(g: Body) -> bool | None:
 def exchange(g: Body) -> bool | None:
     ty = any_scalar(g)
     a, b = g.place(ty, writable=True), g.place(ty, writable=True)
-    whole = (ty.low, ty.high) if isinstance(ty, Int) else (0, 0)         # bit-fields are assigned alone
+    whole = (ty.low, ty.high) if isinstance(ty, Int) else (0, 0)  # bit-fields are assigned alone
     if a is None or b is None or not (a.low, a.high) == (b.low, b.high) == whole:
         return None
     g.put(f"{a.text}, {b.text} = {g.rng.choice([b.text, stored(g, a, 1)])}, {a.text}")

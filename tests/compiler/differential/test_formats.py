@@ -18,7 +18,7 @@ from tests.compiler.differential import specs
 from tests.compiler.differential.grammar import INTS
 
 SEED = int(os.environ.get("PYKAROS_SEED", "0"))
-SPECS = {"integer": 40, "str": 60, "f64": 100}          # for each type
+SPECS = {"integer": 40, "str": 60, "f64": 100}  # for each type
 EXAMPLES = 300
 SETTINGS = settings(max_examples=EXAMPLES, deadline=None, database=None, derandomize=SEED == 0)
 

@@ -58,8 +58,15 @@ def main() -> i32:
 def test_a_difference_is_seen():
     """In what is printed and in how it ends; a program that the compiler refuses counts as well."""
     quiet = DIFFERS.replace('print("CPython has no frames")', "pass")
-    differs, ends, refused, same = differences([DIFFERS, quiet, DIFFERS.replace("return 3", "return x"), 'from lang import i32\n\n\n'
-                                                'def main() -> i32:\n    print("x")\n    return 0\n'], WAYS[:1])
+    differs, ends, refused, same = differences(
+        [
+            DIFFERS,
+            quiet,
+            DIFFERS.replace("return 3", "return x"),
+            'from lang import i32\n\n\ndef main() -> i32:\n    print("x")\n    return 0\n',
+        ],
+        WAYS[:1],
+    )
     assert differs.kind == "output" and "CPython has no frames" in differs.text and "line 2" in differs.text
     assert ends.kind == "ended" and "status 101" in ends.text and "p1.py:8: in main: in compiled code" in ends.text
     assert refused.kind == "oracle" and "'x' is not defined" in refused.text

@@ -67,5 +67,6 @@ def main() -> i32:
     print(devices[0].flags)
     return 0
 
+
 if __name__ == "__main__":
     raise SystemExit(main())

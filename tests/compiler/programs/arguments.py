@@ -17,5 +17,6 @@ def main() -> i32:
     print(total)
     return 7 if total else 3
 
+
 if __name__ == "__main__":
     raise SystemExit(main())

@@ -71,5 +71,6 @@ def main() -> i32:
     print(line, line.len)
     return 0
 
+
 if __name__ == "__main__":
     raise SystemExit(main())

@@ -60,5 +60,6 @@ def main() -> i32:
     print(mul_high(0xFFFFFFFFFFFFFFFF, 0xFFFFFFFFFFFFFFFF), mul_high(1 << 40, 1 << 40))
     return 0
 
+
 if __name__ == "__main__":
     raise SystemExit(main())

@@ -90,7 +90,7 @@ def main() -> i32:
     for hook in hooks:
         x = hook(x)
     print(x, len(hooks))
-    slots[0].shape = lend(square)           # on the stack of `main`, which ends last
+    slots[0].shape = lend(square)  # on the stack of `main`, which ends last
     slots[2].shape = lend(rectangle)
     for i, slot in enumerate(slots):
         if slot.shape is not None:
@@ -100,6 +100,7 @@ def main() -> i32:
     chosen = rectangle
     chosen.describe()
     return 0
+
 
 if __name__ == "__main__":
     raise SystemExit(main())

@@ -142,6 +142,5 @@ def main() -> i32:
     return 0
 
 
-
 if __name__ == "__main__":
     raise SystemExit(main())

@@ -78,5 +78,6 @@ def main() -> i32:
     print(five if five > zero else zero)
     return 0
 
+
 if __name__ == "__main__":
     raise SystemExit(main())

@@ -126,5 +126,6 @@ def main() -> i32:
         print(len(e.message), e.errno)
     return 0
 
+
 if __name__ == "__main__":
     raise SystemExit(main())

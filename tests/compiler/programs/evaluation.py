@@ -91,5 +91,6 @@ def main() -> i32:
     show("reductions")
     return 0
 
+
 if __name__ == "__main__":
     raise SystemExit(main())

@@ -14,5 +14,6 @@ def main() -> i32:
         check(i32(n))
     return 0
 
+
 if __name__ == "__main__":
     raise SystemExit(main())

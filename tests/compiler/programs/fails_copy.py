@@ -7,13 +7,14 @@ from lang import array, i32, memcpy, u8
 def fill(text: str) -> None:
     items = array(5, u8)
     memcpy(items, text)
-    print(items[0:len(text)])
+    print(items[0 : len(text)])
 
 
 def main() -> i32:
     fill("12345")
     fill("123456")
     return 0
+
 
 if __name__ == "__main__":
     raise SystemExit(main())

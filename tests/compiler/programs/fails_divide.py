@@ -13,5 +13,6 @@ def main() -> i32:
     print(divide(7, 0))
     return 0
 
+
 if __name__ == "__main__":
     raise SystemExit(main())

@@ -14,5 +14,6 @@ def main() -> i32:
     print("before")
     return deep(3)
 
+
 if __name__ == "__main__":
     raise SystemExit(main())

@@ -31,5 +31,6 @@ def main() -> i32:
             print("finally")
     return 0
 
+
 if __name__ == "__main__":
     raise SystemExit(main())

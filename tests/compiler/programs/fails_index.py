@@ -15,5 +15,6 @@ def main() -> i32:
     print(read(4))
     return 0
 
+
 if __name__ == "__main__":
     raise SystemExit(main())

@@ -20,5 +20,6 @@ def main() -> i32:
     print(level_of(2))
     return 0
 
+
 if __name__ == "__main__":
     raise SystemExit(main())

@@ -13,5 +13,6 @@ def grow(x: i32) -> i32:
 def main() -> i32:
     return grow(7)
 
+
 if __name__ == "__main__":
     raise SystemExit(main())

@@ -9,5 +9,6 @@ def main() -> i32:
     count = 3
     panic(f"lost {count} of {count * 2}")
 
+
 if __name__ == "__main__":
     raise SystemExit(main())

@@ -13,5 +13,6 @@ def main() -> i32:
     print(shifted(1, 32))
     return 0
 
+
 if __name__ == "__main__":
     raise SystemExit(main())

@@ -14,5 +14,6 @@ def main() -> i32:
     print(tail(items, 5))
     return 0
 
+
 if __name__ == "__main__":
     raise SystemExit(main())

@@ -43,5 +43,6 @@ def main() -> i32:
     print(x, min(x, 2.0), x if x > 3.5 else 0.0)
     return 0
 
+
 if __name__ == "__main__":
     raise SystemExit(main())

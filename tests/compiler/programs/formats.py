@@ -68,7 +68,7 @@ def main() -> i32:
     line.clear()
     line.put("abc")
     print(f"{line.view!r}", line == "abc", line.truncated)
-    word = "it's \"x\"\n"
+    word = 'it\'s "x"\n'
     print(f"{word!r} {word!r:>20} {{}} {5:{3}} {word.strip()!r:.4}")
     width: u32 = 6
     precision: u32 = 2
@@ -81,6 +81,7 @@ def main() -> i32:
 
 def show(line: Text) -> u64:
     return line.len
+
 
 if __name__ == "__main__":
     raise SystemExit(main())

@@ -111,5 +111,6 @@ def main() -> i32:
     print()
     return 0
 
+
 if __name__ == "__main__":
     raise SystemExit(main())

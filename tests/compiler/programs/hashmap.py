@@ -14,7 +14,7 @@ class Entry:
 
     @property
     def name(self) -> str:
-        return self.key[0:self.length]
+        return self.key[0 : self.length]
 
 
 @struct
@@ -29,7 +29,7 @@ class Counts:
         while True:
             entry = self.entries[at]
             if entry.length == 0:
-                memcpy(entry.key[0:len(word)], word)
+                memcpy(entry.key[0 : len(word)], word)
                 entry.length = u32(len(word))
                 self.used += 1
                 return entry
@@ -65,6 +65,7 @@ def main() -> i32:
     print(f"{hash_of(TEXT):016x}")
     free(counts)
     return 0
+
 
 if __name__ == "__main__":
     raise SystemExit(main())

@@ -71,5 +71,6 @@ def main() -> i32:
     print(1 < 2 < 3, 3 > 2 >= 2 != 1, min(3, 1, 2), max(u8(4), 9))
     return 0
 
+
 if __name__ == "__main__":
     raise SystemExit(main())

@@ -102,5 +102,6 @@ def main() -> i32:
     print(depth)
     return 0
 
+
 if __name__ == "__main__":
     raise SystemExit(main())

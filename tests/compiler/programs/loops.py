@@ -102,7 +102,7 @@ def main() -> i32:
                 continue
             grid[y * 3 + x] = u8(x + y)
     for y in range(3):
-        for cell in grid[y * 3:y * 3 + 3]:
+        for cell in grid[y * 3 : y * 3 + 3]:
             print(cell, end="")
         print(end="/")
     print()
@@ -110,6 +110,7 @@ def main() -> i32:
         print(i, p, end=" ")
     print(5 in range(10), 10 in range(10), 3 in PRIMES)
     return 0
+
 
 if __name__ == "__main__":
     raise SystemExit(main())

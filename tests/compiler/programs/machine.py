@@ -138,5 +138,6 @@ def main() -> i32:
     attempt(underflow, Machine())
     return 0
 
+
 if __name__ == "__main__":
     raise SystemExit(main())

@@ -100,5 +100,6 @@ def main() -> i32:
     print(low, high)
     return 0
 
+
 if __name__ == "__main__":
     raise SystemExit(main())

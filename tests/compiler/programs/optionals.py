@@ -120,5 +120,6 @@ def main() -> i32:
     print(value is None)
     return 0
 
+
 if __name__ == "__main__":
     raise SystemExit(main())

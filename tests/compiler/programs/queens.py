@@ -63,5 +63,6 @@ def main() -> i32:
     print(memo.fib(90), memo.fib(50), ackermann(2, 9))
     return 0
 
+
 if __name__ == "__main__":
     raise SystemExit(main())

@@ -61,5 +61,6 @@ def main() -> i32:
     print(fib(10), fib(90), fib(1_000_000))
     return 0
 
+
 if __name__ == "__main__":
     raise SystemExit(main())

@@ -34,7 +34,7 @@ def quicksort(items: Span[i64]) -> None:
             items[i], items[j] = items[j], items[i]
             i += 1
             j -= 1
-    quicksort(items[0:j + 1])
+    quicksort(items[0 : j + 1])
     quicksort(items[i:])
 
 
@@ -102,6 +102,7 @@ def main() -> i32:
         print(n, end=" ")
     print()
     return 0
+
 
 if __name__ == "__main__":
     raise SystemExit(main())

@@ -73,5 +73,6 @@ def main() -> i32:
     print(sum(n for n in numbers if n < 100), max(numbers), min(numbers[4:6]), any(n == 1 for n in numbers), all(n > 1 for n in numbers))
     return 0
 
+
 if __name__ == "__main__":
     raise SystemExit(main())

@@ -102,5 +102,6 @@ def main() -> i32:
     print(line.len, line == "")
     return 0
 
+
 if __name__ == "__main__":
     raise SystemExit(main())

@@ -125,5 +125,6 @@ def main() -> i32:
     print(total(data), total(data[1:3]))
     return 0
 
+
 if __name__ == "__main__":
     raise SystemExit(main())

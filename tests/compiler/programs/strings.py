@@ -51,9 +51,9 @@ def main() -> i32:
     empty = ""
     if not empty:
         print("empty")
-    print("multi"
-          "part", "tab\there", "quote\"", 'single\'', "back\\slash")
+    print("multipart", "tab\there", 'quote"', "single'", "back\\slash")
     return 0
+
 
 if __name__ == "__main__":
     raise SystemExit(main())

@@ -119,5 +119,6 @@ def main() -> i32:
     print(sizeof(Mixed), sizeof(Point), sizeof(u16))
     return 0
 
+
 if __name__ == "__main__":
     raise SystemExit(main())

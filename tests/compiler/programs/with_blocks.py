@@ -78,5 +78,6 @@ def main() -> i32:
     print(lock.taken, lock.held, other.taken)
     return 0
 
+
 if __name__ == "__main__":
     raise SystemExit(main())

@@ -6,9 +6,11 @@ from lang import ACQUIRE, RELAXED, RELEASE, SEQ_CST, Array, Atomic, Ref, array, 
 
 # A rendezvous: one sleeps until a condition holds, another makes it hold and wakes the sleeper.
 
+
 @struct
 class LostWakeup:
     """The sleeper looks at the condition before it is on the list: a wake-up in between finds nobody."""
+
     ready: Atomic[u32]
     sleeping: Atomic[u32]
     woken: Atomic[u32]
@@ -28,6 +30,7 @@ class LostWakeup:
 @struct
 class NoLostWakeup:
     """The sleeper is on the list before it looks: one of the two sees the other."""
+
     ready: Atomic[u32]
     sleeping: Atomic[u32]
     woken: Atomic[u32]
@@ -47,6 +50,7 @@ class NoLostWakeup:
 @struct
 class LostWakeupByReordering:
     """As before, but the store and the load after it are not ordered: both see nothing, as a store buffer allows."""
+
     ready: Atomic[u32]
     sleeping: Atomic[u32]
     woken: Atomic[u32]
@@ -65,9 +69,11 @@ class LostWakeupByReordering:
 
 # A free list of three items by index, 0 is none.
 
+
 @struct
 class Aba:
     """A list of free items whose head is compared and swapped: while one looks, the head goes, and comes back with another behind it."""
+
     head: Atomic[u64]
     next: Array[Atomic[u64]] = array(4)
     owners: Array[Atomic[u64]] = array(4)
@@ -112,7 +118,8 @@ class Aba:
 @struct
 class NoAba:
     """A count beside the head makes each of its values new."""
-    head: Atomic[u64]                       # item in the low 8 bits, the count above
+
+    head: Atomic[u64]  # item in the low 8 bits, the count above
     next: Array[Atomic[u64]] = array(4)
     owners: Array[Atomic[u64]] = array(4)
     PREEMPTIONS = 2
@@ -156,9 +163,11 @@ class NoAba:
 
 # Event delivery against a vcore that goes back to its thread.
 
+
 @struct
 class LostNotification:
     """The vcore looks for messages, and then lets itself be interrupted: what comes in between is seen by nobody."""
+
     message: Atomic[u32]
     notif_pending: Atomic[u32]
     notif_disabled: Atomic[u32]
@@ -189,6 +198,7 @@ class LostNotification:
 @struct
 class LostNotificationByReordering:
     """Interruption is allowed, then the flag is read, but the store may still be on its way."""
+
     notif_pending: Atomic[u32]
     notif_disabled: Atomic[u32]
     interrupted: Atomic[u32]
@@ -214,6 +224,7 @@ class LostNotificationByReordering:
 @struct
 class NoLostNotification:
     """Set the flag, full fence, look whether it may be interrupted; allow it, full fence, look at the flag: one sees the other."""
+
     notif_pending: Atomic[u32]
     notif_disabled: Atomic[u32]
     interrupted: Atomic[u32]
@@ -240,9 +251,11 @@ class NoLostNotification:
 
 # Reference counts.
 
+
 @struct
 class GetFromZero:
     """A look-up takes a reference whatever the count: the object may be going away."""
+
     count: Atomic[u64]
     freed: Atomic[u32]
 
@@ -262,6 +275,7 @@ class GetFromZero:
 @struct
 class RelaxedPut:
     """The last one out frees, but does not see what others did to the object before they put their references."""
+
     count: Atomic[u64]
     content: u64
 
@@ -279,9 +293,11 @@ class RelaxedPut:
 
 # Locks.
 
+
 @struct
 class UnlockForgetsNewcomer:
     """An MCS unlock that gives up when nobody is behind, without asking the tail: who is just queueing waits for ever."""
+
     tail: Atomic[u64]
     next: Array[Atomic[u64]] = array(3)
     waiting: Array[Atomic[u64]] = array(3)
@@ -313,6 +329,7 @@ class UnlockForgetsNewcomer:
 @struct
 class RelaxedLock:
     """A spinlock taken without acquire order: what it guards may be old."""
+
     word: Atomic[u32]
     count: u64
 
@@ -331,9 +348,11 @@ class RelaxedLock:
 
 # A message box.
 
+
 @struct
 class RelaxedPublication:
     """The pointer is published before what it points to."""
+
     box: Atomic[u64]
     content: u64
 
@@ -355,6 +374,7 @@ class Box:
 @struct
 class UsesFreed:
     """The reader holds on to what the writer frees at once."""
+
     current: Atomic[Ref[Box] | None]
 
     def setup(self) -> None:
@@ -374,6 +394,7 @@ class UsesFreed:
 @struct
 class NeverEnds:
     """Two that are too polite: each gives way whenever the other wants to go."""
+
     turn: Atomic[u32]
 
     def thread_one(self) -> None:

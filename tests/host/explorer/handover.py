@@ -23,12 +23,13 @@ PAGE: u64 = 4096
 
 @struct
 class Pages:
-    room: Array[u8] = array(20480)          # PAGES, and one to align them
+    room: Array[u8] = array(20480)  # PAGES, and one to align them
 
 
 @struct
 class Messages:
     """Two of the kernel's threads post, one vcore takes: each message comes once, whole. The page is about to be full."""
+
     ucq: Ucq
     p: Proc
     pages: Pages
@@ -39,7 +40,7 @@ class Messages:
         first = (addr_of(self.pages) + PAGE - 1) // PAGE * PAGE
         ucq_init(self.ucq, first, first + PAGE)
         mmap.next_page.store(first + 2 * PAGE)
-        last = UCQ_SLOTS - 1                # one slot is left
+        last = UCQ_SLOTS - 1  # one slot is left
         self.ucq.prod_idx.store(first + last)
         self.ucq.cons_idx.store(first + last)
         at(UcqPage, first).consumed.store(last)
@@ -73,6 +74,7 @@ class Messages:
 @struct
 class Completion:
     """A call ends while the process asks to be told: it sees DONE, or it is sent an event, and never both nor neither."""
+
     call: Syscall
     queue: EventQueue
     p: Proc
@@ -104,6 +106,7 @@ class Completion:
 @struct
 class Withdrawal:
     """The process changes its mind: afterwards the event was sent whole, or never will be, and the kernel is through."""
+
     call: Syscall
     queue: EventQueue
     p: Proc

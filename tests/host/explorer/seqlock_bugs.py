@@ -8,6 +8,7 @@ from lang import ACQUIRE, RELAXED, RELEASE, Atomic, fence, pause, struct, u64
 @struct
 class NoWriterBarrier:
     """The values may be seen before the odd number that announces them."""
+
     sequence: Atomic[u64]
     a: u64
     b: u64
@@ -34,6 +35,7 @@ class NoWriterBarrier:
 @struct
 class NoReaderBarrier:
     """The number may be read again before the values are."""
+
     sequence: Atomic[u64]
     a: u64
     b: u64
@@ -60,6 +62,7 @@ class NoReaderBarrier:
 @struct
 class RelaxedEnd:
     """The even number may be seen before the last value."""
+
     sequence: Atomic[u64]
     a: u64
     b: u64
@@ -87,6 +90,7 @@ class RelaxedEnd:
 @struct
 class Right:
     """Both barriers: a reader sees both values of one update, or looks again."""
+
     sequence: Atomic[u64]
     a: u64
     b: u64

@@ -22,6 +22,7 @@ STAND_INS = "tests/host/machine"
 @struct
 class Spinning:
     """Two holders never meet, and each sees what the other did."""
+
     lock: SpinLock
     count: u64
 
@@ -47,10 +48,11 @@ class Spinning:
 @struct
 class SeqCounting:
     """A reader sees both values of one update."""
+
     counter: SeqCounter
     a: u64
     b: u64
-    ALLOWS_RACES = True                     # what is read may change meanwhile; it is then not used
+    ALLOWS_RACES = True  # what is read may change meanwhile; it is then not used
     PREEMPTIONS = 3
 
     def thread_writer(self) -> None:
@@ -73,6 +75,7 @@ class SeqCounting:
 @struct
 class SeqLocking:
     """The same with two writers."""
+
     seq: SeqLock
     a: u64
     b: u64
@@ -108,6 +111,7 @@ class Thing:
 @struct
 class References:
     """An object found by `get_not_zero` stays until it is put; the last one out sees all that was done to it."""
+
     thing: Thing
     freed: Atomic[u32]
     PREEMPTIONS = 3
@@ -117,7 +121,7 @@ class References:
 
     def put(self) -> None:
         if self.thing.refs.put():
-            self.thing.value = 99           # a data race, if anybody's use of it is not over
+            self.thing.value = 99  # a data race, if anybody's use of it is not over
             self.freed.store(1)
 
     def thread_owner(self) -> None:
@@ -210,6 +214,7 @@ class PdrLocking:
 @struct
 class Signals:
     """Each `up` lets one `down` through, and none is lost."""
+
     semaphore: Semaphore
     passed: Atomic[u32]
     PREEMPTIONS = 1
@@ -230,6 +235,7 @@ class Signals:
 @struct
 class Sleeping:
     """Who waits on a condition variable wakes when the condition has come true. (A rendez is that, with a deadline.)"""
+
     cv: CondVar
     ready: bool
 
@@ -281,6 +287,7 @@ def free_record(head: RcuHead) -> None:
 @struct
 class RcuReplacing:
     """A reader uses what it finds to the end of its section, though it is replaced and freed: freed memory is never read."""
+
     current: Atomic[Ref[Record] | None]
 
     def setup(self) -> None:
@@ -304,6 +311,7 @@ class RcuReplacing:
 @struct
 class RcuWalking:
     """A list is walked while an item goes and another comes."""
+
     items: RcuList[Record, Literal["link"]]
 
     def setup(self) -> None:

@@ -76,7 +76,7 @@ def run_other(sh: Shell, argv: Span[str], streams: Streams) -> i32:
                 return refuse(sh, argv[0], "one file is needed", streams)
             return run_file(sh, argv[1])
         case "shift":
-            sh.parameters = sh.parameters[min(1, len(sh.parameters)):]
+            sh.parameters = sh.parameters[min(1, len(sh.parameters)) :]
             return 0
         case "type":
             return tell_type(sh, argv, streams)
@@ -112,12 +112,12 @@ def change_directory(sh: Shell, argv: Span[str], streams: Streams) -> i32:
 def note_directory(sh: Shell) -> None:
     """Keep $PWD true."""
     room = array(PATH_ROOM, u8)
-    sh.variables.set("PWD", room[:sys_getcwd(room)])
+    sh.variables.set("PWD", room[: sys_getcwd(room)])
 
 
 def print_directory(streams: Streams) -> i32:
     room = array(PATH_ROOM, u8)
-    where: str = room[:sys_getcwd(room)]
+    where: str = room[: sys_getcwd(room)]
     print(where, file=streams.output)
     return 0
 
@@ -128,7 +128,7 @@ def exit_shell(sh: Shell, argv: Span[str], streams: Streams) -> i32:
         given = number_or_none(argv[1])
         if given is None:
             return refuse(sh, "exit", "the status must be a number", streams)
-        status = i32(given & 0xff)
+        status = i32(given & 0xFF)
     sh.exiting = True
     return status
 
@@ -153,7 +153,8 @@ def echo(argv: Span[str], streams: Streams) -> i32:
 
 
 def print_help(streams: Streams) -> i32:
-    print("""\
+    print(
+        """\
 Commands of the shell:
   cd pwd exit echo help history true false : test [ export unset set wait jobs read source shift break continue type
 Programs (each answers --help):
@@ -161,11 +162,15 @@ Programs (each answers --help):
   text       grep head tail wc sort uniq seq yes
   machine    ps kill cores free uptime date dmesg time sleep env reboot poweroff
   threads    hello threads switch block primes spin pthreads
-  faults     faults hog""", file=streams.output)
-    print("""\
+  faults     faults hog""",
+        file=streams.output,
+    )
+    print(
+        """\
 Syntax: 'quotes' "$VAR" $? $(command) | < > >> 2> 2>&1 ; && || & * ? [a-z] if while until for { } ( ) !
 Keys: arrows, Home, End, Tab completes, Ctrl-A E K U W L, Ctrl-R searches the history, Ctrl-C interrupts, Ctrl-D ends.""",
-          file=streams.output)
+        file=streams.output,
+    )
     return 0
 
 
@@ -182,7 +187,7 @@ def test(sh: Shell, argv: Span[str], streams: Streams) -> i32:
     if argv[0] == "[":
         if len(words) == 0 or words[len(words) - 1] != "]":
             return refuse(sh, "[", "the closing ] is missing", streams)
-        words = words[:len(words) - 1]
+        words = words[: len(words) - 1]
     try:
         return 0 if evaluate(words) else 1
     except Error as e:
@@ -226,7 +231,7 @@ def wait_for_jobs(sh: Shell, argv: Span[str], streams: Streams) -> i32:
     for word in argv[1:]:
         by_number = word.startswith("%")
         number = number_or_none(word[1:] if by_number else word)
-        if number is None or number > 0x7fff_ffff:
+        if number is None or number > 0x7FFF_FFFF:
             return refuse(sh, "wait", "a process id or %job is needed", streams)
         job = sh.jobs.find(u32(number)) if by_number else sh.jobs.find_pid(i32(number))
         if job is None:

@@ -15,7 +15,7 @@ BUILTIN_NAMES = "cd pwd exit echo help history true false test export unset set 
 
 def complete(sh: Shell, editor: Editor) -> None:
     """Extend the word as far as it is certain; if it is not at all, show what it could become."""
-    line = editor.line[:editor.cursor]
+    line = editor.line[: editor.cursor]
     start = word_start(line)
     word = line[start:]
     found = Names()
@@ -77,8 +77,8 @@ def add_if_new(name: str, word: str, into: Names) -> None:
 def add_files(sh: Shell, word: str, into: Names) -> None:
     """The files that begin with `word`, each with the folder as it was typed, folders with a slash behind."""
     slash = word.rfind("/")
-    folder = word[:u64(slash) + 1] if slash >= 0 else ""
-    part = word[len(folder):]
+    folder = word[: u64(slash) + 1] if slash >= 0 else ""
+    part = word[len(folder) :]
     names = Names()
     path = text(PATH_ROOM)
     try:
@@ -105,7 +105,7 @@ def offer(editor: Editor, word: str, found: Names) -> None:
     for name in found.all():
         common = min(common, common_prefix(found.items[0], name))
     if common > len(word):
-        insert_escaped(editor, found.items[0][len(word):common])
+        insert_escaped(editor, found.items[0][len(word) : common])
     elif found.count > 1:
         show_list(editor, found)
     if found.count == 1 and not found.items[0].endswith("/"):
@@ -119,7 +119,7 @@ def insert_escaped(editor: Editor, data: str) -> None:
         special = byte == ord("'") or byte == ord('"') or byte == ord("\\") or byte == ord("$") or byte == ord("*") or byte == ord("?")
         if special or ends_word(byte):
             editor.insert_text("\\")
-        editor.insert_text(data[i:i + 1])
+        editor.insert_text(data[i : i + 1])
 
 
 def show_list(editor: Editor, found: Names) -> None:

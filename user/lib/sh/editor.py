@@ -47,6 +47,7 @@ class Action(u32, Enum):
 
 class Escape(u32, Enum):
     """How much of an escape sequence has come."""
+
     NONE = auto()
     BEGUN = auto()                          # ESC
     SEQUENCE = auto()                       # ESC [ or ESC O
@@ -72,7 +73,7 @@ class Editor:
 
     @property
     def line(self) -> str:
-        return self.bytes[:self.length]
+        return self.bytes[: self.length]
 
     def begin(self, prompt: str) -> None:
         """Start a new line and show its prompt."""
@@ -214,7 +215,7 @@ class Editor:
     def replace(self, data: str) -> None:
         """Another line in the place of this one, cursor at its end."""
         self.length = min(len(data), LINE_ROOM)
-        copy_bytes(self.bytes[:self.length], data[:self.length])
+        copy_bytes(self.bytes[: self.length], data[: self.length])
         self.cursor = self.length
         self._redraw_line()
 
@@ -233,7 +234,7 @@ class Editor:
     def _redraw_line(self) -> None:
         """The line behind the prompt, or as much of it as there is room for around the cursor."""
         room = self._room()
-        cursor_column = columns(self.bytes[:self.cursor])
+        cursor_column = columns(self.bytes[: self.cursor])
         first = cursor_column - room if cursor_column > room else 0
         start = self._byte_at_column(first)
         end = self._byte_at_column(first + room)
@@ -310,7 +311,7 @@ class Editor:
         if self.shown_line <= self.history.first:
             return
         if self.shown_line == self.history.total:
-            copy_bytes(self.saved[:self.length], self.bytes[:self.length])
+            copy_bytes(self.saved[: self.length], self.bytes[: self.length])
             self.saved_length = self.length
         self.shown_line -= 1
         self.replace(self.history.line(self.shown_line))
@@ -320,7 +321,7 @@ class Editor:
             return
         self.shown_line += 1
         if self.shown_line == self.history.total:
-            self.replace(self.saved[:self.saved_length])
+            self.replace(self.saved[: self.saved_length])
         else:
             self.replace(self.history.line(self.shown_line))
 

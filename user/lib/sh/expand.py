@@ -16,7 +16,6 @@ from lib.strings import is_digit, is_name_byte, is_name_start, is_space
 from rt.process import getpid
 
 
-
 def expand_word(sh: Shell, word: str, into: Names) -> None:
     """Add the arguments that `word` becomes: none, one or many."""
     expander = Expander(sh=sh, into=into, split=True)
@@ -157,7 +156,7 @@ class Expander:
             end = at + 1
             while end < len(word) and is_name_byte(word[end]):
                 end += 1
-            self._value(self.sh.variables.get(word[at + 1:end]))
+            self._value(self.sh.variables.get(word[at + 1 : end]))
             return end
         if self._special(byte):
             return at + 2

@@ -18,12 +18,12 @@ MAX_PROCESSES: u64 = 32                     # of one pipeline
 class Job:
     number: u32 = 0                         # 0: the slot is free
     text: str                               # allocated
-    pids: Array[i32] = array(MAX_PROCESSES) # 0: has ended
+    pids: Array[i32] = array(MAX_PROCESSES)  # 0: has ended
     count: u64 = 0
     status: i32 = 0                         # of the last process of the pipeline, once it has ended
 
     def running(self) -> bool:
-        for pid in self.pids[:self.count]:
+        for pid in self.pids[: self.count]:
             if pid != 0:
                 return True
         return False

@@ -63,7 +63,7 @@ def _start(path: str, argv: Span[str], env: Span[str], streams: Streams) -> i32:
 def _put_variable(env: Span[str], used: u64, assignment: str) -> u64:
     """Put NAME=value in the place of an older one of that name, or at the end; the new count."""
     at = assignment.find("=")
-    name = assignment[:u64(at) + 1]
+    name = assignment[: u64(at) + 1]
     for i in range(used):
         if env[i].startswith(name):
             env[i] = assignment

@@ -41,6 +41,7 @@ class TokenKind(u32, Enum):
 @struct
 class Lexer:
     """One token of look-ahead in `kind`, `start`, `end`; `advance` moves on."""
+
     source: str
     at: u64 = 0
     kind: TokenKind = TokenKind.END
@@ -50,7 +51,7 @@ class Lexer:
     problem_at: u64 = 0
 
     def text(self) -> str:
-        return self.source[self.start:self.end]
+        return self.source[self.start : self.end]
 
     def advance(self) -> None:
         self._skip_blanks()
@@ -203,5 +204,15 @@ class Lexer:
 
 
 def ends_word(byte: u8) -> bool:
-    return is_blank(byte) or byte == ord("\n") or byte == ord("\r") or byte == ord(";") or byte == ord("&") or byte == ord("|") \
-        or byte == ord("(") or byte == ord(")") or byte == ord("<") or byte == ord(">")
+    return (
+        is_blank(byte)
+        or byte == ord("\n")
+        or byte == ord("\r")
+        or byte == ord(";")
+        or byte == ord("&")
+        or byte == ord("|")
+        or byte == ord("(")
+        or byte == ord(")")
+        or byte == ord("<")
+        or byte == ord(">")
+    )

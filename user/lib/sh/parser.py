@@ -61,6 +61,7 @@ class Node:
 @struct
 class Parser:
     """Parses from `lexer`; the tree is in `nodes`, and is overwritten by the next `parse`."""
+
     lexer: Lexer
     nodes: Array[Node] = array(MAX_NODES)
     used: u32 = 1
@@ -89,7 +90,7 @@ class Parser:
         return node
 
     def text(self, index: u32) -> str:
-        return self.lexer.source[self.nodes[index].start:self.nodes[index].end]
+        return self.lexer.source[self.nodes[index].start : self.nodes[index].end]
 
     def _next(self) -> None:
         self.last_end = self.lexer.end
@@ -377,6 +378,6 @@ def closes_list(word: str) -> bool:
 def assignment_length(word: str) -> u64:
     """Of `NAME=value` the length of `NAME=`, else 0."""
     at = word.find("=")
-    if at <= 0 or not is_name(word[:u64(at)]):
+    if at <= 0 or not is_name(word[: u64(at)]):
         return 0
     return u64(at) + 1

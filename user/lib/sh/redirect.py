@@ -17,6 +17,7 @@ MAX_OPENED: u64 = 16
 @struct
 class Redirected:
     """Streams after redirection, and the files opened for them: `close` closes these."""
+
     streams: Streams
     opened: Array[i32] = array(MAX_OPENED)
     count: u64 = 0

@@ -42,6 +42,7 @@ class Shell:
 @struct
 class Streams:
     """Where a command reads and writes."""
+
     input: i32 = 0
     output: i32 = 1
     error: i32 = 2

@@ -15,11 +15,11 @@ class Variable:
 
     @property
     def name(self) -> str:
-        return self.text[:self.name_length]
+        return self.text[: self.name_length]
 
     @property
     def value(self) -> str:
-        return self.text[self.name_length + 1:]
+        return self.text[self.name_length + 1 :]
 
 
 @struct
@@ -87,7 +87,7 @@ class Variables:
 def join_assignment(name: str, value: str) -> str:
     """`name=value` in memory of its own."""
     text = new(array(len(name) + 1 + len(value), u8))
-    copy_bytes(text[:len(name)], name)
+    copy_bytes(text[: len(name)], name)
     text[len(name)] = ord("=")
-    copy_bytes(text[len(name) + 1:], value)
+    copy_bytes(text[len(name) + 1 :], value)
     return text

@@ -11,7 +11,7 @@ class CoreInfo:
     lock_depth: u32
     irq_depth: u32
     spare: Ref[Kthread] | None
-    own: Kthread                            # the thread of this core
+    own: Kthread  # the thread of this core
 
     @property
     def core_id(self) -> u32:

@@ -1,5 +1,5 @@
 # SPDX-License-Identifier: GPL-2.0-or-later
-"""Which functions may raise.
+"""Which functions may raise, and which may catch.
 
 A function raises if it says so outside a `try` that catches, or calls one that does. All members of a virtual group share one
 calling convention, so one that raises makes them all. Then: a function whose caller cannot see an error (a function
@@ -15,7 +15,8 @@ from compiler.types.decls import FnInst
 
 
 def infer(program: Any) -> None:
-    """Set `raises` on every function and virtual group."""
+    """Set `raises` on every function and virtual group, `catches` on every function."""
+    _infer_catches(program)
     callers: dict[int, list[Any]] = {}
     groups = list(program.groups.values())
     member_groups: dict[int, list[Any]] = {}
@@ -46,6 +47,23 @@ def infer(program: Any) -> None:
                 item.signature.raises = True
                 pending.append(item.signature)
     _check(program)
+
+
+def _infer_catches(program: Any) -> None:
+    """What a call by value reaches is not looked for: it may catch."""
+    callers: dict[Any, list[FnInst]] = {}
+    for fn in program.functions:
+        for call in fn.calls:
+            if isinstance(call.callee, FnInst):
+                callers.setdefault(call.callee, []).append(fn)
+            else:
+                fn.catches = True
+    pending = [f for f in program.functions if f.catches]
+    while pending:
+        for caller in callers.get(pending.pop(), []):
+            if not caller.catches:
+                caller.catches = True
+                pending.append(caller)
 
 
 def _check(program: Any) -> None:

@@ -41,6 +41,22 @@ def one_choice(node: Any) -> Any:
     return hir.at_line(hir.SetVar(then.var, hir.Cond(then.value.ty, node.test, then.value, other.value)), node.line)
 
 
+def may_catch(body: Any) -> bool:
+    """Whether something in these statements, or in what they call, may raise an error and catch it."""
+    todo = [body]
+    while todo:
+        node = todo.pop()
+        if isinstance(node, list):
+            todo += node
+        elif (fields := hir.FIELDS.get(type(node))) is not None:
+            if isinstance(node, (hir.CallPtr, hir.CallVirtual)) or (isinstance(node, hir.Try) and node.handler is not None):
+                return True
+            if isinstance(node, hir.Call) and node.fn.catches:
+                return True
+            todo += [getattr(node, name) for name in fields]
+    return False
+
+
 class FunctionEmitter(ExpressionMixin, OperationMixin):
     def __init__(self, module: Any, fn: Any, scope: int) -> None:
         self.module, self.fn, self.scope = module, fn, scope
@@ -58,6 +74,7 @@ class FunctionEmitter(ExpressionMixin, OperationMixin):
         self.dbg = ""
         self.at(fn.line)
         self.raise_out = ""
+        self.kept_aside = 0  # errors, so far
         self.calls = 0  # of functions that will hardly be inlined, so far
         self.innermost = False  # no loop has ended since the last one began
 
@@ -130,6 +147,8 @@ class FunctionEmitter(ExpressionMixin, OperationMixin):
                     self.lines.insert(0, self.module.debug.variable(self.fn, var, 0, self.scope))
         for slot in self.fn.slots:
             head.append(f"  %s{slot.number} = alloca [{slot.size} x i8], align {max(slot.align, 8)}")
+        for number in range(self.kept_aside):
+            head.append(f"  %kept{number} = alloca [{self._error_size()} x i8], align 8")
         return ["entry:", *head, *self.lines]
 
     def _error_return(self) -> None:
@@ -277,7 +296,40 @@ class FunctionEmitter(ExpressionMixin, OperationMixin):
         self.dead = True
 
     def s_Raise(self, node: Any) -> None:
+        if node.kept is not None:
+            self._put_back(node.kept)
         self.jump(self._landing())
+
+    def s_Handle(self, node: Any) -> None:
+        self._keep(node.kept, node.body)
+        self.statements(node.body)
+
+    # There is one slot for the error in flight. A handler that raises it again, and a `finally` on its way, keep it aside if what they do
+    # may raise and catch another.
+    def _keep(self, kept: hir.Kept, body: list[Any]) -> None:
+        kept.slot = None
+        if may_catch(body) and (error := self._error_slot()):
+            kept.slot = f"%kept{self.kept_aside}"
+            self.kept_aside += 1
+            self._copy_error(kept.slot, error)
+
+    def _put_back(self, kept: hir.Kept) -> None:
+        if kept.slot is not None:
+            self._copy_error(self._error_slot(), kept.slot)
+
+    def _copy_error(self, dst: str, src: str) -> None:
+        self.module.declare("@llvm.memmove.p0.p0.i64", "declare void @llvm.memmove.p0.p0.i64(ptr, ptr, i64, i1)")
+        self.do(f"call void @llvm.memmove.p0.p0.i64(ptr align 4 {dst}, ptr align 4 {src}, i64 {self._error_size()}, i1 false)")
+
+    def _error_slot(self) -> str:
+        """Its address now (a thread may have moved); empty in a program in which nothing raises."""
+        hook = self.module.program.hooks.get("error_slot")
+        for fn in hook.instances.values() if hook is not None else ():
+            return str(self.value(hir.Call(fn.result, fn, [])))
+        return ""
+
+    def _error_size(self) -> int:
+        return self.module.program.runtime_class("ErrorSlot").size
 
     def _landing(self) -> str:
         """Where an error goes from here."""
@@ -310,8 +362,11 @@ class FunctionEmitter(ExpressionMixin, OperationMixin):
                     reached = True
                     self.jump(end)
             else:
+                kept = hir.Kept()
+                self._keep(kept, node.final)
                 self.statements(node.final)
                 if not self.dead:
+                    self._put_back(kept)
                     self.jump(self._landing())
         self.dead = True
         if reached:

@@ -174,6 +174,7 @@ class FnInst:
     variables: list[Any] = field(default_factory=list)
     line: int = 0
     raises: bool = False
+    catches: bool = False  # an error may be raised and caught in it or beneath it: another that is in flight meanwhile must be kept aside
     may_raise_from: list[Any] = field(default_factory=list)  # callees whose error leaves this function
     raise_node: Any = None  # where it raises itself (for messages)
     calls: list[CallSite] = field(default_factory=list)

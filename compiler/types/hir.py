@@ -81,8 +81,9 @@ Loop = _node("Loop", "loop body step", True)  # forever; `step` runs on continue
 Break = _node("Break", "loop", True)
 Continue = _node("Continue", "loop", True)
 Return = _node("Return", "value", True)
-Raise = _node("Raise", "", True)  # the error stands in the slot already
+Raise = _node("Raise", "kept", True)  # the error stands in the slot already; `kept`: of the handler that lets it go on, or None
 Try = _node("Try", "body handler final", True)  # handler None: only `final`; handler: statements that run when body raised
+Handle = _node("Handle", "body kept", True)  # a handler's statements, during which `kept` may be raised again
 Unreachable = _node("Unreachable", "", True)
 
 
@@ -133,6 +134,18 @@ class Slot:
 
     def __init__(self, size: int, align: int, number: int) -> None:
         self.size, self.align, self.number = size, align, number
+
+
+class Kept:
+    """The error that a handler or a `finally` was entered with, which leaves there again whatever else was raised and caught meanwhile.
+
+    `wanted`: some `raise` names it. `slot`: where lowering put it aside, None if nothing could have replaced it.
+    """
+
+    __slots__ = ("slot", "wanted")
+
+    def __init__(self) -> None:
+        self.wanted, self.slot = False, None
 
 
 def true() -> Expr:

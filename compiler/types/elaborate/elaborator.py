@@ -77,6 +77,7 @@ class Elaborator(
         self.on_stack: set[Var] = set()  # locals bound to objects of this function's stack
         self.loops: list[Any] = []
         self.catching = 0  # enclosing try bodies whose handler catches everything
+        self.handling: list[hir.Kept] = []  # the errors of the handlers around
         self.in_function = fn.decl is not None
         self.failed = False  # some statement could not be understood
         self.outer: Any = None  # the elaborator of the function around this one

@@ -18,8 +18,11 @@ class RaiseMixin:
     # -- errors -------------------------------------------------------------------------------------------------
     def stmt_Raise(self: Any, node: ast.Raise) -> None:
         if node.exc is None:
+            kept = self.handling[-1] if self.handling else None
+            if kept is not None:
+                kept.wanted = True
             self.note_raise(node)
-            self.out.append(hir.Raise())
+            self.out.append(hir.Raise(kept))
             self.state.reached = False
             return
         call = node.exc
@@ -46,7 +49,7 @@ class RaiseMixin:
         number = same(self.resize(same(errno, self.program.errno_type().storage), self.program.errno_type().storage, model.I32), model.I32)
         self.out.append(hir.Do(self.runtime_call("set_error", [slot, Const(U32, kind), number, message], node)))
         self.note_raise(node)
-        self.out.append(hir.Raise())
+        self.out.append(hir.Raise(None))
         self.state.reached = False
 
     def _reraise(self: Any, name: ast.Name, node: ast.Raise) -> None:
@@ -55,7 +58,7 @@ class RaiseMixin:
         slot = self.hook_call("error_slot", [], node)
         self.out.append(hir.CopyBytes(slot, caught, self.program.layouts.complete(caught.ty).size))
         self.note_raise(node)
-        self.out.append(hir.Raise())
+        self.out.append(hir.Raise(None))
         self.state.reached = False
 
     def stmt_Try(self: Any, node: ast.Try) -> None:
@@ -89,6 +92,7 @@ class RaiseMixin:
         body: list[Any] = []
         flag = self.variable("", BOOL) if node.orelse else None
         self.catching += 1
+        self.fn.catches = True
         with self.block(body):
             self.statements(node.body)
             if flag is not None and self.state.reached:
@@ -117,12 +121,14 @@ class RaiseMixin:
         """Nested ifs over the kinds; an error that none of them takes goes on."""
         if not handlers:
             self.note_raise(None)
-            self.out.append(hir.Raise())
+            self.out.append(hir.Raise(None))
             return
         first = handlers[0]
         test = self._handler_test(first)
         self.state = State(set(before.assigned), before.kept_without(changed), True, before.held)
         body: list[Any] = []
+        kept = hir.Kept()
+        self.handling.append(kept)
         with self.block(body):
             if first.name:
                 cls = self.program.runtime_class("ErrorSlot")
@@ -134,6 +140,9 @@ class RaiseMixin:
                 self.out.append(SetVar(var, slot))
                 self.state.assigned.add(first.name)
             self.statements(first.body)
+        self.handling.pop()
+        if kept.wanted:
+            body = [hir.Handle(body, kept)]
         ends.append(self.state)
         if test is None:
             self.out += body

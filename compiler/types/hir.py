@@ -145,7 +145,8 @@ class Kept:
     __slots__ = ("slot", "wanted")
 
     def __init__(self) -> None:
-        self.wanted, self.slot = False, None
+        self.wanted = False
+        self.slot: str | None = None
 
 
 def true() -> Expr:

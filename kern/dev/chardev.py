@@ -54,6 +54,7 @@ class DevDirectory(Node):
 
 @devices
 class CharDevs(Dev):
+    name: str = "cons"
     place: str = "/dev"
     dev_id: u64 = 3
 

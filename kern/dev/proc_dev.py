@@ -1,6 +1,5 @@
 # SPDX-License-Identifier: GPL-2.0-or-later
-"""/proc: what the kernel knows, as text. Each opening of a file has a text of its own, made anew by a read from its start:
-whoever reads it in pieces gets the pieces of one text.
+"""/proc: what the kernel knows, as text (kern/ns/text_file.py).
 
 /proc/uptime    seconds since boot, seconds that cores were idle, summed
 /proc/meminfo   MemTotal and MemFree in kB
@@ -13,10 +12,10 @@ whoever reads it in pieces gets the pieces of one text.
 No locks of its own; what is shown may have changed since.
 """
 
-from lang import Error, Sink, Span, array, copy_bytes, cycle_counter, free, i32, new, text, u8, u32, u64
+from lang import Error, cycle_counter, free, i32, new, text, u32, u64
 from arch import smp, timer
 from kern.abi.errno import Errno
-from kern.abi.file import DirEntry, FileKind, OpenMode, Stat
+from kern.abi.file import DirEntry, FileKind, Stat
 from kern.boot.cmdline import command_line
 from kern.core.alloc import CoreView, view_core
 from kern.core.percore import core
@@ -25,58 +24,11 @@ from kern.dev.proc_ctl import Ctl
 from kern.mm.pages import free_bytes, total_bytes
 from kern.ns.dev import Dev, devices
 from kern.ns.node import Node, set_entry
-from kern.ns.transfer import Transfer
+from kern.ns.text_file import Page, TextFile
 from kern.proc.proc import Proc, find_proc, get_proc, next_proc, proc_put
 from kern.time.clock import NS_PER_MS, NS_PER_SEC, now_ns
 
 LOG_SIZE: u64 = 65536
-
-
-class Page(Sink):
-    """A text in the heap; what does not fit is cut off."""
-
-    bytes: Span[u8]
-    used: u64
-
-    def put(self, data: str) -> None:
-        count = min(len(data), len(self.bytes) - self.used)
-        copy_bytes(self.bytes[self.used : self.used + count], data[:count])
-        self.used += count
-
-
-class TextFile(Node):
-    """A file whose contents `show` writes; `room` is at least as much as it may write. Every walk to it makes a new node, which one
-    channel then holds, so that the channel's lock guards `page`."""
-
-    page: Page
-
-    def show(self, out: Page) -> None:
-        pass
-
-    def room(self) -> u64:
-        return 4096
-
-    def read(self, io: Transfer, offset: u64, mode: OpenMode) -> u64:
-        if offset == 0:
-            if len(self.page.bytes) == 0:
-                self.page.bytes = new(array(self.room(), u8))
-            self.page.used = 0
-            self.show(self.page)
-        return io.give_from(self.page.bytes[: self.page.used], offset)
-
-    def release(self) -> None:
-        if len(self.page.bytes) != 0:
-            free(self.page.bytes)
-        free(self)
-
-    def opened(self, mode: OpenMode) -> None:
-        if OpenMode.WRITE in mode:
-            raise Error(Errno.EACCES, "the file can only be read")
-
-    def stat(self, into: Stat) -> None:
-        into.dev = 4
-        into.mode = 0o444
-        into.nlink = 1
 
 
 class Uptime(TextFile):
@@ -317,6 +269,7 @@ class ProcRoot(Node):
 
 @devices
 class ProcDev(Dev):
+    name: str = "proc"
     place: str = "/proc"
     dev_id: u64 = 4
 

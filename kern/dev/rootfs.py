@@ -97,6 +97,7 @@ class RootNode(Node):
 
 @devices
 class RootDev(Dev):
+    name: str = "kfs"
     place: str = "/"
     dev_id: u64 = 1
 
@@ -108,7 +109,7 @@ class RootDev(Dev):
         while reader.next(entry):
             add_entry(root, entry)
         for device in devices:
-            if device.place != "/":
+            if len(device.place) > 1:
                 make_directories(root, device.place[1:])
         return root
 

@@ -247,6 +247,7 @@ class TmpNode(Node):
 
 @devices
 class TmpDev(Dev):
+    name: str = "tmpfs"
     place: str = "/tmp"
     dev_id: u64 = 2
 

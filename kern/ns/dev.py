@@ -1,20 +1,24 @@
 # SPDX-License-Identifier: GPL-2.0-or-later
-"""Devices: file trees that sit at a place of the name space. A class registers itself with `@devices`.
+"""Devices: file trees in the name space. A class registers itself with `@devices`.
 
-The mount table is made once at boot and never changes; so it needs no lock. Its longest prefix decides.
+Every device has a name, by which it is reached from anywhere, as in Plan 9: `#proc/1/status`. One that also says a `place` sits
+there in the tree: `/proc/1/status`; of several places, the longest that a path is under decides.
+The mount table is made once at boot and never changes; so it needs no lock.
 """
 
 from abc import ABC, abstractmethod
 
 from lang import Error, Ref, Registry, array, panic, struct, u64
+from kern.abi.errno import Errno
 from kern.boot.main import inits
 from kern.ns.node import Node
 
-MAX_MOUNTS: u64 = 16
+MAX_MOUNTS: u64 = 48
 
 
 class Dev(ABC):
-    place: str = "/"                        # absolute path, no slash at the end
+    name: str = ""                          # behind the `#`, no slash
+    place: str = ""                         # absolute path, no slash at the end; empty if it sits nowhere
     dev_id: u64 = 0
 
     @abstractmethod
@@ -27,7 +31,7 @@ devices = Registry[Dev]()
 
 @struct
 class Mount:
-    place: str
+    dev: Ref[Dev] | None
     root: Ref[Node] | None
 
 
@@ -36,36 +40,49 @@ mounts = array(MAX_MOUNTS, Mount)
 
 @inits
 def mount_devices() -> None:
-    """Attach every device at its place. Once, at boot, after the root archive was found."""
+    """Attach every device. Once, at boot, after the root archive was found."""
     for i in range(len(devices)):
         dev = devices[i]
-        mounts[i].place = dev.place
+        mounts[i].dev = dev
         try:
             mounts[i].root = dev.attach()
         except Error as e:
-            panic(f"cannot attach the device for {dev.place}: {e.message}")
+            panic(f"cannot attach the device #{dev.name}: {e.message}")
 
 
 def is_under(path: str, place: str) -> bool:
     """Whether the absolute `path` is `place` or below it."""
     if place == "/":
         return True
-    if not path.startswith(place):
+    if not place or not path.startswith(place):
         return False
     return len(path) == len(place) or path[len(place)] == ord("/")
 
 
-def find_mount(path: str) -> Mount:
-    """The mount that serves the absolute, clean path."""
-    best: Ref[Mount] | None = None
+def find_mount(path: str) -> tuple[Mount, str]:
+    """What serves an absolute, clean path, and the rest of it, to walk from that root. Raises ENODEV."""
+    if path.startswith("#"):
+        return find_named(path)
+    best: u64 = 0
+    length: u64 = 0
     for i in range(len(devices)):
-        mount = mounts[i]
-        if is_under(path, mount.place) and (best is None or len(mount.place) > len(best.place)):
-            best = mount
-    if best is None:
+        place = devices[i].place
+        if is_under(path, place) and len(place) > length:
+            best, length = i, len(place)
+    if length == 0:
         panic("nothing is mounted at /")
-    return best
+    return mounts[best], path[length:]
+
+
+def find_named(path: str) -> tuple[Mount, str]:
+    name, rest = path[1:].split1("/")
+    for i in range(len(devices)):
+        if devices[i].name == name:
+            return mounts[i], rest
+    raise Error(Errno.ENODEV, f"there is no device #{name}")
 
 
 def is_mount_point(path: str) -> bool:
-    return find_mount(path).place == path
+    """Whether the absolute, clean path is the root of a device. Raises ENODEV."""
+    _, rest = find_mount(path)
+    return not rest

@@ -2,7 +2,8 @@
 """Paths: from the text that a process gives to a node.
 
 Paths are cleaned as text first (`.`, `..`, double slashes), relative to the process' working directory or an open directory;
-there are no symbolic links that could make this wrong. Then the mount with the longest prefix walks the rest.
+there are no symbolic links that could make this wrong. A path is absolute if it starts with `/`, or with `#` and the name of a device;
+above the root of a device so named there is nothing. Then the mount (kern/ns/dev.py) walks the rest.
 No locks. Walking may block.
 """
 
@@ -13,14 +14,21 @@ from kern.ns.dev import find_mount, is_mount_point
 from kern.ns.node import Node
 
 
+def is_absolute(path: str) -> bool:
+    return path.startswith("/") or path.startswith("#")
+
+
 def clean_path(base: str, path: str, into: Text) -> None:
     """Write the absolute clean form of `path`, relative to the absolute clean `base`. Raises ENOENT, ENAMETOOLONG."""
     if not path:
         raise Error(Errno.ENOENT, "an empty path names no file")
     into.clear()
-    if not path.startswith("/") and base != "/":
-        into.append(base)
     rest = path
+    if path.startswith("#"):
+        device, rest = path.split1("/")
+        into.append(device)
+    elif not path.startswith("/") and base != "/":
+        into.append(base)
     while rest:
         name, rest = rest.split1("/")
         if not name or name == ".":
@@ -46,14 +54,13 @@ def drop_last(path: Text) -> None:
 
 
 def find_node(path: str) -> Node:
-    """The node at an absolute clean path, with a reference for the caller. Raises ENOENT, ENOTDIR."""
-    mount = find_mount(path)
+    """The node at an absolute clean path, with a reference for the caller. Raises ENOENT, ENOTDIR, ENODEV."""
+    mount, rest = find_mount(path)
     root = mount.root
     if root is None:
-        raise Error(Errno.ENXIO, f"{mount.place} is not attached")
+        raise Error(Errno.ENXIO, f"{path} is not attached")
     node = root
     node.get()
-    rest = path[len(mount.place) :]
     while rest:
         name, rest = rest.split1("/")
         if not name:
@@ -69,7 +76,7 @@ def find_node(path: str) -> Node:
 
 
 def split_path(path: str) -> tuple[str, str]:
-    """Directory and last name of an absolute clean path other than the root. Raises EBUSY for a mount point."""
+    """Directory and last name of an absolute clean path other than the root. Raises EBUSY for a mount point, ENODEV."""
     if is_mount_point(path):
         raise Error(Errno.EBUSY, f"{path} is where a device sits")
     at = u64(path.rfind("/"))

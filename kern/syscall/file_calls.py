@@ -9,7 +9,7 @@ from kern.mm.umem import copy_out, copy_out_bytes, copy_string, read_bytes
 from kern.ns.chan import chan_put, create_at, open_path, read_chan, seek_chan, stat_node, write_chan
 from kern.ns.dev import find_mount
 from kern.ns.fd import add_fd, close_fd, get_chan, set_fd
-from kern.ns.path import clean_path, find_directory, find_node, split_path
+from kern.ns.path import clean_path, find_directory, find_node, is_absolute, split_path
 from kern.ns.transfer import Transfer, set_user
 from kern.proc.proc import Proc, get_proc, proc_put
 
@@ -31,7 +31,7 @@ def take_path_at(p: Proc, dirfd: i32, path: User[str], into: Text) -> None:
         return
     raw = text(1024)
     copy_string(raw, path)
-    if raw.view.startswith("/"):
+    if is_absolute(raw.view):
         clean_path("/", raw.view, into)
         return
     chan = get_chan(p.fds, dirfd)
@@ -189,7 +189,9 @@ def sys_rename(p: Proc, path: User[str], new_path: User[str]) -> None:
     take_path(p, new_path, new_full)
     old_directory, old_name = split_path(old_full.view)
     new_directory, new_name = split_path(new_full.view)
-    if find_mount(old_full.view) is not find_mount(new_full.view):
+    old_mount, _ = find_mount(old_full.view)
+    new_mount, _ = find_mount(new_full.view)
+    if old_mount is not new_mount:
         raise Error(Errno.EXDEV, f"{old_full.view} and {new_full.view} are on different devices")
     if new_full.view.startswith(old_full.view) and new_full.view[len(old_full.view) :].startswith("/"):
         raise Error(Errno.EINVAL, "a directory cannot be moved into itself")

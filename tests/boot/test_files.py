@@ -38,6 +38,32 @@ SHOWS = {
 }
 
 
+def test_devices_are_reached_by_their_names(guest: Guest) -> None:
+    assert guest.output("cat '#proc/1/status'").startswith("name: sh\n")
+    assert guest.output("echo through a device > '#tmpfs/named'; cat /tmp/named; rm /tmp/named") == "through a device\n"
+    assert "consctl" in guest.output("ls '#cons'").split() and "bin" in guest.output("ls '#kfs'").split()
+    assert guest.output("cd '#proc/1'; pwd; cat status | head -n 1; cd ../../..; pwd; cd /").splitlines() == [
+        "#proc/1",
+        "name: sh",
+        "#proc",
+    ]
+
+
+def test_an_unknown_device_is_an_error_that_names_it(guest: Guest) -> None:
+    for command in ("cat '#nosuch/file'", "echo > '#nosuch'", "mkdir '#nosuch/x'", "cat '#'"):
+        answer = guest.run(command)
+        assert answer.status != 0 and "there is no device #" in answer.output, answer.output
+    assert "#proc is where a device sits" in guest.run("rmdir '#proc'").output
+
+
+def test_memory_is_counted(guest: Guest) -> None:
+    def free() -> dict[str, int]:
+        return {name: int(value) for name, value in re.findall(r"^(\w+) Memory *: +(\d+)$", guest.output("cat '#mem/free'"), re.MULTILINE)}
+
+    before = free()
+    assert before["Total"] == before["Used"] + before["Free"] and before["Free"] > 500 << 20
+
+
 @pytest.mark.parametrize("name", [pytest.param(name, marks=[pytest.mark.feature(row) for row in rows]) for name, rows in SHOWS.items()])
 def test_promise(guest: Guest, name: str) -> None:
     answer = guest.run(f"filetest {name}", 60)

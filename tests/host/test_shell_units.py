@@ -526,6 +526,8 @@ def test_editor_answers_any_bytes(unit: Any, keys: bytes) -> None:
         ("./a/.", "a"),
         ("", "."),
         ("/a/..", "/"),
+        ("#proc//1/./status", "#proc/1/status"),
+        ("#proc/1/../..", "#proc"),
     ],
 )
 def test_clean_path(unit: Any, path: str, cleaned: str) -> None:

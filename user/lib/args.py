@@ -13,7 +13,7 @@ is seen by `help_wanted` before anything else.
 """
 
 from lang import Format, Span, i32, struct, text, u8, u64
-from lib.paths import basename
+from lib.paths import basename, is_absolute
 from lib.strings import is_digit, number_or_none
 from rt.args import args
 from rt.io import STDERR
@@ -45,7 +45,7 @@ def complain(message: Format) -> i32:
 
 def complain_about(what: str, why: str) -> i32:
     """The same about one file or thing. The kernel's sentences about files begin with their paths, which is not said twice."""
-    if why.startswith("/"):
+    if is_absolute(why):
         return complain(f"{why}")
     return complain(f"{what}: {why}")
 

@@ -1,5 +1,8 @@
 # SPDX-License-Identifier: LGPL-2.1-or-later
-"""File names as text: taken apart, joined, cleaned. Nothing here looks at the file system."""
+"""File names as text: taken apart, joined, cleaned. Nothing here looks at the file system.
+
+A name is absolute from `/` on, or from `#` and the name of a device on: `#proc/1/status`.
+"""
 
 from lang import Text, u64
 
@@ -22,10 +25,14 @@ def dirname(path: str) -> str:
     return "/" if at == 0 else trimmed[: u64(at)]
 
 
+def is_absolute(path: str) -> bool:
+    return path.startswith("/") or path.startswith("#")
+
+
 def join(into: Text, folder: str, name: str) -> str:
     """`folder/name` built in `into`, which is cleared first; an absolute `name` stands alone."""
     into.clear()
-    if not name.startswith("/") and len(folder) > 0 and folder != ".":
+    if not is_absolute(name) and len(folder) > 0 and folder != ".":
         into.append(folder)
         if not folder.endswith("/"):
             into.append("/")
@@ -34,10 +41,10 @@ def join(into: Text, folder: str, name: str) -> str:
 
 
 def clean(into: Text, path: str) -> str:
-    """`path` without `.`, `..`, doubled and trailing slashes, in `into`. `..` above the root stays at the root."""
+    """`path` without `.`, `..`, doubled and trailing slashes, in `into`. `..` above the root, or a device's root, stays there."""
     into.clear()
-    absolute = path.startswith("/")
-    if absolute:
+    absolute = is_absolute(path)
+    if path.startswith("/"):
         into.append("/")
     at: u64 = 0
     while at < len(path):
@@ -56,7 +63,7 @@ def _apply_part(into: Text, part: str, absolute: bool) -> None:
         return
     done = into.view
     if part == ".." and len(done) > 0 and done != ".." and not done.endswith("/.."):
-        if done != "/":
+        if done != "/" and not (done.startswith("#") and done.find("/") < 0):
             at = done.rfind("/")
             keep: u64 = 0
             if at == 0:

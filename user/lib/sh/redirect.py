@@ -4,6 +4,7 @@
 from lang import Array, Errno, Error, array, i32, struct, text, u32, u64
 from kern.abi.file import OpenMode
 from lib.buffer import Buffer
+from lib.paths import is_absolute
 from lib.sh.expand import expand_single
 from lib.sh.lexer import TokenKind
 from lib.sh.parser import NodeKind, Parser
@@ -73,7 +74,7 @@ def open_target(op: TokenKind, path: str) -> i32:
     except Error as e:
         errno = e.errno
         why.append(e.message)
-    if why.view.startswith("/"):
+    if is_absolute(why.view):
         raise Error(errno, f"{why}")
     raise Error(errno, f"{path}: {why}")
 

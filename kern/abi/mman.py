@@ -3,7 +3,9 @@
 
 from enum import IntFlag
 
-from lang import u32
+from lang import u32, u64
+
+FAULT_BACKED: u64 = 1 << 31                 # in the error_code of a reflected page fault: sys_populate_va brings the page in, from its file
 
 
 class Prot(u32, IntFlag):

@@ -1,20 +1,41 @@
 # SPDX-License-Identifier: LGPL-2.1-or-later
-"""A fault that the kernel handed to the 2LS rather than kill the process: told, then it ends the process all the same.
+"""A fault that the kernel handed to the 2LS: a page that is on its way from a file blocks its thread, anything else ends the process.
 
-Page faults of mapped files are settled by the kernel before they come here.
+The page is asked for by an asynchronous call that blocks just the thread; it repeats the instruction then. Should the page not come, the
+repeated fault is one of the other kind.
 """
 
-from lang import i32
+from typing import NoReturn
+
+from lang import Uaddr, i32, u32, u64
+from arch.abi import ContextFlag
+from kern.abi.mman import FAULT_BACKED
+from parlib import sched
 from parlib.uthread import Uthread
 from rt.exit import exit_now
 from rt.hooks import print_frames
 from rt.io import STDERR, print_to
+from rt.syscall import reset
+from syscalls import submit_populate_va
 
 FAULT_STATUS: i32 = 139
+PAGE_MASK: u64 = 4095
 
 
-def die_of_fault(uthread: Uthread) -> None:
-    """In vcore context. Does not return."""
+def settle_fault(uthread: Uthread) -> None:
+    """In vcore context; the thread is saved, with its fault. The usual `reflected_fault` of a 2LS."""
+    ctx = uthread.ctx
+    if ctx.error_code & FAULT_BACKED == 0:
+        die_of_fault(uthread)
+    ctx.flags &= ~u32(ContextFlag.FAULTED)
+    call = uthread.call
+    reset(call)
+    submit_populate_va(call, Uaddr(u64(ctx.fault_address) & ~PAGE_MASK), 1)
+    sched.current.block_on_call(uthread, call)
+
+
+def die_of_fault(uthread: Uthread) -> NoReturn:
+    """In vcore context."""
     ctx = uthread.ctx
     print_to(
         STDERR, f"thread {uthread.id}: trap {ctx.trap_number} (error {ctx.error_code:#x}, address {ctx.fault_address:#x}) at {ctx.pc:#x}\n"

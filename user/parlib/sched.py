@@ -1,19 +1,39 @@
 # SPDX-License-Identifier: LGPL-2.1-or-later
 """The second-level scheduler (2LS): what a thread library gives parlib, and which one is in charge.
 
-Every operation but `ending` runs in vcore context; `runnable` and `exited` may be called from anywhere. None of these may block.
+A 2LS is a class that defines the abstract operations below and overrides others as it likes. An operation costs an indirect call only
+in a program that links two classes which define it; one that nobody overrides is inlined where it is used. Every operation runs
+in vcore context but where it says something else. None may block, or allocate, in vcore context.
+Akaros calls them thread_runnable, thread_paused, thread_blockon_sysc, thread_has_blocked, thread_refl_fault, thread_exited,
+thread_create, thread_bulk_runnable, sched_init, sched_entry, preempt_pending, sync_….
 """
 
 from abc import ABC, abstractmethod
+from enum import Enum, auto
+from typing import Callable
 
-from lang import Ref
+from lang import Errno, Error, Raises, Ref, u32, u64
 from kern.abi.syscall import Syscall
+from parlib.faults import settle_fault
 from parlib.thread0 import thread0_scheduler
+from parlib.uth_sync import UthSync, fifo_pop, fifo_push, fifo_remove, fifo_swap
 from parlib.uthread import Uthread
 from parlib.vcore import Vcore
 
 
+class Blocked(u32, Enum):
+    """Why a thread waits that the 2LS itself did not put to sleep."""
+
+    MUTEX = auto()                          # for a sync object
+    EVENTQ = auto()                         # for an event queue
+    YIELD = auto()                          # for nothing: it lets others run, and is made runnable at once
+    MISC = auto()                           # for another thread's end, or for ever
+
+
 class Scheduler(ABC):
+    def init(self) -> None:                 # noqa: B027
+        """Before it takes over, once, as thread 0 of an SCP: make whatever it needs. Raises ENOMEM."""
+
     @abstractmethod
     def entry(self, vcore: Vcore) -> None:
         """Pick a thread and run it, which does not return; or return because there is none."""
@@ -22,17 +42,29 @@ class Scheduler(ABC):
     def runnable(self, uthread: Uthread) -> None:
         """A thread that was blocked, or is new, may run. It belongs to the scheduler from now on. Any context."""
 
+    def bulk_runnable(self, woken: UthSync) -> None:
+        """All threads of a sync object that is the caller's own may run. Any context."""
+        while (uthread := woken.get_next()) is not None:
+            self.runnable(uthread)
+
     @abstractmethod
     def paused(self, uthread: Uthread) -> None:
-        """A thread was interrupted or stolen; it is saved, and may run on."""
+        """A thread was interrupted, stolen, or lets others run; it is saved, and may run on."""
 
     @abstractmethod
     def block_on_call(self, uthread: Uthread, call: Syscall) -> None:
         """The thread waits for a system call: see to it that it becomes runnable when that is done, or at once if it is."""
 
-    @abstractmethod
+    def has_blocked(self, uthread: Uthread, why: Blocked) -> None:  # noqa: B027
+        """A thread is saved and waits for somebody else's `runnable`. To take note of; it may come before this returns."""
+
     def reflected_fault(self, uthread: Uthread) -> None:
-        """The thread's saved context carries a fault."""
+        """The thread's saved context carries a fault; it is nobody's now."""
+        settle_fault(uthread)
+
+    def create(self, fn: Callable[[u64], Raises[None]], arg: u64) -> Uthread:
+        """Make a joinable thread that runs fn(arg), and start it. In a uthread. Raises ENOMEM."""
+        raise Error(Errno.ENOSYS, "this program has no thread library")
 
     @abstractmethod
     def ending(self) -> None:
@@ -40,7 +72,7 @@ class Scheduler(ABC):
 
     @abstractmethod
     def exited(self, uthread: Uthread) -> None:
-        """Nobody needs the thread any more: its memory may be used again. Any context."""
+        """Nobody needs the thread any more: its memory may be used again. Once for each thread. Any context."""
 
     @abstractmethod
     def has_work(self) -> bool:
@@ -49,6 +81,32 @@ class Scheduler(ABC):
     @abstractmethod
     def idle(self, vcore: Vcore) -> None:
         """`entry` found nothing, and there were no events. May give the core back, and may return."""
+
+    def preempt_pending(self, vcore: Vcore) -> None:  # noqa: B027
+        """The kernel has warned that it will take this core, which is about to be given back: last preparations."""
+
+    # -- whom a sync object wakes first: see parlib.uth_sync. The object's lock is held. Any context, and nothing may block.
+    def sync_init(self, sync: UthSync) -> None:
+        sync.head = None
+        sync.tail = None
+
+    def sync_destroy(self, sync: UthSync) -> None:
+        assert self.sync_is_empty(sync), "a sync object goes while threads wait for it"
+
+    def sync_enqueue(self, sync: UthSync, uthread: Uthread) -> None:
+        fifo_push(sync, uthread)
+
+    def sync_get_next(self, sync: UthSync) -> Uthread | None:
+        return fifo_pop(sync)
+
+    def sync_get_uth(self, sync: UthSync, uthread: Uthread) -> bool:
+        return fifo_remove(sync, uthread)
+
+    def sync_swap(self, one: UthSync, other: UthSync) -> None:
+        fifo_swap(one, other)
+
+    def sync_is_empty(self, sync: UthSync) -> bool:
+        return sync.head is None
 
 
 current: Ref[Scheduler] = thread0_scheduler

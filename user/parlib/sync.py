@@ -1,15 +1,17 @@
 # SPDX-License-Identifier: LGPL-2.1-or-later
 """Mutex, condition variable, semaphore, barrier and once-control for uthreads: they block the thread, never the vcore.
 
-Each has a PdrLock, a leaf, under which its waiters are kept; a thread is put there by its yield callback, when it is saved,
-so that a waker may run it at once. Waiters leave in FIFO order. All zero is the initial state of each. Waking works from any
-context; blocking from uthreads with notifications enabled only.
+Each has a PdrLock, a leaf, under which its waiters are kept; a thread is put there by its yield callback, when it is saved, so that a waker
+may run it at once. The 2LS decides who is woken first (parlib.uth_sync): the longest waiter, if it does not say. All zero is the initial
+state of each. Waking works from any context; blocking from uthreads with notifications enabled only.
 """
 
 from typing import Callable
 
 from lang import ACQUIRE, RELEASE, Atomic, Raises, Ref, addr_of, at, must_use, sleeping_section, struct, u32, u64
 from parlib import sched
+from parlib.sched import Blocked
+from parlib.uth_sync import UthSync
 from parlib.current import my_vcore
 from parlib.pdr import PdrLock
 from parlib.uthread import Uthread, uthread_yield
@@ -20,44 +22,12 @@ CONTENDED: u32 = 2                          # held, and there may be waiters
 
 
 @struct
-class WaitQueue:
-    """Uthreads in the order in which they came, linked by `next`. The owner has a lock."""
-
-    head: Ref[Uthread] | None
-    tail: Ref[Uthread] | None
-
-    def push(self, uthread: Uthread) -> None:
-        uthread.next = None
-        tail = self.tail
-        if tail is None:
-            self.head = uthread
-        else:
-            tail.next = uthread
-        self.tail = uthread
-
-    def pop(self) -> Uthread | None:
-        head = self.head
-        if head is None:
-            return None
-        self.head = head.next
-        if head.next is None:
-            self.tail = None
-        return head
-
-
-def wake_all(queue: WaitQueue) -> None:
-    """Make each runnable. The queue is the caller's own."""
-    while (uthread := queue.pop()) is not None:
-        sched.current.runnable(uthread)
-
-
-@struct
 class Mutex:
-    """Mutual exclusion: `with mutex:`. Not recursive. An unlock hands over to the longest waiter."""
+    """Mutual exclusion: `with mutex:`. Not recursive. An unlock hands over to a waiter."""
 
     state: Atomic[u32]
     guard: PdrLock
-    waiters: WaitQueue
+    waiters: UthSync
 
     def lock(self) -> None:
         if not self.state.cas(FREE, HELD, order=ACQUIRE):  # pairs with the releases of unlock and hand_over
@@ -73,7 +43,7 @@ class Mutex:
 
     def hand_over(self) -> None:
         with self.guard:
-            next = self.waiters.pop()
+            next = self.waiters.get_next()
             if next is None:
                 self.state.store(FREE, order=RELEASE)
         if next is not None:
@@ -93,10 +63,11 @@ class Mutex:
 def mutex_block(uthread: Uthread, address: u64) -> None:
     """In vcore context: take the mutex for the thread after all, or queue it."""
     mutex = at(Mutex, address)
+    sched.current.has_blocked(uthread, Blocked.MUTEX)
     mutex.guard.lock_on(my_vcore())
     free = mutex.state.swap(CONTENDED) == FREE
     if not free:
-        mutex.waiters.push(uthread)
+        mutex.waiters.enqueue(uthread)
     mutex.guard.unlock_on()
     if free:
         sched.current.runnable(uthread)
@@ -107,7 +78,7 @@ class CondVar:
     """Waiting for a condition that a mutex protects. Wake-ups may be spurious: wait in a loop."""
 
     guard: PdrLock
-    waiters: WaitQueue
+    waiters: UthSync
 
     def wait(self, mutex: Mutex) -> None:
         """Release `mutex`, sleep until woken, take it again: nothing that is signalled in between is lost."""
@@ -117,18 +88,15 @@ class CondVar:
 
     def signal(self) -> None:
         with self.guard:
-            uthread = self.waiters.pop()
+            uthread = self.waiters.get_next()
         if uthread is not None:
             sched.current.runnable(uthread)
 
     def broadcast(self) -> None:
-        woken = WaitQueue()
+        woken = UthSync()
         with self.guard:
-            woken.head = self.waiters.head
-            woken.tail = self.waiters.tail
-            self.waiters.head = None
-            self.waiters.tail = None
-        wake_all(woken)
+            self.waiters.swap(woken)
+        sched.current.bulk_runnable(woken)
 
 
 @struct
@@ -143,8 +111,9 @@ def condition_block(uthread: Uthread, address: u64) -> None:
     request = at(CondWait, address)
     condition = request.condition
     mutex = request.mutex
+    sched.current.has_blocked(uthread, Blocked.MUTEX)
     condition.guard.lock_on(my_vcore())
-    condition.waiters.push(uthread)
+    condition.waiters.enqueue(uthread)
     condition.guard.unlock_on()
     mutex.unlock()
 
@@ -155,7 +124,7 @@ class Semaphore:
 
     guard: PdrLock
     count: u64
-    waiters: WaitQueue
+    waiters: UthSync
 
     def down(self) -> None:
         if not self.try_down():
@@ -171,7 +140,7 @@ class Semaphore:
 
     def up(self) -> None:
         with self.guard:
-            uthread = self.waiters.pop()
+            uthread = self.waiters.get_next()
             if uthread is None:
                 self.count += 1
         if uthread is not None:
@@ -180,12 +149,13 @@ class Semaphore:
 
 def semaphore_block(uthread: Uthread, address: u64) -> None:
     semaphore = at(Semaphore, address)
+    sched.current.has_blocked(uthread, Blocked.MUTEX)
     semaphore.guard.lock_on(my_vcore())
     taken = semaphore.count > 0
     if taken:
         semaphore.count -= 1
     else:
-        semaphore.waiters.push(uthread)
+        semaphore.waiters.enqueue(uthread)
     semaphore.guard.unlock_on()
     if taken:
         sched.current.runnable(uthread)
@@ -198,7 +168,7 @@ class Barrier:
     parties: u64
     guard: PdrLock
     arrived: u64
-    waiters: WaitQueue
+    waiters: UthSync
 
     def wait(self) -> bool:
         """True for exactly one of the threads of each round, the last one."""
@@ -206,9 +176,10 @@ class Barrier:
         if self.arrived + 1 < self.parties:
             self.guard.unlock()
             return self.block()
-        woken = self.open()
+        woken = UthSync()
+        self.open(woken)
         self.guard.unlock()
-        wake_from(woken)
+        sched.current.bulk_runnable(woken)
         return True
 
     def block(self) -> bool:
@@ -216,13 +187,10 @@ class Barrier:
         uthread_yield(barrier_block, addr_of(request))
         return request.was_last
 
-    def open(self) -> Uthread | None:
-        """Begin the next round; the chain of those to wake. Caller holds: `guard`."""
-        first = self.waiters.head
-        self.waiters.head = None
-        self.waiters.tail = None
+    def open(self, woken: UthSync) -> None:
+        """Begin the next round; those who wait move to `woken`. Caller holds: `guard`."""
+        self.waiters.swap(woken)
         self.arrived = 0
-        return first
 
 
 @struct
@@ -231,29 +199,22 @@ class BarrierWait:
     was_last: bool
 
 
-def wake_from(first: Uthread | None) -> None:
-    """Make runnable all that are chained by `next` from here on."""
-    uthread = first
-    while uthread is not None:
-        follower = uthread.next
-        sched.current.runnable(uthread)
-        uthread = follower
-
-
 def barrier_block(uthread: Uthread, address: u64) -> None:
     request = at(BarrierWait, address)
     barrier = request.barrier
+    sched.current.has_blocked(uthread, Blocked.MUTEX)
     barrier.guard.lock_on(my_vcore())
     if barrier.arrived + 1 < barrier.parties:
         barrier.arrived += 1
-        barrier.waiters.push(uthread)
+        barrier.waiters.enqueue(uthread)
         barrier.guard.unlock_on()
         return
     # The others came while this one was on its way to sleep.
     request.was_last = True
-    woken = barrier.open()
+    woken = UthSync()
+    barrier.open(woken)
     barrier.guard.unlock_on()
-    wake_from(woken)
+    sched.current.bulk_runnable(woken)
     sched.current.runnable(uthread)
 
 

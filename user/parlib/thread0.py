@@ -9,7 +9,6 @@ from kern.abi.event import EventFlag, MailboxKind
 from kern.abi.syscall import Syscall
 from parlib.blockon import register_for
 from parlib.event import OwnedQueue, init_queue
-from parlib.faults import die_of_fault
 from parlib.sched import Scheduler
 from parlib.uthread import Uthread, run_uthread, thread0
 from parlib.vcore import Vcore
@@ -39,9 +38,6 @@ class Thread0Scheduler(Scheduler):
         call.u_data = 0
         if not register_for(call, call_queue.queue):
             self.runnable(uthread)
-
-    def reflected_fault(self, uthread: Uthread) -> None:
-        die_of_fault(uthread)
 
     def ending(self) -> None:
         """Thread 0 ends with the process."""

@@ -7,16 +7,20 @@ Whoever runs a uthread owns it; a saved one belongs to whoever holds it (a queue
 Nothing here allocates; memory for threads is the 2LS's business.
 """
 
+from enum import Enum
 from typing import Callable, NoReturn
 
 from lang import RELAXED, Atomic, Error, Raises, Ref, addr_of, assign, at, blocks, compiler_fence
 from lang import entry, export, panic, struct, u32, u64, vcore_context
 from arch import user_abi
 from arch.abi import ContextFlag, FpState, UserContext
+from kern.abi.syscall import Syscall
 from parlib import sched
 from parlib.current import Current, my_uthread, my_vcore
 from parlib.entry import run_vcore
+from parlib.join import JoinKicker, kick
 from parlib.machine import pop_context, pop_context_raw, restore_fp, switch_in, switch_out
+from parlib.uth_sync import UthSync
 from parlib.vcore import STACK_SIZE, Vcore, enter_vcore_context
 
 # How a uthread's context was saved, which decides how it is resumed.
@@ -24,32 +28,50 @@ RUNNING: u32 = 0                            # not saved: it runs, or its context
 BY_ITSELF: u32 = 1                          # a software context in `ctx`, at a call of switch_out
 BY_KERNEL: u32 = 2                          # in `ctx` as the kernel left it, extended registers in `fp`
 
-JOINABLE: u32 = 0
-DETACHED: u32 = 1
-HAS_JOINER: u32 = 2
-EXITED: u32 = 3
+# The word `join` of a uthread: one of these, or the address of the JoinKicker of who waits for it.
+JOINABLE: u64 = 0
+DETACHED: u64 = 1
+EXITED: u64 = 2
+
+
+class JoinState(u32, Enum):
+    JOINABLE = 0
+    DETACHED = 1
+    EXITED = 2
+    HAS_JOINER = 3
 
 
 @struct(align=64)
 class Uthread:
     ctx: UserContext                        # valid as `saved` says
-    next: Ref[Uthread] | None               # in the ready queue, or the waiters of one sync object
+    next: Ref[Uthread] | None               # in the ready queue, or among the waiters of one sync object
     vars: u64                               # address of the Current in its thread-local block
     yield_fn: Callable[[Uthread, u64], None]
     yield_arg: u64
     saved: u32
-    dont_migrate: Atomic[u32]
+    dont_migrate: Atomic[u32]               # set: it stays on its vcore, so nobody takes it away when that is preempted
     notif_depth: u32                        # nested disable_notifs
-    join_state: Atomic[u32]
-    joiner: Ref[Uthread] | None             # valid with HAS_JOINER
+    id: u32
+    join: Atomic[u64]
     fn: Callable[[u64], Raises[None]]       # what it runs
     arg: u64
     result: u64                             # for the joiner
     memory: u64                             # the 2LS's: start of its mapping, 0 if it has none (thread 0)
     tp: u64                                 # its thread pointer
     stack_top: u64
-    id: u32
+    prev: Ref[Uthread] | None               # with `next`, in a sync object
+    waits_in: Ref[UthSync] | None           # the sync object that it is in, with the default operations of that
+    call: Syscall                           # for calls that are made in its name: it has no stack to spare when it has faulted
     fp: FpState
+
+    @property
+    def is_thread0(self) -> bool:
+        return self is thread0
+
+    @property
+    def join_state(self) -> JoinState:
+        word = self.join.load()
+        return JoinState(u32(word)) if word <= EXITED else JoinState.HAS_JOINER
 
 
 def no_callback(uthread: Uthread, arg: u64) -> None:
@@ -64,15 +86,15 @@ thread0 = Uthread(yield_fn=no_callback, fn=no_function)
 
 
 def init_uthread(uthread: Uthread, stack_top: u64, tp: u64, vars: Current, fn: Callable[[u64], Raises[None]], arg: u64) -> None:
-    """Make it a fresh thread that will call fn(arg). Its thread-local block at `tp` is initialised already."""
+    """Make it a fresh, joinable thread that will call fn(arg). Its thread-local block at `tp` is initialised already."""
     user_abi.start_context(uthread.ctx, stack_top, tp)
     uthread.saved = BY_ITSELF
     uthread.next = None
+    uthread.waits_in = None
     # Relaxed: nobody knows the thread before it is put into a queue, under that queue's lock.
     uthread.dont_migrate.store(u32(0), order=RELAXED)
     uthread.notif_depth = 0
-    uthread.join_state.store(JOINABLE, order=RELAXED)
-    uthread.joiner = None
+    uthread.join.store(JOINABLE, order=RELAXED)
     uthread.yield_fn = no_callback
     uthread.fn = fn
     uthread.arg = arg
@@ -190,45 +212,11 @@ def uthread_exit() -> NoReturn:
 
 
 def exit_callback(uthread: Uthread, arg: u64) -> None:
-    if uthread.join_state.cas(JOINABLE, EXITED):
-        return                              # the joiner, or detacher, finds it so
-    if uthread.join_state.load() == HAS_JOINER:
-        joiner = uthread.joiner
-        uthread.join_state.store(EXITED)
-        if joiner is not None:
-            sched.current.runnable(joiner)
-        return
-    sched.current.exited(uthread)
-
-
-def uthread_join(uthread: Uthread) -> u64:
-    """Wait until it has exited; its result. The uthread is gone then. Exactly one thread may join."""
-    if uthread.join_state.load() != EXITED:
-        uthread_yield(join_callback, addr_of(uthread))
-    assert uthread.join_state.load() == EXITED, "joined before it exited"
-    result = uthread.result
-    sched.current.exited(uthread)
-    return result
-
-
-def join_callback(joiner: Uthread, address: u64) -> None:
-    target = at(Uthread, address)
-    target.joiner = joiner
-    if target.join_state.cas(JOINABLE, HAS_JOINER):
-        return                              # it may have exited and woken the joiner by now
-    state = target.join_state.load()
-    if state != EXITED:
-        panic(f"uthread {target.id} is joined twice, or was detached")
-    sched.current.runnable(joiner)
-
-
-def uthread_detach(uthread: Uthread) -> None:
-    """Nobody will join it; it vanishes when it exits."""
-    if uthread.join_state.cas(JOINABLE, DETACHED):
-        return
-    if uthread.join_state.load() != EXITED:
-        panic(f"uthread {uthread.id} is detached twice, or has a joiner")
-    sched.current.exited(uthread)
+    before = uthread.join.swap(EXITED)      # from here on it is its joiner's, if it has one or ever will
+    if before == DETACHED:
+        sched.current.exited(uthread)
+    elif before != JOINABLE:
+        kick(at(JoinKicker, before))
 
 
 @export("missed_notification")

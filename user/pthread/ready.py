@@ -2,28 +2,26 @@
 """The threads' 2LS: one FIFO of ready threads, run by however many vcores the kernel grants.
 
 More vcores are asked for when threads become ready, one for each that waits; a vcore that finds nothing for a while is given back.
-Blocked system calls are told through one event queue for each vcore, each with a mailbox that keeps every message.
 Lock: `lock`, a PdrLock and a leaf, for the queue.
 """
 
-from lang import ACQUIRE, RELAXED, SEQ_CST, Atomic, Ref, addr_of, array, at, compiler_fence, fence, inline, pause, struct, u32, u64
-from kern.abi.event import EventFlag, MailboxKind
+from typing import Callable
+
+from lang import ACQUIRE, RELAXED, SEQ_CST, Atomic, Raises, Ref, addr_of, at, compiler_fence, fence, inline, pause, struct, u32, u64
 from kern.abi.syscall import Syscall
-from parlib.blockon import register_for
-from parlib import sched
+from parlib import threads
 from parlib.current import Current, in_vcore_context, my_uthread, my_vcore
-from parlib.event import OwnedQueue, init_queue
-from parlib.faults import die_of_fault
-from parlib.init import become_mcp
 from parlib.machine import switch_direct
 from parlib.pdr import FREE, PdrLock
 from parlib.sched import Scheduler
-from parlib.sync import Mutex
+from parlib.threads import uthread_mcp_init, use_library, yield_callback
+from parlib.uth_sync import UthSync
 from parlib.uthread import BY_ITSELF, RUNNING, Uthread, run_uthread, uthread_yield
-from parlib.vcore import Vcore, max_vcores, num_vcores, request_vcores
+from parlib.vcore import Vcore, num_vcores, request_vcores
 from parlib.yielding import vcore_yield
+from pthread.calls import init_call_queues, tell_when_done
 from pthread.keys import run_destructors
-from pthread.pool import give_thread
+from pthread.pool import give_thread, take_thread
 
 IDLE_SPINS = 200                            # looks at the queue before a vcore is given back
 
@@ -37,10 +35,7 @@ class ReadyQueue:
 
 
 ready = ReadyQueue()
-call_queues = array(256, OwnedQueue)        # by vcore
-start_lock = Mutex()
 vcore_limit: u32 = 0xFFFF_FFFF
-started = Atomic[u32](0)
 
 
 def push_on(vcore: Vcore, uthread: Uthread) -> None:
@@ -100,15 +95,10 @@ def switch_to(vcore: Vcore, uthread: Uthread, follower: Uthread) -> None:
     switch_direct(addr_of(uthread.ctx), addr_of(follower.ctx), vcore.vcpd, addr_of(ready.lock))
 
 
-def yield_callback(uthread: Uthread, arg: u64) -> None:
-    """Of a thread that only lets others go first: no more cores are needed for that."""
-    if started.load(order=RELAXED) == 0:
-        sched.current.runnable(uthread)
-    else:
-        push_on(my_vcore(), uthread)
-
-
 class ThreadScheduler(Scheduler):
+    def init(self) -> None:
+        init_call_queues()
+
     def entry(self, vcore: Vcore) -> None:
         uthread = pop_on(vcore)
         if uthread is not None:
@@ -122,16 +112,29 @@ class ThreadScheduler(Scheduler):
                 push_locked(uthread)
         ask_for_vcores()
 
+    def bulk_runnable(self, woken: UthSync) -> None:
+        """The lock is taken once for all."""
+        if in_vcore_context():
+            vcore = my_vcore()
+            ready.lock.lock_on(vcore)
+            push_all_locked(woken)
+            ready.lock.unlock_on()
+        else:
+            with ready.lock:
+                push_all_locked(woken)
+        ask_for_vcores()
+
     def paused(self, uthread: Uthread) -> None:
         push_on(my_vcore(), uthread)
 
     def block_on_call(self, uthread: Uthread, call: Syscall) -> None:
-        call.u_data = addr_of(uthread)
-        if not register_for(call, call_queues[my_vcore().id].queue):
+        if not tell_when_done(uthread, call):
             push_on(my_vcore(), uthread)
 
-    def reflected_fault(self, uthread: Uthread) -> None:
-        die_of_fault(uthread)
+    def create(self, fn: Callable[[u64], Raises[None]], arg: u64) -> Uthread:
+        uthread = take_thread(fn, arg)
+        self.runnable(uthread)
+        return uthread
 
     def ending(self) -> None:
         run_destructors()
@@ -168,6 +171,12 @@ def push_locked(uthread: Uthread) -> None:
     ready.count.store(ready.count.load(order=RELAXED) + 1, order=RELAXED)
 
 
+def push_all_locked(woken: UthSync) -> None:
+    """Caller holds: `lock`."""
+    while (uthread := woken.get_next()) is not None:
+        push_locked(uthread)
+
+
 def limit_vcores(most: u32) -> None:
     """Never ask for more than `most`. Before the first thread."""
     global vcore_limit
@@ -184,14 +193,7 @@ def ask_for_vcores() -> None:
 
 
 def start_threads() -> None:
-    """Become an MCP, once. Raises ENOMEM."""
-    if started.load() != 0:
-        return
-    with start_lock:
-        if started.load() != 0:
-            return
-        flags = EventFlag.INDIR | EventFlag.SPAM_INDIR | EventFlag.IPI | EventFlag.WAKEUP
-        for vcoreid in range(max_vcores()):
-            init_queue(call_queues[vcoreid], MailboxKind.UCQ, flags, vcoreid)
-        become_mcp(scheduler)
-        started.store(u32(1))
+    """Become an MCP, once, under this 2LS if the program did not choose another. Raises ENOMEM."""
+    if threads.library is None:
+        use_library(scheduler)
+    uthread_mcp_init()

@@ -13,11 +13,12 @@ The first start turns the process into an MCP. A handle is used by one thread at
 from typing import Callable, NoReturn
 
 from lang import Errno, Error, Raises, Ref, struct, u32, u64
+from parlib import sched
 from parlib.current import my_uthread
-from parlib.uthread import Uthread, uthread_detach, uthread_exit, uthread_join
+from parlib.join import uthread_detach, uthread_join
+from parlib.uthread import Uthread, uthread_exit
 from pthread.keys import run_destructors
-from pthread.pool import take_thread
-from pthread.ready import scheduler, start_threads
+from pthread.ready import start_threads
 
 
 @struct
@@ -31,9 +32,7 @@ class Thread:
         if self.uthread is not None:
             raise Error(Errno.EBUSY, "the handle has a thread that was not joined")
         start_threads()
-        uthread = take_thread(fn, arg)
-        self.uthread = uthread
-        scheduler.runnable(uthread)
+        self.uthread = sched.current.create(fn, arg)
 
     def join(self) -> u64:
         """Wait until it has ended; what it passed to exit_thread, else 0."""

@@ -1,0 +1,116 @@
+# SPDX-License-Identifier: LGPL-2.1-or-later
+"""Joining uthreads, one or many at once, and letting them go.
+
+The word `join` of a uthread goes from JOINABLE to DETACHED, to EXITED, or to the address of its joiner's kicker and then to EXITED, each by
+one atomic operation: so exactly one of two joiners, or of a joiner and a detacher, succeeds, and the other is told why not. A kicker counts
+those who are still expected, the joiner itself among them: it may fall asleep before or after the last of the others has come.
+"""
+
+from lang import Atomic, Errno, Error, Ref, Span, addr_of, at, must_use, struct, u32, u64
+from parlib import sched
+from parlib.current import my_uthread
+from parlib.sched import Blocked
+from parlib.uthread import DETACHED, EXITED, JOINABLE, JoinState, Uthread, uthread_yield
+
+
+@struct
+class JoinKicker:
+    """On the joiner's stack, until it wakes up."""
+
+    joiner: Ref[Uthread]
+    expected: Atomic[u32]
+
+
+def kick(kicker: JoinKicker) -> None:
+    """One of those has come; the last wakes the joiner. The kicker may be gone afterwards. In vcore context."""
+    joiner = kicker.joiner
+    if kicker.expected.sub(1) == 1:
+        sched.current.runnable(joiner)
+
+
+def uthread_join(uthread: Uthread) -> u64:
+    """Wait until it has exited; its result. The uthread is gone then.
+
+    Raises EINVAL if it has a joiner or was detached, EDEADLK if it is the caller.
+    """
+    if uthread is my_uthread():
+        raise Error(Errno.EDEADLK, f"thread {uthread.id} joins itself")
+    kicker = JoinKicker(joiner=my_uthread(), expected=u32(2))
+    if must_wait(uthread, kicker):
+        uthread_yield(join_callback, addr_of(kicker))
+    return take_result(uthread)
+
+
+@struct
+class JoinRequest:
+    """One of those whom `uthread_join_arr` waits for."""
+
+    uthread: Ref[Uthread]
+    result: u64                             # of the thread, afterwards
+    refused: bool                           # it could not be joined
+
+
+def uthread_join_arr(requests: Span[JoinRequest]) -> None:
+    """Wait until all have exited, asleep once for all of them; each request has its thread's result then.
+
+    If one cannot be joined, as with `uthread_join`, that raises when all others have been.
+    """
+    kicker = JoinKicker(joiner=my_uthread(), expected=u32(len(requests)) + 1)
+    for request in requests:
+        if not expects(request, kicker):
+            kicker.expected.sub(1)          # never the last one: the caller counts, too
+    if kicker.expected.load() > 1:
+        uthread_yield(join_callback, addr_of(kicker))
+    refused = u64(0)
+    for request in requests:
+        if request.refused:
+            refused += 1
+        else:
+            request.result = take_result(request.uthread)
+    if refused > 0:
+        raise Error(Errno.EINVAL, f"{refused} of {len(requests)} threads could not be joined")
+
+
+def expects(request: JoinRequest, kicker: JoinKicker) -> bool:
+    try:
+        request.refused = False
+        return must_wait(request.uthread, kicker)
+    except Error:
+        request.refused = True
+        return False
+
+
+@must_use
+def must_wait(uthread: Uthread, kicker: JoinKicker) -> bool:
+    """Become the joiner: the thread will kick when it exits. False if it has exited already."""
+    if uthread.join.cas(JOINABLE, addr_of(kicker)):
+        return True
+    if uthread.join.load() != EXITED:
+        refuse(uthread)
+    return False
+
+
+def refuse(uthread: Uthread) -> None:
+    state = "was detached" if uthread.join_state == JoinState.DETACHED else "has a joiner already"
+    raise Error(Errno.EINVAL, f"thread {uthread.id} {state}")
+
+
+def join_callback(joiner: Uthread, address: u64) -> None:
+    sched.current.has_blocked(joiner, Blocked.MISC)
+    kick(at(JoinKicker, address))
+
+
+def take_result(uthread: Uthread) -> u64:
+    assert uthread.join.load() == EXITED, "joined before it exited"
+    result = uthread.result
+    sched.current.exited(uthread)
+    return result
+
+
+def uthread_detach(uthread: Uthread) -> None:
+    """Nobody will join it; it vanishes when it exits. Raises EINVAL if it has a joiner or was detached."""
+    if uthread.join.cas(JOINABLE, DETACHED):
+        return
+    if uthread.join.load() != EXITED:
+        refuse(uthread)
+    sched.current.exited(uthread)

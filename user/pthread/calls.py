@@ -1,0 +1,27 @@
+# SPDX-License-Identifier: LGPL-2.1-or-later
+"""Blocked system calls of a many-core process: one event queue for each vcore, each with a mailbox that keeps every message."""
+
+from lang import addr_of, array
+from kern.abi.event import EventFlag, MailboxKind
+from kern.abi.syscall import Syscall
+from parlib.blockon import register_for
+from parlib.current import my_vcore
+from parlib.event import OwnedQueue, init_queue
+from parlib.uthread import Uthread
+from parlib.vcore import max_vcores
+
+call_queues = array(256, OwnedQueue)        # by vcore
+
+
+def init_call_queues() -> None:
+    """Before the first thread. Raises ENOMEM."""
+    flags = EventFlag.INDIR | EventFlag.SPAM_INDIR | EventFlag.IPI | EventFlag.WAKEUP
+    for vcoreid in range(max_vcores()):
+        init_queue(call_queues[vcoreid], MailboxKind.UCQ, flags, vcoreid)
+
+
+def tell_when_done(uthread: Uthread, call: Syscall) -> bool:
+    """Have `runnable` called for the thread when the call is done; it may be so already when this returns. False if it is done:
+    then nobody will. In vcore context."""
+    call.u_data = addr_of(uthread)
+    return register_for(call, call_queues[my_vcore().id].queue)

@@ -73,7 +73,7 @@ UNITS = [
     ("single.async", ["async-02"]),
     ("single.errors", ["async-04", "sys-39"]),
     ("single.sleep", ["sys-02"]),
-    ("single.event", ["event-02"]),
+    ("single.events", ["event-02"]),
     ("blocking.read_beside_others", []),
     ("vcores.all_used", ["proc-19", "proc-21"]),
     ("vcores.preempted", ["proc-25"]),

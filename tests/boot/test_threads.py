@@ -74,4 +74,4 @@ def test_mutex_barrier_condition_once_and_keys(guest8: Guest) -> None:
 
 def test_user_libraries_pass_their_own_tests(guest8: Guest) -> None:
     output = guest8.run("utest", 240).output
-    assert re.search(r"^[1-9]\d* passed, 0 failed$", output, re.MULTILINE), output
+    assert re.search(r"^[1-9]\d* suites passed, 0 failed$", output, re.MULTILINE), output

@@ -52,7 +52,7 @@ fd_tried: i32 = -1
 
 def main() -> i32:
     if len(args()) > 1:
-        harness.select(args()[1])
+        harness.choose_by_arguments()
     run("files.write_and_read", test_write_and_read)
     run("files.open_modes", test_open_modes)
     run("files.open_errors", test_open_errors)

@@ -1,23 +1,56 @@
 # SPDX-License-Identifier: LGPL-2.1-or-later
-"""Running tests and telling of them: a line `PASSED name` or `FAILED name: why` for each, and a summary."""
+"""The framework of the unit tests: suites, the choice of tests by name, and telling what came of them.
 
+    @suites
+    class Arithmetic(Suite):
+        name: str = "arithmetic"
+
+        def run(self) -> None:
+            run("arithmetic.sum", test_sum)
+
+A suite has a process of its own (utest.py starts it), so it may turn it into a many-core process, or leave it as it is. A test fails if any
+of its checks does, or if it raises; for each there is a line `PASSED name (n ms)` or `FAILED name: why`.
+"""
+
+from abc import ABC, abstractmethod
 from typing import Callable
 
-from lang import Error, Format, Raises, text, u32, u64
+from lang import Error, Format, Raises, Registry, text, u32, u64
 from parlib.sync import Mutex
+from rt.args import args
 from rt.time import now_ns
+
+
+class Suite(ABC):
+    name: str = ""
+
+    @abstractmethod
+    def run(self) -> None:
+        """Calls `run` for each test."""
+
+
+suites = Registry[Suite]()
 
 failed_tests: u32 = 0
 passed_tests: u32 = 0
 reason = text(200)
 reason_lock = Mutex()
-only: str = ""
+chosen_from: u64 = 0                        # the argument that names begin at; 0: all tests run
 
 
-def select(name: str) -> None:
-    """Run just the tests whose name contains this."""
-    global only
-    only = name
+def choose_by_arguments() -> None:
+    """Run just the tests that the program's arguments name; a name without a dot stands for all that begin with it and a dot."""
+    global chosen_from
+    chosen_from = 1
+
+
+def is_chosen(name: str) -> bool:
+    if chosen_from == 0:
+        return True
+    for one in args()[chosen_from:]:
+        if name == one or name.startswith(one) and name[len(one)] == ord("."):
+            return True
+    return False
 
 
 def check(condition: bool, what: Format) -> None:
@@ -35,7 +68,7 @@ def equal(got: u64, wanted: u64, what: str) -> None:
 
 def run(name: str, test: Callable[[], Raises[None]]) -> None:
     global failed_tests, passed_tests
-    if name.find(only) < 0:
+    if not is_chosen(name):
         return
     reason.clear()
     start = now_ns()

@@ -1,31 +1,89 @@
 # SPDX-License-Identifier: LGPL-2.1-or-later
-"""utest [NAME]: the unit tests of the runtime, parlib and threads; just those with NAME in their name, if given.
+"""utest [NAME…]: the unit tests of the runtime, parlib and threads.
 
-Prints PASSED or FAILED for each, and ends with status 0 if none failed.
+Without names all suites run, each in a process of its own, so that one may crash, or change its process for good, beside the others.
+With names just these tests, in this process: `cv.signal` is one, `cv` all of a suite. `--list` prints the suites' names.
+Ends with status 0 if no test failed, 1 otherwise, 2 if there is none of these names.
 """
 
-from lang import i32
+from lang import array, i32, u32
+from lib.args import misuse
 from rt.args import args
+from rt.io import flush_stdout
+from rt.process import run_and_wait
 from utest import call_tests, core_tests, harness, memory_tests, preempt_tests, single_tests, thread_tests
-from utest.harness import run
+from utest.harness import Suite, run, suites
+
+USAGE = "usage: utest [--list] [SUITE | SUITE.TEST]…"
 
 
 def main() -> i32:
     given = args()
     if len(given) > 1 and given[1] == "--take-cores":
         return preempt_tests.take_cores()
+    if len(given) > 1 and given[1] == "--list":
+        for suite in suites:
+            print(suite.name)
+        return 0
+    if len(given) > 1 and given[1] == "--suite":
+        return run_suite(given[2])
     if len(given) > 1:
-        harness.select(given[1])
-    run_single()
-    run_calls()
-    run_starting()
-    run_locks()
-    run_blocking()
-    run_vcores()
-    run_cores()
-    run_memory()
+        return run_chosen()
+    return run_all_suites()
+
+
+def run_all_suites() -> i32:
+    failed: u32 = 0
+    for suite in suites:
+        arguments = array(3, str)
+        arguments[0] = "utest"
+        arguments[1] = "--suite"
+        arguments[2] = suite.name
+        flush_stdout()
+        status = run_and_wait("/bin/utest", arguments[:])
+        if status != 0:
+            failed += 1
+            print(f"FAILED suite {suite.name} (status {status})")
+    print(f"{u32(len(suites)) - failed} suites passed, {failed} failed")
+    return 0 if failed == 0 else 1
+
+
+def run_suite(name: str) -> i32:
+    for suite in suites:
+        if suite.name == name:
+            suite.run()
+    return outcome()
+
+
+def run_chosen() -> i32:
+    harness.choose_by_arguments()
+    for suite in suites:
+        suite.run()
+    if harness.passed_tests + harness.failed_tests == 0:
+        return misuse("no test has this name", USAGE)
+    return outcome()
+
+
+def outcome() -> i32:
     print(f"{harness.passed_tests} passed, {harness.failed_tests} failed")
     return 0 if harness.failed_tests == 0 else 1
+
+
+@suites
+class Base(Suite):
+    """What everything else stands on, in one process: first as it begins, then with threads."""
+
+    name: str = "base"
+
+    def run(self) -> None:
+        run_single()
+        run_calls()
+        run_starting()
+        run_locks()
+        run_blocking()
+        run_vcores()
+        run_cores()
+        run_memory()
 
 
 def run_single() -> None:

@@ -24,7 +24,7 @@ from abc import abstractmethod
 from enum import IntEnum, IntFlag
 from typing import Callable, NoReturn, Protocol
 
-from lang import Array, Kaddr, Paddr, Ptr, Text, Uaddr, array, i64, struct, text, u8, u32, u64
+from lang import Array, Kaddr, Paddr, Ptr, Span, Text, Uaddr, array, i64, struct, text, u8, u32, u64
 from arch import boot, context, cpu, mmu, power, serial, smp, timer, trap, usercopy
 from arch.abi import FpState, UserContext
 from arch.context import KthreadContext
@@ -40,6 +40,7 @@ class PageFlag(u32, IntFlag):
     USER = 8                                # user mode may; user pages are never executable nor (with SMAP) readable by the kernel
     UNCACHED = 16                           # device registers
     PRESENT = 32                            # faults only: there was a mapping, but not with these rights
+    CLEAN = 64                              # have the first write noted: `take_pages` and `take_dirty` tell of it
 
 
 class TrapKind(u32, IntEnum):
@@ -55,6 +56,15 @@ class TrapKind(u32, IntEnum):
     ALIGNMENT = 7
     DEBUG = 8
     OTHER = 9                               # ctx.trap_number
+
+
+@struct
+class TakenPage:
+    """A user page that was mapped."""
+
+    address: u64                            # where
+    page: Paddr
+    dirty: bool                             # written since it was entered CLEAN
 
 
 @struct
@@ -163,8 +173,21 @@ class Mmu(Protocol):
         """Take a user page out; returns it, or None if there was none."""
 
     @abstractmethod
+    def take_pages(self, space: AddressSpace, base: u64, end: u64, into: Span[TakenPage]) -> tuple[u64, u64]:
+        """Take the user pages in [base, end) out, as many as `into` has room for; (how many, where to go on)."""
+
+    @abstractmethod
+    def next_page(self, space: AddressSpace, base: u64, end: u64) -> u64:
+        """The lowest address in [base, end) where a page is mapped; `end` if there is none."""
+
+    @abstractmethod
+    def take_dirty(self, space: AddressSpace, address: Uaddr) -> bool:
+        """Whether the page there was written since it was entered CLEAN, or since this was asked last. A core that keeps
+        a translation notes no further write before it has flushed."""
+
+    @abstractmethod
     def protect_page(self, space: AddressSpace, address: Uaddr, flags: PageFlag) -> bool:
-        """Change the rights of a page that is mapped; False if it is not."""
+        """Change the rights of a page that is mapped; False if it is not. With CLEAN what is known of writes stays."""
 
     @abstractmethod
     def lookup(self, space: AddressSpace, address: Uaddr) -> Paddr | None:

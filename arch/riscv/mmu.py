@@ -28,10 +28,12 @@ from lang import (
     Paddr,
     PerCore,
     Ptr,
+    Span,
     Text,
     Uaddr,
     addr_of,
     array,
+    atomic,
     ctz,
     extern,
     extern_symbol,
@@ -43,7 +45,7 @@ from lang import (
     u64,
 )
 from arch import cpu
-from kern.arch_api import BootInfo, PageFlag
+from kern.arch_api import BootInfo, PageFlag, TakenPage
 from kern.mm.pages import alloc_zeroed, free_pages
 
 SV39_DIRECT_MAP: u64 = 0xFFFF_FFC0_0000_0000
@@ -226,6 +228,48 @@ def unmap_page(space: AddressSpace, address: Uaddr) -> Paddr | None:
     return take_out(space.root, u64(address))
 
 
+def take_pages(space: AddressSpace, base: u64, end: u64, into: Span[TakenPage]) -> tuple[u64, u64]:
+    """Take the pages in [base, end) out, as many as `into` has room for; (how many, where to go on)."""
+    count: u64 = 0
+    address = base
+    while address < end and count < len(into):
+        table, next = leaf_table(space.root, address)
+        stop = min(next, end)
+        if table == 0:
+            address = stop
+        while address < stop and count < len(into):
+            entry = Ptr[u64](table + (address >> 12) % ENTRIES * 8)
+            if entry[0] & (PRESENT | HELD) != 0:
+                value = atomic(entry[0]).swap(0)  # the processor may be setting a bit in it
+                into[count].address = address
+                into[count].page = Paddr(target_of(value))
+                into[count].dirty = value & DIRTY != 0
+                count += 1
+            address += PAGE
+    return count, address
+
+
+def next_page(space: AddressSpace, base: u64, end: u64) -> u64:
+    """The lowest address in [base, end) where a page is mapped; `end` if there is none."""
+    address = base
+    while address < end:
+        table, next = leaf_table(space.root, address)
+        stop = min(next, end)
+        if table == 0:
+            address = stop
+        while address < stop:
+            if Ptr[u64](table + (address >> 12) % ENTRIES * 8)[0] & (PRESENT | HELD) != 0:
+                return address
+            address += PAGE
+    return end
+
+
+def take_dirty(space: AddressSpace, address: Uaddr) -> bool:
+    """Whether the page there was written since it was entered CLEAN, or since this was asked last."""
+    place = find_entry(space.root, u64(address))
+    return place != 0 and atomic(Ptr[u64](place)[0]).and_(~DIRTY) & DIRTY != 0
+
+
 def protect_page(space: AddressSpace, address: Uaddr, flags: PageFlag) -> bool:
     place = find_entry(space.root, u64(address))
     if place == 0:
@@ -233,8 +277,11 @@ def protect_page(space: AddressSpace, address: Uaddr, flags: PageFlag) -> bool:
     entry = Ptr[u64](place)
     if entry[0] & (PRESENT | HELD) == 0:
         return False
-    entry[0] = (entry[0] & FRAME) | entry_bits(flags)
-    return True
+    while True:
+        before = entry[0]
+        # Not a plain store: another core's processor may be noting a write.
+        if atomic(entry[0]).cas(before, before & (FRAME | DIRTY) | entry_bits(flags)):
+            return True
 
 
 def lookup(space: AddressSpace, address: Uaddr) -> Paddr | None:
@@ -309,7 +356,9 @@ def entry_bits(flags: PageFlag) -> u64:
     """The bits of a leaf entry. Without any right the page is held, not present. Whether it is cached is the board's business."""
     if PageFlag.READ not in flags and PageFlag.WRITE not in flags and PageFlag.EXEC not in flags:
         return HELD
-    bits = PRESENT | READABLE | ACCESSED | DIRTY
+    bits = PRESENT | READABLE | ACCESSED
+    if PageFlag.CLEAN not in flags:
+        bits |= DIRTY
     if PageFlag.WRITE in flags:
         bits |= WRITABLE
     if PageFlag.EXEC in flags:
@@ -317,6 +366,19 @@ def entry_bits(flags: PageFlag) -> u64:
     if PageFlag.USER in flags:
         bits |= USER
     return bits
+
+
+def leaf_table(root: u64, address: u64) -> tuple[u64, u64]:
+    """(address of the table with the leaf entry, or 0 if there is none; first user address that it, or what is absent, does not reach)."""
+    physical = root
+    shift: u64 = top_shift
+    while shift > 12:
+        value = table_at(physical)[(address >> shift) & (ENTRIES - 1)]
+        if value & PRESENT == 0:
+            return 0, ((address >> shift) + 1) << shift
+        physical = target_of(value)
+        shift -= 9
+    return physical + direct_map, (address | LARGE_PAGE - 1) + 1
 
 
 def find_entry(root: u64, address: u64) -> u64:

@@ -10,9 +10,9 @@ No page is ever both writable and executable. Direct map and image are global: t
 so that loading CR3 forgets all that may change. Nothing here flushes other cores, and callers serialise changes.
 """
 
-from lang import Kaddr, Paddr, Ptr, Uaddr, addr_of, extern, extern_symbol, recursion, struct, u32, u64
+from lang import Kaddr, Paddr, Ptr, Span, Uaddr, addr_of, atomic, extern, extern_symbol, recursion, struct, u32, u64
 from arch import cpu
-from kern.arch_api import BootInfo, PageFlag
+from kern.arch_api import BootInfo, PageFlag, TakenPage
 from kern.mm.pages import alloc_zeroed, free_pages
 
 DIRECT_MAP: u64 = 0xFFFF_8000_0000_0000
@@ -31,6 +31,7 @@ WRITABLE: u64 = 2
 USER: u64 = 4
 WRITE_THROUGH: u64 = 8
 CACHE_OFF: u64 = 16
+DIRTY: u64 = 64
 LARGE: u64 = 128
 GLOBAL: u64 = 256
 HELD: u64 = 512                             # ours: a page stands here although nobody may touch it (no rights)
@@ -130,6 +131,48 @@ def unmap_page(space: AddressSpace, address: Uaddr) -> Paddr | None:
     return take_out(space.root, u64(address))
 
 
+def take_pages(space: AddressSpace, base: u64, end: u64, into: Span[TakenPage]) -> tuple[u64, u64]:
+    """Take the pages in [base, end) out, as many as `into` has room for; (how many, where to go on)."""
+    count: u64 = 0
+    address = base
+    while address < end and count < len(into):
+        table, next = leaf_table(space.root, address)
+        stop = min(next, end)
+        if table == 0:
+            address = stop
+        while address < stop and count < len(into):
+            entry = Ptr[u64](table + (address >> 12) % ENTRIES * 8)
+            if entry[0] & (PRESENT | HELD) != 0:
+                value = atomic(entry[0]).swap(0)  # the processor may be setting a bit in it
+                into[count].address = address
+                into[count].page = Paddr(value & ADDRESS)
+                into[count].dirty = value & DIRTY != 0
+                count += 1
+            address += PAGE
+    return count, address
+
+
+def next_page(space: AddressSpace, base: u64, end: u64) -> u64:
+    """The lowest address in [base, end) where a page is mapped; `end` if there is none."""
+    address = base
+    while address < end:
+        table, next = leaf_table(space.root, address)
+        stop = min(next, end)
+        if table == 0:
+            address = stop
+        while address < stop:
+            if Ptr[u64](table + (address >> 12) % ENTRIES * 8)[0] & (PRESENT | HELD) != 0:
+                return address
+            address += PAGE
+    return end
+
+
+def take_dirty(space: AddressSpace, address: Uaddr) -> bool:
+    """Whether the page there was written since it was entered CLEAN, or since this was asked last."""
+    place = find_entry(space.root, u64(address))
+    return place != 0 and atomic(Ptr[u64](place)[0]).and_(~DIRTY) & DIRTY != 0
+
+
 def protect_page(space: AddressSpace, address: Uaddr, flags: PageFlag) -> bool:
     place = find_entry(space.root, u64(address))
     if place == 0:
@@ -137,8 +180,11 @@ def protect_page(space: AddressSpace, address: Uaddr, flags: PageFlag) -> bool:
     entry = Ptr[u64](place)
     if entry[0] & (PRESENT | HELD) == 0:
         return False
-    entry[0] = (entry[0] & ADDRESS) | entry_bits(flags)
-    return True
+    while True:
+        before = entry[0]
+        # Not a plain store: another core's processor may be noting a write.
+        if atomic(entry[0]).cas(before, before & (ADDRESS | DIRTY) | entry_bits(flags)):
+            return True
 
 
 def lookup(space: AddressSpace, address: Uaddr) -> Paddr | None:
@@ -212,6 +258,19 @@ def entry_bits(flags: PageFlag) -> u64:
     if PageFlag.UNCACHED in flags:
         bits |= CACHE_OFF | WRITE_THROUGH
     return bits
+
+
+def leaf_table(root: u64, address: u64) -> tuple[u64, u64]:
+    """(address of the table with the leaf entry, or 0 if there is none; first user address that it, or what is absent, does not reach)."""
+    physical = root
+    shift: u64 = 39
+    while shift > 12:
+        value = table_at(physical)[(address >> shift) & (ENTRIES - 1)]
+        if value & PRESENT == 0:
+            return 0, ((address >> shift) + 1) << shift
+        physical = value & ADDRESS
+        shift -= 9
+    return physical + DIRECT_MAP, (address | LARGE_PAGE - 1) + 1
 
 
 def find_entry(root: u64, address: u64) -> u64:

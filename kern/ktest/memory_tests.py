@@ -4,7 +4,7 @@
 from lang import CHECKED, Atomic, Error, Paddr, Span, Uaddr, addr_of, array, at, free, new, sizeof, struct, u8, u64, unproven
 from arch import cpu, mmu, usercopy
 from kern.abi.errno import Errno
-from kern.arch_api import PageFlag
+from kern.arch_api import PageFlag, TakenPage
 from kern.core.smp import call_on_all
 from kern.ktest.runner import KernelTest, check, equal, kernel_tests
 from kern.mm.heap import allocate, empty_quarantine, release
@@ -212,6 +212,59 @@ def walk_one(space: mmu.AddressSpace, address: Uaddr, page: Paddr) -> None:
 
 
 @kernel_tests
+class PageRanges(KernelTest):
+    """Pages are found and taken out range by range, over tables that are there and others that are not; the first write to a clean
+    one is noted, once."""
+
+    name: str = "mmu.ranges"
+
+    def run(self) -> None:
+        space = mmu.AddressSpace()
+        mmu.new_space(space)
+        page = alloc_pages(0)
+        try:
+            take_in_pieces(space, page)
+            note_writes(space, page)
+        finally:
+            mmu.destroy_space(space)
+            free_pages(page, 0)
+
+
+def take_in_pieces(space: mmu.AddressSpace, page: Paddr) -> None:
+    taken = array(2, TakenPage)
+    far = FIRST_MAPPED + (1 << 32)
+    for address in (FIRST_MAPPED, FIRST_MAPPED + PAGE_SIZE, FIRST_MAPPED + 600 * PAGE_SIZE, far):
+        mmu.map_page(space, Uaddr(address), page, PageFlag.READ | PageFlag.USER | PageFlag.CLEAN)
+    equal(mmu.next_page(space, FIRST_MAPPED + 2 * PAGE_SIZE, far), FIRST_MAPPED + 600 * PAGE_SIZE, "next page")
+    equal(mmu.next_page(space, FIRST_MAPPED + 2 * PAGE_SIZE, FIRST_MAPPED + 600 * PAGE_SIZE), FIRST_MAPPED + 600 * PAGE_SIZE, "the end")
+    count, at = mmu.take_pages(space, FIRST_MAPPED, far + PAGE_SIZE, taken)
+    equal(count, 2, "pages taken first")
+    equal(at, FIRST_MAPPED + 2 * PAGE_SIZE, "where to go on")
+    count, at = mmu.take_pages(space, at, far + PAGE_SIZE, taken)
+    equal(count, 2, "pages taken then")
+    equal(taken[1].address, far, "the last page's address")
+    check(taken[1].page == page and not taken[1].dirty, "the last page")
+    equal(mmu.next_page(space, FIRST_MAPPED, far + PAGE_SIZE), far + PAGE_SIZE, "nothing is left")
+
+
+def note_writes(space: mmu.AddressSpace, page: Paddr) -> None:
+    """The processor's own dirty bits, through accesses like a process'."""
+    where = Uaddr(FIRST_MAPPED)
+    mmu.map_page(space, where, page, PageFlag.READ | PageFlag.WRITE | PageFlag.USER | PageFlag.CLEAN)
+    value_in(space)
+    check(not mmu.take_dirty(space, where), "a page that was read is dirty")
+    write_in(space, 7)
+    mmu.protect_page(space, where, PageFlag.READ | PageFlag.USER | PageFlag.CLEAN)
+    check(mmu.take_dirty(space, where), "a write was not noted")
+    check(not mmu.take_dirty(space, where), "a write was noted twice")
+    mmu.protect_page(space, where, PageFlag.READ | PageFlag.WRITE | PageFlag.USER | PageFlag.CLEAN)
+    write_in(space, 8)
+    taken = array(1, TakenPage)
+    mmu.take_pages(space, FIRST_MAPPED, FIRST_MAPPED + PAGE_SIZE, taken)
+    check(taken[0].dirty, "the page did not come out dirty")
+
+
+@kernel_tests
 class ManySpaces(KernelTest):
     """More address spaces than a processor tells apart: in each, and whichever was loaded before, a core sees its own page."""
 
@@ -263,6 +316,18 @@ def value_in(space: mmu.AddressSpace) -> u64:
     mmu.load_kernel()
     cpu.irqs_restore(saved)
     return into.value if missing == 0 else u64(0)
+
+
+def write_in(space: mmu.AddressSpace, value: u64) -> None:
+    """Write to FIRST_MAPPED as a core does that has just entered the space."""
+    source = Word(value=value)
+    saved = cpu.irqs_save()
+    mmu.outdate(space)
+    mmu.load(space)
+    missing = usercopy.copy_user(FIRST_MAPPED, addr_of(source), sizeof(Word))
+    mmu.load_kernel()
+    cpu.irqs_restore(saved)
+    equal(missing, 0, "bytes that could not be written")
 
 
 def drop_space(space: mmu.AddressSpace) -> None:

@@ -8,17 +8,17 @@ Locks: `vm.lock` is a plain spinlock, taken before the allocators'. No interrupt
 touches user memory. Who holds it never touches user memory itself: a fault would take it again.
 """
 
-from lang import Paddr, Span, Uaddr, array, struct, u32, u64
+from lang import Paddr, Span, array, struct, u64
 from arch import mmu
 from kern.abi.mman import Prot
-from kern.arch_api import PageFlag
-from kern.mm.pages import PAGE_SIZE, is_ram, page_put
+from kern.arch_api import PageFlag, TakenPage
+from kern.mm.pages import is_ram, page_put
 from kern.mm.regions import RegionList, forget, split_at
 from kern.mm.shootdown import flush_space
 from kern.proc.proc import Proc
 from kern.sync.spinlock import SpinLock
 
-BATCH: u32 = 64                             # pages that go between two flushes
+BATCH: u64 = 64                             # pages that go between two flushes
 
 
 @struct
@@ -56,25 +56,19 @@ def remove_range(p: Proc, base: u64, end: u64) -> None:
 
 def remove_pages(p: Proc, base: u64, end: u64) -> None:
     """Take the pages of a range out of the tables, have every core flush, then give them back. Caller holds: vm.lock."""
-    batch = array(BATCH, u64)
-    count: u32 = 0
-    for address in range(base, end, PAGE_SIZE):
-        page = mmu.unmap_page(p.space, Uaddr(address))
-        if page is None:
-            continue
-        batch[count] = u64(page)
-        count += 1
-        if count == BATCH:
-            flush_and_free(p, batch[:count])
-            count = 0
-    if count > 0:
-        flush_and_free(p, batch[:count])
+    batch = array(BATCH, TakenPage)
+    at = base
+    while at < end:
+        count, at = mmu.take_pages(p.space, at, end, batch)
+        if count > 0:
+            flush_space(p)
+            drop_pages(batch[:count])
 
 
-def flush_and_free(p: Proc, pages: Span[u64]) -> None:
-    flush_space(p)
-    for page in pages:
-        drop_page(Paddr(page))
+def drop_pages(pages: Span[TakenPage]) -> None:
+    """No core can reach these mappings any more."""
+    for taken in pages:
+        drop_page(taken.page)
 
 
 def drop_page(page: Paddr) -> None:
@@ -86,10 +80,11 @@ def drop_page(page: Paddr) -> None:
 def destroy_vm(p: Proc) -> None:
     """Unmap everything, when no core is in the address space any more and none will be."""
     vm = p.vm
+    batch = array(BATCH, TakenPage)
     while (region := vm.regions.pop_front()) is not None:
-        for address in range(region.base, region.end, PAGE_SIZE):
-            page = mmu.unmap_page(p.space, Uaddr(address))
-            if page is not None:
-                drop_page(page)
+        at = region.base
+        while at < region.end:
+            count, at = mmu.take_pages(p.space, at, region.end, batch)
+            drop_pages(batch[:count])
         forget(region)
     vm.mapped_bytes = 0

@@ -78,7 +78,7 @@ soak-oracle: $(VENV)
 
 # The real units with three preemptions and three stale reads; the biggest stop at ten million schedules.
 soak-explorer: $(VENV)
-	for file in units handover; do \
+	for file in units crowds handover; do \
 		$(PYTHON) -m compiler explore tests/host/explorer/$$file.py --preemptions 3 --stale-reads 3 --schedules 10000000 || exit 1; done
 
 # Lock-free units on real threads, two cores permitting: a tenth of the time for each test.

@@ -141,6 +141,18 @@ class Cpu(Protocol):
         """Where traps and system calls from user space on this core start from now on."""
 
     @abstractmethod
+    def device_fence(self) -> None:
+        """All accesses before it, of memory and of devices, come before all after it."""
+
+    @abstractmethod
+    def read_fence(self) -> None:
+        """The same for reads alone."""
+
+    @abstractmethod
+    def write_fence(self) -> None:
+        """The same for writes alone."""
+
+    @abstractmethod
     def describe(self, into: Text) -> None:
         """One line: vendor, model, features in use."""
 

@@ -170,3 +170,13 @@ FUNCTION asm_device_fence
     fence iorw, iorw
     ret
 END asm_device_fence
+
+FUNCTION asm_read_fence
+    fence ir, ir
+    ret
+END asm_read_fence
+
+FUNCTION asm_write_fence
+    fence ow, ow
+    ret
+END asm_write_fence

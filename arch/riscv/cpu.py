@@ -137,6 +137,14 @@ def claim_message() -> u32:
 def device_fence() -> None: ...
 
 
+@extern("asm_read_fence")
+def read_fence() -> None: ...
+
+
+@extern("asm_write_fence")
+def write_fence() -> None: ...
+
+
 def irqs_are_on() -> bool:
     return status() & STATUS_SIE != 0
 

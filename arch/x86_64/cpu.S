@@ -227,3 +227,18 @@ FUNCTION asm_triple_fault
     lidt (%rsp)
     ud2
 END asm_triple_fault
+
+FUNCTION asm_device_fence
+    mfence
+    ret
+END asm_device_fence
+
+FUNCTION asm_read_fence
+    lfence
+    ret
+END asm_read_fence
+
+FUNCTION asm_write_fence
+    sfence
+    ret
+END asm_write_fence

@@ -98,6 +98,18 @@ def flags() -> u64:
     ...
 
 
+@extern("asm_device_fence")
+def device_fence() -> None: ...
+
+
+@extern("asm_read_fence")
+def read_fence() -> None: ...
+
+
+@extern("asm_write_fence")
+def write_fence() -> None: ...
+
+
 @extern("asm_halt_with_irqs_on")
 def halt_with_irqs_on() -> None:
     """Turn interrupts on and halt until one comes; none that comes in between is slept through."""

@@ -10,7 +10,7 @@ Locks: `alloc.lock` guards the lists; never together with a process' lock.
 
 from typing import Literal
 
-from lang import Atomic, Span, never_blocks, recursion, struct, u32, u64
+from lang import Span, never_blocks, recursion, struct, u32, u64
 from arch import cpu
 from kern.abi.proc import ProcState, Resource
 from kern.core import alloc
@@ -20,6 +20,7 @@ from kern.lib.list import IntrusiveList
 from kern.proc.preempt import preempt_core
 from kern.proc.proc import Proc, proc_get, proc_put
 from kern.proc.run import deschedule_scp, run_s
+from kern.sync.poke import PokeTracker
 from kern.time.alarm import Alarm, set_alarm_on
 from kern.time.clock import now_ns
 
@@ -34,7 +35,7 @@ class SchedEntry:
 
 runnable = IntrusiveList[Proc, Literal["runnable_link"]]()  # SCPs that wait for core 0
 mcps = IntrusiveList[Proc, Literal["mcp_link"]]()
-pokes = Atomic[u32](0)
+passes = PokeTracker()
 pass_number: u64 = 0
 mcp_turn: bool = False                      # with one core: whose turn it is
 tick = Alarm()
@@ -107,18 +108,11 @@ def poke() -> None:
     if alloc.is_single_core():
         nudge_core_0()
         return
-    if pokes.add(1) > 0:
-        return
-    while True:
-        seen = pokes.load()
-        run_pass()
-        # Who poked since then relied on us.
-        if pokes.sub(seen) == seen:
-            return
+    passes.poke(run_pass, 0)
 
 
 @recursion(1)                               # who pokes during a pass leaves it to whoever makes that
-def run_pass() -> None:
+def run_pass(unused: u64) -> None:
     """Give every MCP what it wants, as far as there are cores."""
     global pass_number
     with alloc.lock:
@@ -223,7 +217,7 @@ def lend_core_0() -> bool:
 
 def pass_here(a0: u64, a1: u64, a2: u64) -> None:
     """Routine message on core 0: its startcore message, if an MCP takes the core, comes next."""
-    run_pass()
+    run_pass(0)
     if alloc.idle_count() == 0:
         arm_tick()
 

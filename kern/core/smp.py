@@ -6,12 +6,13 @@ No locks.
 
 from typing import Callable, NoReturn
 
-from lang import Atomic, Error, addr_of, at, export, panic, struct, u32, u64
+from lang import Error, addr_of, at, export, panic, struct, u32, u64
 from arch import smp
+from kern.core.core_set import CoreSet
 from kern.core.idle import smp_idle
 from kern.core.kmsg import send_immediate
 from kern.core.percore import core
-from kern.mm.shootdown import relax
+from kern.sync.checklist import Checklist
 from kern.sync.kthread import adopt_boot_stack
 
 
@@ -27,32 +28,46 @@ def ap_main(core_id: u32) -> NoReturn:
 
 
 @struct
-class CallState:
+class Call:
+    """A function that cores are to run. It stands on the caller's stack: a core's check-in is its last touch."""
+
     fn: Callable[[u64], None]
-    left: Atomic[u32]
+    arg: u64
+    done: Checklist
+
+
+def call_on(cores: CoreSet, fn: Callable[[u64], None], arg: u64) -> None:
+    """Run fn(arg) on these cores as an immediate message, and wait until all have done it. Interrupts are on, no spinlock is held."""
+    call = Call(fn=fn, arg=arg)
+    call.done.expect(cores)
+    me = core.mine.core_id
+    for target in range(u32(0), smp.core_count()):
+        if target != me and target in cores:
+            send_immediate(target, run_call, addr_of(call), 0, 0)
+    # This core last: it does its part at once, and that may wait for the others'.
+    if me in cores:
+        send_immediate(me, run_call, addr_of(call), 0, 0)
+    call.done.wait()
+
+
+def call_on_core(target: u32, fn: Callable[[u64], None], arg: u64) -> None:
+    """The same on one core."""
+    cores = CoreSet()
+    cores.add(target)
+    call_on(cores, fn, arg)
 
 
 def call_on_all(fn: Callable[[u64], None], arg: u64) -> None:
-    """Run fn(arg) on every core as an immediate message, this one included, and wait until all have done it.
-
-    Interrupts are on, no spinlock is held.
-    """
-    state = CallState(fn=fn)
-    state.left.store(smp.core_count())
-    me = core.mine.core_id
-    for target in range(u32(0), smp.core_count()):
-        if target != me:
-            send_immediate(target, run_call, addr_of(state), arg, 0)
-    # This core last: it does its part at once, and that may wait for the others'.
-    send_immediate(me, run_call, addr_of(state), arg, 0)
-    while state.left.load() != 0:
-        relax()
+    """The same on every core that runs, this one included."""
+    cores = CoreSet()
+    cores.add_all()
+    call_on(cores, fn, arg)
 
 
-def run_call(address: u64, arg: u64, unused: u64) -> None:
-    state = at(CallState, address)
-    state.fn(arg)
-    state.left.sub(1)                       # the last touch: it stands on the caller's stack
+def run_call(address: u64, unused1: u64, unused2: u64) -> None:
+    call = at(Call, address)
+    call.fn(call.arg)
+    call.done.check_in()
 
 
 def all_online() -> bool:

@@ -3,10 +3,13 @@
 
 from typing import Literal
 
-from lang import RELAXED, Atomic, container_of, free, new, struct, u64
+from lang import RELAXED, Array, Atomic, addr_of, array, at, container_of, free, new, struct, u32, u64
+from kern.lib.bcq import Bcq, BcqSlot
 from kern.sync.kref import Kref
+from kern.sync.poke import PokeTracker
 from kern.sync.rcu import RcuHead, call_rcu, reading, run_callbacks
 from kern.sync.rculist import RcuLink, RcuList
+from kern.sync.rwlock import RwLock
 from kern.sync.semaphore import Semaphore
 from kern.sync.seqlock import SeqLock
 from kern.sync.spinlock import SpinLock
@@ -152,3 +155,53 @@ class Broken:
     def unlocked(self) -> None:
         seen = self.count.load(order=RELAXED)
         self.count.store(seen + 1, order=RELAXED)
+
+
+@struct
+class Crowd:
+    """Readers and writers, pokes, and a bounded queue of tickets that come back."""
+
+    rw: RwLock
+    a: u64
+    b: u64
+    tracker: PokeTracker
+    posted: Atomic[u64]
+    seen: u64
+    inside: Atomic[u32]
+    queue: Bcq[u64]
+    slots: Array[BcqSlot[u64]] = array(4)
+    sent: Atomic[u64]
+    taken: Atomic[u64]
+
+    def open(self) -> None:
+        self.queue.init(self.slots[0:4])
+
+    def write(self) -> None:
+        with self.rw.writing():
+            self.a += 1
+            self.b += 1
+
+    def read(self) -> None:
+        with self.rw.reading():
+            assert self.a == self.b, f"torn: {self.a} and {self.b}"
+
+    def poke(self) -> None:
+        self.posted.add(1)
+        self.tracker.poke(look, addr_of(self))
+
+    def send(self) -> None:
+        ticket = self.sent.load(order=RELAXED) % 7 + 1
+        if self.queue.push(ticket):
+            self.sent.add(ticket)
+
+    def take(self) -> None:
+        ticket = self.queue.pop()
+        if ticket is not None:
+            self.taken.add(ticket)
+
+
+def look(address: u64) -> None:
+    crowd = at(Crowd, address)
+    assert crowd.inside.add(1) == 0, "two runs at once"
+    crowd.seen = crowd.posted.load()
+    crowd.inside.sub(1)

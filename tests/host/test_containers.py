@@ -14,8 +14,10 @@ from hypothesis import strategies as st
 from compiler.host import CheckFailed, Unit, load
 
 SOURCE = """
-from lang import Ref, struct, u64
+from lang import Array, Ref, array, struct, u64
+from kern.lib.bcq import Bcq, BcqSlot
 from kern.lib.bitmap import Bitmap
+from kern.lib.circular_buffer import CircularBuffer
 from kern.lib.hashmap import HashMap
 from kern.lib.list import IntrusiveList, ListLink
 from kern.lib.queue import Queue
@@ -31,6 +33,15 @@ class Item:
     other: ListLink["Item"]
     hash_key: u64
     hash_next: Ref["Item"] | None
+
+
+@struct
+class QueueOf8:
+    queue: Bcq[u64]
+    slots: Array[BcqSlot[u64]] = array(8)
+
+    def open(self, size: u64) -> None:
+        self.queue.init(self.slots[:size])
 """
 
 MANY = settings(max_examples=60, deadline=None)
@@ -172,3 +183,59 @@ def test_sort(unit: Unit, numbers: list[int]) -> None:
     values = (ctypes.c_uint64 * len(numbers))(*numbers)
     unit.sort["u64"](values)
     assert list(values) == sorted(numbers)
+
+
+RECORDS = st.lists(st.tuples(st.sampled_from(["write", "read", "oldest"]), st.binary(max_size=20), st.integers(0, 40)), max_size=60)
+
+
+@pytest.mark.feature("sync-31")
+@MANY
+@given(st.integers(5, 64), RECORDS)
+def test_circular_buffer(unit: Unit, size: int, operations: list[tuple[str, bytes, int]]) -> None:
+    """The newest records that fit, whole, each with four bytes of its own."""
+    storage = (ctypes.c_uint8 * size)()
+    buffer, model, dropped = unit.CircularBuffer(storage=storage), list[bytes](), 0
+    for what, data, number in operations:
+        if what == "write":
+            assert buffer.write(data) == (len(data) + 4 <= size)
+            if len(data) + 4 <= size:
+                model.append(data)
+                while sum(len(record) + 4 for record in model) > size:
+                    del model[0]
+                    dropped += 1
+        elif what == "read":
+            into = (ctypes.c_uint8 * 30)()
+            count = buffer.read(into, number)
+            assert bytes(into[:count]) == b"".join(model)[number : number + 30]
+        else:
+            into = (ctypes.c_uint8 * 10)()
+            length = buffer.read_oldest(into)
+            assert (length is None) == (not model)
+            if model:
+                record = model.pop(0)
+                assert length == len(record) and bytes(into)[: len(record)] == record[:10]
+        assert buffer.size() == sum(map(len, model)) and buffer.dropped == dropped
+    buffer.clear()
+    assert buffer.size() == 0 and buffer.read_oldest((ctypes.c_uint8 * 1)()) is None
+
+
+@MANY
+@given(st.sampled_from([2, 4, 8]), st.lists(st.none() | KEYS, max_size=60))
+def test_bounded_concurrent_queue(unit: Unit, size: int, operations: list[int | None]) -> None:
+    """A number is pushed, None pops: as a deque with a limit."""
+    holder, model = unit.QueueOf8(), deque[int]()
+    holder.open(size)
+    for value in operations:
+        if value is None:
+            assert holder.queue.pop() == (model.popleft() if model else None)
+        else:
+            assert holder.queue.push(value) == (len(model) < size)
+            if len(model) < size:
+                model.append(value)
+        assert holder.queue.is_empty() == (not model)
+
+
+def test_a_bounded_concurrent_queue_needs_a_power_of_two(unit: Unit) -> None:
+    for size in (0, 1, 3):
+        with pytest.raises(CheckFailed, match="power of two"):
+            unit.QueueOf8().open(size)

@@ -37,7 +37,7 @@ SEEDED = {
         "NeverEnds": ("LIVELOCK", "one", "self.turn.store"),
     },
 }
-UNITS = ("units.py", "handover.py")
+UNITS = ("units.py", "crowds.py", "handover.py")
 RIGHT = {"seqlock_bugs.py": ["Right"], "bugs.py": ["NoLostWakeup", "NoAba", "NoLostNotification"]}
 
 
@@ -73,18 +73,27 @@ def test_every_scenario_is_expected_to_do_something() -> None:
         assert set(Explorer.names(f"{FOLDER}/{file}")) == set(SEEDED[file]) | set(RIGHT[file])
 
 
-# A barrier taken out of a real unit: module, the line, what it becomes, the scenario that must notice.
+# A barrier or a step taken out of a real unit: module, the line, what it becomes, the scenario that must notice.
 WEAKENED = [
     ("kern/sync/rcu.py", "            fence(SEQ_CST)\n", "            pass\n", "RcuReplacing"),
     ("kern/abi/seqcount.py", "        fence(RELEASE)\n", "        pass\n", "SeqCounting"),
     ("kern/abi/seqcount.py", "        fence(ACQUIRE) ", "        pass ", "SeqCounting"),
     ("kern/sync/spinlock.py", "self.word.store(0, order=RELEASE)", "self.word.store(0, order=RELAXED)", "Spinning"),
     ("user/parlib/mcs.py", "waiting.store(u32(0), order=RELEASE)", "waiting.store(u32(0), order=RELAXED)", "McsLocking"),
+    ("kern/sync/poke.py", "if self.pokes.sub(seen) == seen:", "if self.pokes.swap(0) > 0:", "Poking"),
+    ("kern/sync/checklist.py", "and_(~bit, order=RELEASE)", "and_(~bit, order=RELAXED)", "CheckingIn"),
+    ("kern/sync/rwlock.py", "            self.written = writer is not None\n", "", "ReadersAndWriters"),
+    ("kern/lib/bcq.py", "store(place + 1, order=RELEASE)", "store(place + 1, order=RELAXED)", "BoundedQueue"),
+    ("kern/sync/atomics.py", "while seen != 0:", "while True:", "LastOneOut"),
+    ("kern/sync/membar.py", "    fence(RELEASE)\n", "    pass\n", "MessagePassing"),
+    ("kern/sync/membar.py", "    fence(ACQUIRE)\n", "    pass\n", "MessagePassing"),
+    ("kern/sync/membar.py", "    fence(SEQ_CST)\n", "    pass\n", "StoreBuffering"),
+    ("kern/sync/membar.py", "    fence(SEQ_CST)\n", "    pass\n", "IndependentReads"),
 ]
 
 
 @pytest.mark.parametrize(("module", "line", "instead", "name"), WEAKENED)
-def test_a_real_unit_without_one_of_its_barriers_fails(tmp_path: Path, module: str, line: str, instead: str, name: str) -> None:
+def test_a_real_unit_without_one_of_its_barriers_or_steps_fails(tmp_path: Path, module: str, line: str, instead: str, name: str) -> None:
     text = (REPO / module).read_text()
     assert line in text, f"{module} has changed: what is to be taken out of it now?"
     over = tmp_path / "machine"
@@ -92,7 +101,8 @@ def test_a_real_unit_without_one_of_its_barriers_fails(tmp_path: Path, module: s
     weak = over / module.removeprefix("user/")
     weak.parent.mkdir(parents=True, exist_ok=True)
     weak.write_text(text.replace(line, instead))
-    assert explore(f"{FOLDER}/units.py", name, over=over).failure is not None
+    file = next(f for f in UNITS if name in Explorer.names(f"{FOLDER}/{f}"))
+    assert explore(f"{FOLDER}/{file}", name, over=over).failure is not None
 
 
 STORE_BUFFERS = '''

@@ -68,6 +68,31 @@ def test_rcu_walks_meet_no_freed_item(unit: Unit) -> None:
     assert sum(report.calls) > 0  # on a busy machine a thread may not have had its turn
 
 
+def test_readers_and_writers_that_sleep(unit: Unit) -> None:
+    crowd = unit.Crowd()
+    report = stress([(crowd.write,), (crowd.write,), (crowd.read,), (crowd.read,)], iterations=MANY, seconds=SECONDS)
+    print(report)
+    assert crowd.a == crowd.b == sum(report.calls[:2]) and not crowd.rw.written and crowd.rw.readers == 0
+
+
+@pytest.mark.feature("sync-22")
+def test_the_last_poke_is_seen_and_runs_never_overlap(unit: Unit) -> None:
+    crowd = unit.Crowd()
+    report = stress([(crowd.poke,)] * 3, iterations=MANY, seconds=SECONDS)
+    print(report)
+    assert crowd.seen == crowd.posted == sum(report.calls) and crowd.tracker.pokes == 0
+
+
+def test_a_bounded_queue_loses_and_doubles_nothing(unit: Unit) -> None:
+    crowd = unit.Crowd()
+    crowd.open()
+    report = stress([(crowd.send,), (crowd.send,), (crowd.take,), (crowd.take,)], iterations=MANY, seconds=SECONDS)
+    print(report)
+    while (ticket := crowd.queue.pop()) is not None:
+        crowd.taken += ticket
+    assert crowd.taken == crowd.sent > 0
+
+
 def test_a_failing_thread_stops_all_and_the_unit_lives_on(unit: Unit) -> None:
     broken = unit.Broken()
     with pytest.raises(CheckFailed, match="as it should"):

@@ -5,15 +5,16 @@ Two accesses of this core, one before the barrier and one after, are seen in tha
 order: a barrier always needs a partner, and the comment at one names the other. A read-modify-write is a read and a write, and keeps
 nothing else in order. What has one atomic word to hang on reads better with an `order=` on that word.
 
-            orders              x86_64          riscv
+            orders              strong order    weak order
     cmb     nothing (compiler)  -               -
-    rmb     reads               -               fence r,rw
-    wmb     writes              -               fence rw,w
-    rwmb    reads, then writes  -               fence r,rw
-    wrmb    writes, then reads  mfence          fence rw,rw
-    mb      all                 mfence          fence rw,rw
-Between ordinary memory x86 processors reorder only a write with a later read (Intel SDM vol. 3, 9.2); RISC-V ones everything (unprivileged
-specification, chapter 17, RVWMO). The `_f` forms also order accesses of devices and write-combined memory, and string instructions.
+    rmb     reads               -               reads before all
+    wmb     writes              -               all before writes
+    rwmb    reads, then writes  -               reads before all
+    wrmb    writes, then reads  full fence      full fence
+    mb      all                 full fence      full fence
+Under the strong order (total store order; Intel SDM vol. 3, 9.2) only a write is ever reordered, with a later read of ordinary memory; under
+the weak one (RVWMO, the unprivileged specification's chapter 17) everything. Tests look at the instructions of each. The `_f` forms also
+order accesses of devices and of write-combined memory, and string instructions.
 """
 
 from lang import ACQUIRE, RELEASE, SEQ_CST, artificial, compiler_fence, fence

@@ -12,9 +12,9 @@ nothing else in order. What has one atomic word to hang on reads better with an 
     rwmb    reads, then writes  -               reads before all
     wrmb    writes, then reads  full fence      full fence
     mb      all                 full fence      full fence
-Under the strong order (total store order; Intel SDM vol. 3, 9.2) only a write is ever reordered, with a later read of ordinary memory; under
-the weak one (RVWMO, the unprivileged specification's chapter 17) everything. Tests look at the instructions of each. The `_f` forms also
-order accesses of devices and of write-combined memory, and string instructions.
+Under the strong order (total store order; Intel SDM vol. 3, 9.2) only a write is ever reordered, with a later read of ordinary memory;
+under the weak one (RVWMO, the unprivileged specification's chapter 17) everything. Tests look at the instructions of each. The `_f`
+forms also order accesses of devices and of write-combined memory, and string instructions.
 """
 
 from lang import ACQUIRE, RELEASE, SEQ_CST, artificial, compiler_fence, fence

@@ -133,6 +133,10 @@ class Cpu(Protocol):
         """Interrupts off, for good."""
 
     @abstractmethod
+    def flush_caches(self) -> None:
+        """Write this core's caches back and forget what they hold, as far as software may."""
+
+    @abstractmethod
     def core_id(self) -> u32:
         """Contiguous from 0, the boot core."""
 

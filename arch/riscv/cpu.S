@@ -60,6 +60,12 @@ FUNCTION asm_halt_forever
 END asm_halt_forever
 
 /* asm_init_core(trap entry, interrupts): vector, interrupt sources, counters for user code, floating point on, no access to user pages. */
+FUNCTION asm_flush_caches
+    fence
+    fence.i
+    ret
+END asm_flush_caches
+
 FUNCTION asm_init_core
     csrw stvec, a0
     csrw sie, a1

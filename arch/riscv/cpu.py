@@ -66,6 +66,12 @@ def halt_with_irqs_on() -> None:
 def halt_forever() -> NoReturn: ...
 
 
+@extern("asm_flush_caches")
+def flush_caches() -> None:
+    """Data caches are coherent, and not the software's to flush without Zicbom; what was written becomes visible, to fetches too."""
+    ...
+
+
 @extern("asm_init_core")
 def init_registers(entry: u64, interrupts: u64) -> None: ...
 

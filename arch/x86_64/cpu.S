@@ -71,6 +71,11 @@ FUNCTION asm_halt_forever
     jmp 1b
 END asm_halt_forever
 
+FUNCTION asm_flush_caches
+    wbinvd
+    ret
+END asm_flush_caches
+
 FUNCTION asm_rdmsr
     movl %edi, %ecx
     rdmsr

@@ -120,6 +120,12 @@ def halt_with_irqs_on() -> None:
 def halt_forever() -> NoReturn: ...
 
 
+@extern("asm_flush_caches")
+def flush_caches() -> None:
+    """WBINVD (SDM volume 2)."""
+    ...
+
+
 @extern("asm_rdmsr")
 def read_msr(msr: u32) -> u64: ...
 

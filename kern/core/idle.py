@@ -71,6 +71,7 @@ def resume_owner() -> None:
 
 
 def halt() -> None:
+    """Halt until an interrupt came, and count the time as idle. Interrupts are off before and after."""
     mine = core.mine
     mine.idle_since_ns = timer.now_ns()
     cpu.halt_with_irqs_on()

@@ -5,21 +5,20 @@ kill [CODE]         end it
 preempt             take all its cores, if it is a many-core process
 preempt V           take the core of vcore V
 warn V USEC         announce that the core of vcore V will be taken, and take it when the time is over, unless it was yielded
-trace [off]         log its system calls, with arguments and results (or no longer)
+trace [all|off]     log its system calls, with arguments and results; with those of the children that it makes from now on; no longer
+user NAME           whose it is, and its children to come
 Cores that were taken are free at once; the process gets others, or the same, as soon as the scheduler looks at its wants.
 No locks of its own. `warn` blocks the writer for the time given.
 """
 
-from lang import Error, array, free, i32, u8, u32, u64
+from lang import Error, array, i32, u32, u64
 from kern.abi.errno import Errno
-from kern.abi.file import FileKind, OpenMode, Stat
 from kern.abi.proc import MAX_VCORES
 from kern.core import alloc, sched
-from kern.ns.node import Node
-from kern.ns.transfer import Transfer
+from kern.dev.proc_dev import ProcFile, proc_files
 from kern.proc.destroy import proc_destroy
 from kern.proc.preempt import preempt_all, preempt_core, warn
-from kern.proc.proc import Proc, get_proc, proc_put
+from kern.proc.proc import NAME_LEN, Proc
 from kern.sync.rendez import sleep_ns
 from kern.time.clock import NS_PER_USEC
 
@@ -27,31 +26,13 @@ KILL_EXIT_CODE: u64 = 137
 LONGEST_USEC: u64 = 10_000_000
 
 
-class Ctl(Node):
-    kind: FileKind = FileKind.CHAR
-    pid: i32
+@proc_files
+class Ctl(ProcFile):
+    name: str = "ctl"
+    permissions: u32 = 0o222
 
-    def read(self, io: Transfer, offset: u64, mode: OpenMode) -> u64:
-        return 0
-
-    def write(self, io: Transfer, offset: u64, mode: OpenMode) -> u64:
-        chunk = array(128, u8)
-        count = io.take(chunk[0:128])
-        p = get_proc(self.pid)
-        try:
-            obey(p, chunk[:count])
-        finally:
-            proc_put(p)
-        return count
-
-    def stat(self, into: Stat) -> None:
-        into.dev = 4
-        into.ino = u64(self.pid) * 16 + 2
-        into.mode = 0o222
-        into.nlink = 1
-
-    def release(self) -> None:
-        free(self)
+    def obey(self, p: Proc, command: str) -> None:
+        obey(p, command)
 
 
 def obey(p: Proc, command: str) -> None:
@@ -70,16 +51,26 @@ def obey(p: Proc, command: str) -> None:
                 take_all(p)
         case "trace":
             p.traced = trace_wanted(first)
+            p.traces_children = first == "all"
+        case "user":
+            rename_user(p, first)
         case "warn":
             announce(p, u32(number(first, 0, u64(p.max_vcores) - 1)), number(second.strip(), 0, LONGEST_USEC))
         case _:
-            raise Error(Errno.EINVAL, f"ctl takes kill, preempt, trace and warn, not {word}")
+            raise Error(Errno.EINVAL, f"ctl takes kill, preempt, trace, user and warn, not {word}")
 
 
 def trace_wanted(word: str) -> bool:
-    if word and word != "off":
-        raise Error(Errno.EINVAL, f"trace takes off or nothing, not {word}")
-    return not word
+    if word and word != "off" and word != "all":
+        raise Error(Errno.EINVAL, f"trace takes all, off or nothing, not {word}")
+    return word != "off"
+
+
+def rename_user(p: Proc, name: str) -> None:
+    if not name or len(name) > NAME_LEN:
+        raise Error(Errno.EINVAL, f"a user's name has 1 to {NAME_LEN} characters")
+    p.user.clear()
+    p.user.append(name)
 
 
 def number(word: str, default: u64, highest: u64) -> u64:

@@ -3,28 +3,29 @@
 
 /proc/uptime    seconds since boot, seconds that cores were idle, summed
 /proc/meminfo   MemTotal and MemFree in kB
-/proc/cores     a line for each core: id, state, pid and vcore that run there (or -), whom it is allocated and provisioned to
-                (or -), milliseconds idle, name of the process
+/proc/cores     a line for each core: id, state (idle if it is halted, by the kernel or by its process), pid and vcore that run there
+                (or -), whom it is allocated and provisioned to (or -), milliseconds idle, name of the process
 /proc/cmdline   what the kernel was booted with
 /proc/log       the kernel's log
-/proc/N/status  a line `name: value` for each fact about process N
-/proc/N/ctl     takes commands (proc_ctl.py)
+/proc/N/        a folder for each process: what it has registers itself in `proc_files` (proc_files.py, proc_ctl.py)
 No locks of its own; what is shown may have changed since.
 """
 
-from lang import Error, cycle_counter, free, i32, new, text, u32, u64
-from arch import smp, timer
+from abc import ABC
+
+from lang import Error, Ref, Registry, array, free, i32, new, text, u8, u32, u64
+from arch import smp
 from kern.abi.errno import Errno
-from kern.abi.file import DirEntry, FileKind, Stat
+from kern.abi.file import DirEntry, FileKind, OpenMode, Stat
 from kern.boot.cmdline import command_line
 from kern.core.alloc import CoreView, view_core
 from kern.core.percore import core
 from kern.debug.log import read_log
-from kern.dev.proc_ctl import Ctl
 from kern.mm.pages import free_bytes, total_bytes
 from kern.ns.dev import Dev, devices
 from kern.ns.node import Node, set_entry
 from kern.ns.text_file import Page, TextFile
+from kern.ns.transfer import Transfer
 from kern.proc.proc import Proc, find_proc, get_proc, next_proc, proc_put
 from kern.time.clock import NS_PER_MS, NS_PER_SEC, now_ns
 
@@ -69,7 +70,7 @@ def show_core(out: Page, id: u32, now: u64) -> None:
     if owner is None:
         out.print(f"{'idle' if core[id].idle_since_ns != 0 else 'kernel'} - - ")
     else:
-        out.print(f"user {owner.pid} {core[id].owning_vcoreid} ")
+        out.print(f"{'user' if core[id].idle_since_ns == 0 else 'idle'} {owner.pid} {core[id].owning_vcoreid} ")
     put_pid(out, view.alloc_pid)
     put_pid(out, view.prov_pid)
     out.print(f"{idle_ns(id, now) // NS_PER_MS} ")
@@ -114,40 +115,61 @@ class LogFile(TextFile):
         out.used = read_log(out.bytes, 0)
 
 
-class Status(TextFile):
+class ProcFile(ABC):
+    """A file in the folder of every process. A class of them registers itself with `@proc_files`, wherever it stands."""
+
+    name: str = ""
+    permissions: u32 = 0o444
+    room: u64 = 4096                        # at least as much as `show` may write
+
+    def show(self, p: Proc, out: Page) -> None:
+        """What a read gives."""
+
+    def obey(self, p: Proc, command: str) -> None:
+        """What a write asks for."""
+        raise Error(Errno.EACCES, f"{self.name} takes no commands")
+
+
+proc_files = Registry[ProcFile]()
+
+
+class ProcNode(TextFile):
+    """One of them, of one process."""
+
     pid: i32
+    file: Ref[ProcFile]
+
+    def room(self) -> u64:
+        return self.file.room
 
     def show(self, out: Page) -> None:
         p = get_proc(self.pid)
-        out.print(f"name: {p.name}\npid: {p.pid}\nppid: {p.ppid}\nstate: {p.state}\n")
-        out.print(f"kind: {'MCP' if p.is_mcp else 'SCP'}\nvcores: {p.info.num_vcores}\nmax_vcores: {p.max_vcores}\n")
-        out.print(f"cpu_ms: {cpu_ms(p)}\nage_ms: {(now_ns() - p.start_ns) // NS_PER_MS}\n")
-        out.print(f"mapped_kb: {p.vm.mapped_bytes // 1024}\nexit_code: {p.exit_code}\n")
-        out.print(f"preemptions: {preemptions(p)}\n")
-        path = text(1024)
-        with p.cwd_lock:
-            path.append(p.cwd.view)
-        out.print(f"cwd: {path}\n")
-        proc_put(p)
+        try:
+            self.file.show(p, out)
+        finally:
+            proc_put(p)
 
+    def write(self, io: Transfer, offset: u64, mode: OpenMode) -> u64:
+        chunk = array(128, u8)
+        count = io.take(chunk[0:128])
+        p = get_proc(self.pid)
+        try:
+            self.file.obey(p, chunk[:count])
+        finally:
+            proc_put(p)
+        return count
 
-def preemptions(p: Proc) -> u64:
-    """How often a core was taken from it."""
-    return sum(p.info.vcoremap[v].nr_preempts_sent.load() for v in range(p.max_vcores))
+    def is_seekable(self) -> bool:
+        return self.file.permissions & 0o222 == 0
 
+    def opened(self, mode: OpenMode) -> None:
+        if OpenMode.WRITE in mode and self.file.permissions & 0o222 == 0:
+            raise Error(Errno.EACCES, "the file can only be read")
 
-def cpu_ms(p: Proc) -> u64:
-    """Time on cores so far, over all vcores."""
-    cycles: u64 = 0
-    for v in range(p.max_vcores):
-        entry = p.info.vcoremap[v]
-        cycles += entry.total_ticks
-        started = entry.resume_ticks
-        now = cycle_counter()
-        # It may have been started again since, on a core whose counter is a little ahead.
-        if entry.valid != 0 and now > started:
-            cycles += now - started
-    return timer.cycles_to_ns(cycles) // NS_PER_MS
+    def stat(self, into: Stat) -> None:
+        into.dev = 4
+        into.mode = self.file.permissions
+        into.nlink = 1
 
 
 class ProcDirectory(Node):
@@ -158,29 +180,22 @@ class ProcDirectory(Node):
 
     def walk(self, name: str) -> Node:
         proc_put(get_proc(self.pid))
-        if name == "status":
-            status = new(Status, pid=self.pid)
-            status.refs.init(1)
-            return status
-        if name == "ctl":
-            ctl = new(Ctl, pid=self.pid)
-            ctl.refs.init(1)
-            return ctl
+        for file in proc_files:
+            if file.name == name:
+                node = new(ProcNode, pid=self.pid, file=file)
+                node.refs.init(1)
+                return node
         raise Error(Errno.ENOENT, f"there is no {name}")
 
     def entry(self, index: u64, into: DirEntry) -> bool:
-        match index:
-            case 0:
-                set_entry(into, "status", FileKind.FILE, u64(self.pid) * 16 + 1, 0, 0)
-            case 1:
-                set_entry(into, "ctl", FileKind.CHAR, u64(self.pid) * 16 + 2, 0, 0)
-            case _:
-                return False
+        if index >= len(proc_files):
+            return False
+        set_entry(into, proc_files[index].name, FileKind.FILE, u64(self.pid) * 64 + 1 + index, 0, 0)
         return True
 
     def stat(self, into: Stat) -> None:
         into.dev = 4
-        into.ino = u64(self.pid) * 16
+        into.ino = u64(self.pid) * 64
         into.mode = 0o555
         into.nlink = 1
 
@@ -257,7 +272,7 @@ class ProcRoot(Node):
             return False
         name = text(8)
         name.write(f"{p.pid}")
-        set_entry(into, name.view, FileKind.DIR, u64(p.pid) * 16, 0, 0)
+        set_entry(into, name.view, FileKind.DIR, u64(p.pid) * 64, 0, 0)
         proc_put(p)
         return True
 

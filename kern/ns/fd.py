@@ -5,7 +5,7 @@ Every slot holds one reference to its channel. Once closed for good (the process
 Locks: the table's `lock` is a leaf; channels are closed outside it, since that may block.
 """
 
-from lang import Array, Error, Ref, array, i32, struct
+from lang import Array, Error, Ref, array, i32, struct, u32
 from kern.abi.errno import Errno
 from kern.abi.file import MAX_FDS
 from kern.ns.chan import Chan, chan_get, chan_put
@@ -90,6 +90,26 @@ def close_fd(table: FdTable, fd: i32) -> None:
     if chan is None:
         raise Error(Errno.EBADF, f"no open file has descriptor {fd}")
     chan_put(chan)
+
+
+@struct
+class FdView:
+    """Of one descriptor, for diagnosis."""
+
+    chan: Ref[Chan] | None
+    cloexec: bool
+
+
+def view_fd(table: FdTable, fd: u32, view: FdView) -> bool:
+    """Whether the descriptor is open; then `view` has its channel, with a reference for the caller."""
+    with table.lock:
+        slot = table.slots[fd]
+        view.chan = slot.chan
+        view.cloexec = slot.cloexec
+        chan = slot.chan
+        if chan is not None:
+            chan_get(chan)
+    return view.chan is not None
 
 
 def close_all_fds(table: FdTable) -> None:

@@ -25,6 +25,7 @@ from kern.abi.proc import (
 from kern.arch_api import PageFlag
 from kern.core import alloc, sched
 from kern.core.current import switch_back, switch_to
+from kern.debug import log
 from kern.mm.mmap import mm_map
 from kern.mm.pages import PAGE_MASK, PAGE_SIZE, alloc_zeroed, free_pages, order_for
 from kern.mm.umem import read_bytes, store_u64, write_bytes
@@ -39,6 +40,8 @@ from kern.syscall.file_calls import give_fds
 from kern.time.clock import now_ns, wall_ns
 
 MAX_STRINGS: u64 = 1024                     # arguments and environment together
+FIRST_USER = "eve"                          # Plan 9's name for who owns the machine
+FIRST_UMASK: u32 = 0o022
 
 
 def create_process(parent: Proc, path: str, spawn: SpawnArgs) -> Proc:
@@ -82,7 +85,7 @@ def build_process(parent: Proc | None, path: str, strings: Span[u8], argc: u64, 
     try:
         if node.kind != FileKind.FILE:
             raise Error(Errno.EACCES, f"{path} is not a file")
-        p = new_process(parent, path)
+        p = new_process(parent, path, strings)
         old = switch_to(p)
         try:
             image = ElfImage()
@@ -109,8 +112,8 @@ def discard(parent: Proc | None, p: Proc) -> None:
     proc_put(p)
 
 
-def new_process(parent: Proc | None, path: str) -> Proc:
-    """An empty CREATED process that everybody knows."""
+def new_process(parent: Proc | None, path: str, strings: str) -> Proc:
+    """An empty CREATED process that everybody knows. `strings`: its arguments, the first of which names it."""
     p = new_structure()
     try:
         mmu.new_space(p.space)
@@ -127,7 +130,10 @@ def new_process(parent: Proc | None, path: str) -> Proc:
         raise
     # The scheduler's reference comes first: from the moment that it has a pid, anybody may end the process.
     sched.register(p)
-    name_process(p, path)
+    p.program.append(path)
+    name_process(p, strings)
+    p.start_ns = now_ns()
+    inherit(parent, p)
     try:
         assign_pid(p)
     except Error:
@@ -135,13 +141,26 @@ def new_process(parent: Proc | None, path: str) -> Proc:
         proc_put(p)
         raise
     fill_info(p)
-    if parent is None:
-        p.cwd.append("/")
-    else:
-        with parent.cwd_lock:
-            p.cwd.append(parent.cwd.view)
+    if parent is not None:
         add_child(parent, p)
+        if p.traced:
+            log.info(f"trace {parent.pid}: child {p.pid}")
     return p
+
+
+def inherit(parent: Proc | None, p: Proc) -> None:
+    """What a process has of its parent, and the first one of nobody."""
+    if parent is None:
+        p.user.append(FIRST_USER)
+        p.umask = FIRST_UMASK
+        p.cwd.append("/")
+        return
+    p.user.append(parent.user.view)
+    p.umask = parent.umask
+    p.traces_children = parent.traces_children
+    p.traced = parent.traces_children
+    with parent.cwd_lock:
+        p.cwd.append(parent.cwd.view)
 
 
 def new_structure() -> Proc:
@@ -180,11 +199,12 @@ def free_areas(p: Proc) -> None:
     free_pages(p.data_page, p.data_order)
 
 
-def name_process(p: Proc, path: str) -> None:
-    slash = path.rfind("/")
-    p.name.append(path[u64(slash + 1) :])
-    p.program.append(path)
-    p.start_ns = now_ns()
+def name_process(p: Proc, strings: str) -> None:
+    """After its first argument, as a shell would, or after its file if there is none; without folders."""
+    first, _ = strings.split1("\0")
+    named = first if first else p.program.view
+    p.name.clear()
+    p.name.append(named[u64(named.rfind("/") + 1) :])
 
 
 def show_area(p: Proc, address: u64, page: Paddr, order: u32, flags: PageFlag) -> None:

@@ -58,7 +58,10 @@ class Proc:
     info_order: u32
     data_order: u32
     is_mcp: bool
+    user: Text = text(32)                   # whose it is: its parent's user
+    umask: u32                              # rights that files which it makes do not get
     traced: bool                            # its system calls are logged
+    traces_children: bool                   # and so will be those of its children
     kills_machine: bool                     # the first process: when it ends the machine powers off
     exit_code: i32
     start_ns: u64

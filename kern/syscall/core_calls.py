@@ -8,6 +8,7 @@ from kern.abi.errno import Errno
 from kern.abi.event import EventMsg
 from kern.abi.proc import Resource
 from kern.core import alloc, sched
+from kern.core.idle import halt
 from kern.core.kmsg import routine_pending, send_routine
 from kern.core.percore import core
 from kern.event.notify import notify, notify_here
@@ -40,6 +41,12 @@ def sys_getpcoreid(p: Proc) -> u32:
 def sys_getvcoreid(p: Proc) -> u32:
     """The kernel's view of which vcore the caller is."""
     return core.mine.owning_vcoreid
+
+
+@syscall(39)
+def sys_cache_invalidate(p: Proc) -> None:
+    """Write back and invalidate the caches of the core that runs this call."""
+    cpu.flush_caches()
 
 
 @syscall(10)
@@ -129,8 +136,7 @@ def sys_halt_core(p: Proc, usec: u64) -> None:
         vcpd.notif_disabled.store(0)
         fence(SEQ_CST)                      # pairs with `notify`: pending, fence, disabled there; one of us sees the other
         if vcpd.notif_pending.load() == 0 and not routine_pending():
-            cpu.halt_with_irqs_on()
-            cpu.irqs_off()
+            halt()
         vcpd.notif_disabled.store(1)
     cpu.irqs_restore(saved)
 

@@ -43,6 +43,8 @@ def handle_syscall(ctx: UserContext, calls: u64, count: u64) -> None:
     try:
         syscall_dispatch(p, call)
     except Error as e:
+        if e.errno == Errno.ENOSYS:
+            log.info(f"process {p.pid}: {e.message}")
         finish_failed(p, e.errno, e.message)
         return
     finish_current_call(call.retval)

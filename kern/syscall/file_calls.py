@@ -72,7 +72,7 @@ def sys_openat(p: Proc, dirfd: i32, path: User[str], mode: OpenMode, permissions
     """Open a file, or make it with CREATE; returns the lowest free descriptor."""
     full = text(1024)
     take_path_at(p, dirfd, path, full)
-    chan = open_path(full.view, mode, permissions)
+    chan = open_path(full.view, mode, permissions & ~p.umask)
     return add_fd(p.fds, chan, OpenMode.CLOEXEC in mode)
 
 
@@ -164,7 +164,7 @@ def sys_mkdir(p: Proc, path: User[str], permissions: u32) -> None:
     """Make a folder. Raises EEXIST, ENOENT."""
     full = text(1024)
     take_path(p, path, full)
-    create_at(full.view, FileKind.DIR, permissions).put()
+    create_at(full.view, FileKind.DIR, permissions & ~p.umask).put()
 
 
 @syscall(111)

@@ -83,3 +83,21 @@ def sys_kill(p: Proc, pid: i32, signal: u32) -> None:
             send_kernel_event(target, msg, 0)
     finally:
         proc_put(target)
+
+
+@syscall(36)
+def sys_umask(p: Proc, mask: u32) -> u32:
+    """Rights that files and folders made from now on do not get; returns what was set before."""
+    old = p.umask
+    p.umask = mask & 0o777
+    return old
+
+
+@syscall(37)
+def sys_setuid(p: Proc, uid: u32) -> None:
+    """Accepted, and without effect: users are names, and rights are not theirs."""
+
+
+@syscall(38)
+def sys_setgid(p: Proc, gid: u32) -> None:
+    """Accepted, and without effect, like sys_setuid."""

@@ -9,18 +9,25 @@ from kern.abi.file import FdPair, OpenMode, SpawnFlag
 from lib.args import complain, complain_about, misuse
 from lib.files import read_file
 from lib.process import find_program
+from lib.strings import number_or_none
 from rt.args import args, environment
 from rt.env import get_env
 from rt.io import STDERR, close, open, write_all
 from rt.process import create, run, wait
 
-USAGE = "usage: strace PROGRAM [ARG…]"
+USAGE = """usage: strace [-f] PROGRAM [ARG…]
+-f: those of its children too, each behind its process id."""
 PATH_ROOM = 1024
 NOT_FOUND: i32 = 127
+MAX_FAMILY: u64 = 256
+CHILD = "child "                            # how the kernel names one that is traced from its start
 
 
 def main() -> i32:
     words = args()[1:]
+    follow = len(words) > 0 and words[0] == "-f"
+    if follow:
+        words = words[1:]
     if len(words) == 1 and words[0] == "--help":
         print(USAGE)
         return 0
@@ -33,22 +40,25 @@ def main() -> i32:
     no_fds = array(1, FdPair)
     try:
         pid = create(path.view, words, environment(), no_fds[:0], SpawnFlag.DUP_FDS)
-        trace(pid)
+        order(pid, "trace all" if follow else "trace")
         run(pid)
         status = wait(pid)
     except Error as e:
         return complain_about(words[0], e.message)
-    show(pid)
+    if follow:
+        show_all(pid)
+    else:
+        show(pid)
     return status
 
 
-def trace(pid: i32) -> None:
-    """Have the kernel log the calls of a process."""
+def order(pid: i32, command: str) -> None:
+    """Tell the kernel what to log of a process."""
     path = text(32)
     path.write(f"/proc/{pid}/ctl")
     fd = open(path.view, OpenMode.WRITE)
     try:
-        write_all(fd, "trace")
+        write_all(fd, command)
     finally:
         close(fd)
 
@@ -72,3 +82,25 @@ def show(pid: i32) -> None:
         open_line = not is_result
     if open_line:
         print("", file=STDERR)
+
+
+def show_all(pid: i32) -> None:
+    """What it says of this process and of all that descend from it, in the order of time: a call and its result may stand apart."""
+    family = array(MAX_FAMILY, u64)
+    family[0] = u64(pid)
+    count: u64 = 1
+    rest: str = read_file("/proc/log")
+    while len(rest) > 0:
+        line, rest = rest.split1("\n")
+        at = line.find(" trace ")
+        if at < 0:
+            continue
+        who, said = line[u64(at) + len(" trace ") :].split1(": ")
+        number = number_or_none(who)
+        if number is None or number not in family[:count]:
+            continue
+        print(f"{number} {said}", file=STDERR)
+        child = number_or_none(said[len(CHILD) :]) if said.startswith(CHILD) else None
+        if child is not None and count < MAX_FAMILY:
+            family[count] = child
+            count += 1

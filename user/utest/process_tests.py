@@ -1,0 +1,226 @@
+# SPDX-License-Identifier: LGPL-2.1-or-later
+"""Tests of what processes have from their parents, and of how these learn of their ends. Run as an SCP, before threads."""
+
+from lang import Errno, Error, Uaddr, addr_of, array, i32, text, u32, u64
+from kern.abi.file import AT_FDCWD, FdPair, OpenMode, SpawnFlag, Stat, WaitFlag, WaitStatus
+from kern.abi.proc import KILLED_EXIT_CODE
+from kern.abi.syscall import Syscall
+from lib.files import read_file
+from lib.strings import discard
+from rt import io
+from rt import process
+from rt.process import create, getpid
+from rt.syscall import finish, raw_submit, wait_for
+from syscalls import (
+    submit_waitpid,
+    sys_abort_sysc,
+    sys_cache_invalidate,
+    sys_chdir,
+    sys_close,
+    sys_fstat,
+    sys_kill,
+    sys_openat,
+    sys_proc_destroy,
+    sys_remove,
+    sys_setgid,
+    sys_setuid,
+    sys_umask,
+    sys_waitpid,
+)
+from utest.harness import Suite, check, equal, run, suites
+
+NOHANG = WaitFlag.NOHANG
+HANG = WaitFlag(0)
+
+argv = array(3, str)
+no_fds = array(1, FdPair)
+
+
+def child(program: str, argument: str, flags: SpawnFlag) -> i32:
+    """A CREATED child that has no descriptors of its own."""
+    argv[0] = program
+    argv[1] = argument
+    path = text(64)
+    path.write(f"/bin/{program}")
+    return create(path.view, argv[: 2 if argument else 1], argv[:0], no_fds[:0], flags)
+
+
+def started(program: str, argument: str) -> i32:
+    pid = child(program, argument, SpawnFlag(0))
+    process.run(pid)
+    return pid
+
+
+def answer(pid: i32, options: WaitFlag, status: WaitStatus) -> i32:
+    """What waitpid gives; an error as minus its number."""
+    try:
+        return sys_waitpid(pid, status, options)
+    except Error as e:
+        return -i32(u32(e.errno))
+
+
+NO_CHILD: i32 = -i32(u32(Errno.ECHILD))
+
+
+def test_waitpid() -> None:
+    """Each way to wait, and each kind of nobody to wait for."""
+    status = WaitStatus()
+    for pid in (i32(-1), i32(1), getpid(), i32(31999)):
+        check(answer(pid, NOHANG, status) == NO_CHILD, f"waiting for {pid} without children")
+    slow = started("sleep", "100")
+    other = started("sleep", "100")
+    check(answer(slow, NOHANG, status) == 0 and answer(-1, NOHANG, status) == 0, "nobody has ended")
+    sys_proc_destroy(other, 5)
+    check(answer(-1, HANG, status) == other, "any child")
+    equal(u64(status.status), 5 << 8, "status")
+    check(answer(other, HANG, status) == NO_CHILD, "it was waited for")
+    sys_kill(slow, 9)
+    check(answer(slow, HANG, status) == slow, "that child")
+    equal(u64(status.status), 137 << 8, "status of a killed one")
+
+
+def test_waitpid_is_abortable() -> None:
+    pid = started("sleep", "100")
+    status = WaitStatus()
+    waiting = Syscall()
+    submit_waitpid(waiting, pid, status, HANG)
+    while not sys_abort_sysc(Uaddr(addr_of(waiting))):
+        check(waiting.flags.load() & 1 == 0, "it ended by itself")
+    wait_for(waiting)
+    equal(u64(waiting.err), u64(Errno.EINTR), "errno")
+    sys_kill(pid, 9)
+    check(answer(pid, HANG, status) == pid, "the child is still there to be waited for")
+
+
+def test_exit_status() -> None:
+    """In bits 8 to 15; a process that the kernel killed has the low byte of KILLED_EXIT_CODE there."""
+    status = WaitStatus()
+    check(answer(started("false", ""), HANG, status) > 0 and status.status == 1 << 8, f"false: {status.status:#x}")
+    argv[2] = "child"
+    pid = child("faults", "null", SpawnFlag(0))
+    sys_proc_destroy(pid, 0)
+    answer(pid, HANG, status)
+    argv[0], argv[1] = "faults", "null"
+    pid = create("/bin/faults", argv[:3], argv[:0], no_fds[:0], SpawnFlag(0))
+    process.run(pid)
+    check(answer(pid, HANG, status) == pid, "it has ended")
+    equal(u64(status.status), u64(KILLED_EXIT_CODE & 0xFF) << 8, "status")
+
+
+def shown(pid: i32, file: str, words: str) -> bool:
+    """Whether a file of /proc tells this about a process."""
+    path = text(40)
+    path.write(f"/proc/{pid}/{file}")
+    content = read_file(path.view)
+    found = content.find(words) >= 0
+    discard(content)
+    return found
+
+
+def test_descriptors_of_children() -> None:
+    """All of ours with DUP_FDS, none without; those that close on exec never."""
+    kept = sys_openat(AT_FDCWD, "/dev/zero", OpenMode.READ, 0)
+    closed = sys_openat(AT_FDCWD, "/dev/null", OpenMode.READ | OpenMode.CLOEXEC, 0)
+    heir = child("true", "", SpawnFlag.DUP_FDS)
+    check(shown(heir, "fd", "/dev/zero") and not shown(heir, "fd", "/dev/null"), "with DUP_FDS")
+    check(shown(getpid(), "fd", "CLOEXEC /dev/null"), "ours")
+    bare = child("true", "", SpawnFlag(0))
+    check(not shown(bare, "fd", "/"), "without")
+    end_both(heir, bare)
+    sys_close(kept)
+    sys_close(closed)
+
+
+def end_both(one: i32, other: i32) -> None:
+    status = WaitStatus()
+    sys_proc_destroy(one, 0)
+    sys_proc_destroy(other, 0)
+    sys_waitpid(one, status, HANG)
+    sys_waitpid(other, status, HANG)
+
+
+def test_names_and_users() -> None:
+    """The first argument names a process; its file and its parent's user are kept."""
+    pid = child("true", "", SpawnFlag(0))
+    argv[0] = "/some/where/else"
+    other = create("/bin/true", argv[:1], argv[:0], no_fds[:0], SpawnFlag(0))
+    check(shown(pid, "status", "name: true\n") and shown(other, "status", "name: else\n"), "names")
+    check(shown(other, "status", "program: /bin/true\n") and shown(other, "status", "state: CREATED\n"), "program")
+    check(shown(pid, "status", "user: eve\n"), "the first process' user")
+    order(pid, "user glenda")
+    check(shown(pid, "status", "user: glenda\n"), "renamed")
+    check(order_is_refused(pid, "user"), "no name")
+    sys_chdir(pid, "/tmp")
+    check(shown(pid, "status", "cwd: /tmp\n") and shown(other, "status", "cwd: /\n"), "directories")
+    end_both(pid, other)
+
+
+def order(pid: i32, command: str) -> None:
+    path = text(40)
+    path.write(f"/proc/{pid}/ctl")
+    fd = io.open(path.view, OpenMode.WRITE)
+    try:
+        io.write_all(fd, command)
+    finally:
+        io.close(fd)
+
+
+def order_is_refused(pid: i32, command: str) -> bool:
+    try:
+        order(pid, command)
+    except Error as e:
+        return e.errno == Errno.EINVAL
+    return False
+
+
+def mode_of_new(permissions: u32) -> u32:
+    fd = sys_openat(AT_FDCWD, "/tmp/masked", OpenMode.WRITE | OpenMode.CREATE, permissions)
+    stat = Stat()
+    sys_fstat(fd, stat)
+    sys_close(fd)
+    sys_remove("/tmp/masked")
+    return stat.mode
+
+
+def test_umask() -> None:
+    equal(u64(sys_umask(0o027)), 0o022, "mask at first")
+    equal(u64(mode_of_new(0o666)), 0o640, "mode")
+    pid = child("true", "", SpawnFlag(0))
+    check(shown(pid, "status", "umask: 0027\n"), "a child's")
+    equal(u64(sys_umask(0o7022)), 0o027, "mask before")
+    equal(u64(mode_of_new(0o666)), 0o644, "mode")
+    sys_proc_destroy(pid, 0)
+    sys_waitpid(pid, WaitStatus(), HANG)
+
+
+def test_calls_without_effect() -> None:
+    sys_setuid(0)
+    sys_setuid(1000)
+    sys_setgid(1000)
+    sys_cache_invalidate()
+
+
+def test_numbers_without_a_call() -> None:
+    """Nonsense, and the ring for remote calls, which is for a kernel that is built with it."""
+    for number in (199, 27, 0):
+        call = Syscall()
+        call.num = u32(number)
+        raw_submit(call)
+        finish(call)
+        equal(u64(call.err), u64(Errno.ENOSYS), "errno")
+        check(call.retval == -1, "value")
+
+
+@suites
+class Processes(Suite):
+    name: str = "process"
+
+    def run(self) -> None:
+        run("process.waitpid", test_waitpid)
+        run("process.waitpid_abort", test_waitpid_is_abortable)
+        run("process.exit_status", test_exit_status)
+        run("process.descriptors", test_descriptors_of_children)
+        run("process.names", test_names_and_users)
+        run("process.umask", test_umask)
+        run("process.no_effect", test_calls_without_effect)
+        run("process.no_call", test_numbers_without_a_call)

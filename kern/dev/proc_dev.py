@@ -11,8 +11,6 @@
 No locks of its own; what is shown may have changed since.
 """
 
-from abc import ABC
-
 from lang import Error, Ref, Registry, array, free, i32, new, text, u8, u32, u64
 from arch import smp
 from kern.abi.errno import Errno
@@ -115,7 +113,7 @@ class LogFile(TextFile):
         out.used = read_log(out.bytes, 0)
 
 
-class ProcFile(ABC):
+class ProcFile:
     """A file in the folder of every process. A class of them registers itself with `@proc_files`, wherever it stands."""
 
     name: str = ""

@@ -40,7 +40,7 @@ help:
 	echo "make build     compile the kernel and all programs, nothing else"
 	echo "make test      all tests: compiler, kernel units, machines of both architectures in QEMU; TESTS=tests/compiler for a part"
 	echo "make soak      long random tests ($(SOAKS)), each at most MINUTES=$(MINUTES); COUNT=$(COUNT) cases, SEED= to repeat one"
-	echo "make bench     measures: WHAT=code compiled code against gcc's, WHAT=compiler builds, both without WHAT; figures go to build/bench/"
+	echo "make bench     measures: WHAT=code compiled code against gcc's, WHAT=compiler builds, WHAT=system against Linux, all without WHAT"
 	echo "make check     compiler diagnostics for all sources, what is proved of stacks, locks and errors, ruff, mypy"
 	echo "make format    format all sources; FILES=kern/lib/ring.py for some"
 	echo "make features  which rows of docs/features.md the last tests showed"
@@ -88,6 +88,7 @@ soak-threads: $(VENV)
 
 bench: $(VENV)
 	scripts/setup.sh gcc
+	scripts/setup.sh plots
 	$(PYTHON) -m scripts bench $(WHAT)
 
 check: $(VENV)

@@ -2,7 +2,7 @@
 # SPDX-License-Identifier: GPL-2.0-or-later
 # What the Makefile's targets need, made on first use: `setup.sh venv` the Python environment of pyproject.toml, `setup.sh qemu
 # COMMAND` the emulator, `setup.sh loaders` boot loaders for tests, `setup.sh debugger ARCH` gdb, `setup.sh gcc` what `make
-# bench` compares with. Nothing is done that is done already. Debian's packages are installed when this runs as root; otherwise the
+# bench` compares with (and `linux`, `plots`). Nothing is done that is done already. Debian's packages are installed when this runs as root; otherwise the
 # message says which to install.
 set -eu
 cd "$(dirname "$0")/.."
@@ -67,6 +67,25 @@ debugger() {
 
 gcc() {
     [ -x /usr/bin/gcc ] || need_packages "gcc is missing" gcc libc6-dev
+}
+
+# What draws the figures of `make bench`.
+plots() {
+    .venv/bin/python -c 'import matplotlib' 2>/dev/null || .venv/bin/pip install -qq --disable-pip-version-check --editable '.[plots]' >&2
+}
+
+# linux FOLDER: Debian's kernel for virtual machines, unpacked there: it is measured, not installed.
+linux() {
+    ls "$1"/boot/vmlinuz-* >/dev/null 2>&1 && return
+    command -v apt-get >/dev/null || {
+        say "Debian's apt-get is needed to fetch the Linux to compare with"
+        exit 1
+    }
+    mkdir -p "$1"
+    [ "$(id -u)" != 0 ] || apt-get update -qq >&2
+    kernel=$(apt-cache depends linux-image-cloud-amd64 | sed -n 's/ *Depends: *//p' | head -n 1)
+    say "fetching $kernel"
+    (cd "$1" && apt-get download -qq "$kernel" && dpkg-deb -x "$kernel"_*.deb . && rm "$kernel"_*.deb)
 }
 
 "$@"

@@ -9,10 +9,10 @@ from collections.abc import Callable
 import click
 from rich.console import Console
 
-from scripts.bench import code, compiler
+from scripts.bench import code, compiler, system
 from scripts.bench.measure import Wrong
 
-KINDS: dict[str, Callable[[int, str, Console], int]] = {"code": code.measure, "compiler": compiler.measure}
+KINDS: dict[str, Callable[[int, str, Console], int]] = {"code": code.measure, "compiler": compiler.measure, "system": system.measure}
 
 
 @click.command(help="Measures WHAT (of: " + ", ".join(KINDS) + "; all if none is named), prints tables, keeps figures in build/bench/.")

@@ -45,7 +45,7 @@ CHECKED = [
     ("in index_past_the_end: index 12 is not below 8", "table[i] = 1"),
     ("in overflow: i32 overflow: 2147483647 + 12", "cost += i32(i)"),
     ("in null_reference: at(Job, 0): a null address", "at(Job, i - 12).id = 3"),
-    ("in misaligned_reference: at(Job, 0xffff80000000000d): not a multiple of 8", "at(Job, 0xffff_8000_0000_0001 + i).id = 3"),
+    ("in misaligned_reference: at(Job, 0xffff80000000000d): not a multiple of 8", "at(Job, 0xFFFF_8000_0000_0001 + i).id = 3"),
 ]
 
 pytestmark = pytest.mark.xdist_group("kernel-units")

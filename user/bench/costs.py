@@ -6,11 +6,11 @@ Under an emulator that counts one nanosecond for each instruction the figures ar
 
 from typing import Callable
 
-from lang import Raises, Uaddr, array, i32, u64, u8, Span
+from lang import Atomic, Raises, Span, Uaddr, array, i32, text, u8, u64
 from kern.abi.file import FdPair
 from kern.abi.mman import MapFlags, Prot
 from lib.args import help_wanted
-from pthread import CondVar, Mutex, Semaphore, Thread, yield_now
+from pthread import Barrier, CondVar, Mutex, Semaphore, Thread, yield_now
 from pthread.ready import limit_vcores
 from rt.args import args, environment
 from rt.io import close, pipe, read, write_all
@@ -20,6 +20,7 @@ from syscalls import sys_mmap, sys_munmap, sys_null
 
 USAGE = "usage: costs [NAME]"
 PAGE: u64 = 4096
+BLOCK: u64 = 65536
 
 ends = array(4, i32)
 mutex = Mutex()
@@ -28,6 +29,13 @@ turn: u64 = 0
 latest: u64 = 0
 ping = Semaphore()
 pong = Semaphore()
+meeting = Barrier(parties=16)
+crowd = array(4096, Thread)
+gathering = Barrier(parties=1)
+first_tsc = Atomic[u64](0)
+last_tsc = Atomic[u64](0)
+sent = array(65536, u8)
+received = array(65536, u8)
 
 
 def main() -> i32:
@@ -37,26 +45,39 @@ def main() -> i32:
     measure("null call", 20_000, null_calls)
     measure("read the clock", 100_000, clock_reads)
     measure("page fault", 2_000, page_faults)
+    measure("map and unmap a page", 5_000, mappings)
     measure("pipe, 1 byte there and back, one thread", 5_000, pipe_bytes)
     measure("spawn and wait", 50, spawns)
     measure("thread create and join", 5_000, creations)
-    measure("thread switch, 2 threads", 100_000, switches)
+    measure_switches(2, 50_000)
+    measure_switches(16, 6_000)
+    measure_switches(256, 400)
+    measure_switches(1024, 100)
     measure("semaphore ping-pong, per hand-over", 50_000, semaphores)
     measure("mutex and condition variable, per hand-over", 50_000, conditions)
+    measure("barrier of 16 threads", 2_000, barriers)
     measure("pipe round trip, two threads", 2_000, pipe_round_trips)
+    measure("pipe, a block of 64 KiB", 1_000, pipe_blocks)
     return 0
 
 
 def measure(name: str, times: u64, action: Callable[[u64], Raises[None]]) -> None:
     """Once to warm up, then `times` times, of which the mean is told."""
-    if len(args()) > 1 and name.find(args()[1]) < 0:
+    if not is_wanted(name):
         return
     action(max(times // 50, 2))
     start = now_tsc()
     action(times)
-    cycles = now_tsc() - start
-    ns = tsc_to_ns(cycles * 10) // times
-    print(f"{name:<48} {ns // 10:>9,}.{ns % 10} ns {cycles // times:>10,} cycles")
+    tell(name, now_tsc() - start, times)
+
+
+def is_wanted(name: str) -> bool:
+    return len(args()) < 2 or name.find(args()[1]) >= 0
+
+
+def tell(name: str, cycles: u64, times: u64) -> None:
+    tenths = tsc_to_ns(cycles * 10) // times
+    print(f"{name:<48} {tenths // 10:>9,}.{tenths % 10} ns {cycles // times:>10,} cycles")
 
 
 def null_calls(times: u64) -> None:
@@ -76,6 +97,12 @@ def page_faults(times: u64) -> None:
     for page in range(times):
         memory[page * PAGE] = 1
     sys_munmap(place, times * PAGE)
+
+
+def mappings(times: u64) -> None:
+    for _ in range(times):
+        place = sys_mmap(Uaddr(0), PAGE, Prot.READ | Prot.WRITE, MapFlags.PRIVATE | MapFlags.ANONYMOUS, -1, 0)
+        sys_munmap(place, PAGE)
 
 
 def pipe_bytes(times: u64) -> None:
@@ -116,13 +143,33 @@ def in_two_threads(action: Callable[[u64], Raises[None]], arg: u64, other: Calla
     second.join()
 
 
-def switches(times: u64) -> None:
-    in_two_threads(yield_often, times // 2, yield_often)
+def measure_switches(count: u64, each: u64) -> None:
+    global party
+    line = text(48)
+    line.write(f"thread switch, {count} threads")
+    if not is_wanted(line.view):
+        return
+    gathering.parties = count
+    first_tsc.store(0)
+    in_threads(count, yield_often, each)
+    tell(line.view, last_tsc.load() - first_tsc.load(), count * each)
+
+
+def in_threads(count: u64, action: Callable[[u64], Raises[None]], arg: u64) -> None:
+    for t in crowd[:count]:
+        t.start(action, arg)
+    for t in crowd[:count]:
+        t.join()
 
 
 def yield_often(times: u64) -> None:
+    # Nobody's switches count before all are there.
+    gathering.wait()
+    if first_tsc.load() == 0:
+        first_tsc.store(now_tsc())
     for _ in range(times):
         yield_now()
+    last_tsc.store(now_tsc())
 
 
 def semaphores(times: u64) -> None:
@@ -163,6 +210,15 @@ def take_turns(times: u64, mine: u64) -> None:
             changed.signal()
 
 
+def barriers(times: u64) -> None:
+    in_threads(16, meet, times)
+
+
+def meet(times: u64) -> None:
+    for _ in range(times):
+        meeting.wait()
+
+
 def pipe_round_trips(times: u64) -> None:
     ends[0], ends[1] = pipe()
     ends[2], ends[3] = pipe()
@@ -183,3 +239,21 @@ def receive_and_send(times: u64) -> None:
     for _ in range(times):
         read(ends[0], byte)
         write_all(ends[3], byte)
+
+
+def pipe_blocks(times: u64) -> None:
+    ends[0], ends[1] = pipe()
+    in_two_threads(send_blocks, times, receive_blocks)
+    for fd in ends[:2]:
+        close(fd)
+
+
+def send_blocks(times: u64) -> None:
+    for _ in range(times):
+        write_all(ends[1], sent)
+
+
+def receive_blocks(times: u64) -> None:
+    left = times * BLOCK
+    while left > 0:
+        left -= read(ends[0], received)

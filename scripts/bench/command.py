@@ -20,7 +20,7 @@ KINDS: dict[str, Callable[[int, str, Console], int]] = {"code": code.measure, "c
 @click.option("--repeats", default=9, show_default=True, type=click.IntRange(1), help="runs of each")
 @click.option("--only", default="", help="just those whose name contains this")
 def bench(what: tuple[str, ...], repeats: int, only: str) -> None:
-    console = Console()
+    console = Console(width=None if sys.stdout.isatty() else 120)
     status = 0
     for name in what or KINDS:
         try:

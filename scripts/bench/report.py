@@ -33,8 +33,8 @@ def write(rows: Sequence[Row], version: str, rounds: int, console: Console) -> N
 
 def _lines(rows: Sequence[Row], version: str, rounds: int) -> list[str]:
     lines = [
-        f"Linux {version}; a ratio above 1 says that ours is cheaper. By the clock: medians of {rounds} runs, in brackets the least and the",
-        "most of the single runs' ratios.",
+        f"Linux {version}; a ratio above 1 says that ours is cheaper. By the clock: medians of {rounds} runs, in brackets the least and",
+        "the most of the single runs' ratios.",
         "",
         "| operation | ours, instructions | goal | Linux, instructions | ratio | ratio by the clock | ours on RISC-V |",
         "|---|---|---|---|---|---|---|",

@@ -10,7 +10,7 @@ Registration is for the single-threaded start of a process, before events of tha
 from typing import Callable
 
 from lang import SEQ_CST, Uaddr, addr_of, array, at, atomic, ctz, fence, must_use, new, recursion, struct, u16, u32, u64, wrap
-from kern.abi.event import EventBitmap, EventFlag, EventMailbox, EventMsg, EventQueue, EventType, MailboxKind
+from kern.abi.event import EventBitmap, EventFlag, EventMailbox, EventMsg, EventQueue, EventType, MailboxKind, UcqPage
 from parlib.pages import map_pages
 from parlib.ucq import ucq_get, ucq_init, ucq_is_empty
 from parlib.vcore import Vcore, proc_data
@@ -155,6 +155,23 @@ def init_queue(owned: OwnedQueue, kind: MailboxKind, flags: EventFlag, vcoreid: 
     queue.flags = u32(flags)
     queue.vcore = vcoreid
     return queue
+
+
+@struct(align=4096)
+class QueuePages:
+    """The two pages of a queue that is there from the beginning, as a global."""
+
+    first: UcqPage
+    second: UcqPage
+
+
+def init_static_queue(owned: OwnedQueue, pages: QueuePages, flags: EventFlag) -> None:
+    """Open a UCQ queue without asking for memory: from any context. It tells vcore 0, or whom `flags` let it."""
+    pages.first.next.store(0)               # brings the pages in: nobody shall fault on them later
+    pages.second.next.store(0)
+    init_ucq_mailbox(owned.mailbox, addr_of(pages))
+    owned.queue.mbox = Uaddr(addr_of(owned.mailbox))
+    owned.queue.flags = u32(flags)
 
 
 def new_queue(kind: MailboxKind, flags: EventFlag, vcoreid: u32) -> EventQueue:

@@ -10,6 +10,7 @@ from kern.abi.proc import Resource
 from kern.abi.syscall import Syscall
 from parlib import sched
 from parlib.blockon import set_parlib_ready
+from parlib.completion import complete, is_completion
 from parlib.event import handle_indirection, init_ucq_mailbox, register_handler
 from parlib.machine import vcore_start
 from parlib.pages import PAGE_SIZE, make_guard, map_pages
@@ -93,5 +94,7 @@ def handle_call_done(vcore: Vcore, msg: EventMsg) -> None:
     address = at(Syscall, msg.arg3).u_data
     if address == 0:
         call_done_somewhere()
+    elif is_completion(address):
+        complete(vcore, address)
     else:
         sched.current.runnable(at(Uthread, address))

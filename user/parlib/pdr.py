@@ -56,8 +56,9 @@ class PdrLock:
                 return
 
     @atomic_section
-    def __enter__(self) -> None:
+    def __enter__(self) -> "PdrLock":
         self.lock()
+        return self
 
     def __exit__(self) -> None:
         self.unlock()

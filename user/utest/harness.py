@@ -36,16 +36,24 @@ passed_tests: u32 = 0
 reason = text(200)
 reason_lock = Mutex()
 chosen_from: u64 = 0                        # the argument that names begin at; 0: all tests run
+whole_suite: bool = True
 
 
 def choose_by_arguments() -> None:
     """Run just the tests that the program's arguments name; a name without a dot stands for all that begin with it and a dot."""
-    global chosen_from
+    global chosen_from, whole_suite
     chosen_from = 1
+    whole_suite = False
+
+
+def begin_suite(name: str) -> None:
+    """What runs next is of this suite; with its name all of it is chosen."""
+    global whole_suite
+    whole_suite = chosen_from == 0 or name in args()[chosen_from:]
 
 
 def is_chosen(name: str) -> bool:
-    if chosen_from == 0:
+    if whole_suite:
         return True
     for one in args()[chosen_from:]:
         if name == one or name.startswith(one) and name[len(one)] == ord("."):

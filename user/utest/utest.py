@@ -11,6 +11,7 @@ from lib.args import misuse
 from rt.args import args
 from rt.io import flush_stdout
 from rt.process import run_and_wait
+from utest import alarm_tests, cv_tests     # noqa: F401  suites that register themselves
 from utest import call_tests, core_tests, harness, memory_tests, preempt_tests, single_tests, thread_tests
 from utest.harness import Suite, run, suites
 
@@ -58,6 +59,7 @@ def run_suite(name: str) -> i32:
 def run_chosen() -> i32:
     harness.choose_by_arguments()
     for suite in suites:
+        harness.begin_suite(suite.name)
         suite.run()
     if harness.passed_tests + harness.failed_tests == 0:
         return misuse("no test has this name", USAGE)

@@ -1,0 +1,78 @@
+# SPDX-License-Identifier: GPL-2.0-or-later
+"""The unit tests of user land, all suites in one go on each architecture, as a CI would run them; here their log is read name by name."""
+
+import re
+
+import pytest
+
+from tests.boot.guest import Guest
+
+pytestmark = pytest.mark.xdist_group("smp4")
+
+# A test of utest -> rows of the ledger that it shows.
+SHOWS: dict[str, list[str]] = {
+    "alarm.alarm": ["parlib-51", "utest-02"],
+    "alarm.order": [],
+    "alarm.unset": [],
+    "alarm.reset": [],
+    "alarm.past": [],
+    "alarm.earlier_and_earlier": [],
+    "alarm.many_threads": [],
+    "alarm.unset_against_ringing": ["parlib-51"],
+    "cv.signal_no_wait": [],
+    "cv.signal": ["utest-03"],
+    "cv.broadcast": ["utest-03"],
+    "cv.signal_no_mutex": ["parlib-45"],
+    "cv.broadcast_no_mutex": ["parlib-45"],
+    "cv.recurse": ["parlib-44"],
+    "cv.recurse_static": [],
+    "cv.semaphore": ["parlib-44"],
+    "cv.semaphore_static": [],
+    "cv.semaphore_timeout": ["parlib-44"],
+    "cv.cv_timeout": ["parlib-44"],
+    "cv.cv_timeout_no_mutex": ["parlib-45"],
+    "cv.cv_recurse_timeout": ["parlib-44"],
+    "cv.rwlock": ["parlib-44", "utest-03"],
+    "cv.mutex_timeout": [],
+    "cv.rwlock_timeout": [],
+    "cv.wake_against_timeout": [],
+}
+
+logs: dict[str, str] = {}
+
+
+@pytest.fixture
+def log(guest: Guest, arch: str) -> str:
+    """What the suites print; they run once for each architecture."""
+    if arch not in logs:
+        logs[arch] = guest.run("sh /etc/runall.sh", 300).output
+    return logs[arch]
+
+
+def marked(name: str) -> object:
+    return pytest.param(name, marks=[pytest.mark.feature(row) for row in SHOWS[name]])
+
+
+@pytest.mark.parametrize("name", [marked(name) for name in SHOWS])
+def test_of_user_land(log: str, name: str) -> None:
+    assert re.search(rf"^PASSED {re.escape(name)} \(", log, re.MULTILINE), log
+
+
+@pytest.mark.feature("utest-08")
+def test_all_suites_pass_between_markers(log: str) -> None:
+    body = re.search(r"^<-- BEGIN_USERSPACE_TESTS -->\n(.*)\n<-- END_USERSPACE_TESTS -->$", log, re.DOTALL | re.MULTILINE)
+    assert body and "FAILED" not in body[1] and re.search(r"^[1-9]\d* suites passed, 0 failed$", body[1], re.MULTILINE), log
+
+
+def test_every_test_of_the_new_suites_is_listed(log: str) -> None:
+    suites = {name.partition(".")[0] for name in SHOWS}
+    told = {name for name in re.findall(r"^PASSED (\S+)", log, re.MULTILINE) if name.partition(".")[0] in suites}
+    assert told == set(SHOWS)
+
+
+@pytest.mark.feature("utest-01")
+def test_one_test_is_run_by_its_name(guest: Guest) -> None:
+    answer = guest.run("utest cv.semaphore")
+    assert answer.status == 0 and re.findall(r"^PASSED (\S+)", answer.output, re.MULTILINE) == ["cv.semaphore"]
+    assert answer.lines[-1] == "1 passed, 0 failed"
+    assert guest.run("utest cv.nonsense").status == 2

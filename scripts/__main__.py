@@ -1,5 +1,5 @@
 # SPDX-License-Identifier: GPL-2.0-or-later
-"""The command line of the host programs: `python -m scripts qemu|run|debug|features|types|format|bench`."""
+"""The command line of the host programs: `python -m scripts qemu|run|debug|features|types|format|bench|trace`."""
 
 from __future__ import annotations
 
@@ -14,7 +14,7 @@ from scripts import features as features_report
 from scripts import format as source_format
 from scripts import interactive, typecheck
 from scripts import run as run_command
-from scripts.bench.command import bench
+from scripts.bench.command import bench, trace
 from scripts.qemu import BOARDS, DEFAULT_ARCH, Settings
 
 
@@ -84,6 +84,7 @@ def formatting(check: bool, paths: tuple[Path, ...]) -> None:
 
 
 cli.add_command(bench)
+cli.add_command(trace)
 
 
 if __name__ == "__main__":

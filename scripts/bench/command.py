@@ -10,7 +10,10 @@ import click
 from rich.console import Console
 
 from scripts.bench import code, compiler, system
+from scripts.bench import trace as tracing
 from scripts.bench.measure import Wrong
+from scripts.machine import MachineError
+from scripts.qemu import BOARDS, DEFAULT_ARCH
 
 KINDS: dict[str, Callable[[int, str, Console], int]] = {"code": code.measure, "compiler": compiler.measure, "system": system.measure}
 
@@ -20,7 +23,7 @@ KINDS: dict[str, Callable[[int, str, Console], int]] = {"code": code.measure, "c
 @click.option("--repeats", default=9, show_default=True, type=click.IntRange(1), help="runs of each")
 @click.option("--only", default="", help="just those whose name contains this")
 def bench(what: tuple[str, ...], repeats: int, only: str) -> None:
-    console = Console(width=None if sys.stdout.isatty() else 120)
+    console = wide_console()
     status = 0
     for name in what or KINDS:
         try:
@@ -28,3 +31,20 @@ def bench(what: tuple[str, ...], repeats: int, only: str) -> None:
         except Wrong as wrong:
             sys.exit(f"bench {name}: {wrong}")
     sys.exit(status)
+
+
+@click.command(help="Where the instructions of OPERATION (of the guest's program `costs`) go, function by function.")
+@click.argument("operation")
+@click.option("--arch", type=click.Choice(sorted(BOARDS)), default=DEFAULT_ARCH, show_default=True)
+@click.option("--per", default="", help="divide by the entries of this function")
+@click.option("--instructions", default=300_000, show_default=True, help="about how many to look at")
+def trace(operation: str, arch: str, per: str, instructions: int) -> None:
+    try:
+        tracing.trace(arch, operation, per, instructions, wide_console())
+    except (Wrong, MachineError) as wrong:
+        sys.exit(f"trace: {wrong}")
+
+
+def wide_console() -> Console:
+    """Tables keep their width where there is no terminal."""
+    return Console(width=None if sys.stdout.isatty() else 120)

@@ -1,5 +1,5 @@
 # SPDX-License-Identifier: LGPL-2.1-or-later
-"""costs [NAME]: what the basic operations cost, in nanoseconds and cycles; just those with NAME in their name, if given.
+"""costs [NAME [TIMES]]: what the basic operations cost, in nanoseconds and cycles; just those with NAME in their name, if given.
 
 Under an emulator that counts one nanosecond for each instruction the figures are instructions. All threads share one vcore.
 """
@@ -9,16 +9,16 @@ from typing import Callable
 from lang import Atomic, Raises, Span, Uaddr, array, i32, text, u8, u64
 from kern.abi.file import FdPair
 from kern.abi.mman import MapFlags, Prot
-from lib.args import help_wanted
+from lib.args import help_wanted, number_or_none
 from pthread import Barrier, CondVar, Mutex, Semaphore, Thread, yield_now
 from pthread.ready import limit_vcores
 from rt.args import args, environment
-from rt.io import close, pipe, read, write_all
+from rt.io import close, flush_stdout, pipe, read, write_all
 from rt.process import spawn, wait
 from rt.time import now_ns, now_tsc, tsc_to_ns
 from syscalls import sys_mmap, sys_munmap, sys_null
 
-USAGE = "usage: costs [NAME]"
+USAGE = "usage: costs [NAME [TIMES]]"
 PAGE: u64 = 4096
 BLOCK: u64 = 65536
 
@@ -65,19 +65,28 @@ def measure(name: str, times: u64, action: Callable[[u64], Raises[None]]) -> Non
     """Once to warm up, then `times` times, of which the mean is told."""
     if not is_wanted(name):
         return
+    wanted = number_or_none(args()[2]) if len(args()) > 2 else times
+    rounds = times if wanted is None else wanted
     action(max(times // 50, 2))
+    begin(name)
     start = now_tsc()
-    action(times)
-    tell(name, now_tsc() - start, times)
+    action(rounds)
+    tell(now_tsc() - start, rounds)
 
 
 def is_wanted(name: str) -> bool:
     return len(args()) < 2 or name.find(args()[1]) >= 0
 
 
-def tell(name: str, cycles: u64, times: u64) -> None:
+def begin(name: str) -> None:
+    """Whoever traces the machine waits for the name."""
+    print(f"{name:<48} ", end="")
+    flush_stdout()
+
+
+def tell(cycles: u64, times: u64) -> None:
     tenths = tsc_to_ns(cycles * 10) // times
-    print(f"{name:<48} {tenths // 10:>9,}.{tenths % 10} ns {cycles // times:>10,} cycles")
+    print(f"{tenths // 10:>9,}.{tenths % 10} ns {cycles // times:>10,} cycles")
 
 
 def null_calls(times: u64) -> None:
@@ -151,8 +160,9 @@ def measure_switches(count: u64, each: u64) -> None:
         return
     gathering.parties = count
     first_tsc.store(0)
+    begin(line.view)
     in_threads(count, yield_often, each)
-    tell(line.view, last_tsc.load() - first_tsc.load(), count * each)
+    tell(last_tsc.load() - first_tsc.load(), count * each)
 
 
 def in_threads(count: u64, action: Callable[[u64], Raises[None]], arg: u64) -> None:

@@ -34,6 +34,8 @@ FUNCTION copy_user
     ALLOW_USER_ACCESS
     cmpq $32, %rcx
     jb 2f
+    cmpq $512, %rcx
+    jae 6f
 1:  USER copy_done, movq 0(%rsi), %rax
     USER copy_done, movq 8(%rsi), %rdx
     USER copy_done, movq 16(%rsi), %r8
@@ -68,6 +70,17 @@ copy_done:
     END_USER_ACCESS
     movq %rcx, %rax
     ret
+    /* Long copies by words: an instruction each, and on real processors whole cache lines. What is left when one faults is
+       in rcx, in words, with the odd bytes at the end in rdx. */
+6:  movq %rcx, %rdx
+    andl $7, %edx
+    shrq $3, %rcx
+    USER words_left, rep movsq
+    movq %rdx, %rcx
+    jmp 4b
+words_left:
+    leaq (%rdx, %rcx, 8), %rcx
+    jmp copy_done
 END copy_user
 
 /* zero_user(into, size) -> bytes not cleared */

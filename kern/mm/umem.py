@@ -8,7 +8,7 @@ Locks: none held while copying but what fault handling takes (`vm.lock`); so cal
 
 from typing import Callable, TypeVar
 
-from lang import Error, Ptr, Ref, Sink, Span, Text, Uaddr, User, array, as_bytes, ptr_of, struct, u8, u32, u64
+from lang import Error, Ptr, Ref, Sink, Span, Text, Uaddr, User, array, as_bytes, cold, inline, noinline, ptr_of, struct, u8, u32, u64
 from arch import usercopy
 from kern.abi.errno import Errno
 from kern.abi.proc import USER_BASE, USER_TOP
@@ -22,9 +22,14 @@ class FaultFlag:
     hit: u32
 
 
+USER_SPAN: u64 = USER_TOP - USER_BASE
+
+
+@inline
 def check_range(address: Uaddr, size: u64) -> None:
     """Raise EFAULT unless [address, address + size) lies in the user half."""
-    if u64(address) < USER_BASE or u64(address) > USER_TOP or size > USER_TOP - u64(address):
+    # What is below USER_BASE wraps around, far above the span.
+    if size > USER_SPAN or u64(address) - USER_BASE > USER_SPAN - size:
         fail_at(address)
 
 
@@ -36,14 +41,24 @@ def check_user_range(address: u64, count: u64, size: u64) -> None:
         check_range(Uaddr(address), count * size)
 
 
+@inline
 def check_word(address: Uaddr, size: u64) -> None:
+    """Raise EINVAL unless `address` is aligned to `size`, EFAULT unless it is the user's."""
     check_range(address, size)
     if u64(address) % size != 0:
-        raise Error(Errno.EINVAL, f"{address:#x} is not aligned to {size} bytes")
+        fail_unaligned(address, size)
 
 
+@cold
+@noinline
 def fail_at(address: Uaddr) -> None:
     raise Error(Errno.EFAULT, f"bad address {address:#x}")
+
+
+@cold
+@noinline
+def fail_unaligned(address: Uaddr, size: u64) -> None:
+    raise Error(Errno.EINVAL, f"{address:#x} is not aligned to {size} bytes")
 
 
 # Bytes and structures

@@ -1,19 +1,18 @@
 # SPDX-License-Identifier: GPL-2.0-or-later
 """ByteQueue: a bounded stream of bytes between threads, with both ends counted.
 
-A read waits until there is something, or until no writer is left: then 0 is the end. A write waits for room, and raises EPIPE
-when no reader is left. Both can be aborted, and both move through a small buffer, so that no lock is held while user
-memory is touched; a reader that faults loses at most that much.
-Locks: `cv.lock`, a leaf.
+A read waits until there is something, or until no writer is left: then 0 is the end. A write waits for room, and raises EPIPE when no
+reader is left. Both can be aborted. Bytes go straight between the queue and the user's memory, with no lock held, since that may
+fault: one reader and one writer at a time have claimed their part of the queue meanwhile. A writer keeps its claim until all is written,
+so writes do not mix. What a failing copy did not move stays where it was.
+Locks: `cv.lock`, a leaf, guards everything but the bytes.
 """
 
-from lang import Error, Span, array, copy_bytes, struct, u8, u32, u64
+from lang import Error, Span, noinline, struct, u8, u32, u64
 from kern.abi.errno import Errno
 from kern.ns.transfer import Transfer
 from kern.sync.abort import AbortableSleep
 from kern.sync.condvar import CondVar
-
-CHUNK: u64 = 1024
 
 
 @struct
@@ -24,75 +23,126 @@ class ByteQueue:
     used: u64
     readers: u32
     writers: u32
+    reading: bool                           # a reader copies from `start` on
+    writing: bool                           # a writer copies to behind what is in it, or waits for room
 
     def read(self, io: Transfer, block: bool) -> u64:
-        """Returns how much was read, 0 at the end. Raises EAGAIN if it would have to wait and may not; EINTR."""
-        chunk = array(CHUNK, u8)
+        """Returns how much was read, 0 at the end. Raises EAGAIN if it would have to wait and may not; EINTR, EFAULT."""
         total: u64 = 0
         while io.left > 0:
-            count = self.pull(chunk[: min(CHUNK, io.left)], block and total == 0, total > 0)
-            if count == 0:
-                break
-            io.give(chunk[:count])
-            total += count
+            filled = self.claim_filled()
+            if len(filled) == 0:
+                filled = self.wait_for_bytes(block, total > 0)
+                if len(filled) == 0:
+                    break
+            moved: u64 = 0
+            try:
+                moved = io.give(filled)
+            finally:
+                self.end_read(moved)
+            total += moved
         return total
 
-    def pull(self, into: Span[u8], block: bool, have_some: bool) -> u64:
-        """Take bytes out; waits for the first if it may. 0: the end, or nothing more at once."""
+    def claim_filled(self) -> Span[u8]:
+        """Become the reader: what it may take at once. Empty, and nothing claimed, if there is nothing or somebody else reads."""
+        with self.cv.lock.irqs_off():
+            if self.reading or self.used == 0:
+                return self.data[:0]
+            self.reading = True
+            return self.filled()
+
+    @noinline
+    def wait_for_bytes(self, block: bool, have_some: bool) -> Span[u8]:
+        """The same, after waiting. Empty: the end, or, if some was read before, nothing more at once."""
         with AbortableSleep(cv=self.cv) as sleep:
             with self.cv.lock.irqs_off() as held:
-                while self.used == 0:
-                    if self.writers == 0 or have_some:
-                        return 0
+                while self.reading or self.used == 0:
+                    if have_some or (self.used == 0 and self.writers == 0):
+                        return self.data[:0]
                     if not block:
                         raise Error(Errno.EAGAIN, "nothing to read")
                     sleep.check()
                     self.cv.wait(held)
-                count = min(len(into), self.used)
-                first = min(count, len(self.data) - self.start)
-                copy_bytes(into[:first], self.data[self.start : self.start + first])
-                copy_bytes(into[first:count], self.data[: count - first])
-                self.start = (self.start + count) % len(self.data)
-                self.used -= count
-                self.cv.broadcast()
-                return count
+                self.reading = True
+                return self.filled()
+
+    def filled(self) -> Span[u8]:
+        """The bytes from the front to where they, or the storage, end. Caller holds: the lock."""
+        return self.data[self.start : min(self.start + self.used, len(self.data))]
+
+    def end_read(self, moved: u64) -> None:
+        with self.cv.lock.irqs_off():
+            self.start += moved
+            if self.start >= len(self.data):
+                self.start -= len(self.data)
+            self.used -= moved
+            self.reading = False
+            self.cv.broadcast()
 
     def write(self, io: Transfer, block: bool) -> u64:
-        """Writes everything, in pieces. Raises EPIPE, EAGAIN, EINTR if nothing was written before."""
-        chunk = array(CHUNK, u8)
+        """Writes everything, in pieces. Raises EPIPE, EAGAIN, EINTR, EFAULT if nothing was written before."""
+        if io.left == 0:
+            return 0
+        room = self.claim_room()
+        if len(room) == 0:
+            room = self.wait_for_room(block, False)
         total: u64 = 0
-        while io.left > 0:
-            count = io.take(chunk[: min(CHUNK, io.left)])
-            moved: u64 = 0
-            while moved < count:
-                try:
-                    moved += self.push(chunk[moved:count], block)
-                except Error:
-                    if total + moved > 0:
-                        return total + moved
-                    raise
-            total += count
+        try:
+            while io.left > 0:
+                if len(room) == 0:
+                    room = self.wait_for_room(block, True)
+                moved = io.take(room)
+                room = self.add(moved)
+                total += moved
+        except Error:
+            if total == 0:
+                raise
+        finally:
+            with self.cv.lock.irqs_off():
+                self.writing = False
+                self.cv.broadcast()
         return total
 
-    def push(self, data: Span[u8], block: bool) -> u64:
-        """Put some bytes in; waits for room if it may. Returns how many, at least 1."""
+    def claim_room(self) -> Span[u8]:
+        """Become the writer: where to write at once. Empty, and nothing claimed, if it has to wait, or nobody reads."""
+        with self.cv.lock.irqs_off():
+            if self.writing or self.readers == 0 or self.used == len(self.data):
+                return self.data[:0]
+            self.writing = True
+            return self.room()
+
+    @noinline
+    def wait_for_room(self, block: bool, is_writer: bool) -> Span[u8]:
+        """The same, after waiting; also for more room, for the writer. Raises EPIPE, EAGAIN, EINTR."""
         with AbortableSleep(cv=self.cv) as sleep:
             with self.cv.lock.irqs_off() as held:
-                while self.readers > 0 and self.used == len(self.data):
+                while self.readers > 0 and (self.used == len(self.data) or (self.writing and not is_writer)):
                     if not block:
                         raise Error(Errno.EAGAIN, "no room to write")
                     sleep.check()
                     self.cv.wait(held)
-                if self.readers == 0:
-                    raise Error(Errno.EPIPE, "nobody reads the other end of the pipe")
-                count = min(len(data), len(self.data) - self.used)
-                end = (self.start + self.used) % len(self.data)
-                first = min(count, len(self.data) - end)
-                copy_bytes(self.data[end : end + first], data[:first])
-                copy_bytes(self.data[: count - first], data[first:count])
-                self.used += count
-                self.cv.broadcast()
-                return count
+                self.check_readers()
+                self.writing = True
+                return self.room()
+
+    def add(self, count: u64) -> Span[u8]:
+        """The writer has put `count` bytes behind what was there; returns the room that is left. Raises EPIPE."""
+        with self.cv.lock.irqs_off():
+            self.check_readers()
+            self.used += count
+            self.cv.broadcast()
+            return self.room()
+
+    def room(self) -> Span[u8]:
+        """The free part behind what is in it, up to where it or the storage ends. Caller holds: the lock."""
+        end = self.start + self.used
+        if end >= len(self.data):
+            return self.data[end - len(self.data) : self.start]
+        return self.data[end:]
+
+    def check_readers(self) -> None:
+        if self.readers == 0:
+            raise Error(Errno.EPIPE, "nobody reads the other end of the pipe")
 
     def end_opened(self, is_writer: bool) -> None:
         with self.cv.lock.irqs_off():

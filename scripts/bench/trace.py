@@ -72,7 +72,7 @@ def _record(arch: str, operation: str, instructions: int, folder: Path) -> str:
     settings = Settings(arch=arch, smp=1, checked=False, accel="tcg,thread=single", append=append, extra=COUNTED)
     machine = Machine(settings, folder)
     try:
-        name = machine.expect(r"^(\S[^\r\n]*\S) +$", LONGEST_S)[1]
+        name = machine.expect(r"^(\S(?: ?\S)*) {2}", LONGEST_S)[1]
         log = folder / "trace"
         machine.command("stop")
         for line in (f"logfile {log}", "singlestep on", "log exec,nochain"):

@@ -433,6 +433,9 @@ class Usercopy(Protocol):
     def and_user_u32(self, address: u64, bits: u32, fault: Ptr[u32]) -> u32: ...
 
     @abstractmethod
+    def add_user_u32(self, address: u64, amount: u32, fault: Ptr[u32]) -> u32: ...
+
+    @abstractmethod
     def add_user_u64(self, address: u64, amount: u64, fault: Ptr[u32]) -> u64: ...
 
 

@@ -175,6 +175,7 @@ FUNCTION \name
 END \name
 .endm
 ATOMIC swap_user_u64, amoswap.d.aqrl
+ATOMIC add_user_u32, amoadd.w.aqrl
 ATOMIC add_user_u64, amoadd.d.aqrl
 ATOMIC or_user_u32, amoor.w.aqrl
 ATOMIC and_user_u32, amoand.w.aqrl

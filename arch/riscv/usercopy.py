@@ -84,4 +84,9 @@ def and_user_u32(address: u64, bits: u32, fault: Ptr[u32]) -> u32: ...
 
 @takes_user_fault
 @extern
+def add_user_u32(address: u64, amount: u32, fault: Ptr[u32]) -> u32: ...
+
+
+@takes_user_fault
+@extern
 def add_user_u64(address: u64, amount: u64, fault: Ptr[u32]) -> u64: ...

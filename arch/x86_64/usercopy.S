@@ -164,6 +164,14 @@ FUNCTION swap_user_u64
     ret
 END swap_user_u64
 
+FUNCTION add_user_u32
+    ALLOW_USER_ACCESS
+    movl %esi, %eax
+    USER word_fault_rdx, lock xaddl %eax, (%rdi)
+    END_USER_ACCESS
+    ret
+END add_user_u32
+
 FUNCTION add_user_u64
     ALLOW_USER_ACCESS
     movq %rsi, %rax

@@ -46,6 +46,14 @@ class EventFlag(u32, IntFlag):
 class MailboxKind(u32, IntEnum):
     UCQ = 1                                 # unbounded, keeps each message
     BITMAP = 2                              # one bit a type, coalesces, no payload
+    CEQ = 3                                 # one record an id: coalesces payloads, unbounded in time, bounded in ids
+
+
+class CeqOperation(u32, IntEnum):
+    """How the `arg2` of messages of one id are joined."""
+
+    OR = 1
+    ADD = 2
 
 
 @struct(size=24)
@@ -102,12 +110,58 @@ class EventBitmap:
     bits: Array[u64] = array(8)             # 8: bit t of word t // 64; changed atomically
 
 
-@struct(size=144)
+CEQ_NO_ID: u32 = 0xFFFF_FFFF                # an empty slot of the ring
+
+
+@struct(size=32)
+class CeqEvent:
+    """What came in under one id since it was last looked at."""
+
+    blob: Atomic[u64]                       # 0: arg3 of the last message
+    user_data: u64                          # 8: the user's own
+    coalesce: Atomic[u32]                   # 16: arg2 of all messages, joined
+    posted: Atomic[u32]                     # 20: there is something; the consumer clears it before it takes `coalesce`
+    unused: u64
+
+
+@struct(size=32)
+class CeqShape:
+    """What is set up once."""
+
+    events: Uaddr                           # 0: nr_events CeqEvent, by id
+    ring: Uaddr                             # 8: ring_size slots of 4 bytes, each an id that was posted, or CEQ_NO_ID
+    nr_events: u32                          # 16: ids are below this
+    ring_size: u32                          # 20: a power of two
+    operation: u32                          # 24: CeqOperation
+    unused: u32
+
+
+@struct(size=80)
+class Ceq(CeqShape):
+    """Coalescing event queue: messages of one id (their ev_type) become one, and the ring says which ids to look at.
+
+    When the ring is full the producer says so instead, and the consumer goes through all ids up to `max_event_ever`. Indices count up
+    without end; slot = index % ring_size. Producers reserve at prod_idx and may not pass cons_pub + ring_size.
+    """
+
+    prod_idx: Atomic[u32]                   # 32
+    cons_pub: Atomic[u32]                   # 36: slots before this are empty again
+    cons_pvt: Atomic[u32]                   # 40: next slot for a consumer
+    ring_overflowed: Atomic[u32]            # 44: ids were posted that are not in the ring
+    max_event_ever: Atomic[u32]             # 48: the highest id that was ever posted
+    recovering: Atomic[u32]                 # 52: the user's own, with the next two: a walk over all ids is under way
+    next_id: u32                            # 56
+    unused_either: u32
+    consumer_lock: Array[u64] = array(2)    # 64: the user's own lock for that walk
+
+
+@struct(size=224)
 class EventMailbox:
-    kind: u32                               # 0: a MailboxKind
+    kind: u32                               # 0: a MailboxKind, which says which of these is used
     unused: u32
     ucq: Ucq                                # 8
     bitmap: EventBitmap                     # 72
+    ceq: Ceq                                # 144
 
 
 @struct(size=48)
@@ -117,6 +171,6 @@ class EventQueue:
     vcore: u32                              # 12: whom to tell
     alert_pending: Atomic[u32]              # 16: an indirection is on its way; the consumer clears it before it drains
     unused: u32
-    handler: Uaddr                          # 24: the user's own
+    handler: Uaddr                          # 24: the user's own: parlib calls it for the queue's indirections, if it is not 0
     udata: u64                              # 32: the user's own
     spare: u64

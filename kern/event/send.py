@@ -17,6 +17,7 @@ from kern.core.current import switch_back, switch_to
 from kern.core import sched
 from kern.debug import log
 from kern.event.bitmap import post_bitmap
+from kern.event.ceq import post_ceq
 from kern.event.notify import notify
 from kern.event.ucq import post_ucq
 from kern.mm.umem import load_u32, read_bytes, store_u32
@@ -237,5 +238,7 @@ def post(p: Proc, mbox: Uaddr, msg: EventMsg) -> None:
         post_ucq(p, mbox + offsetof(EventMailbox, "ucq"), msg)
     elif kind == u32(MailboxKind.BITMAP):
         post_bitmap(mbox + offsetof(EventMailbox, "bitmap"), u32(msg.ev_type) % NR_EVENT_TYPES)
+    elif kind == u32(MailboxKind.CEQ):
+        post_ceq(mbox + offsetof(EventMailbox, "ceq"), msg)
     else:
         raise Error(Errno.EINVAL, f"mailbox {u64(mbox):#x} is of unknown kind {kind}")

@@ -215,5 +215,9 @@ def and_u32(address: Uaddr, bits: u32) -> u32:
     return on_word(address, 4, lambda place, fault: usercopy.and_user_u32(place, bits, fault))
 
 
+def add_u32(address: Uaddr, amount: u32) -> u32:
+    return on_word(address, 4, lambda place, fault: usercopy.add_user_u32(place, amount, fault))
+
+
 def add_u64(address: Uaddr, amount: u64) -> u64:
     return on_word(address, 8, lambda place, fault: usercopy.add_user_u64(place, amount, fault))

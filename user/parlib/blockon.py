@@ -62,7 +62,10 @@ def block_on(call: Syscall) -> None:
         return
     if not in_vcore_context() and my_uthread().notif_depth == 0:
         if call.flags.load(order=ACQUIRE) & DONE_OR_PROGRESS == 0:
+            uthread = my_uthread()
+            uthread.sysc = call
             uthread_yield(block_callback, addr_of(call))
+            uthread.sysc = None
         return
     if is_mcp():
         pause()

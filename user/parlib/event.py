@@ -4,63 +4,83 @@
 Handlers run in vcore context: they neither block nor allocate, and may be told of the same non-unique message twice. A handler may
 not return at all (it may give the core to another vcore); what it leaves behind in the mailbox is looked at later.
 Messages that must come exactly once (finished system calls) go through queues with a mailbox of their own, never a vcore's.
-Registration is for the single-threaded start of a process, before events of that type are asked for.
+Lock: `registering`, for the lists of handlers, which are read without.
 """
 
 from typing import Callable
 
-from lang import SEQ_CST, Uaddr, addr_of, array, at, atomic, ctz, fence, must_use, new, recursion, struct, u16, u32, u64, wrap
-from kern.abi.event import EventBitmap, EventFlag, EventMailbox, EventMsg, EventQueue, EventType, MailboxKind, UcqPage
+from lang import ACQUIRE, RELEASE, SEQ_CST, Atomic, Ref, Uaddr, addr_of, array, at, atomic, cast, ctz, fence, must_use, new
+from lang import recursion, struct, u16, u32, u64, wrap
+from kern.abi.event import NR_EVENT_TYPES, EventBitmap, EventFlag, EventMailbox, EventMsg, EventQueue, MailboxKind, UcqPage
+from parlib.ceq import ceq_get, ceq_is_empty
 from parlib.pages import map_pages
+from parlib.pdr import PdrLock
 from parlib.ucq import ucq_get, ucq_init, ucq_is_empty
 from parlib.vcore import Vcore, proc_data
 
-NR_TYPES = 50
+NR_TYPES = 50                               # NR_EVENT_TYPES
 BITMAP_WORDS: u64 = 8
+EARLY_HANDLERS: u64 = 16
+
+
+@struct
+class Handler:
+    run: Callable[[Vcore, EventMsg], None]
+    next: Atomic[Ref["Handler"] | None]
 
 
 @struct
 class HandlerList:
-    first: Callable[[Vcore, EventMsg], None] | None
-    second: Callable[[Vcore, EventMsg], None] | None
-    third: Callable[[Vcore, EventMsg], None] | None
+    first: Atomic[Ref[Handler] | None]
 
 
-handlers = array(NR_TYPES, HandlerList)
+handlers = array(NR_TYPES, HandlerList)     # by event type
+registering = PdrLock()
+early_handlers = array(EARLY_HANDLERS, Handler)  # for what every program registers, before it has a heap
+early_count = Atomic[u64](0)
 
 
-def register_handler(kind: EventType, handler: Callable[[Vcore, EventMsg], None]) -> None:
-    """Have `handler` called for each message of that type. Up to three for a type."""
-    entry = handlers[u32(kind)]
-    if entry.first is None:
-        entry.first = handler
-    elif entry.second is None:
-        entry.second = handler
-    else:
-        assert entry.third is None, "too many handlers for an event type"
-        entry.third = handler
+def register_handler(kind: u32, handler: Callable[[Vcore, EventMsg], None]) -> None:
+    """Have `handler` called for each message of that type, after those that were registered before; for good.
+
+    `kind`: an EventType, or a number of the program's own from FIRST_DYNAMIC_EVENT on. Raises ENOMEM.
+    """
+    assert kind < NR_EVENT_TYPES, "no such event type"
+    made = make_handler(handler)
+    with registering:
+        place = handlers[kind].first
+        following = place.load()
+        while following is not None:
+            place = following.next
+            following = place.load()
+        place.store(made, order=RELEASE)    # pairs with dispatch
+
+
+def make_handler(handler: Callable[[Vcore, EventMsg], None]) -> Handler:
+    index = early_count.add(1)
+    if index < EARLY_HANDLERS:
+        early = early_handlers[index]
+        early.run = handler
+        return early
+    return new(Handler, run=handler)
 
 
 def dispatch(vcore: Vcore, msg: EventMsg) -> None:
-    """Call the handlers of one message; nobody's messages are dropped."""
+    """Call the handlers of one message, in the order of their registration; a type that nobody handles is ignored."""
     if msg.ev_type >= NR_TYPES:
         return
-    entry = handlers[msg.ev_type]
-    first = entry.first
-    if first is not None:
-        first(vcore, msg)
-    second = entry.second
-    if second is not None:
-        second(vcore, msg)
-    third = entry.third
-    if third is not None:
-        third(vcore, msg)
+    entry = handlers[msg.ev_type].first.load(order=ACQUIRE)  # pairs with register_handler
+    while entry is not None:
+        entry.run(vcore, msg)
+        entry = entry.next.load(order=ACQUIRE)
 
 
 # -- mailboxes ----------------------------------------------------------------------------------------------------
 def mailbox_is_empty(mailbox: EventMailbox) -> bool:
     if mailbox.kind == u32(MailboxKind.UCQ):
         return ucq_is_empty(mailbox.ucq)
+    if mailbox.kind == u32(MailboxKind.CEQ):
+        return ceq_is_empty(mailbox.ceq)
     return mailbox.bitmap.check_bits.load() == 0
 
 
@@ -69,6 +89,8 @@ def take_message(mailbox: EventMailbox, into: EventMsg) -> bool:
     """The next message, if there is one. Notifications are disabled."""
     if mailbox.kind == u32(MailboxKind.UCQ):
         return ucq_get(mailbox.ucq, into)
+    if mailbox.kind == u32(MailboxKind.CEQ):
+        return ceq_get(mailbox.ceq, into)
     return take_bit(mailbox.bitmap, into)
 
 
@@ -198,13 +220,35 @@ def handle_indirection(vcore: Vcore, msg: EventMsg) -> None:
     # Before the queue is drained: a later message must raise its alert again.
     queue.alert_pending.store(u32(0))
     fence(SEQ_CST)                          # pairs with send_indirection of kern/event/send.py
-    handle_queue(vcore, queue)
+    if u64(queue.handler) != 0:
+        cast(Callable[[Vcore, EventQueue], None], u64(queue.handler))(vcore, queue)
+    else:
+        handle_queue(vcore, queue)
 
 
-def want_kernel_event(kind: EventType, queue: EventQueue) -> None:
+def set_queue_handler(queue: EventQueue, handler: Callable[[Vcore, EventQueue], None]) -> None:
+    """Have `handler` called in vcore context when somebody posted into `queue`, rather than the handlers of what is in it."""
+    queue.handler = Uaddr(addr_of(handler))
+
+
+def want_kernel_event(kind: u32, queue: EventQueue) -> None:
     """Have the kernel send its events of that type to `queue`."""
-    atomic(proc_data().kernel_evts[u32(kind)]).store(addr_of(queue))
+    atomic(proc_data().kernel_evts[kind]).store(addr_of(queue))
 
 
-def refuse_kernel_event(kind: EventType) -> None:
-    atomic(proc_data().kernel_evts[u32(kind)]).store(0)
+def refuse_kernel_event(kind: u32) -> None:
+    """Have the kernel drop its events of that type from now on."""
+    atomic(proc_data().kernel_evts[kind]).store(0)
+
+
+def enable_kevent(kind: u32, flags: EventFlag) -> EventQueue:
+    """A new queue for the kernel's events of that type: shorthand for new_queue and want_kernel_event. Raises ENOMEM."""
+    queue = new_queue(MailboxKind.UCQ, flags, 0)
+    want_kernel_event(kind, queue)
+    return queue
+
+
+def disable_kevent(kind: u32) -> EventQueue | None:
+    """The opposite; the queue that was registered, which may still get what was under way."""
+    old = atomic(proc_data().kernel_evts[kind]).swap(0)
+    return at(EventQueue, old) if old != 0 else None

@@ -11,6 +11,7 @@ from kern.abi.syscall import Syscall
 from parlib import sched
 from parlib.blockon import set_parlib_ready
 from parlib.completion import complete, is_completion
+from parlib.debug import init_diagnosis
 from parlib.event import handle_indirection, init_ucq_mailbox, register_handler
 from parlib.machine import vcore_start
 from parlib.pages import PAGE_SIZE, make_guard, map_pages
@@ -33,6 +34,7 @@ def init_parlib() -> None:
     prepare_vcore(0)
     register_handler(EventType.EVENT, handle_indirection)
     register_handler(EventType.SYSCALL, handle_call_done)
+    init_diagnosis()
     init_thread0_queue()
     flags = vcores[0].data.flags
     flags.or_(CAN_RCV_MSG)

@@ -85,6 +85,9 @@ class Scheduler(ABC):
     def preempt_pending(self, vcore: Vcore) -> None:  # noqa: B027
         """The kernel has warned that it will take this core, which is about to be given back: last preparations."""
 
+    def describe(self) -> None:             # noqa: B027
+        """Print on standard error what there is to know of the threads but thread 0, for a diagnosis (parlib.debug)."""
+
     # -- whom a sync object wakes first: see parlib.uth_sync. The object's lock is held. Any context, and nothing may block.
     def sync_init(self, sync: UthSync) -> None:
         sync.head = None

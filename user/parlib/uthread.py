@@ -46,6 +46,8 @@ class Uthread:
     ctx: UserContext                        # valid as `saved` says
     next: Ref[Uthread] | None               # in the ready queue, or among the waiters of one sync object
     vars: u64                               # address of the Current in its thread-local block
+    sysc: Ref[Syscall] | None               # what it is blocked in, if it is a system call: for diagnoses and for who aborts it
+    mapped_before: Ref[Uthread] | None      # the 2LS's list of all
     yield_fn: Callable[[Uthread, u64], None]
     yield_arg: u64
     saved: u32
@@ -91,6 +93,7 @@ def init_uthread(uthread: Uthread, stack_top: u64, tp: u64, vars: Current, fn: C
     uthread.saved = BY_ITSELF
     uthread.next = None
     uthread.waits_in = None
+    uthread.sysc = None
     # Relaxed: nobody knows the thread before it is put into a queue, under that queue's lock.
     uthread.dont_migrate.store(u32(0), order=RELAXED)
     uthread.notif_depth = 0

@@ -9,6 +9,7 @@ from typing import Callable
 
 from lang import Raises, Ref, Uaddr, at, sizeof, struct, u32, u64
 from kern.abi.mman import MapFlags, Prot
+from parlib.debug import describe_thread
 from parlib.pages import PAGE_SIZE, make_guard
 from parlib.pdr import PdrLock
 from parlib.tls import current_of, init_tls_block, tls_block_size
@@ -23,6 +24,7 @@ ALIGN: u64 = 64
 class Pool:
     lock: PdrLock
     free: Ref[Uthread] | None               # gone threads, linked by `next`
+    all: Ref[Uthread] | None                # all that were ever mapped, linked by `mapped_before`
     made: u32                               # thread numbers given out
 
 
@@ -37,6 +39,9 @@ def map_thread() -> Uthread:
     make_guard(memory)
     uthread = at(Uthread, (memory + size - sizeof(Uthread)) // ALIGN * ALIGN)
     uthread.memory = memory
+    with pool.lock:
+        uthread.mapped_before = pool.all
+        pool.all = uthread
     return uthread
 
 
@@ -63,3 +68,11 @@ def give_thread(uthread: Uthread) -> None:
     with pool.lock:
         uthread.next = pool.free
         pool.free = uthread
+
+
+def describe_threads() -> None:
+    """A line for each thread that there ever was, on standard error. In vcore context, without the lock: the list only grows."""
+    uthread = pool.all
+    while uthread is not None:
+        describe_thread(uthread)
+        uthread = uthread.mapped_before

@@ -21,7 +21,8 @@ from parlib.vcore import Vcore, num_vcores, request_vcores
 from parlib.yielding import vcore_yield
 from pthread.calls import init_call_queues, tell_when_done
 from pthread.keys import run_destructors
-from pthread.pool import give_thread, take_thread
+from pthread.pool import describe_threads, give_thread, take_thread
+from rt.io import STDERR, print_to
 
 IDLE_SPINS = 200                            # looks at the queue before a vcore is given back
 
@@ -154,6 +155,10 @@ class ThreadScheduler(Scheduler):
                 return
             pause()
         vcore_yield(vcore, False)
+
+    def describe(self) -> None:
+        print_to(STDERR, f"  {ready.count.load()} threads are ready\n")
+        describe_threads()
 
 
 scheduler = ThreadScheduler()

@@ -1,12 +1,12 @@
 # SPDX-License-Identifier: LGPL-2.1-or-later
 """The consumer's side of the coalescing event queue: the kernel joins messages of one id, we take them out, one message an id.
 
-Any number of consumers, each with notifications disabled. A message says in `arg2` what the kernel has joined since the last one of that id,
+Any number of consumers, each with notifications disabled. A message says in `arg2` what was joined since the last one of that id,
 in `arg3` the last blob and in `arg4` the id's own `user_data`. What was joined to 0 is no message: who posts 0 says nothing.
 Lock: the queue's own `consumer_lock`, a PdrLock, for walking over all ids after the ring was full.
 """
 
-from lang import ACQUIRE, Uaddr, addr_of, array, at, atomic, must_use, sizeof, struct, u16, u32, u64
+from lang import ACQUIRE, Uaddr, addr_of, at, atomic, must_use, sizeof, struct, u16, u32, u64
 from kern.abi.event import CEQ_NO_ID, Ceq, CeqEvent, CeqOperation, EventMsg
 from parlib.current import my_vcore
 from parlib.pdr import PdrLock

@@ -57,9 +57,9 @@ def describe_thread(uthread: Uthread) -> None:
     print_to(STDERR, f"  thread {uthread.id}: ")
     call = uthread.sysc
     if uthread.saved == RUNNING:
-        print_to(STDERR, f"runs\n")
+        print_to(STDERR, "runs\n")
     elif uthread.join.load() == EXITED:
-        print_to(STDERR, f"has ended\n")
+        print_to(STDERR, "has ended\n")
     elif call is not None:
         print_to(STDERR, f"blocked in system call {call.num}, at {uthread.ctx.pc:#x}\n")
     else:

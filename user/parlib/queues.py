@@ -102,7 +102,7 @@ def get_raw_queue(flags: EventFlag, vcoreid: u32) -> EventQueue:
 
 
 def get_slim_queue(flags: EventFlag, vcoreid: u32) -> EventQueue:
-    """A queue without a mailbox: messages go to the public (with VCORE_PRIVATE: private) one of whichever vcore is chosen. Raises ENOMEM."""
+    """A queue without a mailbox: messages go to the public (with VCORE_PRIVATE: private) one of the vcore that is told. Raises ENOMEM."""
     return set_up(take_pooled(UNDEFINED, 0), flags, vcoreid, 0)
 
 

@@ -5,8 +5,8 @@ from lang import Errno, Error, Ref, Uaddr, addr_of, array, i32, text, u16, u32, 
 from kern.abi.event import CeqOperation, EventFlag, EventMsg, EventQueue, EventType, MailboxKind
 from kern.abi.file import FdPair, SpawnFlag
 from parlib.event import disable_kevent, enable_kevent, mailbox_is_empty, register_handler, set_queue_handler, want_kernel_event
-from parlib.queues import FOREVER, RELIABLE, attach_wakeup, block_on_queues, check_queues, get_ceq_queue, get_queue, get_raw_queue, get_slim_queue
-from parlib.queues import get_vcpd_queue, mailbox_of, put_queue
+from parlib.queues import FOREVER, RELIABLE, attach_wakeup, block_on_queues, check_queues, get_ceq_queue, get_queue
+from parlib.queues import get_raw_queue, get_slim_queue, get_vcpd_queue, mailbox_of, put_queue
 from parlib.vcore import Vcore, disable_notifs, enable_notifs, max_vcores, notify_self, vcores
 from rt.args import environment
 from rt import process

@@ -20,7 +20,7 @@ from parlib.vcore import Vcore, proc_data
 
 NR_TYPES = 50                               # NR_EVENT_TYPES
 BITMAP_WORDS: u64 = 8
-EARLY_HANDLERS: u64 = 16
+MAX_HANDLERS: u64 = 256                     # of all types: they are for good, and are needed before there is a heap
 
 
 @struct
@@ -36,17 +36,20 @@ class HandlerList:
 
 handlers = array(NR_TYPES, HandlerList)     # by event type
 registering = PdrLock()
-early_handlers = array(EARLY_HANDLERS, Handler)  # for what every program registers, before it has a heap
-early_count = Atomic[u64](0)
+all_handlers = array(MAX_HANDLERS, Handler)
+handler_count = Atomic[u64](0)
 
 
 def register_handler(kind: u32, handler: Callable[[Vcore, EventMsg], None]) -> None:
     """Have `handler` called for each message of that type, after those that were registered before; for good.
 
-    `kind`: an EventType, or a number of the program's own from FIRST_DYNAMIC_EVENT on. Raises ENOMEM.
+    `kind`: an EventType, or a number of the program's own from FIRST_DYNAMIC_EVENT on.
     """
     assert kind < NR_EVENT_TYPES, "no such event type"
-    made = make_handler(handler)
+    index = handler_count.add(1)
+    assert index < MAX_HANDLERS, "too many event handlers"
+    made = all_handlers[index]
+    made.run = handler
     with registering:
         place = handlers[kind].first
         following = place.load()
@@ -54,15 +57,6 @@ def register_handler(kind: u32, handler: Callable[[Vcore, EventMsg], None]) -> N
             place = following.next
             following = place.load()
         place.store(made, order=RELEASE)    # pairs with dispatch
-
-
-def make_handler(handler: Callable[[Vcore, EventMsg], None]) -> Handler:
-    index = early_count.add(1)
-    if index < EARLY_HANDLERS:
-        early = early_handlers[index]
-        early.run = handler
-        return early
-    return new(Handler, run=handler)
 
 
 def dispatch(vcore: Vcore, msg: EventMsg) -> None:

@@ -4,7 +4,8 @@
 States change only under `lock` and only along the transitions of `allowed_from`; anything else panics. Reading the state
 without the lock is allowed and may be stale.
 References: the scheduler (existence), the parent's list of children, each core's `owning_proc` and `cur_proc`, every blocked
-kernel thread. The pid table holds none. The last one to go frees memory, page tables and the pid.
+kernel thread. The pid table holds none. The last one to go frees memory, page tables and the pid, and, when no look-up can still see it,
+the structure (kern/sync/rcu.py).
 Kernel and process share `info` and `data` (kern/abi/proc.py); the kernel reaches them through the direct map and never faults.
 Locks: `lock` (a plain spinlock, never taken in interrupt handlers) comes after the scheduler's and before the event code's;
 `table_lock` is a leaf. `children_lock` of the parent before nothing.
@@ -12,7 +13,28 @@ Locks: `lock` (a plain spinlock, never taken in interrupt handlers) comes after 
 
 from typing import Literal
 
-from lang import Atomic, Error, Paddr, Ref, Span, Text, Uaddr, array, free, i32, never_blocks, panic, struct, text, u32, u64
+from lang import (
+    ACQUIRE,
+    RELAXED,
+    RELEASE,
+    Atomic,
+    Error,
+    Paddr,
+    Ref,
+    Span,
+    Text,
+    Uaddr,
+    array,
+    container_of,
+    free,
+    i32,
+    never_blocks,
+    panic,
+    struct,
+    text,
+    u32,
+    u64,
+)
 from arch.abi import FpState, UserContext
 from arch import mmu
 from kern.abi.errno import Errno
@@ -26,6 +48,7 @@ from kern.ns.fd import FdTable
 from kern.sync.condvar import CondVar
 from kern.sync.kref import Kref
 from kern.sync.qlock import QLock
+from kern.sync.rcu import RcuHead, call_rcu, reading
 from kern.sync.spinlock import SpinLock
 
 DYING_STATES: u32 = 48                      # DYING and DYING_ABORT
@@ -46,6 +69,7 @@ class Proc:
     pid: i32
     state_bits: Atomic[u32]
     refs: Kref
+    rcu: RcuHead
     lock: SpinLock
     name: Text = text(32)
     program: Text = text(256)               # path of its file; truncated it is of no use
@@ -176,9 +200,7 @@ def release(p: Proc) -> None:
     hide_area(p, PROCDATA_ADDR, p.data_page, p.data_order)
     mmu.destroy_space(p.space)
     forget_pid(p)
-    if len(p.vcores) > 0:
-        free(p.vcores)
-    free(p)
+    call_rcu(p.rcu, free_structure)
 
 
 def hide_area(p: Proc, address: u64, page: Paddr, order: u32) -> None:
@@ -190,12 +212,20 @@ def hide_area(p: Proc, address: u64, page: Paddr, order: u32) -> None:
     free_pages(page, order)
 
 
-# Pids
+def free_structure(head: RcuHead) -> None:
+    """No look-up by pid can still have the process in hand."""
+    p = container_of(Proc, "rcu", head)
+    if len(p.vcores) > 0:
+        free(p.vcores)
+    free(p)
+
+
+# Pids: looked up under RCU, changed under `table_lock`
 
 
 @struct
 class PidSlot:
-    proc: Ref[Proc] | None
+    proc: Atomic[Ref[Proc] | None]          # not counted
 
 
 table = array(32768, PidSlot)
@@ -211,9 +241,9 @@ def assign_pid(p: Proc) -> None:
             pid = next_pid
             next_pid = FIRST_PID if pid == MAX_PID else pid + 1
             slot = table[pid]
-            if slot.proc is None:
-                slot.proc = p
+            if slot.proc.load(order=RELAXED) is None:
                 p.pid = pid
+                slot.proc.store(p, order=RELEASE)  # pairs with find_proc: who finds it sees the whole process
                 return
     raise Error(Errno.EAGAIN, "no free process id")
 
@@ -221,15 +251,15 @@ def assign_pid(p: Proc) -> None:
 def forget_pid(p: Proc) -> None:
     with table_lock.irqs_off():
         if p.pid != 0:
-            table[p.pid].proc = None
+            table[p.pid].proc.store(None, order=RELAXED)
 
 
 def find_proc(pid: i32) -> Proc | None:
     """The process with that pid, with a reference for the caller; None if there is none, or it is being freed."""
     if pid < FIRST_PID or pid > MAX_PID:
         return None
-    with table_lock.irqs_off():
-        p = table[pid].proc
+    with reading():
+        p = table[pid].proc.load(order=ACQUIRE)  # pairs with assign_pid
         if p is not None and p.refs.get_not_zero():
             return p
     return None
@@ -246,7 +276,7 @@ def get_proc(pid: i32) -> Proc:
 def next_proc(after: i32) -> Proc | None:
     """The process with the lowest pid above `after`, with a reference: to walk all of them."""
     for pid in range(after + 1, MAX_PID + 1):
-        if table[pid].proc is not None:
+        if table[pid].proc.load(order=RELAXED) is not None:
             p = find_proc(pid)
             if p is not None:
                 return p

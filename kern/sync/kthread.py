@@ -19,7 +19,25 @@ Locks: `all_lock` (list and pool of threads) is a leaf. park() is entered with e
 from enum import IntFlag
 from typing import Callable, Literal, NoReturn
 
-from lang import CHECKED, Error, ErrorSlot, Ref, Uaddr, addr_of, at, blocks, free, hook, interrupt_context, new, panic, struct, u32, u64
+from lang import (
+    CHECKED,
+    Error,
+    ErrorSlot,
+    PerCore,
+    Ref,
+    Uaddr,
+    addr_of,
+    at,
+    blocks,
+    free,
+    hook,
+    interrupt_context,
+    new,
+    panic,
+    struct,
+    u32,
+    u64,
+)
 from arch import context, cpu, mmu
 from arch.context import KthreadContext
 from kern.core import idle
@@ -90,6 +108,7 @@ class KtaskStart:
 
 
 all_lock = SpinLock()
+yielding = PerCore[SpinLock]()              # held by who gives way, since park drops one
 all_kthreads = IntrusiveList[Kthread, Literal["everyone"]]()
 pool = Queue[Kthread]()                     # threads with stacks that no core needs now
 pool_count: u64 = 0
@@ -142,6 +161,7 @@ def park(kthread: Kthread, releasing: IrqsOffLock) -> None:
     kthread.flags = kthread.flags | KthreadFlag.BLOCKED
     saved = releasing.spin.saved
     mine.spare = None
+    mine.switches += 1
     mine.cur_kthread = fresh
     cpu.set_kernel_stack(fresh.stack_top)
     # The lock is dropped on the new stack: a waker on another core may run this thread the instant it can
@@ -172,6 +192,15 @@ def wake(kthread: Kthread) -> None:
     """
     target = KTASK_CORE if kthread.is_ktask else core.mine.core_id
     wake_on(target, kthread)
+
+
+def kthread_yield() -> None:
+    """Let what else waits on this core go first: its messages, the threads that they wake, and its owner's user code. May raise ENOMEM."""
+    kthread = prepare_to_block()
+    with yielding.mine.irqs_off() as held:
+        # Onto this core's own messages, which run once the stack is left and not before.
+        wake_on(core.mine.core_id, kthread)
+        park(kthread, releasing=held)
 
 
 def wake_on(target: u32, kthread: Kthread) -> None:

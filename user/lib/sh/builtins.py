@@ -4,14 +4,14 @@
 Each takes the shell, its arguments (the first is its name) and its streams, and gives its status.
 """
 
-from lang import Error, Span, array, i32, text, u32, u64, u8
+from lang import Errno, Error, Span, array, i32, text, u32, u64, u8
 from lib.buffer import Buffer
 from lib.condition import evaluate
 from lib.process import find_program
 from lib.sh.interpret import run_file
 from lib.sh.shell import STATUS_ERROR, STATUS_SYNTAX, Shell, Streams
 from lib.strings import is_name, number_or_none
-from rt.io import flush_stdout, read
+from rt.io import flush_stdout, read, write_all
 from syscalls import sys_chdir, sys_getcwd
 
 PATH_ROOM = 1024
@@ -145,8 +145,12 @@ def echo(argv: Span[str], streams: Streams) -> i32:
             line.append(argv[i])
         if newline:
             line.add(ord("\n"))
-        print(line.view, end="", file=streams.output)
         flush_stdout()
+        write_all(streams.output, line.view)
+    except Error as e:
+        if e.errno != Errno.EPIPE:
+            print(f"echo: {e.message}", file=streams.error)
+        return 1
     finally:
         line.close()
     return 0

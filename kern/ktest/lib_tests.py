@@ -301,7 +301,7 @@ class UserAccess(KernelTest):
     name: str = "umem.copies"
 
     def run(self) -> None:
-        p = new_process(None, "/ktest")
+        p = new_process(None, "/ktest", "/ktest\0")
         old = switch_to(p)
         try:
             copy_there_and_back(p)
@@ -334,7 +334,7 @@ class UserQueue(KernelTest):
     name: str = "event.ucq"
 
     def run(self) -> None:
-        p = new_process(None, "/ktest")
+        p = new_process(None, "/ktest", "/ktest\0")
         old = switch_to(p)
         try:
             fill_queue(p)

@@ -255,7 +255,7 @@ class ProcessesFound(KernelTest):
         pid: i32 = 0
         try:
             for _ in range(100):
-                p = new_process(None, "/ktest")
+                p = new_process(None, "/ktest", "/ktest\0")
                 pid = p.pid
                 again = find_proc(p.pid)
                 check(again is not None and again is p, "a process is not found by its number")

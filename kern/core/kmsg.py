@@ -17,6 +17,7 @@ from kern.core.percore import core
 from kern.lib.queue import Queue
 from kern.mm.pages import PAGE_SIZE, try_alloc_pages
 from kern.mm.shootdown import serve_flush
+from kern.mm.slab import serve_drain
 from kern.sync.spinlock import SpinLock
 
 
@@ -97,6 +98,7 @@ def handle_ipi() -> None:
     """
     core.mine.ipis += 1
     serve_flush()
+    serve_drain()
     run_immediate()
 
 

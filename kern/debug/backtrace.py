@@ -7,7 +7,7 @@ a user frame only as far as copies from user memory succeed.
 Prints through log.raw: no locks, any context; the user part only where user memory may be touched.
 """
 
-from lang import Error, Uaddr, at, frame_address, struct, u64
+from lang import Error, Span, Uaddr, array, at, frame_address, struct, u64
 from arch import mmu
 from arch.abi import FRAME_RECORD
 from kern.abi.proc import USER_BASE, USER_TOP
@@ -47,17 +47,25 @@ def print_kernel(pc: u64, frame: u64) -> None:
 
 
 def print_frames(start: u64) -> None:
+    pcs = array(MAX_FRAMES, u64)
+    callers_of(start, pcs[:MAX_FRAMES])
+    for pc in pcs:
+        if pc == 0:
+            return
+        print_pc(pc, True)
+
+
+def callers_of(start: u64, into: Span[u64]) -> None:
+    """The return addresses from a frame on, the innermost first, as many as there is room for; 0 behind the last. Any context."""
     frame = start
-    for _ in range(MAX_FRAMES):
+    for i in range(len(into)):
+        into[i] = 0
         if not is_kernel_frame(frame):
-            return
+            continue
         current = at(Frame, frame - FRAME_RECORD)
-        if current.return_address == 0:
-            return
-        print_pc(current.return_address, True)
-        if current.caller <= frame:
-            return                          # stacks grow down: a caller's frame lies above
-        frame = current.caller
+        into[i] = current.return_address
+        # Stacks grow down: a caller's frame lies above.
+        frame = current.caller if current.return_address != 0 and current.caller > frame else u64(0)
 
 
 def is_kernel_frame(frame: u64) -> bool:

@@ -116,7 +116,7 @@ def overrun(i: u64) -> None:
 
 def overrun_far(i: u64) -> None:
     block = allocate(64, 8)
-    for byte in range(64 + i * 5):
+    for byte in range(64 + i * 4):          # to the end of the slot, and no further
         Ptr[u8](block)[byte] = 0x41
     release(block)
 
@@ -149,7 +149,7 @@ def free_of_the_stack(i: u64) -> None:
 
 
 def never_allocated(i: u64) -> None:
-    caches[0].init(200, 8, None)
+    caches[0].init("check-200", 200, 8, None)
     caches[0].free(caches[0].alloc() + caches[0].stride)
 
 
@@ -180,7 +180,7 @@ def construct(address: u64) -> None:
 
 
 def overrun_of_an_object(i: u64) -> None:
-    caches[1].init(24, 8, construct)
+    caches[1].init("check-24", 24, 8, construct)
     object = caches[1].alloc()
     Ptr[u8](object)[12 + i] = 0x41
     caches[1].free(object)

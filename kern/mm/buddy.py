@@ -12,8 +12,9 @@ from typing import Literal
 from lang import Array, Atomic, Span, array, i32, struct, u8, u16, u32, u64
 from kern.lib.list import IntrusiveList, ListLink
 
-MAX_ORDER: u32 = 10                         # 4 MiB
-ORDERS: u32 = 11
+MAX_ORDER: u32 = 9                          # 2 MiB: a jumbo page
+ORDERS: u32 = 10
+KEPT: u64 = 4                               # blocks of that order that are kept in here
 
 
 class PageUse(u8, IntFlag):
@@ -40,7 +41,7 @@ class Buddy:
     pages: Span[Page]                       # by frame number
     free: Array[IntrusiveList[Page, Literal["link"]]] = array(ORDERS)
     free_count: u64                         # pages
-    total_count: u64
+    total_count: u64                        # pages that were given to it
 
     def page(self, pfn: u64) -> Page:
         return self.pages[pfn]
@@ -48,13 +49,14 @@ class Buddy:
     def covers(self, pfn: u64) -> bool:
         return pfn < len(self.pages) and PageUse.RAM in self.pages[pfn].flags
 
-    def add_range(self, first: u64, end: u64) -> None:
-        """Give the pages first..end-1 to the allocator, in the biggest aligned blocks. They were not in it before."""
-        pfn = first
-        while pfn < end:
+    def make_records(self, first: u64, end: u64) -> None:
+        """Fill in the records of pages that are memory."""
+        for pfn in range(first, end):
             self.pages[pfn].flags = PageUse.RAM
             self.pages[pfn].number = u32(pfn)
-            pfn += 1
+
+    def add_range(self, first: u64, end: u64) -> None:
+        """Give the pages first..end-1 to the allocator, in the biggest aligned blocks. They have records."""
         self.total_count += end - first
         pfn = first
         while pfn < end:
@@ -90,6 +92,17 @@ class Buddy:
         assert PageUse.FREE not in page.flags, "block freed twice"
         assert u32(page.order) == order, "block freed with another order than it was taken with"
         self.release(pfn, order)
+
+    def take_largest(self) -> u64 | None:
+        """Take a block of MAX_ORDER out for good, if there are more than a few that are free."""
+        if self.free[MAX_ORDER].count <= KEPT:
+            return None
+        page = self.free[MAX_ORDER].pop_front()
+        assert page is not None, "an empty list that was not"
+        page.flags = page.flags & ~PageUse.FREE
+        self.free_count -= u64(1) << MAX_ORDER
+        self.total_count -= u64(1) << MAX_ORDER
+        return u64(page.number)
 
     def release(self, pfn: u64, order: u32) -> None:
         self.free_count += u64(1) << order

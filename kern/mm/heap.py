@@ -2,56 +2,68 @@
 """The kernel's heap: what `new` and `free` use. Size classes on slab caches, big blocks straight from the page allocator.
 
 Never blocks; callable with interrupts off, and from handlers. Contents of a fresh block are undefined (`new` fills it).
-Each core keeps a few free blocks of each class to itself, so that most calls take no lock.
+Most calls are served from what this core keeps (kern/mm/magazine.py), without a lock.
 Checked builds guard each block, and keep freed ones back for a while: kern/mm/sanitize.py.
-Locks: those of the slab caches; a core's own blocks are guarded by interrupts being off.
+No locks of its own.
 """
 
-from lang import CHECKED, Array, Kaddr, PerCore, array, artificial, at, hook, never_blocks, noinline, panic, return_address, struct, u32
-from lang import u64
-from arch import cpu, mmu
+from lang import CHECKED, Array, Kaddr, array, at, hook, never_blocks, noinline, panic, return_address, struct, u8, u32, u64, unlikely
+from arch import mmu
 from kern.abi.guard import GUARD_ROOM, BlockState, guard_of, prepare
 from kern.mm.buddy import PageUse
+from kern.mm.magazine import NOTHING, alloc_slow, free_slow, pop, push
 from kern.mm.pages import PAGE_MASK, PAGE_SIZE, alloc_pages, free_bytes, free_pages, is_ram, order_for, page_at
 from kern.mm.sanitize import check_freed, check_given, exchange, release_one
-from kern.mm.slab import SlabCache, page_of_object
+from kern.mm.slab import SlabCache, init_slabs, page_of_object
 
 CLASSES: u32 = 13
-CLASS_SIZES = (16, 32, 48, 64, 96, 128, 192, 256, 384, 512, 768, 1024, 2048)
 LARGEST_CLASS: u64 = 2048
-MAGAZINE: u32 = 16                          # blocks of a class that a core may keep
-BATCH: u32 = 8                              # blocks that go to or from the slab cache at once
+CLASS_ALIGN: u64 = 16                       # of every block
 SHORT: u64 = 8 << 20                        # checked builds: with less memory free than this, nothing is kept back
 
 
 @struct
-class Magazine:
-    count: u32
-    blocks: Array[u64] = array(MAGAZINE)
+class SizeClass:
+    size: u64
+    name: str
 
 
-@struct(align=64)
-class CoreHeap:
-    magazines: Array[Magazine] = array(CLASSES)
-
-
+classes: Array[SizeClass] = (
+    SizeClass(16, "heap-16"),
+    SizeClass(32, "heap-32"),
+    SizeClass(48, "heap-48"),
+    SizeClass(64, "heap-64"),
+    SizeClass(96, "heap-96"),
+    SizeClass(128, "heap-128"),
+    SizeClass(192, "heap-192"),
+    SizeClass(256, "heap-256"),
+    SizeClass(384, "heap-384"),
+    SizeClass(512, "heap-512"),
+    SizeClass(768, "heap-768"),
+    SizeClass(1024, "heap-1024"),
+    SizeClass(2048, "heap-2048"),
+)
 caches = array(CLASSES, SlabCache)
-class_of_size = array(129, u32)             # by (size + 15) // 16
-local = PerCore[CoreHeap]()
+class_of_size = array(129, u8)              # by (size + 15) // 16
 large_bytes: u64 = 0                        # in big blocks; for statistics, so not exact
 
 
 def init_heap() -> None:
-    """Set up the size classes. Once, after the page allocator."""
-    index: u32 = 0
-    for size in CLASS_SIZES:
-        caches[index].init(u64(size), 16, None)
-        index += 1
+    """Set up the size classes. Once, after the page allocator, before any other cache."""
+    init_slabs()
+    for index in range(CLASSES):
+        caches[index].init(classes[index].name, classes[index].size, CLASS_ALIGN, None)
+        assert caches[index].front == front_of(index), "another cache was before the heap's"
     for slot in range(u64(129)):
         fit: u32 = 0
         while caches[fit].object_size < slot * 16:
             fit += 1
-        class_of_size[slot] = fit
+        class_of_size[slot] = u8(fit)
+
+
+def front_of(index: u32) -> u32:
+    """Which of a core's caches a class has: known without a look at the class."""
+    return index + 1
 
 
 @never_blocks
@@ -61,27 +73,30 @@ def allocate(size: u64, align: u64) -> u64:
     """A block of at least `size` bytes; raises ENOMEM."""
     if CHECKED:
         relieve_memory()
-    if size > LARGEST_CLASS or align > 1024:
-        return allocate_large(size, align)
-    index = class_of_size[(size + 15) // 16]
-    while caches[index].stride % align != 0:
-        index += 1
-        # Without guards 2048 is a multiple of every alignment that gets here.
-        if CHECKED and index == CLASSES:
-            return allocate_large(size, align)
-    saved = cpu.irqs_save()
-    magazine = local.mine.magazines[index]
-    if magazine.count == 0:
-        refill(magazine, caches[index])
-    if magazine.count == 0:
-        cpu.irqs_restore(saved)
-        return caches[index].alloc()        # raises
-    magazine.count -= 1
-    block = magazine.blocks[magazine.count]
-    cpu.irqs_restore(saved)
+    if size > LARGEST_CLASS:
+        return allocate_large(size, align, return_address())
+    if align > CLASS_ALIGN:
+        return allocate_aligned(size, align, return_address())
+    index = u32(class_of_size[(size + 15) // 16])
+    block = pop(front_of(index))
+    if block == NOTHING:
+        block = alloc_slow(caches[index])
     if CHECKED:
         check_given(block, caches[index].stride, size, return_address(), False)
     return block
+
+
+@noinline
+def allocate_aligned(size: u64, align: u64, by: u64) -> u64:
+    """A block that is aligned to more than all are."""
+    if align <= 1024:
+        for cache in caches:
+            if cache.object_size >= size and cache.stride % align == 0:
+                block = cache.take_object()
+                if CHECKED:
+                    check_given(block, cache.stride, size, by, False)
+                return block
+    return allocate_large(size, align, by)
 
 
 @never_blocks
@@ -95,43 +110,16 @@ def release(address: u64) -> None:
         if block == 0:
             return
     page = page_of_object(block)
-    if PageUse.LARGE in page.flags:
-        assert block & PAGE_MASK == 0, "free of an address inside a block"
+    if unlikely(PageUse.SLAB not in page.flags):
         release_large(block)
         return
-    if PageUse.SLAB not in page.flags:
-        panic(f"free of {block:#x}, which is not from the heap")
     cache = at(SlabCache, page.owner)
-    saved = cpu.irqs_save()
-    magazine = local.mine.magazines[class_of_size[cache.object_size // 16]]
-    if magazine.count == MAGAZINE:
-        drain(magazine, cache)
-    magazine.blocks[magazine.count] = block
-    magazine.count += 1
-    cpu.irqs_restore(saved)
+    if not push(cache.front, block):
+        free_slow(cache, block)
 
 
-def refill(magazine: Magazine, cache: SlabCache) -> None:
-    """Take blocks from the cache. Interrupts are off."""
-    with cache.lock:
-        while magazine.count < BATCH:
-            block = cache.take()
-            if block == 0:
-                return
-            magazine.blocks[magazine.count] = block
-            magazine.count += 1
-
-
-def drain(magazine: Magazine, cache: SlabCache) -> None:
-    """Give blocks back to the cache. Interrupts are off."""
-    with cache.lock:
-        for _ in range(BATCH):
-            magazine.count -= 1
-            cache.put(magazine.blocks[magazine.count])
-
-
-@artificial
-def allocate_large(size: u64, align: u64) -> u64:
+@noinline
+def allocate_large(size: u64, align: u64, by: u64) -> u64:
     global large_bytes
     room = max(size, align)
     order = order_for(room + (GUARD_ROOM if CHECKED else 0))
@@ -142,13 +130,17 @@ def allocate_large(size: u64, align: u64) -> u64:
     block = u64(mmu.phys_to_virt(paddr))
     if CHECKED:
         prepare(block, PAGE_SIZE << order, True)  # pages are filled and looked at by themselves
-        check_given(block, PAGE_SIZE << order, size, return_address(), True)
+        check_given(block, PAGE_SIZE << order, size, by, True)
     return block
 
 
+@noinline
 def release_large(address: u64) -> None:
     global large_bytes
     page = page_of_object(address)
+    if PageUse.LARGE not in page.flags:
+        panic(f"free of {address:#x}, which is not from the heap")
+    assert address & PAGE_MASK == 0, "free of an address inside a block"
     order = u32(page.order)
     page.flags = page.flags & ~PageUse.LARGE
     large_bytes -= PAGE_SIZE << order

@@ -4,15 +4,23 @@
 `alloc_pages(order)` gives 2**order contiguous pages, aligned to their size, contents undefined, one reference each on
 the first. All usable memory of the boot map is covered, except the kernel image, the boot information, modules, and
 the first MiB (the trampoline of the other cores lives there).
-Every page has a Page record, found by its number. Locks: `lock` is a leaf, taken with interrupts off.
+
+Two layers. The arena `base` has all memory in units of JUMBO, 2 MiB: larger blocks, of any size and alignment, come from it. The buddy
+allocator (kern/mm/buddy.py) cuts up what it takes from there, and gives back what has become whole again; Akaros calls that part kpages.
+Every page has a Page record, found by its number. When memory is short, what the `shrinkers` can spare goes back to it first.
+Locks: `lock` guards the buddy allocator; the arena's own. Each is taken alone, with interrupts off.
 """
 
-from lang import CHECKED, Error, Paddr, Span, memset, never_blocks, sizeof, u8, u32, u64
+from abc import ABC, abstractmethod
+
+from lang import CHECKED, Error, Paddr, Registry, Span, memset, never_blocks, sizeof, u8, u32, u64
 from arch import boot, mmu
 from kern.arch_api import BootInfo
 from kern.abi.errno import Errno
-from kern.mm.buddy import Buddy, Page, PageUse
+from kern.mm.arena import Arena
+from kern.mm.buddy import MAX_ORDER, Buddy, Page, PageUse
 from kern.mm.sanitize import FREED_PAGE, check_page, fill_freed
+from kern.mm.segments import FIRST_BUCKETS, Bucket, Constraints, Fit, Tag
 from kern.sync.spinlock import SpinLock
 
 PAGE_SHIFT: u64 = 12
@@ -22,8 +30,23 @@ KERNEL_RESERVE: u64 = 128                   # pages that only try_alloc_pages() 
 USER_RESERVE: u64 = 512                     # pages that processes do not get, so that the kernel can still kill one
 LOW_LIMIT: u64 = 0x10_0000                  # below: firmware and the trampoline
 
+JUMBO: u64 = PAGE_SIZE << MAX_ORDER
+
 lock = SpinLock()
 buddy = Buddy()
+base = Arena()
+total_pages: u64 = 0
+
+
+class Shrinker(ABC):
+    """Somebody who keeps memory only to be faster, and registers with `@shrinkers`."""
+
+    @abstractmethod
+    def shrink(self) -> None:
+        """Give back what can be spared. In any context, with any lock held that comes before the allocators'."""
+
+
+shrinkers = Registry[Shrinker]()
 
 
 @never_blocks
@@ -34,12 +57,28 @@ def alloc_pages(order: u32) -> Paddr:
 
 def alloc_above(reserve: u64, order: u32) -> Paddr:
     """The same, if so many pages then stay free. The count is read without the lock: a reserve need not be exact."""
-    if buddy.free_count < reserve + (u64(1) << order):
-        raise Error(Errno.ENOMEM, "the machine is out of memory")
-    page = try_alloc_pages(order)
+    page = alloc_once(reserve, order)
     if page is None:
+        reclaim()
+        page = alloc_once(reserve, order)
+    if page is None:
+        if free_pages_count() < reserve + (u64(1) << order):
+            raise Error(Errno.ENOMEM, "the machine is out of memory")
         raise Error(Errno.ENOMEM, f"no {PAGE_SIZE << order} bytes of contiguous memory are free")
     return page
+
+
+def alloc_once(reserve: u64, order: u32) -> Paddr | None:
+    wanted = reserve + (u64(1) << order)
+    if buddy.free_count < wanted and free_pages_count() < wanted:
+        return None
+    return try_alloc_pages(order)
+
+
+def reclaim() -> None:
+    """Have everybody give back what can be spared."""
+    for shrinker in shrinkers:
+        shrinker.shrink()
 
 
 def alloc_user_page() -> Paddr:
@@ -49,13 +88,35 @@ def alloc_user_page() -> Paddr:
 
 def try_alloc_pages(order: u32) -> Paddr | None:
     """The same for what cannot fail lightly: down to the last page, and None after that."""
-    with lock.irqs_off():
-        pfn = buddy.alloc(order)
-    if pfn is None:
-        return None
+    if order > MAX_ORDER:
+        return alloc_large(order)
+    while True:
+        with lock.irqs_off():
+            pfn = buddy.alloc(order)
+        if pfn is not None:
+            break
+        block = base.try_segment(JUMBO, Fit.BEST)
+        if block is None:
+            return None
+        with lock.irqs_off():
+            buddy.add_range(block >> PAGE_SHIFT, (block + JUMBO) >> PAGE_SHIFT)
     if CHECKED:
         check_free_pages(pfn, order)
     return Paddr(pfn << PAGE_SHIFT)
+
+
+def alloc_large(order: u32) -> Paddr | None:
+    """More than the buddy allocator has in one piece."""
+    size = PAGE_SIZE << order
+    start = base.try_within(size, Constraints(align=size))
+    if start is None:
+        return None
+    page = page_at(Paddr(start))
+    page.order = u8(order)
+    page.refs.store(1)
+    if CHECKED:
+        check_free_pages(start >> PAGE_SHIFT, order)
+    return Paddr(start)
 
 
 def alloc_zeroed(order: u32) -> Paddr:
@@ -70,8 +131,15 @@ def free_pages(paddr: Paddr, order: u32) -> None:
     """Give back what alloc_pages(order) gave, whatever its reference count."""
     if CHECKED:
         fill_free_pages(u64(paddr) >> PAGE_SHIFT, order)
+    if order > MAX_ORDER:
+        page_at(paddr).refs.store(0)
+        base.put_segment(u64(paddr), PAGE_SIZE << order)
+        return
     with lock.irqs_off():
         buddy.give_back(u64(paddr) >> PAGE_SHIFT, order)
+        whole = buddy.take_largest()
+    if whole is not None:
+        base.put_segment(whole << PAGE_SHIFT, JUMBO)
 
 
 def fill_free_pages(first: u64, order: u32) -> None:
@@ -129,22 +197,58 @@ def order_for(size: u64) -> u32:
     return order
 
 
+def free_pages_count() -> u64:
+    return buddy.free_count + (base.segments.total - base.segments.used) // PAGE_SIZE
+
+
 def free_bytes() -> u64:
-    return buddy.free_count * PAGE_SIZE
+    return free_pages_count() * PAGE_SIZE
 
 
 def total_bytes() -> u64:
-    return buddy.total_count * PAGE_SIZE
+    return total_pages * PAGE_SIZE
 
 
 def init_pages(info: BootInfo) -> None:
     """Set the page records up and take over all usable memory. Once, on the boot core; ends `boot.early_alloc`."""
+    global total_pages
     count = info.memory_top >> PAGE_SHIFT
     records = boot.early_alloc(count * sizeof(Page))
     buddy.pages = Span[Page](u64(mmu.phys_to_virt(records)), count)
+    init_base(info.memory_top // JUMBO)
     for i in range(info.usable_count):
         extent = info.usable[i]
         first = (max(extent.start, LOW_LIMIT) + PAGE_MASK) >> PAGE_SHIFT
         end = min(extent.end >> PAGE_SHIFT, count)
         if first < end:
-            buddy.add_range(first, end)
+            total_pages += end - first
+            buddy.make_records(first, end)
+            add_range(first, end)
+
+
+def init_base(most: u64) -> None:
+    """The arena, with tags for so many blocks: it cannot allocate any later."""
+    base.init("base", JUMBO)
+    base.own_tags = True
+    tags = most * 2 + 64
+    room = boot.early_alloc(tags * sizeof(Tag))
+    for tag in Span[Tag](u64(mmu.phys_to_virt(room)), tags):
+        base.segments.give_tag(tag)
+    buckets = FIRST_BUCKETS
+    while buckets * 2 < most:
+        buckets *= 2
+    table = boot.early_alloc(buckets * sizeof(Bucket))
+    base.segments.use_buckets(Span[Bucket](u64(mmu.phys_to_virt(table)), buckets))
+
+
+def add_range(first: u64, end: u64) -> None:
+    """Whole jumbo pages to the arena, what is before and behind them to the buddy allocator."""
+    mask = (u64(1) << MAX_ORDER) - 1
+    low = (first + mask) & ~mask
+    high = end & ~mask
+    if low >= high:
+        buddy.add_range(first, end)
+        return
+    buddy.add_range(first, low)
+    buddy.add_range(high, end)
+    base.segments.add(low << PAGE_SHIFT, (high - low) << PAGE_SHIFT, False)

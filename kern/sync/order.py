@@ -30,7 +30,12 @@ ORDER = lock_order(
     "kmsg.pool_lock",
     # Memory.
     "kmap.lock",
+    "slab.caches_lock",
+    "Depot.lock",
+    "ResourceCache.lock",
     "SlabCache.lock",
+    "Trace.lock",
+    "Arena.lock",
     "pages.lock",
     # Leaves, and what may be said with any of these held.
     "proc.table_lock",

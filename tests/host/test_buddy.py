@@ -12,7 +12,7 @@ from hypothesis import strategies as st
 from compiler.host import CheckFailed, Unit, load
 
 PAGES = 4096
-MAX_ORDER = 10
+MAX_ORDER = 9
 FIRST, END = 37, 4001  # not aligned on purpose
 
 
@@ -23,6 +23,7 @@ def unit() -> Unit:
 
 def buddy_of(unit: Unit, first: int, end: int) -> Any:
     buddy = unit.Buddy(pages=unit.Page.array(PAGES))
+    buddy.make_records(first, end)
     buddy.add_range(first, end)
     return buddy
 

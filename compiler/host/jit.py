@@ -224,7 +224,7 @@ class Unit:
             if not Elaborator(self.program, FnInst(None, "host.fill", ty.decl.module)).needs_filling(ty):
                 self._constructors[ty] = None
                 return
-            inst = FnInst(None, f"host.fill.{ty.decl.module.name}.{ty.name}", ty.decl.module)
+            inst = FnInst(None, f"host.fill.{ty.decl.module.name}.{ty.symbol}", ty.decl.module)
             into = hir.Var("into", ty, 0)
             inst.params, inst.variables, inst.result = [into], [into], model.VOID
             maker = Elaborator(self.program, inst)
@@ -242,7 +242,7 @@ class Unit:
             return Elements(self, ty.elem, address, ty.length)
         assert isinstance(ty, model.ClassType)
         cls = self._class_at(self.program.layouts.complete(ty), address)
-        if cls.name == "Text" and cls.decl.module.name == "compiler.runtime.text":
+        if cls.decl.name == "Text" and cls.decl.module.name == "compiler.runtime.text":
             return text_of(self, cls, address)
         return View(self, cls, address)
 
@@ -250,7 +250,7 @@ class Unit:
         if base.polymorphic:
             table = ctypes.c_uint64.from_address(address).value
             for cls in self.program.vtables:
-                if cls.derives_from(base) and self.engine.address(f"{cls.decl.module.name}.{cls.name}.vtable") == table:
+                if cls.derives_from(base) and self.engine.address(f"{cls.decl.module.name}.{cls.symbol}.vtable") == table:
                     return cls
         return base
 

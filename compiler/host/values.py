@@ -44,7 +44,7 @@ def python_enum(ty: model.EnumType) -> Any:
     found = _enums.get(ty)
     if found is None:
         kind: Any = enum.IntFlag if ty.kind == "flag" else enum.IntEnum
-        found = _enums[ty] = kind(ty.name, ty.members)
+        found = _enums[ty] = kind(ty.decl.name, ty.members)
     return found
 
 

@@ -6,6 +6,7 @@ from __future__ import annotations
 import enum
 from typing import Any
 
+from lang import integers
 from lang.integers import u64
 
 
@@ -14,6 +15,9 @@ class Field:
 
     def __init__(self, low: int, high: int, ty: Any) -> None:
         self.low, self.mask, self.ty = low, (1 << (high - low + 1)) - 1, ty
+
+    def __set_name__(self, owner: Any, name: str) -> None:
+        self.name = f"{owner.__name__}.{name}"
 
     def __get__(self, owner: Any, cls: Any) -> Any:
         if owner is None:
@@ -25,6 +29,8 @@ class Field:
 
     def __set__(self, owner: Any, value: Any) -> None:
         number = int(value.value) if isinstance(value, enum.Enum) else int(value)
+        if integers.CHECKED and number & ~self.mask:
+            raise integers.CheckFailed(f"{self.name} = {number}: does not fit (0 to {self.mask})")
         raw = int(owner.raw) & ~(self.mask << self.low) | (number & self.mask) << self.low
         object.__setattr__(owner, "raw", owner.raw_type.truncated(raw))
 

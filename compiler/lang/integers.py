@@ -132,11 +132,19 @@ def remainder(a: int, b: int) -> int:
     return a % b
 
 
+def power(a: int, b: int) -> int:
+    """`a ** b`; of what no type can hold, a number that is too large and has the same low 64 bits."""
+    if b < 0:
+        raise CheckFailed(f"{a} ** {b}: a negative power")
+    return a**b if -2 < a < 2 or b < 64 else pow(a, b, 1 << 64) + (1 << 65)
+
+
 # Each operator with its sign if its result may not fit: a signed one is then checked.
 ARITHMETIC = {
     "add": (lambda a, b: a + b, "+"),
     "sub": (lambda a, b: a - b, "-"),
     "mul": (lambda a, b: a * b, "*"),
+    "pow": (power, "**"),
     "floordiv": (divide, "//"),
     "mod": (remainder, ""),
     "and": (lambda a, b: a & b, ""),

@@ -61,21 +61,21 @@ def unify(values: Any, found: Any) -> Any:
     return found
 
 
-def extreme(choose: Any, values: Any, default: Any) -> Any:
+def extreme(choose: Any, values: Any, default: Any, key: Any) -> Any:
     values = values if builtins.len(values) > 1 else tuple(values[0])
     if not values:
         if default:
             return default[0]
         raise CheckFailed(f"{choose.__name__} of nothing")
-    return unify(values, choose(values))
+    return unify(values, choose(values, key=key))
 
 
-def min_(*values: Any, **default: Any) -> Any:
-    return extreme(builtins.min, values, [*default.values()])
+def min_(*values: Any, key: Any = None, **default: Any) -> Any:
+    return extreme(builtins.min, values, [*default.values()], key)
 
 
-def max_(*values: Any, **default: Any) -> Any:
-    return extreme(builtins.max, values, [*default.values()])
+def max_(*values: Any, key: Any = None, **default: Any) -> Any:
+    return extreme(builtins.max, values, [*default.values()], key)
 
 
 def enumerate_(items: Any, start: Any = 0) -> Any:

@@ -171,7 +171,7 @@ class ModuleEmitter:
         for made in self.program.vtables:
             if cls in ancestry(made):
                 _, owner, method = made.vtable[group.slot]
-                found.add(None if method.is_abstract else method.instances.get((owner, (), None)))
+                found.add(None if method.is_abstract else method.plain_instance(owner))
         return found.pop() if len(found) == 1 else None
 
     def declare(self, name: str, text: str) -> str:
@@ -255,7 +255,7 @@ class ModuleEmitter:
         return name
 
     def vtable(self, cls: ClassType) -> str:
-        name = "@" + quote(f"{cls.decl.module.name}.{cls.name}.vtable")
+        name = "@" + quote(f"{cls.decl.module.name}.{cls.symbol}.vtable")
         if cls.decl.module is not self.module:
             self.declared[name] = f"{name} = external dso_local constant [{len(cls.vtable)} x ptr]"
         return name
@@ -263,9 +263,9 @@ class ModuleEmitter:
     def _vtable(self, cls: ClassType) -> str:
         slots = []
         for _, owner, method in cls.vtable:
-            inst = method.instances.get((owner, (), None))
+            inst = method.plain_instance(owner)
             slots.append(f"ptr {self.use_function(inst)}" if inst is not None and not method.is_abstract else "ptr null")
-        name = "@" + quote(f"{cls.decl.module.name}.{cls.name}.vtable")
+        name = "@" + quote(f"{cls.decl.module.name}.{cls.symbol}.vtable")
         return f"{name} = dso_local constant [{len(slots)} x ptr] [{', '.join(slots)}]"
 
 

@@ -130,15 +130,18 @@ def format_str(sink: Sink, value: str, spec: FormatSpec) -> None:
 
 def put_aligned(sink: Sink, shown: str, spec: FormatSpec, default_align: u8) -> None:
     """A piece of text padded to the spec's width."""
-    length = characters(shown)
+    before, after = padding_of(characters(shown), spec, default_align)
+    put_fill(sink, fill_of(spec), before)
+    sink.put(shown)
+    put_fill(sink, fill_of(spec), after)
+
+
+def padding_of(length: u64, spec: FormatSpec, default_align: u8) -> tuple[u64, u64]:
+    """How many characters go before and behind so many."""
     width = u64(spec.width)
     padding: u64 = width - length if width > length else 0
-    align = spec.align if spec.align != 0 else default_align
-    before = padding_before(align, padding)
-    fill = fill_of(spec)
-    put_fill(sink, fill, before)
-    sink.put(shown)
-    put_fill(sink, fill, padding - before)
+    before = padding_before(spec.align if spec.align != 0 else default_align, padding)
+    return before, padding - before
 
 
 def fill_of(spec: FormatSpec) -> u8:
@@ -157,14 +160,21 @@ def format_repr_str(sink: Sink, value: str, spec: FormatSpec) -> None:
     length = measure.count
     if spec.precision >= 0:
         length = min(length, u64(spec.precision))
-    width = u64(spec.width)
-    padding: u64 = width - length if width > length else 0
-    align = spec.align if spec.align != 0 else u8(ord("<"))
-    before = padding_before(align, padding)
+    before, after = padding_of(length, spec, ord("<"))
     put_fill(sink, fill_of(spec), before)
     limited = Limit(sink, length)
     put_repr(limited, value)
-    put_fill(sink, fill_of(spec), padding - before)
+    put_fill(sink, fill_of(spec), after)
+
+
+def format_message(sink: Sink, value: Format, spec: FormatSpec) -> None:
+    """`{message:>20}`: how long it is shows when it is printed, so it is printed twice."""
+    measure = Measure()
+    value.print_to(measure)
+    before, after = padding_of(measure.count, spec, ord("<"))
+    put_fill(sink, fill_of(spec), before)
+    value.print_to(sink)
+    put_fill(sink, fill_of(spec), after)
 
 
 def put_repr(sink: Sink, value: str) -> None:

@@ -13,7 +13,9 @@ import builtins
 import sys
 from collections.abc import Callable, Iterator
 from typing import Any, NamedTuple
+from compiler.diagnostics import did_you_mean
 from compiler.syntax.walk import walk
+from compiler.types.vocabulary import HOOKS
 
 
 class Refusal(NamedTuple):
@@ -108,6 +110,9 @@ def _function(node: ast.FunctionDef) -> Iterator[Found]:
             yield Found("E0705", mark, f"`@{name}` takes no arguments", f"write `@{name}`")
         elif name in ("extern", "export") and not _one_string(mark):
             yield Found("E0705", mark, f"`@{name}` takes the symbol's name, a string", f'write `@{name}("symbol")`')
+        if isinstance(mark, ast.Name) and mark.id == "hook" and node.name not in HOOKS:
+            hint = did_you_mean(node.name, HOOKS) or f"the compiler calls {', '.join(f'`{h}`' for h in sorted(HOOKS))}"
+            yield Found("E0003", node, f"nothing calls a hook named `{node.name}`", hint)
     spec = node.args
     if node.name == "__exit__":  # its three arguments are CPython's
         return
@@ -275,7 +280,7 @@ BUILTINS = {
     "object": "name the class that is meant",
     "oct": f"{FORMAT}: `{{n:#o}}`",
     "open": "use the library's files",
-    "pow": "multiply, or `**` between constants",
+    "pow": "`**`",
     "property": "write `@property`",
     "quit": "return from `main`",
     "repr": f"{FORMAT}: `{{x!r}}`",
@@ -317,7 +322,6 @@ TYPING = {
     "Set": FLAGS,
     "Tuple": "write `tuple[A, B]`",
     "Type": TYPES_KNOWN,
-    "TypeAlias": "`NewType` makes a distinct type",
     "TypedDict": "write a `@struct`",
     "Union": NO_UNION,
     "cast": "`from lang import cast`",

@@ -123,9 +123,10 @@ class Loader:
         return base if base.is_dir() else None
 
     def module_name(self, path: Path) -> str:
-        """The canonical name: relative to the repository (user sources: to `user/`)."""
+        """The canonical name: relative to the repository (user sources: to `user/`), or to the folder of a program elsewhere."""
         over = [(self.world.over, "")] if self.world.over is not None else []
-        for base, prefix in (*over, (self.user, ""), (self.arch, "arch"), (self.world.repo, "")):
+        beside = [(p.resolve().parent, "") for p in self.world.roots]
+        for base, prefix in (*over, (self.user, ""), (self.arch, "arch"), (self.world.repo, ""), *beside):
             try:
                 relative = path.relative_to(base)
             except ValueError:

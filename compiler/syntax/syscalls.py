@@ -128,7 +128,7 @@ def user_module(calls: list[Declared]) -> str:
         "from kern.abi.syscall import Syscall",
         "from kern.abi.call_model import CallModel, WordKind, WordModel",
         "from lang import Array, Span, Uaddr, addr_of, sizeof, bool, u8, u16, u32, u64, i8, i16, i32, i64, usize, isize, str, wrap",
-        "from lang import NoReturn, unreachable",
+        "from typing import NoReturn\nfrom lang import unreachable",
         "from rt.syscall import finish, raw_submit, result_of, wait_for",
     }
     for call in calls:

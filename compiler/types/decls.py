@@ -73,6 +73,18 @@ class GlobalDecl:
     symbol: str = ""
     init: Any = None  # [(offset, storage type, constant expression)] for storage
     entries: list[Any] = field(default_factory=list)  # of a Registry
+    may_be_alias: bool = False  # its value could name a type; told when it is first looked up (aliases.py)
+
+
+@dataclass(eq=False)
+class AliasDecl:
+    """`Handler = Callable[[u32], None]`."""
+
+    name: str
+    module: ModuleDecl
+    value: ast.expr
+    ty: Type | None = None  # as storage
+    state: str = "new"  # new, busy (being resolved), done
 
 
 @dataclass(eq=False)
@@ -84,10 +96,15 @@ class FuncDecl:
     marks: dict[str, Any]  # decorator name -> its first argument or True
     decorators: list[ast.expr] = field(default_factory=list)  # those that are not marks: registries
     instances: dict[Any, FnInst] = field(default_factory=dict)
+    takes_functions: bool | None = None  # a parameter is a `Callable`; None: not looked at yet
 
     @property
     def is_static(self) -> bool:
         return "staticmethod" in self.marks
+
+    def plain_instance(self, cls: ClassType) -> FnInst | None:
+        """What is compiled of a method without type variables of its own, if anything asked for it."""
+        return self.instances.get((cls, (), None))
 
     @property
     def is_abstract(self) -> bool:
@@ -308,6 +325,8 @@ def _collect_global(module: ModuleDecl, node: ast.stmt, name: str, annotation: a
     if name == "__all__":
         return
     decl = GlobalDecl(name, module, node, annotation, value, symbol=f"{module.name}.{name}")
+    stated = isinstance(annotation, ast.Name) and annotation.id == "TypeAlias"
+    decl.may_be_alias = stated or annotation is None and isinstance(value, (ast.Name, ast.Attribute, ast.Subscript, ast.BinOp))
     module.globals.append(decl)
     module.scope[name] = decl
 

@@ -76,6 +76,6 @@ class Generated:
 
 def _of_enum(ty: EnumType, name: str, result: Any) -> FnInst:
     module = ty.decl.module
-    made = FnInst(None, f"{module.name}.{ty.name}.{name}", module)
+    made = FnInst(None, f"{module.name}.{ty.decl.name}.{name}", module)
     made.result, made.line = result, ty.decl.node.lineno
     return made

@@ -4,6 +4,8 @@
 from __future__ import annotations
 
 import ast
+from collections import Counter
+from operator import itemgetter
 from typing import TYPE_CHECKING, Any
 
 from compiler.diagnostics import CompileError, Span
@@ -43,6 +45,7 @@ class Instances(Generated):
     def __init__(self: Any) -> None:
         self.format_counts: dict[str, int] = {}
         self.format_count = 0
+        self.symbols: Counter[str] = Counter()
         self.groups: dict[Any, VirtualGroup] = {}
         self.elaborated: set[FnInst] = set()
         Generated.__init__(self)
@@ -79,13 +82,11 @@ class Instances(Generated):
     ) -> FnInst:
         """The function to call: made, with its signature resolved, when first asked for; `closures`: parameters of known functions."""
         given = tuple(sorted((k, v.made.inst.symbol) for k, v in closures.items())) if closures else ()
-        key = (cls, tuple(sorted((k, v.name) for k, v in tvars.items())), bits_self, *given)
+        key = (cls, tuple(sorted(tvars.items(), key=itemgetter(0))), bits_self, *given)
         found = decl.instances.get(key)
         if found is not None:
             return found
-        owner = (
-            cls.name if cls is not None else bits_self.name if bits_self is not None else decl.owner.name if decl.owner is not None else ""
-        )
+        owner = cls.symbol if cls is not None else decl.owner.name if decl.owner is not None else ""
         symbol = ".".join(p for p in (decl.module.name, owner, decl.name) if p) + (".setter" if is_setter(decl.node) else "")
         if tvars:
             symbol += f"[{', '.join(v.name for _, v in sorted(tvars.items()))}]"
@@ -94,6 +95,9 @@ class Instances(Generated):
             raise self.error("E0815", decl.module, decl.node, f"`{decl.name}` needs instances without end", hint)
         if given:
             symbol += f"({', '.join(shown for _, shown in given)})"
+        self.symbols[symbol] += 1  # two types of one name, in different modules, make two instances of one name
+        if self.symbols[symbol] > 1:
+            symbol += f".{self.symbols[symbol]}"
         inst = FnInst(decl, symbol, decl.module, cls, {**self.tvars_of(cls), **tvars})
         decl.instances[key] = inst
         inst.line = decl.node.lineno

@@ -234,17 +234,30 @@ class Layouts:
         for name, node in list(nodes.items()):
             if not (isinstance(node, ast.Call) and isinstance(node.func, ast.Name) and node.func.id in ("bit", "bits")):
                 continue
-            numbers = [self.evaluate(a, decl.module, {}) for a in node.args[:2]]
-            low = numbers[0]
-            high = low if node.func.id == "bit" else numbers[1]
-            ty: Type = model.BOOL if node.func.id == "bit" else raw
-            if node.func.id == "bits" and len(node.args) > 2:
-                ty = self.program.resolve(node.args[2], decl.module, {})
-            if not 0 <= low <= high < raw.bits:
-                raise self.program.error("E0712", decl.module, node, f"bits {low} to {high} are not within `{raw.name}`")
-            fields[name] = BitField(name, low, high, ty)
             decl.constants.pop(name, None)
+            try:
+                fields[name] = self._bit_field(name, node, raw, decl)
+            except CompileError as error:
+                made.broken = True
+                self.program.reporter.add(error.diagnostic)
         return made
+
+    def _bit_field(self, name: str, node: ast.Call, raw: IntType, decl: ClassDecl) -> BitField:
+        """`present = bit(0)`, `frame = bits(12, 51)`, `kind = bits(4, 7, Kind)`."""
+        assert isinstance(node.func, ast.Name)
+        single = node.func.id == "bit"
+        if not (len(node.args) == 1 if single else 2 <= len(node.args) <= 3) or node.keywords:
+            message = "a bit-field is written `bit(4)`, `bits(first, last)` or `bits(first, last, Type)`"
+            raise self.program.error("E0712", decl.module, node, message)
+        low, high = [self.evaluate(node.args[i], decl.module, {}) for i in (0, 0 if single else 1)]
+        if not (isinstance(low, int) and isinstance(high, int) and 0 <= low <= high < raw.bits):
+            raise self.program.error("E0712", decl.module, node, f"bits {low} to {high} are not within `{raw.name}`")
+        ty: Type = model.BOOL if single else self.program.resolve(node.args[2], decl.module, {}) if len(node.args) > 2 else raw
+        field, base = BitField(name, low, high, ty), model.underlying(ty)
+        if ty is not model.BOOL and not (isinstance(base, IntType) and base.bits >= field.width):
+            message = f"`{ty.name}` cannot hold the {field.width} bits of `{decl.name}.{name}`"
+            raise self.program.error("E0712", decl.module, node, message, "an integer, an enum or `bool` that is wide enough can")
+        return field
 
     def mmio(self, decl: ClassDecl) -> model.MmioType:
         registers: dict[str, Register] = {}

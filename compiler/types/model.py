@@ -73,6 +73,7 @@ class UntypedInt(Type):
 
 U8, U16, U32, U64 = (IntType(f"u{b}", b, False) for b in (8, 16, 32, 64))
 I8, I16, I32, I64 = (IntType(f"i{b}", b, True) for b in (8, 16, 32, 64))
+UNSIGNED = {I8: U8, I16: U16, I32: U32, I64: U64}
 F32, F64 = FloatType("f32", "float", 4), FloatType("f64", "double", 8)
 BOOL, VOID, NORETURN, NONE, UNTYPED = BoolType(), VoidType(), NoReturnType(), NoneValueType(), UntypedInt()
 
@@ -99,11 +100,14 @@ class EnumType(Type):
 class BitField:
     def __init__(self, name: str, low: int, high: int, ty: Type) -> None:
         self.name, self.low, self.high, self.ty = name, low, high, ty
+        self.width = high - low + 1
+        self.mask = (1 << self.width) - 1
 
 
 class BitsType(Type):
     def __init__(self, name: str, raw: IntType, fields: dict[str, BitField], decl: ClassDecl) -> None:
         self.name, self.raw, self.fields, self.decl = name, raw, fields, decl
+        self.broken = False  # a field had an error: what is missing is not reported again
         self.llvm, self.size, self.align = raw.llvm, raw.size, raw.align
 
 
@@ -131,13 +135,17 @@ class MmioArrayType(Type):
 
 
 class ClassType(Type):
-    """One class, or one instance of a generic class. As a value: a reference to it."""
+    """One class, or one instance of a generic class. As a value: a reference to it.
+
+    `symbol` is the name that symbols contain: instances for two classes of one name, in different modules, differ in it.
+    """
 
     llvm = "ptr"
     is_place = True
 
     def __init__(self, name: str, decl: ClassDecl, args: tuple[Any, ...]) -> None:
         self.name, self.decl, self.args = name, decl, args
+        self.symbol = name
         self.fields: dict[str, Field] = {}
         self.base: ClassType | None = None
         self.laid_out = False

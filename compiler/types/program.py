@@ -15,12 +15,12 @@ from compiler.syntax import leftout
 from compiler.syntax.loader import VOCABULARY_MODULES, Loader, ParsedModule, World
 from compiler.syntax.syscalls import syscall_module
 from compiler.syntax.walk import walk
-from compiler.types import bounds, decls, model
-from compiler.types.decls import ClassDecl, FuncDecl, GlobalDecl, ImportedName, ModuleDecl, NewTypeDecl, TypeVarDecl, Vocabulary
+from compiler.types import aliases, bounds, decls, model
+from compiler.types.decls import AliasDecl, ClassDecl, FuncDecl, GlobalDecl, ImportedName, ModuleDecl, NewTypeDecl, TypeVarDecl, Vocabulary
 from compiler.types.instances import LONGEST_SYMBOL, Instances
 from compiler.types.layout import Layouts
 from compiler.types.model import ClassType, Type
-from compiler.types.vocabulary import ABC_NAMES, ENUM_NAMES, KNOWN, TYPING_NAMES
+from compiler.types.vocabulary import ALSO_IN, KNOWN, home_of
 
 BUILTIN_NAMES = {
     "print",
@@ -91,12 +91,21 @@ class Program(Instances):
                 self._load_imports(module)
             pending = len(self.modules) != before
         self._link_classes()
+        aliases.settle_all(self)
+        self._find_hooks()
+
+    def _find_hooks(self) -> None:
         for module in self.modules.values():
             if self.world.kind == "hosted" and not module.name.startswith("compiler."):
                 continue  # a unit of the kernel brings the kernel's along, but here the host provides
             for function in module.functions:
                 if "hook" in function.marks:
+                    known = self.hooks.get(function.name)
                     self.hooks[function.name] = function
+                    if known is not None and not self.world.explore:  # whose scheduler takes the place of the host
+                        first = [(Span.of(known.module.source, known.node), "first defined here")]
+                        message = f"the hook `{function.name}` is defined twice"
+                        self.reporter.add(self.error("E0202", module, function.node, message, labels=first).diagnostic)
 
     def module_of(self, parsed: ParsedModule, path: Any) -> ModuleDecl:
         key = self.loader.real(path) if path else parsed.name
@@ -163,13 +172,14 @@ class Program(Instances):
             raise self._undefined(module, name, node)
         if isinstance(item, ImportedName):
             item = module.scope[name] = self._follow(module, item)
+        if isinstance(item, GlobalDecl) and item.may_be_alias:
+            item = aliases.settle(self, item.module, item)
         return item
 
     def _undefined(self, module: ModuleDecl, name: str, node: ast.AST) -> CompileError:
         """Unknown, or of Python and left out, or of the vocabulary and not imported."""
         if name in KNOWN:
-            home = "typing" if name in TYPING_NAMES else "enum" if name in ENUM_NAMES else "abc" if name in ABC_NAMES else "lang"
-            return self.error("E0201", module, node, f"`{name}` is not defined", f"import it: `from {home} import {name}`")
+            return self.error("E0201", module, node, f"`{name}` is not defined", f"import it: `from {home_of(name)} import {name}`")
         hint = leftout.builtin_hint(name)
         if hint is not None:
             return self.error("E0117", module, node, f"`{name}` of Python is not part of this language", hint)
@@ -217,6 +227,9 @@ class Program(Instances):
         return self.modules[name]
 
     def _vocabulary(self, module: ModuleDecl, item: ImportedName) -> Any:
+        if item.name in KNOWN and item.module not in (home_of(item.name), ALSO_IN.get(item.name)):
+            hint = f"`from {home_of(item.name)} import {item.name}`"
+            raise self.error("E0207", module, item.node, f"`{item.name}` is not in `{item.module}`", hint)
         if item.name in RUNTIME_CLASSES:
             return self.runtime(item.name)
         if item.name == "Errno":
@@ -232,7 +245,7 @@ class Program(Instances):
 
     def runtime(self, name: str) -> Any:
         """A class or function of compiler/runtime by its name."""
-        for part in ("text", "fmt", "fmt_float", "errors", "checks", "strings"):
+        for part in ("text", "fmt", "fmt_float", "errors", "checks", "strings", "numbers"):
             module = self.find_module(f"compiler.runtime.{part}")
             if module is not None and name in module.scope and not isinstance(module.scope[name], ImportedName):
                 return module.scope[name]
@@ -278,7 +291,8 @@ class Program(Instances):
             elif isinstance(meaning, ClassDecl):
                 plain.append((base, meaning))
             else:
-                raise self.error("E0716", decl.module, base, f"`{ast.unparse(base)}` cannot be a base class")
+                hint = "it is an alias: name the class itself" if isinstance(meaning, AliasDecl) else ""
+                raise self.error("E0716", decl.module, base, f"`{ast.unparse(base)}` cannot be a base class", hint)
         if len(plain) > 1:
             raise self.error("E0714", decl.module, plain[1][0], "a class has at most one base class here", "put the second one in a field")
         if plain:
@@ -357,6 +371,8 @@ class Program(Instances):
                 hint = "each instance asks for a larger one: use one type all through"
                 raise self.error("E0815", decl.module, decl.node, f"`{decl.name}` needs instances without end", hint)
             made = ClassType(decl.name + shown, decl, args)
+            alike = sum(t.name == made.name for t in decl.instances.values())
+            made.symbol += f".{alike + 1}" if alike else ""
             decl.instances[args] = made
             return made
         decl.instances[args] = made
@@ -372,13 +388,7 @@ class Program(Instances):
             if node.value is None:
                 return model.VOID
             if isinstance(node.value, str):
-                try:
-                    inner = ast.parse(node.value, mode="eval").body
-                except (SyntaxError, ValueError):
-                    raise self.error("E0330", module, node, f"`{node.value}` is not a type") from None
-                for part in walk(inner):
-                    ast.copy_location(part, node)
-                return self.resolve(inner, module, tvars)
+                return self.resolve(self.parsed_annotation(node, module), module, tvars)
         if isinstance(node, ast.BinOp) and isinstance(node.op, ast.BitOr):
             return self._union(node, module, tvars)
         if isinstance(node, ast.Subscript):
@@ -387,6 +397,18 @@ class Program(Instances):
             return tvars[node.id]
         meaning = self.lookup_path(module, node)
         return self.type_of_meaning(meaning, node, module)
+
+    def parsed_annotation(self, node: ast.expr, module: ModuleDecl) -> ast.expr:
+        """What an annotation says that is written as a string, because it names what stands further down."""
+        if not (isinstance(node, ast.Constant) and isinstance(node.value, str)):
+            return node
+        try:
+            inner = ast.parse(node.value, mode="eval").body
+        except (SyntaxError, ValueError):
+            raise self.error("E0330", module, node, f"`{node.value}` is not a type") from None
+        for part in walk(inner):
+            ast.copy_location(part, node)
+        return inner
 
     def type_of_meaning(self, meaning: Any, node: ast.AST, module: ModuleDecl) -> Type:
         found = self.maybe_type(meaning, node)
@@ -406,6 +428,8 @@ class Program(Instances):
             return self.class_type(meaning, (), node)
         if isinstance(meaning, NewTypeDecl):
             return self._new_type(meaning)
+        if isinstance(meaning, AliasDecl):
+            return aliases.resolve(self, meaning)
         if isinstance(meaning, Vocabulary):
             if meaning.name in model.SCALARS:
                 return model.SCALARS[meaning.name]
@@ -437,6 +461,8 @@ class Program(Instances):
                 if problem is not None:
                     raise self.error("E0821", module, node, *problem)
             return self.class_type(head, given_types, node)
+        if isinstance(head, AliasDecl):
+            raise self.error("E0331", module, node, f"`{head.name}` is an alias of one whole type; it takes no type arguments")
         word = head.name if isinstance(head, Vocabulary) else ""
         if word == "Callable":
             return self._callable(node, items, module, tvars)

@@ -46,6 +46,7 @@ TYPES = {
     "auto",
     "abstractmethod",
     "TYPE_CHECKING",
+    "TypeAlias",
     "Any",
     "override",
     "final",
@@ -54,6 +55,11 @@ TYPES = {
     "runtime_checkable",
     "unique",
 }
+# Those that make a type with what stands in brackets behind them.
+TYPE_HEADS = {
+    "Ref", "Ptr", "Span", "Array", "Atomic", "User", "PerCore", "ThreadLocal", "Registry", "tuple", "Callable", "Literal", "Optional",
+    "Final",
+}  # fmt: skip
 FUNCTIONS = {
     "struct",
     "array",
@@ -135,8 +141,18 @@ FUNCTIONS = {
 CONSTANTS = {"CHECKED", "ARCH", "RELAXED", "ACQUIRE", "RELEASE", "ACQ_REL", "SEQ_CST", "WORLD"}
 TYPING_NAMES = {
     "Callable", "TypeVar", "Generic", "NewType", "Literal", "Final", "ClassVar", "Annotated", "Optional", "Protocol", "NoReturn",
-    "TYPE_CHECKING", "Any", "override", "final", "Self", "Iterator", "runtime_checkable",
+    "TYPE_CHECKING", "TypeAlias", "Any", "override", "final", "Self", "Iterator", "runtime_checkable",
 }  # fmt: skip
 ENUM_NAMES = {"Enum", "IntEnum", "IntFlag", "Flag", "auto", "unique"}
 ABC_NAMES = {"ABC", "abstractmethod"}
+# Functions that the compiler calls and a world provides, by `@hook`.
+HOOKS = {"allocate", "release", "panic_with", "frame_overrun", "check_failed", "error_slot", "print_to"}
+ALSO_IN = {"Callable": "collections.abc", "Iterator": "collections.abc"}
 KNOWN = TYPES | FUNCTIONS | CONSTANTS | set(SCALARS) | {"annotations"}
+
+
+def home_of(name: str) -> str:
+    """The module that a name of the vocabulary is imported from."""
+    if name == "annotations":
+        return "__future__"
+    return "typing" if name in TYPING_NAMES else "enum" if name in ENUM_NAMES else "abc" if name in ABC_NAMES else "lang"

@@ -3,7 +3,10 @@
 
 from pathlib import Path
 
-from compiler.frontend import World
+from compiler.backend.codegen import emit
+from compiler.backend.stacks import Stacks
+from compiler.backend.target import target_for
+from compiler.frontend import World, analyse, lower
 
 HEAD = '# SPDX-License-Identifier: GPL-2.0-or-later\n"""A test."""\n\n'
 HOOKS = (
@@ -45,6 +48,17 @@ def release(address: u64) -> None:
     pass
 """
 )
+
+
+def stacks_of(repo: Path, source: str, arch: str) -> Stacks:
+    """What is found about the stacks of a kernel of one module, which is compiled."""
+    write_kernel(repo, source)
+    program = analyse(World("kernel", arch=arch, checked=False, repo=repo))
+    assert [e.render() for e in program.errors] == []
+    _, sizes = emit(lower(program)["kern.one"], target_for(arch, "kernel"), 2)
+    path = repo / f"{arch}.stack"
+    path.write_bytes(sizes)
+    return Stacks(arch, program.stacks.to_json(), [path], repo)
 
 
 def write_kernel(repo: Path, source: str) -> None:

@@ -18,13 +18,14 @@ from compiler.catalogue import entries
 from compiler.diagnostics import CODE
 from compiler.frontend import World, analyse, lower
 from compiler.syntax import leftout
-from compiler.types.vocabulary import ABC_NAMES, ENUM_NAMES, KNOWN, TYPING_NAMES
+from compiler.types.vocabulary import KNOWN, home_of
+from tests.compiler.small_kernel import stacks_of, write_kernel
 
 REPO = Path(__file__).parents[2]
 COMPILER = REPO / "compiler"
 GOLDEN = Path(__file__).parent / "golden"
 NO_EXAMPLE = {"E0001", "E0002", "E0102", "E0103"}  # faults of a file or a world, not of some lines; each has its test below
-KERNEL = {"E1003", "E1004", "E1005", "E1006"}  # of a whole kernel: test_proofs.py and test_stacks.py have their texts
+KERNEL = {"E1003", "E1004", "E1005", "E1006"}  # of a whole kernel, not of a module
 
 
 def codes_in_use():
@@ -46,12 +47,8 @@ def with_imports(source):
     there = {a.name for n in tree.body if isinstance(n, (ast.Import, ast.ImportFrom)) for a in n.names}
     there |= {n.name for n in tree.body if isinstance(n, (ast.FunctionDef, ast.ClassDef))}
     used = {n.id for n in ast.walk(tree) if isinstance(n, ast.Name)} & KNOWN - there
-    lines = []
-    for home, names in (("abc", ABC_NAMES), ("enum", ENUM_NAMES), ("typing", TYPING_NAMES), ("lang", KNOWN)):
-        if used & names:
-            lines.append(f"from {home} import {', '.join(sorted(used & names))}\n")
-        used -= names
-    return "".join(lines) + source
+    homes = sorted({home_of(name) for name in used})
+    return "".join(f"from {home} import {', '.join(sorted(n for n in used if home_of(n) == home))}\n" for home in homes) + source
 
 
 @pytest.fixture(scope="module")
@@ -60,7 +57,7 @@ def checked(tmp_path_factory):
     folder = tmp_path_factory.mktemp("examples")
     paths = {}
     for entry in entries().values():
-        for kind in ("wrong", "right"):
+        for kind in ("wrong", "right") if entry.code not in KERNEL else ():
             for source in entry.examples(kind):
                 path = folder / f"{kind}_{entry.code}.py"
                 path.write_text(with_imports(source))
@@ -80,7 +77,7 @@ def test_every_code_in_use_is_in_the_catalogue():
 def test_every_entry_is_in_use_and_has_its_examples():
     assert not set(entries()) - set(codes_in_use())
     for code, entry in entries().items():
-        count = 0 if code in NO_EXAMPLE | KERNEL else 1
+        count = 0 if code in NO_EXAMPLE else 1
         assert len(entry.examples("wrong")) == len(entry.examples("right")) == count, code
         assert len(entry.text.split("```")[0].split()) > 5, f"{code} explains nothing"
 
@@ -103,7 +100,7 @@ def test_right_examples_can_be_compiled(tmp_path):
     """Together: they are a program."""
     paths = []
     for code, entry in entries().items():
-        for source in entry.examples("right"):
+        for source in entry.examples("right") if code not in KERNEL else ():
             if "def main" not in source and "@export" not in source:
                 paths.append(tmp_path / f"right_{code}.py")
                 paths[-1].write_text(with_imports(source))
@@ -122,7 +119,33 @@ def test_the_text_of_every_entry_is_golden(checked):
 
 def test_every_code_stands_in_a_golden_text():
     said = "".join(p.read_text() for p in GOLDEN.glob("*.txt"))
-    assert not {code for code in entries() if f"error[{code}]" not in said} - NO_EXAMPLE - KERNEL
+    assert not {code for code in entries() if f"error[{code}]" not in said} - NO_EXAMPLE
+
+
+@pytest.mark.parametrize("code", sorted(KERNEL))
+def test_examples_that_are_kernels(tmp_path, code):
+    """Their errors are found in the whole world, or in its machine code; the texts stand in `golden/kernel.txt`."""
+    (wrong,), (right,) = entries()[code].examples("wrong"), entries()[code].examples("right")
+    (error,) = kernel_errors(tmp_path / "wrong", with_imports(wrong))
+    assert kernel_errors(tmp_path / "right", with_imports(right)) == []
+    assert error.code == code
+    golden = GOLDEN / f"kernel_{code}.txt"
+    if os.environ.get("UPDATE_GOLDEN"):
+        golden.write_text(f"{error.render()}\n")
+    assert f"{error.render()}\n" == golden.read_text()
+
+
+def kernel_errors(repo, source):
+    repo.mkdir()
+    write_kernel(repo, source)
+    program = analyse(World("kernel", checked=False, repo=repo))
+    if program.errors:
+        return program.errors
+    shutil.rmtree(repo / "kern")
+    (repo / "compiler").unlink()
+    stacks = stacks_of(repo, source, "x86_64")
+    stacks.needs()
+    return stacks.errors
 
 
 def call_sites():
@@ -137,7 +160,7 @@ def call_sites():
 
 # In these functions: kernels, and files or worlds that are damaged, which have tests of their own.
 ELSEWHERE = ("effects/contexts.py:_refuse_floats", "effects/stacks.py:", "backend/stacks.py:", "loader.py:", "calls.py:hook")
-ELSEWHERE += ("program.py:runtime", "statements.py:statements")
+ELSEWHERE += ("program.py:runtime", "program.py:_find_hooks", "statements.py:statements")
 
 
 def test_every_place_that_reports_is_reached_by_a_golden_text(checked, monkeypatch):
@@ -211,3 +234,13 @@ def test_a_runtime_that_lacks_a_function(other_world):
         path.write_text(path.read_text().replace("str_eq", "str_equal"))
     main.write_text("from lang import i32\ndef main() -> i32:\n    return 1 if 'a'[0:1] == 'b'[0:1] else 0\n")
     assert "error[E0001]: the language runtime (compiler/runtime) has no `str_eq`" in errors_of(main, repo=repo)
+
+
+def test_a_hook_of_two_modules(other_world):
+    """Which of them the compiler would call could not be told."""
+    repo, main = other_world
+    runtime = repo / "compiler" / "runtime"
+    strings = runtime / "strings.py"
+    strings.write_text("from lang import hook, u64\n" + strings.read_text() + "\n\n@hook\ndef release(address: u64) -> None:\n    pass\n")
+    (error,) = errors_of(main, repo=repo)
+    assert "error[E0202]: the hook `release` is defined twice" in error and "first defined here" in error

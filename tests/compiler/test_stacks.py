@@ -12,7 +12,7 @@ from compiler.backend.codegen import emit
 from compiler.backend.stacks import RETURN_ADDRESS, Stacks
 from compiler.backend.target import target_for
 from compiler.frontend import World, analyse, lower
-from tests.compiler.small_kernel import write_kernel
+from tests.compiler.small_kernel import stacks_of, write_kernel
 
 REPO = Path(__file__).parents[2]
 ARCHITECTURES = ("x86_64", "riscv")
@@ -91,17 +91,6 @@ def walk(n: u64) -> u64:
 def third(n: u64) -> u64:
     return walk(n) + 1
 """
-
-
-def stacks_of(tmp_path, source, arch):
-    """A kernel of one module, compiled."""
-    write_kernel(tmp_path, source)
-    program = analyse(World("kernel", arch=arch, checked=False, repo=tmp_path))
-    assert [e.render() for e in program.errors] == []
-    _, sizes = emit(lower(program)["kern.one"], target_for(arch, "kernel"), 2)
-    path = tmp_path / f"{arch}.stack"
-    path.write_bytes(sizes)
-    return Stacks(arch, program.stacks.to_json(), [path], tmp_path)
 
 
 @pytest.mark.parametrize("arch", ARCHITECTURES)

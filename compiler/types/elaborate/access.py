@@ -169,48 +169,6 @@ class AccessMixin:
             return hir.CoreAddr(model.value_of(ty.elem), glob, None)
         return Load(model.value_of(ty.elem), hir.CoreAddr(U64, glob, None), ty.elem, False)
 
-    # -- bit-fields and registers -------------------------------------------------------------------------------
-    def _bits_attribute(self: Any, base: Expr, ty: BitsType, node: ast.Attribute) -> Expr:
-        if node.attr == "raw":
-            return same(base, ty.raw)
-        field = ty.fields.get(node.attr)
-        if field is None:
-            found = ty.decl.methods.get(node.attr)
-            if found is not None and "property" in found.marks:
-                inst = self.program.instance(found, None, {}, node, bits_self=ty)
-                return self.call_instance(inst, [base], node)
-            if node.attr in ty.decl.constants:
-                return self.class_constant(ty.decl, node.attr, node)
-            raise self.unknown_member(node, ty, ty.fields)
-        raw = same(base, ty.raw)
-        mask = (1 << (field.high - field.low + 1)) - 1
-        part: Expr = Bin(ty.raw, "lshr", raw, Const(ty.raw, field.low)) if field.low else raw
-        part = Bin(ty.raw, "and", part, Const(ty.raw, mask))
-        if field.ty is BOOL:
-            return Cmp(BOOL, "ne", part, Const(ty.raw, 0))
-        want = model.underlying(field.ty)
-        return same(self.resize(part, ty.raw, want), field.ty)
-
-    def with_bits(self: Any, raw: Expr, ty: BitsType, name: str, value: Expr) -> Expr:
-        """`raw` with one field replaced."""
-        field = ty.fields[name]
-        mask = (1 << (field.high - field.low + 1)) - 1
-        if value.ty is BOOL:
-            number: Expr = Const(ty.raw, int(value.value)) if isinstance(value, Const) else Conv(ty.raw, "zext", value)
-        else:
-            number = self.to_integer(value, None)
-            number = self.resize(number, number.ty, ty.raw)
-        if isinstance(number, Const) and isinstance(raw, Const):
-            return Const(ty.raw, (raw.value & ~(mask << field.low)) | ((number.value & mask) << field.low))
-        number = Bin(ty.raw, "and", number, Const(ty.raw, mask))
-        if field.low:
-            number = Bin(ty.raw, "shl", number, Const(ty.raw, field.low))
-        cleared = Bin(ty.raw, "and", raw, Const(ty.raw, ty.raw.wrap(~(mask << field.low))))
-        return Bin(ty.raw, "or", cleared, number)
-
-    def _register_address(self, base: Expr, register: Any) -> Expr:
-        return Bin(U64, "add.wrap", same(base, U64), Const(U64, register.offset))
-
     # -- indexing -----------------------------------------------------------------------------------------------
     def index_value(self: Any, node: ast.expr) -> Expr:
         """An index as u64; signed ones must not be negative (checked by the bound)."""

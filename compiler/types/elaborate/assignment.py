@@ -93,6 +93,9 @@ class AssignmentMixin:
         parts: list[Expr] = []
         if isinstance(value, hir.Make):
             for part in value.parts:  # all of the right side before any of the left: `a, b = b, a`
+                if isinstance(part, Const):
+                    parts.append(part)
+                    continue
                 var = self.variable("", self.settle(part).ty)
                 self.note_stack(var, part)
                 self.out.append(SetVar(var, self.settle(part)))
@@ -207,31 +210,6 @@ class AssignmentMixin:
                 if isinstance(part, ast.Name) and isinstance(self.path_type(part), ClassType):
                     return True
         return False
-
-    def _assign_bits(self: Any, target: ast.Attribute, value: Any, node: ast.AST) -> bool:
-        """`pte.present = True`, for a local or a place; and device registers. `value` is an expression's node, or a ready value."""
-        if self.meaning(target.value) is not None and self.type_meant(target.value) is None and isinstance(target.value, ast.Name):
-            from compiler.types.decls import GlobalDecl
-
-            if not isinstance(self.meaning(target.value), GlobalDecl):
-                return False
-        base = self.expr(target.value)
-        ty = base.ty
-        if isinstance(ty, model.MmioType):
-            register = ty.registers.get(target.attr)
-            if register is None:
-                raise self.unknown_member(target, ty, ty.registers)
-            addr = hir.Conv(model.U64, "inttoptr", self._register_address(base, register))
-            self.out.append(Store(addr, self._made(value, register.ty, node), register.ty, True))
-            return True
-        if not isinstance(ty, BitsType):
-            return False
-        if target.attr not in ty.fields:
-            raise self.unknown_member(target, ty, ty.fields)
-        value = self._made(value, ty.fields[target.attr].ty, node)
-        changed = same(self.with_bits(same(base, ty.raw), ty, target.attr, value), ty)
-        self.assign_to(target.value, changed, node)
-        return True
 
     def _made(self: Any, value: Any, ty: Type, node: ast.AST) -> Expr:
         made: Expr = self.coerce(value, ty, node) if isinstance(value, Expr) else self.value(value, ty)

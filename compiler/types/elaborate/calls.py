@@ -8,6 +8,7 @@ from typing import Any
 
 from compiler.diagnostics import CompileError, Span, did_you_mean
 from compiler.types import bounds, hir, model
+from compiler.types.aliases import is_function_type
 from compiler.types.decls import CallSite, ClassDecl, FnInst, FuncDecl, FunctionValue, GlobalDecl, ModuleDecl, NewTypeDecl, Vocabulary
 from compiler.types.elaborate.convert import same
 from compiler.types.hir import Expr
@@ -17,13 +18,6 @@ from compiler.types.model import ClassType, FuncType, Type
 def is_caller_module(default: ast.expr) -> bool:
     """`module: str = caller_module()`: the default is the name of the module that calls."""
     return isinstance(default, ast.Call) and isinstance(default.func, ast.Name) and default.func.id == "caller_module"
-
-
-def takes_functions(decl: FuncDecl) -> bool:
-    """Whether a parameter is a `Callable`."""
-    spec = decl.node.args
-    heads = [a.annotation.value for a in [*spec.args, *spec.kwonlyargs] if isinstance(a.annotation, ast.Subscript)]
-    return any(isinstance(h, ast.Name) and h.id == "Callable" for h in heads)
 
 
 def declared(decl: FuncDecl) -> list[tuple[Span, str]]:
@@ -133,7 +127,7 @@ class CallMixin:
     ) -> Expr:
         """A call of a function known here; compiled anew for it if it is given functions that capture variables."""
         skip = len(receiver)
-        if any(isinstance(a, (ast.Lambda, ast.Name)) for a in [*args, *(k.value for k in keywords)]) and takes_functions(decl):
+        if any(isinstance(a, (ast.Lambda, ast.Name)) for a in [*args, *(k.value for k in keywords)]) and self._takes_functions(decl):
             pairs = self.bind(decl, args, list(keywords), node, skip)
             closures = self.closure_arguments(pairs, decl, self.program.tvars_of(cls), [])
             if closures:
@@ -141,6 +135,14 @@ class CallMixin:
                 return self.call_instance(inst, [*receiver, *self.arguments_of(inst, decl, pairs, node, skip)], node)
         inst = self.program.instance(decl, cls, {}, node)
         return self.call_instance(inst, [*receiver, *self.arguments(inst, decl, args, list(keywords), node, skip)], node)
+
+    def _takes_functions(self: Any, decl: FuncDecl) -> bool:
+        """Whether a parameter is a `Callable`."""
+        if decl.takes_functions is None:
+            spec = decl.node.args
+            annotations = [a.annotation for a in [*spec.posonlyargs, *spec.args, *spec.kwonlyargs]]
+            decl.takes_functions = any(is_function_type(self.program, a, decl.module) for a in annotations)
+        return bool(decl.takes_functions)
 
     def _generic_call(
         self: Any,
@@ -171,7 +173,7 @@ class CallMixin:
             self.program.unify(parameter.annotation, self._type_of(argument), tvars, names, decl, class_tvars)
         if want is not None and decl.node.returns is not None:
             self.program.unify(decl.node.returns, want, tvars, [n for n in names if n not in tvars], decl, class_tvars)
-        closures = self.closure_arguments(pairs, decl, {**class_tvars, **tvars}, names) if takes_functions(decl) else {}
+        closures = self.closure_arguments(pairs, decl, {**class_tvars, **tvars}, names) if self._takes_functions(decl) else {}
         for parameter, argument in pairs:
             if isinstance(argument, Expr) and parameter.annotation is not None:
                 have = argument.ty.made.signature if isinstance(argument.ty, model.ClosureType) else argument.ty

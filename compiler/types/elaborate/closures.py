@@ -15,6 +15,7 @@ from typing import Any
 from compiler.diagnostics import CompileError
 from compiler.syntax.walk import walk
 from compiler.types import hir, model
+from compiler.types.aliases import is_function_type
 from compiler.types.decls import FnInst, FuncDecl, make_function
 from compiler.types.elaborate.convert import same
 from compiler.types.elaborate.flow import names_bound, names_free
@@ -221,7 +222,7 @@ class ClosureMixin:
         found: dict[str, Any] = {}
         for i, (parameter, argument) in enumerate(pairs):
             annotation = parameter.annotation
-            if not (isinstance(annotation, ast.Subscript) and ast.unparse(annotation.value) == "Callable"):
+            if annotation is None or not is_function_type(self.program, annotation, decl.module):
                 continue
             if isinstance(argument, ast.Lambda):
                 value = self._lambda_argument(argument, annotation, decl, tvars, names)

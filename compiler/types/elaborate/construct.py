@@ -80,18 +80,11 @@ class ConstructMixin:
         if isinstance(ty, ClassType):
             return self._stack_object(ty, node)
         if isinstance(ty, BitsType):
-            raw: Expr = Const(ty.raw, 0)
-            for keyword in node.keywords:
-                if keyword.arg not in ty.fields:
-                    raise self.error(
-                        "E0803", keyword, f"`{ty.name}` has no field `{keyword.arg}`", did_you_mean(keyword.arg or "", ty.fields)
-                    )
-                field = ty.fields[keyword.arg]
-                raw = self.with_bits(raw, ty, keyword.arg, self.value(keyword.value, field.ty))
-            return same(raw, ty) if not isinstance(raw, Const) else Const(ty, raw.value)
+            return self.construct_bits(ty, node)
         if isinstance(ty, MmioType):
-            argument = node.args[0] if node.args else node.keywords[0].value
-            return same(self.to_integer(self.settle(self.expr(argument, U64)), node), ty)
+            if len(node.args) != 1 or node.keywords:
+                raise self.error("E0801", node, f"`{ty.name}(…)` takes the address of the device")
+            return same(self.to_integer(self.settle(self.expr(node.args[0], U64)), node), ty)
         if isinstance(ty, (SpanType, UserType)) and len(node.args) == 2:
             return self._span_from_parts(ty, node)
         if isinstance(ty, AtomicType):

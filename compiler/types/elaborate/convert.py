@@ -215,7 +215,7 @@ class ConvertMixin:
         if isinstance(want, EnumType):
             number = self.to_integer(expr, node)
             if isinstance(number.ty, IntType):
-                return self._to_enum(number, want, node)
+                return self.to_enum(number, want, node)
         if isinstance(want, FloatType):
             number = self.to_integer(expr, node)
             if isinstance(number.ty, IntType):
@@ -239,7 +239,7 @@ class ConvertMixin:
         if isinstance(want, EnumType) and want.kind != "flag" and value not in want.members.values():
             raise self.error("E0325", node, f"`{want.name}` has no member with the value {value}")
 
-    def _to_enum(self: Any, number: Expr, want: EnumType, node: ast.AST) -> Expr:
+    def to_enum(self: Any, number: Expr, want: EnumType, node: ast.AST) -> Expr:
         if isinstance(number, Const):
             self._check_member(number.value, want, node)
             return Const(want, number.value)

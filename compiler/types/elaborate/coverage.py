@@ -32,7 +32,7 @@ class Shape(NamedTuple):
     shown: str
 
 
-def shapes(ty: Type, fields: dict[str, list[str]]) -> dict[Any, Shape] | None:
+def shapes(ty: Type, fields: dict[Type, list[str]]) -> dict[Any, Shape] | None:
     """All constructors of a type; None if there is no end to them. `fields`: those of a class that patterns look at."""
     if isinstance(ty, EnumType) and ty.kind != "flag":
         return {v: Shape((), f"{ty.name}.{n}") for n, v in reversed(ty.members.items())}
@@ -43,7 +43,7 @@ def shapes(ty: Type, fields: dict[str, list[str]]) -> dict[Any, Shape] | None:
     if isinstance(ty, TupleType):
         return {"tuple": Shape(ty.elems, "(" + ", ".join(["{}"] * len(ty.elems)) + ")")}
     if isinstance(ty, ClassType):
-        names = fields.get(ty.name, [])
+        names = fields.get(ty, [])
         parts = tuple(model.value_of(ty.fields[n].ty) for n in names)
         return {"class": Shape(parts, f"{ty.decl.name}({', '.join(n + '={}' for n in names)})")}
     return None
@@ -78,7 +78,7 @@ def _only(rows: list[Row], key: Any, count: int) -> list[Row]:
     return [r for r in found if r is not None]
 
 
-def missing(rows: list[Row], types: list[Type], fields: dict[str, list[str]]) -> list[str] | None:
+def missing(rows: list[Row], types: list[Type], fields: dict[Type, list[str]]) -> list[str] | None:
     """An example, one text a column, of what no row takes; None if everything is taken."""
     if not types:
         return None if rows else []
@@ -98,7 +98,7 @@ def missing(rows: list[Row], types: list[Type], fields: dict[str, list[str]]) ->
     return [free.shown.format(*["_"] * len(free.parts)) if free else "_", *found]
 
 
-def useful(rows: list[Row], row: Row, types: list[Type], fields: dict[str, list[str]]) -> bool:
+def useful(rows: list[Row], row: Row, types: list[Type], fields: dict[Type, list[str]]) -> bool:
     """Whether the row takes something that the rows before it leave."""
     if not types:
         return not rows

@@ -13,6 +13,7 @@ from compiler.types import hir, model
 from compiler.types.decls import ClassDecl, FnInst, ModuleDecl
 from compiler.types.elaborate.access import AccessMixin
 from compiler.types.elaborate.assignment import AssignmentMixin
+from compiler.types.elaborate.bitfields import BitFieldMixin
 from compiler.types.elaborate.calls import CallMixin
 from compiler.types.elaborate.closures import ClosureMixin
 from compiler.types.elaborate.comparison import ComparisonMixin
@@ -42,6 +43,7 @@ class Elaborator(
     ConvertMixin,
     NameMixin,
     AccessMixin,
+    BitFieldMixin,
     OperatorMixin,
     OriginMixin,
     ComparisonMixin,

@@ -9,7 +9,6 @@ from __future__ import annotations
 import ast
 from typing import Any
 
-from compiler.syntax.walk import walk
 from compiler.types import hir, model
 from compiler.types.decls import GlobalDecl
 from compiler.types.elaborate.convert import same
@@ -198,9 +197,9 @@ class LoopMixin:
         """The members of an enum in the order written, without aliases; of flags, the single bits."""
         values = list(dict.fromkeys(v for v in ty.members.values() if ty.kind != "flag" or v.bit_count() == 1))
         module = ty.decl.module
-        found = next((g for g in module.globals if g.symbol == f"{module.name}.{ty.name}.members"), None)
+        found = next((g for g in module.globals if g.symbol == f"{module.name}.{ty.decl.name}.members"), None)
         if found is None:
-            found = GlobalDecl(f"{ty.name}.members", module, ty.decl.node, None, None)
+            found = GlobalDecl(f"{ty.decl.name}.members", module, ty.decl.node, None, None)
             found.symbol, found.state = f"{module.name}.{found.name}", "done"
             found.ty = model.intern(ArrayType, ty, len(values))
             found.init = [(i * ty.size, ty, Const(ty, v)) for i, v in enumerate(values)]
@@ -389,102 +388,3 @@ class LoopMixin:
         body.append(Break(tag))
         self.out.append(Loop(tag, body, []))
         self.state = merge([self.state, *breaks])
-
-    # -- reductions ---------------------------------------------------------------------------------------------
-    def reduce(self: Any, node: ast.GeneratorExp, kind: str, call: ast.Call, want: Type | None, first: ast.expr | None = None) -> Expr:
-        """`sum(f(x) for x in xs if p(x))` and its kin, as a loop; `first`: where a sum starts, what the least of nothing is."""
-        outer_env, before = dict(self.env), self.state.copy()
-        collected: list[Any] = []
-        self.forget_memory()
-        tag = LoopTag()
-        result: dict[str, Any] = {}
-        with self.block(collected):
-            self._generator_loops(node.generators, node.elt, kind, tag, result, call, want)
-        self.env, self.state = outer_env, before
-        self.forget_memory()
-        var = result["var"]
-        start = [SetVar(var, self.value(first, var.ty) if first is not None else result["start"])]
-        end: Expr = VarGet(var.ty, var)
-        if "seen" in result:
-            start.append(SetVar(result["seen"], Const(BOOL, False)))
-            if self.checked and first is None:
-                collected.append(self.check(VarGet(BOOL, result["seen"]), f"{kind} of nothing", call))
-        return Seq(var.ty, [*start, Loop(tag, [*collected, Break(tag)], [])], end)
-
-    def _generator_loops(
-        self: Any,
-        generators: list[ast.comprehension],
-        elt: ast.expr,
-        kind: str,
-        tag: LoopTag,
-        result: dict[str, Any],
-        call: ast.Call,
-        want: Type | None,
-    ) -> None:
-        if not generators:
-            self._accumulate(elt, kind, tag, result, call, want)
-            return
-        first = generators[0]
-        plan = self.iteration(first.iter)
-        self.out += plan.setup
-        inner_tag = LoopTag()
-        body: list[Any] = []
-        with self.block(body):
-            self.assigned_later |= {n.id for n in walk(first.target) if isinstance(n, ast.Name)}
-            self.bind_items(first.target, plan.items, call)
-            for test in first.ifs:
-                self.out.append(If(self.condition(test), [], [hir.Continue(inner_tag)]))
-                self.learn(self.facts(test)[0])
-            self._generator_loops(generators[1:], elt, kind, tag, result, call, want)
-        self.out.append(Loop(inner_tag, [If(plan.more, [], [Break(inner_tag)]), *body], plan.step))
-
-    def _accumulate(self: Any, elt: ast.expr, kind: str, tag: LoopTag, result: dict[str, Any], call: ast.Call, want: Type | None) -> None:
-        if kind in ("any", "all"):
-            var = result["var"] = self.variable("", BOOL)
-            result["start"] = Const(BOOL, kind == "all")
-            test = self.condition(elt)
-            stop = [SetVar(var, Const(BOOL, kind == "any")), Break(tag)]
-            self.out.append(If(test, stop, []) if kind == "any" else If(test, [], stop))
-            return
-        if kind == "collect":
-            item = self.value(elt, want) if want is not None else self.settled(elt)
-            result["ty"] = item.ty
-            self.out.append(hir.Do(hir.Intrinsic(model.VOID, "collect", [item])))
-            return
-        item = self.expr(elt, want)
-        if item.ty is UNTYPED:
-            item = self.coerce(item, want if isinstance(want, IntType) else model.I64, elt)
-        if item.ty is BOOL:
-            item = hir.Conv(model.I64, "zext", item)
-        var = result["var"] = self.variable("", item.ty)
-        current = VarGet(item.ty, var)
-        result["start"] = Const(item.ty, 0)
-        if kind == "sum":
-            self.out.append(SetVar(var, self.binary("add", current, item, call)))
-            return
-        seen = result["seen"] = self.variable("", BOOL)
-        setter, item = self.temp(item)
-        better = self.compare("lt" if kind == "min" else "gt", item, current, call)
-        test = hir.Logic(BOOL, "or", hir.Not(BOOL, VarGet(BOOL, seen)), better)
-        self.out += [setter, If(test, [SetVar(var, item), SetVar(seen, hir.true())], [])]
-
-    def table_body(self: Any, call: ast.Call, elem: Type | None) -> tuple[list[Any], Type]:
-        """The loops of `tuple(f(n) for n in …)`, which hand each item to `collect`, and the type of the items."""
-        if len(call.args) != 1 or not isinstance(call.args[0], ast.GeneratorExp):
-            raise self.error("E1302", call, "a table is written `tuple(f(n) for n in range(…))`")
-        generator = call.args[0]
-        body: list[Any] = []
-        result: dict[str, Any] = {}
-        with self.block(body):
-            want = model.value_of(elem) if elem is not None else None
-            self._generator_loops(generator.generators, generator.elt, "collect", LoopTag(), result, call, want)
-        return body, result["ty"]
-
-    def reduce_span(self: Any, node: ast.expr, kind: str, call: ast.Call, first: ast.expr | None = None) -> Expr:
-        """`sum(numbers)`: as over a generator of its elements."""
-        name = ast.Name("_item", ast.Load())
-        target = ast.Name("_item", ast.Store())
-        made = ast.GeneratorExp(name, [ast.comprehension(target, node, [], 0)])
-        for part in (made, name, target):
-            ast.copy_location(part, node)
-        return self.reduce(made, kind, call, None, first)

@@ -214,7 +214,7 @@ class MatchMixin:
             if name not in subject.ty.fields:
                 raise self.error("E0203", pattern, f"`{subject.ty.name}` has no field `{name}`")
         parts = []
-        for name in fields.get(subject.ty.name, []):
+        for name in fields.get(subject.ty, []):
             field = subject.ty.fields[name]
             value = self.read(self.offset(subject, field.offset), field.ty)
             parts.append(self._pattern(given[name], value, fields) if name in given else Taken(None, [], ANY))
@@ -224,13 +224,13 @@ class MatchMixin:
     def _field_patterns(pattern: ast.MatchClass, ty: ClassType) -> dict[str, ast.pattern]:
         return {**dict(zip(ty.fields, pattern.patterns, strict=False)), **dict(zip(pattern.kwd_attrs, pattern.kwd_patterns, strict=True))}
 
-    def _fields_looked_at(self: Any, node: ast.AST, found: dict[str, list[str]]) -> dict[str, list[str]]:
+    def _fields_looked_at(self: Any, node: ast.AST, found: dict[Any, list[str]]) -> dict[Any, list[str]]:
         """The fields that class patterns mention, by class: the columns for it."""
         for part in walk(node):
             if isinstance(part, ast.MatchClass):
                 ty = self.type_meant(part.cls)
                 if isinstance(ty, ClassType):
                     self.program.layouts.complete(ty)
-                    names = found.setdefault(ty.name, [])
+                    names = found.setdefault(ty, [])
                     names += [n for n in self._field_patterns(part, ty) if n not in names and n in ty.fields]
         return found

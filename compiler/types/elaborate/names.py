@@ -8,9 +8,10 @@ from typing import Any
 
 from compiler.diagnostics import CompileError, did_you_mean
 from compiler.types import hir, model
-from compiler.types.decls import ClassDecl, FuncDecl, GlobalDecl, ModuleDecl, NewTypeDecl, TypeVarDecl, Vocabulary
+from compiler.types.decls import AliasDecl, ClassDecl, FuncDecl, GlobalDecl, ModuleDecl, NewTypeDecl, TypeVarDecl, Vocabulary
 from compiler.types.hir import Const, Expr
 from compiler.types.model import BOOL, EnumType, Type
+from compiler.types.vocabulary import TYPE_HEADS
 
 ORDERS = {"RELAXED": "monotonic", "ACQUIRE": "acquire", "RELEASE": "release", "ACQ_REL": "acq_rel", "SEQ_CST": "seq_cst"}
 
@@ -133,7 +134,7 @@ class NameMixin:
         shown = ast.unparse(node)
         if isinstance(meaning, ModuleDecl):
             raise self.error("E0205", node, f"`{shown}` is a module, not a value")
-        if isinstance(meaning, (ClassDecl, Type, NewTypeDecl)):
+        if isinstance(meaning, (ClassDecl, Type, NewTypeDecl, AliasDecl)):
             raise self.error("E0308", node, f"`{shown}` is a type, not a value", f"call it to make one: `{shown}(…)`")
         if isinstance(meaning, TypeVarDecl):
             raise self.error("E0204", node, f"`{shown}` is a type variable, not a value")
@@ -150,8 +151,7 @@ class NameMixin:
         if name in ORDERS:
             return hir.StrLit(model.STR, ORDERS[name].encode())
         if name in model.SCALARS or name in TYPE_HEADS:
-            hint = "a type has one name; `NewType` makes a distinct one"
-            raise self.error("E0308", node, f"`{name}` is a type, not a value", "" if self.in_function else hint)
+            raise self.error("E0308", node, f"`{name}` is a type, not a value")
         raise self.error("E0204", node, f"`{name}` is not a value")
 
     # -- globals ------------------------------------------------------------------------------------------------
@@ -241,20 +241,3 @@ class NameMixin:
         if getattr(ty, "broken", False):
             return CompileError(None)  # its declaration had an error: said already
         return self.error("E0203", node, f"`{ty.name}` has no `{node.attr}`", did_you_mean(node.attr, known))
-
-
-TYPE_HEADS = {
-    "Ref",
-    "Ptr",
-    "Span",
-    "Atomic",
-    "User",
-    "PerCore",
-    "ThreadLocal",
-    "Registry",
-    "tuple",
-    "Callable",
-    "Literal",
-    "Optional",
-    "Final",
-}

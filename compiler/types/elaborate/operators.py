@@ -160,13 +160,13 @@ class OperatorMixin:
         if isinstance(left, Const) and isinstance(right, Const):
             value = fold(op, left.value, right.value)
             if value is not None and isinstance(value, int):
-                if ty.signed and not ty.low <= value <= ty.high and op in ("add", "sub", "mul"):
+                if ty.signed and not ty.low <= value <= ty.high and op in ("add", "sub", "mul", "pow"):
                     raise self.error("E0401", node, f"{value} does not fit in `{ty.name}`")
                 return Const(ty, ty.wrap(value))
         if op == "div":
             raise self.error("E0405", node, "`/` divides floats", "`//` divides integers")
         if op == "pow":
-            raise self.error("E0406", node, "`**` is for constants", "multiply, or shift for powers of two")
+            return self._power(left, right, ty, node)
         if op in ("floordiv", "floormod"):
             if isinstance(right, Const):
                 if right.value == 0:
@@ -203,6 +203,41 @@ class OperatorMixin:
                 fits = hir.Logic(BOOL, "or", fits, Cmp(BOOL, "ne", right, Const(ty, -1)))
             body.append(self.check(fits, f"{ty.name} overflow: %v {shown} -1", node, left))
         return Seq(ty, body, Bin(ty, op, left, right))
+
+    def _power(self: Any, left: Expr, right: Expr, ty: IntType, node: ast.AST) -> Expr:
+        if isinstance(right, Const) and right.value < 0:
+            raise self.error("E0406", node, "an integer to a negative power is no integer", "a fraction is an `f64`")
+        set_left, left = self.temp(left)
+        set_right, right = self.temp(right)
+        body = [set_left, set_right]
+        exponent = self.resize(right, right.ty, U64)
+        if ty.signed and self.checked:
+            zero = Const(ty, 0)
+            if not isinstance(right, Const):
+                body.append(self.check(Cmp(BOOL, "sge", right, zero), "%v ** %v: a negative power", node, left, right))
+            negative = Cmp(BOOL, "slt", left, zero)
+            base = hir.Cond(ty, negative, Bin(ty, "sub.wrap", zero, left), left)
+            odd = Cmp(BOOL, "ne", Bin(U64, "and", exponent, hir.u64(1)), hir.u64(0))
+            limit = hir.Cond(U64, hir.Logic(BOOL, "and", negative, odd), hir.u64(ty.high + 1), hir.u64(ty.high))
+            magnitude = self.resize(same(base, model.UNSIGNED[ty]), model.UNSIGNED[ty], U64)
+            exceeds = self.runtime_call("power_exceeds", [magnitude, exponent, limit], node)
+            body.append(self.check(Not(BOOL, exceeds), f"{ty.name} overflow: %v ** %v", node, left, right))
+        if isinstance(right, Const) and right.value <= 64:
+            with self.block(body):
+                return Seq(ty, body, self._product(left, right.value))
+        power = self.runtime_call("int_power", [self.resize(left, ty, U64), exponent], node)
+        return Seq(ty, body, self.resize(power, U64, ty))
+
+    def _product(self: Any, square: Expr, exponent: int) -> Expr:
+        """A power that is known: the multiplications that squaring takes, and no loop."""
+        result: Expr = Const(square.ty, 1)
+        while exponent:
+            if exponent & 1:
+                result = square if isinstance(result, Const) else self.kept(Bin(square.ty, "mul.wrap", result, square))
+            exponent >>= 1
+            if exponent:
+                square = self.kept(Bin(square.ty, "mul.wrap", square, square))
+        return result
 
     def _meet(self: Any, left: Expr, right: Expr, node: ast.AST) -> tuple[Expr, Expr]:
         """Bring both sides to one type: literals adapt, int-like enums become integers."""

@@ -48,6 +48,11 @@ STR_METHODS = {
 }
 
 
+def formatted(ty: Type) -> str:
+    """How a message calls what is formatted."""
+    return "an f-string" if isinstance(ty, ClassType) and ty.decl.name == "Format" else f"a `{ty.name}`"
+
+
 class Piece:
     """One thing that an f-string prints: literal text, or a value with its format."""
 
@@ -91,11 +96,15 @@ class StringMixin:
             elif isinstance(part, ast.FormattedValue):
                 spec = self._parse_spec(part)
                 if isinstance(part.value, ast.JoinedStr):
-                    if part.format_spec is not None or part.conversion != -1:
-                        raise self.error("E1205", part, "an f-string in an f-string takes no format", "write it into a text first")
-                    pieces += self._pieces(part.value.values)
-                    continue
-                value = self.settled(part.value)
+                    if part.conversion != -1:
+                        message = f"an f-string in an f-string takes no `!{chr(part.conversion)}`"
+                        raise self.error("E1205", part, message, "write it into a text first")
+                    if part.format_spec is None:
+                        pieces += self._pieces(part.value.values)
+                        continue
+                    value = self.format_parts(part.value.values, part.value)
+                else:
+                    value = self.settled(part.value)
                 self._check_conversion(part, value.ty)
                 self._check_spec(part, spec, value.ty)
                 if part.conversion == ord("r"):
@@ -178,7 +187,7 @@ class StringMixin:
             format(probe, text.replace("9999999", "9"))
         except ValueError as wrong:
             why, shown = str(wrong).rstrip("."), text.replace("9999999", "{…}")
-            raise self.error("E1204", part, f"a `{ty.name}` has no format `{shown}`: {why[0].lower()}{why[1:]}") from None
+            raise self.error("E1204", part, f"{formatted(ty)} has no format `{shown}`: {why[0].lower()}{why[1:]}") from None
 
     def _format(self: Any, pieces: list[Piece], node: ast.AST) -> Expr:
         """Build the record of values and the function that prints it."""
@@ -344,9 +353,11 @@ class FormatPrinter:
             self._optional(value, spec, node)
             return
         self.flush()
-        if isinstance(ty, EnumType) and ty.kind == "flag" and kind not in tuple("dxXobcn"):
-            if not plain:
-                raise maker.error("E1204", node, "flags print as their names, which take no width", "print them into a text first")
+        is_flags = isinstance(ty, EnumType) and ty.kind == "flag" and kind not in tuple("dxXobcn")
+        if (is_flags or isinstance(ty, ClassType)) and not plain:
+            self._padded(value, spec, node)
+            return
+        if is_flags:
             printer = maker.program.flag_printer(ty, self.sink.ty, maker)
             self.do(maker.call_instance(printer, [value, self.sink], node))
             return
@@ -380,6 +391,14 @@ class FormatPrinter:
             self.call("put_i64" if number.ty.signed else "put_u64", [wide])
         else:
             self._integer(number, spec)
+
+    def _padded(self, value: Expr, spec: dict[str, Any], node: ast.AST) -> None:
+        """What has no length before it is printed: it is printed once more, to be measured."""
+        if spec.get("precision", -1) != -1:
+            raise self.maker.error("E1204", node, f"{formatted(value.ty)} has no precision", "print it into a text, and slice its view")
+        is_message = isinstance(value.ty, ClassType) and value.ty.decl.name == "Format"
+        message = value if is_message else self.maker.format_of_values([value], node)
+        self.call("format_message", [message, self.spec(spec)])
 
     def _tuple(self, value: Expr, spec: dict[str, Any], node: ast.AST) -> None:
         """`(1, 'a')`: the parts as `repr` shows them."""

@@ -35,7 +35,7 @@ from compiler.types.model import (
 )
 
 
-KEYWORDS = {"print": ("sep", "end", "file", "flush"), "sum": ("start",), "min": ("default",), "max": ("default",)}
+KEYWORDS = {"print": ("sep", "end", "file", "flush"), "sum": ("start",), "min": ("default", "key"), "max": ("default", "key")}
 
 
 class VocabularyMixin:

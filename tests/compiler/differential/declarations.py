@@ -122,7 +122,7 @@ def bit_field_type(m: Module) -> bool:
     fields: dict[str, Type] = {}
     widths: dict[str, int] = {}
     at = 0
-    # Whatever stands in the bits is read without a check: only enumerations that have a member for all of it.
+    # An enumeration that has a member for all that the bits can hold: reading anything else would end the program at once.
     kinds = {len(e.members) // 2: e for e in m.of(Enumeration, lambda e: [*e.members.values()] in ([0, 1], [0, 1, 2, 3]))}
     while at < raw.bits and len(fields) < 4:
         at += rng.choice([0, 0, 1])

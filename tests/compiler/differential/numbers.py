@@ -106,6 +106,25 @@ def _fits(ty: Int, interval: tuple[int, int]) -> bool:
     return ty.low <= interval[0] and interval[1] <= ty.high
 
 
+@expression(Int, 2)
+def power(g: Body, ty: Int, depth: int) -> Value | None:
+    base = g.expr(ty, depth - 1) if depth > 0 else None
+    if base is None or base.constant:
+        return None
+    if g.chance(0.5):
+        by = exact(g.rng.choice([0, 1, 2, 3, 4, 7]), ty)
+    else:
+        by = g.expr(ty, depth - 1)
+        if by.constant:
+            return None
+        by = by if g.risky() else g.fit(by, 0, min(ty.high, g.rng.choice([3, 9, 100])))
+    largest = max(abs(base.low), abs(base.high))
+    if ty.signed and not g.risky() and largest > 1:
+        room = max(1, int(ty.high ** (1 / max(1, by.high))) - 1)
+        base = g.fit(base, -room, room)
+    return value(f"({base.text} ** {by.text})", ty)
+
+
 @expression(Int, 3)
 def division(g: Body, ty: Int, depth: int) -> Value | None:
     both = operands(g, ty, depth) if depth > 0 else None
@@ -359,6 +378,9 @@ def reduction(g: Body, ty: Int, depth: int) -> Value | None:
         item = f"({name} & 7)" if ty.signed else g.rng.choice([name, f"({name} * 3)"])
         # The sum of nothing is a literal 0 under CPython: the conversion says of what type.
         return value(f"{ty.name}(sum({item} for {name} in {array.name}{test}))", ty)
+    if g.chance(0.3):
+        other = g.place(ty) or exact(1, ty)
+        return value(f"{g.rng.choice(['min', 'max'])}({array.name}, key=lambda {name}: {name} ^ {other.text})", ty)
     return value(f"{g.rng.choice(['min', 'max'])}({array.name})", ty)
 
 

@@ -44,6 +44,10 @@ class Both(Square, Line):
 
 class Pte(Bits[u8]):
     present = bit(0)
+    level = bits(4, 7)
+
+
+class Wide(Bits[u8]):
     frame = bits(4, 9)
 
 
@@ -65,6 +69,7 @@ def use(u: Uart, p: Pte, s: Sized, a: Atomic[u64]) -> None:
     a = 3
     mode = Mode.READ | 8
     other = Pte(valid=True)
+    wide = Wide(frame=3)
     t = Sized(a=1)
     t2 = t < t
     spans = Span[u64, u8]

@@ -34,7 +34,7 @@ def uses(n: u64, pair: tuple[u64, u64], mode: Mode, kind: Kind) -> None:
     lend(n)
     apply(lambda x: x, n)
     table = tuple(n)
-    print(f"{mode:>10}")
+    print(f"{mode:.3}")
     print(f"{n!r:>4}")
     print(f"{mode!r}")
     print(f"{kind!r}")

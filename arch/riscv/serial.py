@@ -11,7 +11,7 @@ from typing import Callable
 
 from lang import Ptr, array, interrupt_context, pause, u8, u32, u64, volatile_load, volatile_store
 from arch import acpi, cpu, mmu, smp, trap, vga
-from kern.sync.spinlock import SpinLock
+from kern.sync.spinlock import Attempt, SpinLock
 
 DATA: u64 = 0
 IRQ_ENABLE: u64 = 1
@@ -85,17 +85,15 @@ def put_early(data: str) -> None:
     """Write and wait: for the first messages, for panics and NMI handlers. Never waits for a lock: whoever holds it may be
     the code that was interrupted, or a core that was stopped. Then the ring is left alone, and the screen."""
     saved = cpu.irqs_save()
-    held = lock.try_lock()
-    if held:
-        drain()
-    for byte in data:
-        if byte == 10:
-            send_polled(13)
-        send_polled(byte)
+    with Attempt(lock) as held:
         if held:
-            vga.put(byte)
-    if held:
-        lock.unlock()
+            drain()
+        for byte in data:
+            if byte == 10:
+                send_polled(13)
+            send_polled(byte)
+            if held:
+                vga.put(byte)
     cpu.irqs_restore(saved)
 
 

@@ -19,6 +19,7 @@ from kern.debug.backtrace import print_frames, print_kernel
 from kern.debug.tripwire import is_expected, spring
 from kern.sync.kthread import Kthread, KthreadFlag, all_kthreads, all_lock
 from kern.sync.lockcheck import describe_code
+from kern.sync.spinlock import Attempt
 from kern.time.clock import spin_ns
 
 NOBODY: u32 = 0xFFFF_FFFF
@@ -163,8 +164,13 @@ def describe_core() -> None:
 
 def print_blocked() -> None:
     """Where the threads sleep that are blocked, the first few of them. Skipped if somebody changes the list just now."""
-    if not all_lock.try_lock():
-        return
+    with Attempt(all_lock) as held:
+        if held:
+            print_first_blocked()
+
+
+def print_first_blocked() -> None:
+    """Caller holds: `all_lock`."""
     shown: u32 = 0
     kthread = all_kthreads.first()
     while kthread is not None and shown < MOST_BLOCKED:
@@ -172,7 +178,6 @@ def print_blocked() -> None:
             describe_blocked(kthread)
             shown += 1
         kthread = all_kthreads.after(kthread)
-    all_lock.unlock()
 
 
 def describe_blocked(kthread: Kthread) -> None:

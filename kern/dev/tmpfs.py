@@ -214,7 +214,7 @@ class TmpNode(Node):
         child.put()
 
     def rename(self, name: str, to: Node, new_name: str) -> None:
-        target = cast(TmpNode, to)
+        target = cast(TmpNode, to)          # of this device, so one of its nodes
         kept = keep_name(new_name)
         try:
             replaced = self.move(name, target, new_name, kept)

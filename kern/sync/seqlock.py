@@ -11,7 +11,7 @@ writer is in the kernel and brief. The rules of reading are SeqCounter's (kern/a
 Locks: `lock`, taken with interrupts off, since a handler on the writer's core that reads would wait for ever.
 """
 
-from lang import atomic_section, cast, struct, u64
+from lang import atomic_section, container_of, struct, u64
 from kern.abi.seqcount import SeqCounter
 from kern.sync.spinlock import SpinLock
 
@@ -23,7 +23,7 @@ class SeqLock:
 
     def writing(self) -> "SeqWriter":
         """`with seq.writing():` a change to what the lock guards."""
-        return cast(SeqWriter, self)
+        return container_of(SeqWriter, "seq", self)
 
     def begin_read(self) -> u64:
         """Wait until no change is under way. The number to give to `must_retry`."""
@@ -35,14 +35,16 @@ class SeqLock:
 
 
 @struct
-class SeqWriter(SeqLock):
-    """A view of a SeqLock that takes it for writing. It adds no field."""
+class SeqWriter:
+    """A view of a SeqLock, in the same storage, that takes it for writing."""
+
+    seq: SeqLock
 
     @atomic_section
     def __enter__(self) -> None:
-        self.lock.irqs_off().retake()
-        self.counter.begin_write()
+        self.seq.lock.irqs_off().retake()
+        self.seq.counter.begin_write()
 
     def __exit__(self) -> None:
-        self.counter.end_write()
-        self.lock.irqs_off().drop()
+        self.seq.counter.end_write()
+        self.seq.lock.irqs_off().drop()

@@ -10,7 +10,7 @@ Checked builds know the holder and watch the order of locks: kern/sync/lockcheck
 backtraces and reports its line is that of who does it.
 """
 
-from lang import ACQUIRE, CHECKED, RELAXED, RELEASE, Atomic, addr_of, artificial, atomic_section, begins_atomic, cast
+from lang import ACQUIRE, CHECKED, RELAXED, RELEASE, Atomic, Ref, addr_of, artificial, atomic_section, begins_atomic, container_of
 from lang import ends_atomic, must_use, noinline, struct, u32, u64
 from arch import cpu
 from kern.core.percore import core
@@ -93,7 +93,7 @@ class SpinLock:
 
     def irqs_off(self) -> "IrqsOffLock":
         """The same lock, taken with interrupts off: `with lock.irqs_off():`."""
-        return cast(IrqsOffLock, self)
+        return container_of(IrqsOffLock, "spin", self)
 
     @ends_atomic
     def force_unlock(self) -> None:
@@ -146,3 +146,22 @@ class IrqsOffLock:
     @artificial
     def __exit__(self) -> None:
         self.drop()
+
+
+@struct
+class Attempt:
+    """`with Attempt(lock) as held:` takes the lock if it is free; `held` says whether. It never waits, so it may stand under any lock."""
+
+    lock: Ref[SpinLock]
+    held: bool
+
+    @artificial
+    @atomic_section
+    def __enter__(self) -> bool:
+        self.held = self.lock.try_lock()
+        return self.held
+
+    @artificial
+    def __exit__(self) -> None:
+        if self.held:
+            self.lock.unlock()

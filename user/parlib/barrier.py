@@ -27,13 +27,13 @@ class Barrier:
 
     def wait(self) -> bool:
         """True for exactly one of the threads of each round, the last one."""
-        self.guard.lock()
-        if self.arrived + 1 < self.parties:
-            self.guard.unlock()
-            return self.block()
         woken = UthSync()
-        self.open(woken)
-        self.guard.unlock()
+        with self.guard:
+            is_last = self.arrived + 1 >= self.parties
+            if is_last:
+                self.open(woken)
+        if not is_last:
+            return self.block()
         sched.current.bulk_runnable(woken)
         return True
 

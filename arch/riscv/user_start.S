@@ -34,6 +34,15 @@ FUNCTION uthread_start
     unimp
 END uthread_start
 
+FUNCTION signal_start
+    NO_CALLER
+    andi sp, sp, -16
+    li s0, 0
+    li ra, 0
+    call signal_main
+    unimp
+END signal_start
+
 /* jump_to_stack(stack_top, function, arg) */
 FUNCTION jump_to_stack
     NO_CALLER

@@ -59,6 +59,10 @@ class UserContext:
     def pc(self) -> u64:
         return self.rip
 
+    @pc.setter
+    def pc(self, value: u64) -> None:
+        self.rip = value
+
     @property
     def sp(self) -> u64:
         return self.rsp

@@ -33,6 +33,14 @@ FUNCTION uthread_start
     ud2
 END uthread_start
 
+FUNCTION signal_start
+    NO_CALLER
+    xorl %ebp, %ebp
+    andq $-16, %rsp
+    call signal_main
+    ud2
+END signal_start
+
 /* jump_to_stack(stack_top, function, arg) */
 FUNCTION jump_to_stack
     NO_CALLER

@@ -10,7 +10,9 @@ from typing import NoReturn
 from lang import Uaddr, i32, u32, u64
 from arch.abi import ContextFlag
 from kern.abi.mman import FAULT_BACKED
+from kern.abi.signal import Signal
 from parlib import sched
+from parlib.signal_delivery import prepare_fault
 from parlib.uthread import Uthread
 from rt.exit import exit_now
 from rt.hooks import print_frames
@@ -26,7 +28,10 @@ def settle_fault(uthread: Uthread) -> None:
     """In vcore context; the thread is saved, with its fault. The usual `reflected_fault` of a 2LS."""
     ctx = uthread.ctx
     if ctx.error_code & FAULT_BACKED == 0:
-        die_of_fault(uthread)
+        if not prepare_fault(uthread, Signal.SEGV, u64(ctx.fault_address)):
+            die_of_fault(uthread)
+        sched.current.paused(uthread)
+        return
     ctx.flags &= ~u32(ContextFlag.FAULTED)
     call = uthread.call
     reset(call)

@@ -17,6 +17,7 @@ from parlib.machine import vcore_start
 from parlib.pages import PAGE_SIZE, make_guard, map_pages
 from parlib.preempt import init_preemption
 from parlib.sched import Scheduler
+from parlib.signal_delivery import init_signals
 from parlib.thread0 import call_done_somewhere, init_thread0_queue
 from parlib.tls import current_of, init_tls_block, tls_block_size
 from parlib.uthread import Uthread
@@ -36,6 +37,7 @@ def init_parlib() -> None:
     register_handler(EventType.SYSCALL, handle_call_done)
     init_diagnosis()
     init_thread0_queue()
+    init_signals()
     flags = vcores[0].data.flags
     flags.or_(CAN_RCV_MSG)
     # No system call between these two: one blocks the whole process, the other its thread.

@@ -5,7 +5,7 @@ A 2LS is a class that defines the abstract operations below and overrides others
 in a program that links two classes which define it; one that nobody overrides is inlined where it is used. Every operation runs
 in vcore context but where it says something else. None may block, or allocate, in vcore context.
 Akaros calls them thread_runnable, thread_paused, thread_blockon_sysc, thread_has_blocked, thread_refl_fault, thread_exited,
-thread_create, thread_bulk_runnable, sched_init, sched_entry, preempt_pending, sync_….
+thread_create, thread_bulk_runnable, sched_init, sched_entry, preempt_pending, got_posix_signal, sync_….
 """
 
 from abc import ABC, abstractmethod
@@ -15,6 +15,8 @@ from typing import Callable
 from lang import Errno, Error, Raises, Ref, u32, u64
 from kern.abi.syscall import Syscall
 from parlib.faults import settle_fault
+from parlib.signal_delivery import post_to_process
+from parlib.signal_state import SignalInfo
 from parlib.thread0 import thread0_scheduler
 from parlib.uth_sync import UthSync, fifo_pop, fifo_push, fifo_remove, fifo_swap
 from parlib.uthread import Uthread
@@ -61,6 +63,10 @@ class Scheduler(ABC):
     def reflected_fault(self, uthread: Uthread) -> None:
         """The thread's saved context carries a fault; it is nobody's now."""
         settle_fault(uthread)
+
+    def got_posix_signal(self, vcore: Vcore, info: SignalInfo) -> None:
+        """The process was sent a signal."""
+        post_to_process(vcore, info)
 
     def create(self, fn: Callable[[u64], Raises[None]], arg: u64) -> Uthread:
         """Make a joinable thread that runs fn(arg), and start it. In a uthread. Raises ENOMEM."""

@@ -10,6 +10,8 @@ from kern.abi.syscall import Syscall
 from parlib.blockon import register_for
 from parlib.event import OwnedQueue, init_queue
 from parlib.sched import Scheduler
+from parlib.signal_delivery import deliverable, post_to_process
+from parlib.signal_state import SignalInfo
 from parlib.uthread import Uthread, run_uthread, thread0
 from parlib.vcore import Vcore
 from parlib.yielding import vcore_yield
@@ -38,6 +40,12 @@ class Thread0Scheduler(Scheduler):
         call.u_data = 0
         if not register_for(call, call_queue.queue):
             self.runnable(uthread)
+
+    def got_posix_signal(self, vcore: Vcore, info: SignalInfo) -> None:
+        """Thread 0 handles it at once, though it is blocked in a call: it looks at its call again afterwards."""
+        post_to_process(vcore, info)
+        if self.blocked and deliverable(thread0.signals) != 0:
+            self.runnable(thread0)
 
     def ending(self) -> None:
         """Thread 0 ends with the process."""

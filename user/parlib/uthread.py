@@ -10,7 +10,7 @@ Nothing here allocates; memory for threads is the 2LS's business.
 from enum import Enum
 from typing import Callable, NoReturn
 
-from lang import RELAXED, Atomic, Error, Raises, Ref, addr_of, assign, at, blocks, compiler_fence
+from lang import RELAXED, Atomic, Error, Ptr, Raises, Ref, addr_of, assign, at, blocks, compiler_fence
 from lang import entry, export, panic, struct, u32, u64, vcore_context
 from arch import user_abi
 from arch.abi import ContextFlag, FpState, UserContext
@@ -20,6 +20,8 @@ from parlib.current import Current, my_uthread, my_vcore
 from parlib.entry import run_vcore
 from parlib.join import JoinKicker, kick
 from parlib.machine import pop_context, pop_context_raw, restore_fp, switch_in, switch_out
+from parlib.signal_delivery import prepare_handlers
+from parlib.signal_state import SignalState, begin_signals
 from parlib.uth_sync import UthSync
 from parlib.vcore import STACK_SIZE, Vcore, enter_vcore_context
 
@@ -50,7 +52,8 @@ class Uthread:
     mapped_before: Ref[Uthread] | None      # the 2LS's list of all
     yield_fn: Callable[[Uthread, u64], None]
     yield_arg: u64
-    saved: u32
+    saved: u32                              # with `attention` one aligned word: see `may_switch`
+    attention: Atomic[u32]                  # somebody sent it a signal: it is looked after before it runs on
     dont_migrate: Atomic[u32]               # set: it stays on its vcore, so nobody takes it away when that is preempted
     notif_depth: u32                        # nested disable_notifs
     id: u32
@@ -64,7 +67,13 @@ class Uthread:
     prev: Ref[Uthread] | None               # with `next`, in a sync object
     waits_in: Ref[UthSync] | None           # the sync object that it is in, with the default operations of that
     call: Syscall                           # for calls that are made in its name: it has no stack to spare when it has faulted
+    signals: SignalState
     fp: FpState
+
+    @property
+    def may_switch(self) -> bool:
+        """It was saved by itself, and nothing is to be done before it runs: both in one look."""
+        return Ptr[u64](addr_of(self.saved))[0] == u64(BY_ITSELF)
 
     @property
     def is_thread0(self) -> bool:
@@ -106,6 +115,8 @@ def init_uthread(uthread: Uthread, stack_top: u64, tp: u64, vars: Current, fn: C
     uthread.tp = tp
     uthread.vars = addr_of(vars)
     vars.uthread = addr_of(uthread)
+    uthread.attention.store(u32(0), order=RELAXED)
+    begin_signals(uthread.signals, my_uthread().signals)
 
 
 # -- leaving ------------------------------------------------------------------------------------------------------
@@ -146,6 +157,16 @@ def run_uthread(vcore: Vcore, uthread: Uthread) -> None:
     assert uthread.saved != RUNNING, "a uthread is run twice"
     at(Current, uthread.vars).vcore = addr_of(vcore)
     vcore.current = uthread
+    if not uthread.may_switch:
+        run_with_care(vcore, uthread)
+        return
+    uthread.saved = RUNNING
+    switch_in(addr_of(uthread.ctx), vcore.vcpd)
+
+
+def run_with_care(vcore: Vcore, uthread: Uthread) -> None:
+    if uthread.attention.load(order=RELAXED) != 0:
+        prepare_handlers(uthread)
     saved = uthread.saved
     uthread.saved = RUNNING
     if saved == BY_ITSELF:
@@ -172,6 +193,10 @@ def run_current(vcore: Vcore, uthread: Uthread) -> None:
     if ctx.flags & ContextFlag.FAULTED != 0:
         take_current(vcore, uthread)
         sched.current.reflected_fault(uthread)
+        return
+    if uthread.attention.load(order=RELAXED) != 0:
+        take_current(vcore, uthread)
+        run_uthread(vcore, uthread)
         return
     restore_fp(addr_of(uthread.fp))
     pop_context(addr_of(ctx), vcore.vcpd)

@@ -72,7 +72,7 @@ def yield_now() -> None:
     # Straight to the next thread if nothing else is to be done: the queue's lock is released once this one is saved.
     if ready.lock.holder.cas(FREE, vcore.id + 1, order=ACQUIRE):  # pairs with unlock_on, and with switch_direct's releasing store
         follower = ready.head
-        if follower is not None and follower.saved == BY_ITSELF and data.notif_pending.load(order=RELAXED) == 0:
+        if follower is not None and follower.may_switch and data.notif_pending.load(order=RELAXED) == 0:
             switch_to(vcore, uthread, follower)
             return
         ready.lock.unlock_on()

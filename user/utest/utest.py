@@ -11,7 +11,6 @@ from lib.args import misuse
 from rt.args import args
 from rt.io import flush_stdout
 from rt.process import run_and_wait
-from utest import alarm_tests, cv_tests     # noqa: F401  suites that register themselves
 from utest import call_tests, core_tests, harness, memory_tests, preempt_tests, single_tests, thread_tests
 from utest.harness import Suite, run, suites
 

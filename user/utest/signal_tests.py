@@ -1,0 +1,608 @@
+# SPDX-License-Identifier: LGPL-2.1-or-later
+"""Suites `signal_scp` and `signal`: signals of a single-core process, and with threads; sigmask is Akaros' test."""
+
+from lang import Atomic, Error, Uaddr, addr_of, array, at, f64, i32, pause, struct, text, u8, u32, u64
+from kern.abi.errno import Errno
+from kern.abi.file import FdPair
+from kern.abi.mman import MapFlags, Prot
+from kern.abi.signal import Signal
+from parlib.alarm import Alarm
+from parlib.current import in_vcore_context, my_uthread
+from parlib.signal import (
+    MaskChange,
+    handle,
+    ignore,
+    kill,
+    kill_from_vcore,
+    kill_thread,
+    queue_to_thread,
+    raise_signal,
+    restore_default,
+    sigaction,
+    sigaltstack,
+    sigpending,
+    sigprocmask,
+    sigqueue,
+    sigsuspend,
+    sigtimedwait,
+    sigwait,
+)
+from parlib.signal_state import Action, ActionFlag, Disposition, SignalCode, SignalInfo, bit
+from parlib.uthread import Uthread
+from parlib.vcore import is_mcp, max_vcores
+from pthread import Thread, yield_now
+from rt import io
+from rt.args import environment
+from rt.process import getpid, spawn, wait
+from rt.time import now_ns, sleep_usec
+from syscalls import sys_mmap, sys_mprotect
+from utest.harness import Suite, check, equal, run, suites
+
+ENDLESS: u64 = 10_000_000_000
+
+count = Atomic[u64](0)
+last = SignalInfo()
+handler_thread: u64 = 0
+handler_stack: u64 = 0
+inner_ran: bool = False
+stop = Atomic[u32](0)
+ready = Atomic[u32](0)
+threads = array(8, Thread)
+window: u64 = 0
+
+
+@suites
+class SingleCore(Suite):
+    name: str = "signal_scp"
+
+    def run(self) -> None:
+        run("signal_scp.raise", test_raise)
+        run("signal_scp.kill_self", test_kill_self)
+        run("signal_scp.interrupts_computing", test_interrupts_computing)
+        run("signal_scp.breaks_read", test_breaks_read)
+        run("signal_scp.restart", test_restart)
+        run("signal_scp.mask", test_mask)
+        run("signal_scp.ignore", test_ignore)
+        run("signal_scp.reset", test_reset)
+        run("signal_scp.nested", test_nested)
+        run("signal_scp.alternate_stack", test_alternate_stack)
+        run("signal_scp.queue", test_queue)
+        run("signal_scp.suspend", test_suspend)
+        run("signal_scp.wait", test_wait)
+        run("signal_scp.errors_survive", test_errors_survive)
+        run("signal_scp.refusals", test_refusals)
+        run("signal_scp.default_actions", test_default_actions)
+
+
+@suites
+class Threads(Suite):
+    name: str = "signal"
+
+    def run(self) -> None:
+        run("signal.sigmask", test_sigmask)
+        run("signal.to_running_thread", test_to_running_thread)
+        run("signal.to_blocked_thread", test_to_blocked_thread)
+        run("signal.to_process", test_to_process)
+        run("signal.wait_in_thread", test_wait_in_thread)
+        run("signal.storm", test_storm)
+        run("signal.registers_survive", test_registers_survive)
+
+
+def note(signal: u32, info: SignalInfo) -> None:
+    global handler_thread
+    handler_thread = addr_of(my_uthread())
+    last.signal = info.signal
+    last.code = info.code
+    last.value = info.value
+    last.pid = info.pid
+    last.address = info.address
+    check(not in_vcore_context(), "a handler in vcore context")
+    count.add(1)
+
+
+def wait_for_count(wanted: u64) -> None:
+    until = now_ns() + ENDLESS
+    while count.load() < wanted and now_ns() < until:
+        if is_mcp():
+            yield_now()
+        pause()
+    equal(count.load(), wanted, "handlers run")
+
+
+# -- one thread ---------------------------------------------------------------------------------------------------
+def test_raise() -> None:
+    count.store(0)
+    handle(Signal.USR1, note)
+    raise_signal(Signal.USR1)
+    equal(count.load(), 1, "handlers run")
+    equal(u64(last.signal), u64(Signal.USR1), "signal")
+
+
+def test_kill_self() -> None:
+    count.store(0)
+    handle(Signal.USR1, note)
+    kill(getpid(), Signal.USR1)
+    wait_for_count(1)
+    check(last.code == SignalCode.USER, "code")
+
+
+def send_usr1(alarm: Alarm) -> None:
+    """In vcore context, on behalf of nobody."""
+    kill_from_vcore(at(Uthread, alarm.arg), Signal.USR1)
+
+
+def test_interrupts_computing() -> None:
+    """The handler runs though the thread never enters the kernel by itself."""
+    count.store(0)
+    handle(Signal.USR1, note)
+    alarm = Alarm(handler=send_usr1, arg=addr_of(my_uthread()))
+    alarm.set_after(2_000_000)
+    wait_for_count(1)
+    alarm.unset()
+
+
+def read_nothing() -> Errno:
+    ends = io.pipe()
+    into = array(8, u8)
+    got = Errno.OK
+    try:
+        io.read(ends[0], into[:])
+    except Error as error:
+        got = error.errno
+    io.close(ends[0])
+    io.close(ends[1])
+    return got
+
+
+def test_breaks_read() -> None:
+    """SIGINT, sent by another process, while thread 0 is blocked in a read that would never end."""
+    count.store(0)
+    handle(Signal.INT, note)
+    pid = send_from_child("-INT", "0.02")
+    check(read_nothing() == Errno.EINTR, "the read did not give up")
+    equal(count.load(), 1, "handlers run")
+    wait(pid)
+
+
+def test_restart() -> None:
+    """With RESTART the handler runs at once, and the call goes on."""
+    count.store(0)
+    handle(Signal.INT, note, ActionFlag.RESTART)
+    pid = send_from_child("-INT", "0.01")
+    start = now_ns()
+    sleep_usec(60_000)
+    check(now_ns() - start >= 60_000_000, "the call did not go on")
+    equal(count.load(), 1, "handlers run")
+    wait(pid)
+
+
+def test_mask() -> None:
+    count.store(0)
+    handle(Signal.USR1, note)
+    before = sigprocmask(MaskChange.BLOCK, bit(Signal.USR1) | bit(Signal.KILL))
+    raise_signal(Signal.USR1)
+    raise_signal(Signal.USR1)
+    equal(count.load(), 0, "handlers run while it is blocked")
+    equal(sigpending(), bit(Signal.USR1), "pending")
+    equal(sigprocmask(MaskChange.SET, before), before | bit(Signal.USR1), "mask")
+    equal(count.load(), 1, "handlers run when it is unblocked")
+    equal(sigpending(), 0, "pending")
+
+
+def test_ignore() -> None:
+    count.store(0)
+    ignore(Signal.TERM)
+    raise_signal(Signal.TERM)
+    raise_signal(Signal.CHLD)
+    restore_default(Signal.TERM)
+    old = Action(handler=note)
+    sigaction(Signal.TERM, None, old)
+    check(old.disposition == Disposition.DEFAULT, "not the default again")
+    handle(Signal.USR1, note)
+    raise_signal(Signal.USR1)
+    equal(count.load(), 1, "handlers run")
+
+
+def test_reset() -> None:
+    count.store(0)
+    handle(Signal.WINCH, note, ActionFlag.RESET)
+    raise_signal(Signal.WINCH)
+    raise_signal(Signal.WINCH)              # ignored, by default
+    equal(count.load(), 1, "handlers run")
+
+
+def outer(signal: u32, info: SignalInfo) -> None:
+    global inner_ran
+    inner_ran = False
+    raise_signal(Signal.USR2)
+    check(inner_ran, "another signal does not interrupt a handler")
+    raise_signal(Signal.USR1)               # blocked until this returns
+    count.add(1)
+
+
+def inner(signal: u32, info: SignalInfo) -> None:
+    global inner_ran
+    inner_ran = True
+
+
+def test_nested() -> None:
+    count.store(0)
+    handle(Signal.USR2, inner)
+    handle(Signal.USR1, outer_once)
+    raise_signal(Signal.USR1)
+    equal(count.load(), 2, "handlers run")
+
+
+def outer_once(signal: u32, info: SignalInfo) -> None:
+    """The one that it raises itself runs when it has returned, and not within."""
+    before = count.load()
+    if before == 0:
+        outer(signal, info)
+        equal(count.load(), 1, "handlers run within the handler")
+    else:
+        count.add(1)
+
+
+def note_stack(signal: u32, info: SignalInfo) -> None:
+    global handler_stack
+    here = array(1, u64)
+    handler_stack = addr_of(here)
+    count.add(1)
+
+
+def test_alternate_stack() -> None:
+    """Only a handler that interrupts changes stacks: one that is called by `raise` is where it is."""
+    count.store(0)
+    size: u64 = 32768
+    base = u64(sys_mmap(Uaddr(0), size, Prot.READ | Prot.WRITE, MapFlags.PRIVATE | MapFlags.ANONYMOUS, -1, 0))
+    sigaltstack(base, size)
+    handle(Signal.USR1, note_stack, ActionFlag.ON_STACK)
+    alarm = Alarm(handler=send_usr1, arg=addr_of(my_uthread()))
+    alarm.set_after(1_000_000)
+    wait_for_count(1)
+    check(base <= handler_stack < base + size, "not on the alternate stack")
+    handle(Signal.USR1, note_stack)
+    alarm.set_after(1_000_000)
+    wait_for_count(2)
+    check(not base <= handler_stack < base + size, "on the alternate stack without ON_STACK")
+    sigaltstack(0, 0)
+
+
+def test_queue() -> None:
+    count.store(0)
+    handle(40, note)
+    sigqueue(getpid(), 40, 0x1234_5678_9ABC)
+    wait_for_count(1)
+    equal(last.value, 0x1234_5678_9ABC, "value")
+    check(last.code == SignalCode.QUEUE and last.pid == getpid(), "code and sender")
+
+
+def test_suspend() -> None:
+    count.store(0)
+    handle(Signal.USR1, note)
+    before = sigprocmask(MaskChange.BLOCK, bit(Signal.USR1))
+    pid = send_from_child("-USR1", "0.01")
+    sigsuspend(before)
+    equal(count.load(), 1, "handlers run")
+    equal(sigprocmask(MaskChange.SET, before), before | bit(Signal.USR1), "mask afterwards")
+    wait(pid)
+
+
+def test_wait() -> None:
+    count.store(0)
+    handle(Signal.USR2, note)
+    before = sigprocmask(MaskChange.BLOCK, bit(Signal.USR2))
+    raise_signal(Signal.USR2)
+    equal(u64(sigwait(bit(Signal.USR2))), u64(Signal.USR2), "signal that was pending")
+    pid = send_from_child("-USR2", "0.01")
+    equal(u64(sigwait(bit(Signal.USR2) | bit(Signal.USR1))), u64(Signal.USR2), "signal that came")
+    info = SignalInfo()
+    start = now_ns()
+    check(not sigtimedwait(bit(Signal.USR2), info, start + 10_000_000), "nothing was sent")
+    check(now_ns() - start >= 10_000_000, "too early")
+    sigprocmask(MaskChange.SET, before)
+    equal(count.load(), 0, "handlers run")
+    wait(pid)
+
+
+def fail_inside(signal: u32, info: SignalInfo) -> None:
+    try:
+        io.close(60)
+    except Error as error:
+        check(error.errno == Errno.EBADF, "the handler's own error")
+    count.add(1)
+
+
+def test_errors_survive() -> None:
+    """The words of an error are the thread's own: a handler that has errors of its own does not spoil them."""
+    count.store(0)
+    handle(Signal.USR1, fail_inside)
+    alarm = Alarm(handler=send_usr1, arg=addr_of(my_uthread()))
+    try:
+        io.open("/no/such/file")
+    except Error as error:
+        alarm.set_after(500_000)
+        wait_for_count(1)
+        check(error.errno == Errno.ENOENT and error.message.find("/no") >= 0, f"{error.errno.name}: {error.message}")
+
+
+def refused(signal: u32) -> Errno:
+    try:
+        handle(signal, note)
+    except Error as error:
+        return error.errno
+    return Errno.OK
+
+
+def test_refusals() -> None:
+    check(refused(0) == Errno.EINVAL and refused(65) == Errno.EINVAL, "no such signal")
+    check(refused(Signal.KILL) == Errno.EINVAL and refused(Signal.STOP) == Errno.EINVAL, "KILL and STOP")
+    got = Errno.OK
+    try:
+        kill(30_000, Signal.TERM)
+    except Error as error:
+        got = error.errno
+    check(got == Errno.ESRCH, "no such process")
+
+
+def end_by(signal: u32) -> i32:
+    argv = array(2, str)
+    argv[0] = "sleep"
+    argv[1] = "100"
+    none = array(1, FdPair)
+    pid = spawn("/bin/sleep", argv[:], environment(), none[:0])
+    sleep_usec(20_000)
+    kill(pid, Signal.CHLD)                  # ignored
+    kill(pid, signal)
+    return wait(pid)
+
+
+def test_default_actions() -> None:
+    equal(u64(end_by(Signal.TERM)), 128 + 15, "status after TERM")
+    equal(u64(end_by(Signal.INT)), 128 + 2, "status after INT")
+    equal(u64(end_by(Signal.KILL)), 137, "status after KILL")
+
+
+@struct
+class Cell:
+    value: u64
+
+
+def open_window(signal: u32, info: SignalInfo) -> None:
+    note(signal, info)
+    sys_mprotect(Uaddr(window), 4096, Prot.READ | Prot.WRITE)
+
+
+def test_fault() -> None:
+    """SEGV tells where; the instruction is repeated when the handler returns."""
+    global window
+    count.store(0)
+    window = u64(sys_mmap(Uaddr(0), 4096, Prot.NONE, MapFlags.PRIVATE | MapFlags.ANONYMOUS, -1, 0))
+    handle(Signal.SEGV, open_window)
+    at(Cell, window + 64).value = 77
+    equal(count.load(), 1, "handlers run")
+    equal(last.address, window + 64, "address")
+    check(last.code == SignalCode.FAULT, "code")
+    equal(at(Cell, window + 64).value, 77, "what was written at last")
+    restore_default(Signal.SEGV)
+
+
+# -- many threads -------------------------------------------------------------------------------------------------
+def block_usr2_and_yield(number: u64) -> None:
+    sigprocmask(MaskChange.BLOCK, bit(Signal.USR2))
+    ready.store(u32(1))
+    while stop.load() == 0:
+        yield_now()
+
+
+def thread_of(handle: Thread) -> Uthread:
+    uthread = handle.uthread
+    assert uthread is not None
+    return uthread
+
+
+def test_sigmask() -> None:
+    count.store(0)
+    stop.store(u32(0))
+    ready.store(u32(0))
+    handle(Signal.USR1, note)
+    handle(Signal.USR2, note)
+    threads[0].start(block_usr2_and_yield, 0)
+    while ready.load() == 0:
+        yield_now()
+    target = addr_of(thread_of(threads[0]))
+    kill_thread(thread_of(threads[0]), Signal.USR2)
+    kill_thread(thread_of(threads[0]), Signal.USR1)
+    wait_for_count(1)
+    stop.store(u32(1))
+    threads[0].join()
+    equal(count.load(), 1, "handlers run")
+    equal(u64(last.signal), u64(Signal.USR1), "signal")
+    equal(handler_thread, target, "thread that ran the handler")
+
+
+def spin_until_stop(number: u64) -> None:
+    ready.add(1)
+    while stop.load() == 0:
+        pause()
+
+
+def test_to_running_thread() -> None:
+    """It never yields, nor enters the kernel."""
+    if max_vcores() < 2:
+        return                              # there is no core for both
+    count.store(0)
+    stop.store(u32(0))
+    ready.store(u32(0))
+    handle(Signal.USR1, note)
+    threads[0].start(spin_until_stop, 0)
+    while ready.load() == 0:
+        yield_now()
+    target = addr_of(thread_of(threads[0]))
+    for i in range(u64(50)):
+        kill_thread(thread_of(threads[0]), Signal.USR1)
+        wait_for_count(i + 1)
+        equal(handler_thread, target, "thread that ran the handler")
+    stop.store(u32(1))
+    threads[0].join()
+
+
+def block_in_read(number: u64) -> None:
+    ready.store(u32(1))
+    check(read_nothing() == Errno.EINTR, "the read did not give up")
+
+
+def test_to_blocked_thread() -> None:
+    count.store(0)
+    ready.store(u32(0))
+    handle(Signal.USR1, note)
+    threads[0].start(block_in_read, 0)
+    while ready.load() == 0:
+        yield_now()
+    sleep_usec(20_000)
+    kill_thread(thread_of(threads[0]), Signal.USR1)
+    threads[0].join()
+    equal(count.load(), 1, "handlers run")
+
+
+def test_to_process() -> None:
+    """Nobody but one thread has it unblocked: that is where it goes, when the thread unblocks it."""
+    count.store(0)
+    stop.store(u32(0))
+    ready.store(u32(0))
+    handle(Signal.USR1, note)
+    before = sigprocmask(MaskChange.BLOCK, bit(Signal.USR1))
+    threads[0].start(unblock_later, 0)
+    kill(getpid(), Signal.USR1)
+    while sigpending() & bit(Signal.USR1) == 0:
+        yield_now()
+    equal(count.load(), 0, "handlers run while all block it")
+    target = addr_of(thread_of(threads[0]))
+    stop.store(u32(1))
+    threads[0].join()
+    equal(count.load(), 1, "handlers run")
+    equal(handler_thread, target, "thread that ran the handler")
+    sigprocmask(MaskChange.SET, before)
+
+
+def unblock_later(number: u64) -> None:
+    while stop.load() == 0:
+        yield_now()
+    sigprocmask(MaskChange.UNBLOCK, bit(Signal.USR1))
+
+
+def take_signals(number: u64) -> None:
+    ready.store(u32(1))
+    for _ in range(20):
+        equal(u64(sigwait(bit(Signal.USR2))), u64(Signal.USR2), "signal")
+        count.add(1)
+
+
+def test_wait_in_thread() -> None:
+    """A thread that waits for it gets a signal of the process, while all others block it."""
+    count.store(0)
+    ready.store(u32(0))
+    handle(Signal.USR2, note)
+    before = sigprocmask(MaskChange.BLOCK, bit(Signal.USR2))
+    threads[0].start(take_signals, 0)
+    for i in range(u64(20)):
+        if i % 2 == 0:
+            kill(getpid(), Signal.USR2)
+        else:
+            queue_to_thread(thread_of(threads[0]), Signal.USR2, i)
+        wait_for_count(i + 1)
+    threads[0].join()
+    sigprocmask(MaskChange.SET, before)
+
+
+def yield_and_block(number: u64) -> None:
+    """Whatever a thread does when a signal comes."""
+    ready.add(1)
+    while stop.load() == 0:
+        if number % 3 == 0:
+            yield_now()
+        elif number % 3 == 1:
+            try:
+                sleep_usec(100)
+            except Error as error:
+                check(error.errno == Errno.EINTR, f"{error.errno.name}")
+        else:
+            for _ in range(200):
+                pause()
+            yield_now()
+
+
+def count_only(signal: u32, info: SignalInfo) -> None:
+    count.add(1)
+
+
+def test_storm() -> None:
+    """Each signal has its handler run once if it is not sent again before that."""
+    count.store(0)
+    stop.store(u32(0))
+    ready.store(u32(0))
+    handle(Signal.USR1, count_only)
+    for i in range(u64(8)):
+        threads[i].start(yield_and_block, i)
+    while ready.load() < 8:
+        yield_now()
+    for i in range(u64(160)):
+        kill_thread(thread_of(threads[i % 8]), Signal.USR1)
+        wait_for_count(i + 1)
+    stop.store(u32(1))
+    for i in range(u64(8)):
+        threads[i].join()
+
+
+def sum_up(number: u64) -> None:
+    """Integers and floating point, wherever a handler breaks in."""
+    ready.add(1)
+    rounds: u64 = 0
+    while stop.load() == 0:
+        total: u64 = 0
+        real = 0.0
+        for i in range(u64(1000)):
+            total += i * (number + 1)
+            real += f64(i) * 0.5
+        check(total == 499_500 * (number + 1) and real == 249_750.0, f"{total} and {real}")
+        rounds += 1
+        yield_now()
+    check(rounds > 0, "no round")
+
+
+def use_floats(signal: u32, info: SignalInfo) -> None:
+    value = 1.0
+    for i in range(50):
+        value = value * 1.01 + f64(i)
+    check(value > 1.0, "floats")
+    count.add(1)
+
+
+def test_registers_survive() -> None:
+    count.store(0)
+    stop.store(u32(0))
+    ready.store(u32(0))
+    handle(Signal.USR1, use_floats)
+    for i in range(u64(4)):
+        threads[i].start(sum_up, i)
+    while ready.load() < 4:
+        yield_now()
+    for i in range(u64(120)):
+        kill_thread(thread_of(threads[i % 4]), Signal.USR1)
+        wait_for_count(i + 1)
+    stop.store(u32(1))
+    for i in range(u64(4)):
+        threads[i].join()
+
+
+# -- helpers ------------------------------------------------------------------------------------------------------
+def send_from_child(option: str, delay: str) -> i32:
+    """A child that sends us a signal after a while; its pid."""
+    line = text(80)
+    line.write(f"sleep {delay}; kill {option} {getpid()}")
+    argv = array(3, str)
+    argv[0] = "sh"
+    argv[1] = "-c"
+    argv[2] = line.view
+    none = array(1, FdPair)
+    return spawn("/bin/sh", argv[:], environment(), none[:0])

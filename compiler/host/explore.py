@@ -15,7 +15,8 @@ deadlock, a loop without end and the use of freed memory end the search, with th
     explore("tests/host/explorer/seqlock.py", "Torn", preemptions=3).raise_failure()
 
 Constants of the class bound it: `PREEMPTIONS`, `STALE_READS`, `STEPS`, `SCHEDULES`; with `ALLOWS_RACES = True` plain accesses may race, and
-are as relaxed ones. A constant of the file, `STAND_INS = "folder"`, lays that folder over the sources (`load(over=…)`).
+are as relaxed ones. A constant of the file, `STAND_INS = "folder"`, or a tuple of folders, is laid over the sources
+(`load(over=…)`).
 How it works: compiler/runtime/explorer; what is compiled differently: compiler/lower/explore.py.
 """
 
@@ -31,7 +32,7 @@ from pathlib import Path
 from typing import Any
 
 from compiler.driver import REPO
-from compiler.host.jit import SourceErrors, Unit, load
+from compiler.host.jit import Over, SourceErrors, Unit, load
 from compiler.types import model
 
 PART = "compiler.runtime.explorer."
@@ -106,7 +107,7 @@ class Result:
 class Explorer:
     """A file, compiled for exploring. One scenario runs at a time."""
 
-    def __init__(self, source: str | Path, over: str | Path | None = None) -> None:
+    def __init__(self, source: str | Path, over: Over = None) -> None:
         self.unit: Unit = load(source, over=over or stand_ins(Path(source)), explore=True)
         self.schedule = self.unit.part(PART + "schedule")
         self.locations = self.unit.part(PART + "locations")
@@ -264,11 +265,12 @@ def tree_of(path: Path) -> ast.Module:
     return ast.parse((path if path.is_absolute() or path.is_file() else REPO / path).read_text())
 
 
-def stand_ins(path: Path) -> str | None:
-    """What a file says in `STAND_INS = "…"`."""
+def stand_ins(path: Path) -> Over:
+    """What a file says in `STAND_INS = …`: a folder, or a tuple of them."""
     for node in tree_of(path).body:
         if isinstance(node, ast.Assign) and isinstance(node.targets[0], ast.Name) and node.targets[0].id == "STAND_INS":
-            return str(ast.literal_eval(node.value))
+            found: Over = ast.literal_eval(node.value)
+            return found
     return None
 
 
@@ -278,7 +280,7 @@ def storage_size(ty: model.Type) -> int:
     return host_stride(ty) * HOST_THREADS if isinstance(ty, model.PerCoreType) else ty.size
 
 
-def explore(source: str | Path, name: str, over: str | Path | None = None, **bounds: Any) -> Result:
+def explore(source: str | Path, name: str, over: Over = None, **bounds: Any) -> Result:
     """One scenario of a file: see `Explorer.explore`."""
     return Explorer(source, over).explore(name, **bounds)
 
@@ -287,7 +289,7 @@ def _show_progress(status: Any, name: str, done: int) -> None:
     status.update(f"{name}: {done:,} schedules")
 
 
-def explore_file(source: Path, names: tuple[str, ...], over: str | None, just_list: bool, **bounds: Any) -> int:
+def explore_file(source: Path, names: tuple[str, ...], over: Over, just_list: bool, **bounds: Any) -> int:
     """The command: each scenario with its progress and result. 0 if all hold, 1 if not, 2 for a name that is none."""
     from rich.console import Console
 

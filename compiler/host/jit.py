@@ -7,8 +7,8 @@
     unit.output                                     # what compiled code printed so far
 
 Any source loads, kernel or user: of what it imports only that is compiled which it reaches. What a host has not (privileged instructions,
-traps, assembly) ends the call that reaches it with CheckFailed, which names it. `over` is a folder of stand-ins: a module found
-there replaces the one of its name.
+traps, assembly) ends the call that reaches it with CheckFailed, which names it. `over` is a folder of stand-ins, or several of which the
+first counts: a module found there replaces the one of its name.
 A function that raises raises `CompiledError` here, with the errno and the message; a failed run-time check, a failed assertion or a panic
 raises `CheckFailed` and leaves this process whole. See compiler/host/values.py for what goes in and comes out, and
 compiler/host/views.py for objects and their lifetime. A unit serves one thread at a time.
@@ -18,6 +18,7 @@ from __future__ import annotations
 
 import ctypes
 import hashlib
+from collections.abc import Sequence
 from pathlib import Path
 from typing import Any
 
@@ -59,14 +60,18 @@ def cache() -> Cache:
     return Cache(REPO / "build" / "cache")
 
 
-def load(source: str | Path, checked: bool = True, arch: str = "x86_64", over: str | Path | None = None, explore: bool = False) -> Unit:
+Over = str | Path | Sequence[str | Path] | None
+
+
+def load(source: str | Path, checked: bool = True, arch: str = "x86_64", over: Over = None, explore: bool = False) -> Unit:
     """Compile a file (relative to the repository or absolute) or a text of several lines, and load it."""
     from compiler.frontend import analyse
     from compiler.syntax.loader import World
 
     path = _file_of(source)
-    folder = (REPO / over).resolve() if over is not None else None
-    program = analyse(World(kind="hosted", arch=arch, checked=checked, roots=[path], only_reached=True, over=folder, explore=explore))
+    over = [over] if isinstance(over, (str, Path)) else over or ()
+    folders = tuple((REPO / folder).resolve() for folder in over)
+    program = analyse(World(kind="hosted", arch=arch, checked=checked, roots=[path], only_reached=True, over=folders, explore=explore))
     if program.errors:
         raise SourceErrors("\n".join(e.render() for e in program.errors))
     return Unit(path, program)

@@ -25,7 +25,7 @@ class World:
     others; `runs_on`: an architecture, if a hosted world is not for the machine that the compiler runs on.
 
     `only_reached`: of imported modules only what the roots reach is checked and compiled, so that a unit of the kernel loads without
-    the kernel. `over`: a folder laid over the sources: a module that is found in it takes the place of the one of that name.
+    the kernel. `over`: folders laid over the sources: the first that has a module of some name takes the place of the one of that name.
     `explore`: compiled for the interleaving explorer.
     """
 
@@ -34,7 +34,7 @@ class World:
     checked: bool = True
     roots: list[Path] = field(default_factory=list)
     only_reached: bool = False
-    over: Path | None = None
+    over: tuple[Path, ...] = ()
     explore: bool = False
     repo: Path = REPO
     runs_on: str = ""
@@ -90,8 +90,8 @@ class Loader:
 
     def _find(self, name: str) -> Path | None:
         parts = name.split(".")
-        if self.world.over is not None:
-            found = self._file(self.world.over, parts)
+        for folder in self.world.over:
+            found = self._file(folder, parts)
             if found is not None and found.is_file():
                 return found
         if parts[0] == "compiler":
@@ -110,8 +110,8 @@ class Loader:
         return None
 
     def stands_in(self, name: str) -> bool:
-        """Whether the folder laid over the sources has that module."""
-        return self.world.over is not None and self._file(self.world.over, name.split(".")) is not None
+        """Whether a folder laid over the sources has that module."""
+        return any(self._file(folder, name.split(".")) is not None for folder in self.world.over)
 
     @staticmethod
     def _file(place: Path, parts: list[str]) -> Path | None:
@@ -124,7 +124,7 @@ class Loader:
 
     def module_name(self, path: Path) -> str:
         """The canonical name: relative to the repository (user sources: to `user/`), or to the folder of a program elsewhere."""
-        over = [(self.world.over, "")] if self.world.over is not None else []
+        over = ((folder, "") for folder in self.world.over)
         beside = [(p.resolve().parent, "") for p in self.world.roots]
         for base, prefix in (*over, (self.user, ""), (self.arch, "arch"), (self.world.repo, ""), *beside):
             try:

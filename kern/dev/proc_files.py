@@ -5,6 +5,7 @@ status   a line `name: value` for each fact
 vcores   the ids on each of the three lists of vcores, one line a list; then a line for each vcore that ever ran: its core, whether
          it is mapped, preemptions sent and done, milliseconds that it ran
 fd       a line for each descriptor: number, mode, path
+blocked  a line for each system call that sleeps: address of its structure, and what was asked for
 Locks: `p.lock` while lists are copied; nothing is printed under it.
 """
 
@@ -14,13 +15,16 @@ from lang import Array, array, cycle_counter, struct, text, u32, u64
 from arch import timer
 from kern.abi.file import MAX_FDS, OpenMode
 from kern.abi.proc import MAX_VCORES
+from kern.core.current import switch_back, switch_to
 from kern.dev.proc_dev import ProcFile, proc_files
 from kern.lib.list import IntrusiveList
 from kern.ns.chan import chan_put
 from kern.ns.fd import FdView, view_fd
 from kern.ns.text_file import Page
 from kern.proc.proc import Proc, Vcore
+from kern.sync.kthread import BlockedCall, copy_blocked
 from kern.time.clock import NS_PER_MS, now_ns
+from syscalls import print_call
 
 
 @proc_files
@@ -121,3 +125,20 @@ class Descriptors(ProcFile):
                     path: str = chan.path
                     out.print(f"{fd} {chan.mode & ~OpenMode.CLOEXEC}{' CLOEXEC' if view.cloexec else ''} {path if path else '(pipe)'}\n")
                     chan_put(chan)
+
+
+@proc_files
+class Blocked(ProcFile):
+    name: str = "blocked"
+    room: u64 = 65536
+
+    def show(self, p: Proc, out: Page) -> None:
+        index: u64 = 0
+        found = BlockedCall()
+        while copy_blocked(p, index, found):
+            line = text(400)
+            old = switch_to(p)              # its strings are read
+            print_call(line, found.words)
+            switch_back(old)
+            out.print(f"{u64(found.sysc):#x} {line}\n")
+            index += 1

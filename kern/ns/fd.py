@@ -9,6 +9,7 @@ from lang import Array, Error, Ref, array, i32, struct, u32
 from kern.abi.errno import Errno
 from kern.abi.file import MAX_FDS
 from kern.ns.chan import Chan, chan_get, chan_put
+from kern.sync.kthread import current_kthread
 from kern.sync.spinlock import SpinLock
 
 
@@ -63,12 +64,13 @@ def set_fd(table: FdTable, fd: i32, chan: Chan) -> None:
 
 
 def get_chan(table: FdTable, fd: i32) -> Chan:
-    """The channel of a descriptor, with a reference for the caller. Raises EBADF."""
+    """The channel of a descriptor, with a reference for the caller; its call counts as one on this descriptor. Raises EBADF."""
     if 0 <= fd < i32(MAX_FDS):
         with table.lock:
             chan = table.slots[fd].chan
             if chan is not None:
                 chan_get(chan)
+                current_kthread().fd = fd
                 return chan
     raise Error(Errno.EBADF, f"no open file has descriptor {fd}")
 

@@ -11,9 +11,9 @@ Ktasks are never aborted. The sleep's storage is on the sleeper's stack; leaving
 Locks: a bucket's lock is a leaf; the variable's lock is taken without it.
 """
 
-from typing import Literal
+from typing import Callable, Literal
 
-from lang import Atomic, Error, Ref, Uaddr, array, struct, u32, u64
+from lang import Atomic, Error, Ref, Uaddr, array, i32, struct, u32, u64
 from kern.abi.errno import Errno
 from kern.core.percore import core
 from kern.lib.list import IntrusiveList, ListLink
@@ -25,6 +25,7 @@ from kern.sync.spinlock import SpinLock
 from kern.syscall.dispatch import is_abort_requested
 
 BUCKETS: u64 = 64
+MANY: u32 = 0xFFFF_FFFF
 
 
 @struct
@@ -33,6 +34,7 @@ class AbortableSleep:
     link: ListLink["AbortableSleep"]
     proc: Ref[Proc] | None                  # not counted: the sleeping thread holds one
     sysc: Uaddr
+    fd: i32                                 # that the call is about, or -1
     aborted: Atomic[bool]
     in_progress: Atomic[u32]                # aborters that still use this
 
@@ -40,6 +42,7 @@ class AbortableSleep:
         kthread = current_kthread()
         self.proc = None if kthread.is_ktask else core.mine.cur_proc
         self.sysc = kthread.sysc
+        self.fd = kthread.fd
         bucket = bucket_of(self.proc)
         with bucket.lock.irqs_off():
             bucket.sleeps.push_back(self)
@@ -79,34 +82,39 @@ def bucket_of(p: Proc | None) -> Bucket:
 
 def abort_call(p: Proc, sysc: Uaddr) -> bool:
     """Make p's call with the structure at `sysc` give up, if it sleeps abortably. Returns whether one did."""
-    sleep = claim(p, sysc, False)
-    if sleep is None:
-        return False
-    finish_abort(sleep)
-    return True
+    return abort_where(p, lambda sleep: sleep.sysc == sysc, 1) > 0
+
+
+def abort_fd_calls(p: Proc, fd: i32) -> u32:
+    """Make all of p's abortable sleeps in calls on descriptor `fd` give up. Returns how many did."""
+    return abort_where(p, lambda sleep: sleep.fd == fd, MANY)
 
 
 def abort_all_calls(p: Proc) -> None:
     """Make all of p's abortable sleeps give up. The process is in DYING_ABORT, so no new one begins."""
-    while (sleep := claim(p, Uaddr(0), True)) is not None:
-        finish_abort(sleep)
+    abort_where(p, lambda sleep: True, MANY)
 
 
-def claim(p: Proc, sysc: Uaddr, any_call: bool) -> AbortableSleep | None:
+def abort_where(p: Proc, chosen: Callable[[AbortableSleep], bool], most: u32) -> u32:
+    """Abort up to `most` sleeps of a process; how many there were."""
+    count: u32 = 0
+    while count < most and (sleep := claim(p, chosen)) is not None:
+        # Under the variable's lock: between the sleeper's check and its wait it would miss the broadcast.
+        sleep.cv.lock_and_broadcast()
+        sleep.in_progress.sub(1)
+        count += 1
+    return count
+
+
+def claim(p: Proc, chosen: Callable[[AbortableSleep], bool]) -> AbortableSleep | None:
     """Find a sleep that is not aborted yet, and keep it from going away."""
     bucket = bucket_of(p)
     with bucket.lock.irqs_off():
         sleep = bucket.sleeps.first()
         while sleep is not None:
-            if sleep.proc is p and (any_call or sleep.sysc == sysc) and not sleep.aborted.load():
+            if sleep.proc is p and chosen(sleep) and not sleep.aborted.load():
                 sleep.aborted.store(True)
                 sleep.in_progress.add(1)
                 return sleep
             sleep = bucket.sleeps.after(sleep)
     return None
-
-
-def finish_abort(sleep: AbortableSleep) -> None:
-    # Under the variable's lock: between the sleeper's check and its wait it would miss the broadcast.
-    sleep.cv.lock_and_broadcast()
-    sleep.in_progress.sub(1)

@@ -27,10 +27,12 @@ from lang import (
     Ref,
     Uaddr,
     addr_of,
+    assign,
     at,
     blocks,
     free,
     hook,
+    i32,
     interrupt_context,
     new,
     panic,
@@ -40,6 +42,7 @@ from lang import (
 )
 from arch import context, cpu, mmu
 from arch.context import KthreadContext
+from kern.abi.syscall import SyscallWords
 from kern.core import idle
 from kern.core.kmsg import Kmsg, post_routine, send_routine
 from kern.core.percore import core
@@ -73,6 +76,8 @@ class Kthread:
     stack_top: u64
     proc: Ref[Proc] | None                  # address space to come back into, with a counted reference, while blocked
     sysc: Uaddr                             # the user's Syscall that it works on; 0 for none
+    call: Ref[SyscallWords] | None          # with `sysc`: what was asked for, on this thread's own stack
+    fd: i32 = -1                            # the descriptor that the call has looked up last
     errors: ErrorSlot                       # where `raise` keeps errno and message
     flags: KthreadFlag
     borrowing: u32                          # depth of switch_to(): a ktask inside comes back into that address space
@@ -88,6 +93,8 @@ class Kthread:
         """Forget what the last user of this stack was: it is about to do something new."""
         self.flags = KthreadFlag(0)
         self.sysc = Uaddr(0)
+        self.call = None
+        self.fd = -1
         self.borrowing = 0
         self.name = "kthread"
 
@@ -127,6 +134,31 @@ def current_kthread() -> Kthread:
     kthread = core.mine.cur_kthread
     assert kthread is not None, "no kernel thread yet"
     return kthread
+
+
+@struct
+class BlockedCall:
+    """A system call that sleeps."""
+
+    sysc: Uaddr
+    words: SyscallWords
+
+
+def copy_blocked(p: Proc, index: u64, into: BlockedCall) -> bool:
+    """The index'th blocked call of a process; False past the last. Who wakes meanwhile may be missed, or shown as he was."""
+    seen: u64 = 0
+    with all_lock.irqs_off():
+        kthread = all_kthreads.first()
+        while kthread is not None:
+            if KthreadFlag.BLOCKED in kthread.flags and kthread.proc is p and u64(kthread.sysc) != 0:
+                call = kthread.call
+                if seen == index and call is not None:
+                    into.sysc = kthread.sysc
+                    assign(into.words, call)
+                    return True
+                seen += 1
+            kthread = all_kthreads.after(kthread)
+    return False
 
 
 def prepare_to_block() -> Kthread:

@@ -19,7 +19,7 @@ from kern.proc.proc import Proc, get_proc, proc_put
 from kern.proc.run import still_on
 from kern.proc.to_mcp import change_to_m
 from kern.proc.yield_ import proc_yield
-from kern.sync.abort import abort_call
+from kern.sync.abort import abort_call, abort_fd_calls
 from kern.syscall.dispatch import finish_current_call
 from kern.abi.syscall import SyscallFlag
 
@@ -160,6 +160,12 @@ def sys_abort_sysc(p: Proc, call: Uaddr) -> bool:
     """Ask one of one's own blocked calls to give up with EINTR. Returns whether one was found; try until it is done."""
     or_u32(call + FLAGS_OFFSET, SyscallFlag.ABORT)
     return abort_call(p, call)
+
+
+@syscall(31)
+def sys_abort_sysc_fd(p: Proc, fd: i32) -> u32:
+    """Ask all of one's own calls that are blocked on descriptor `fd` to give up with EINTR. Returns how many were found."""
+    return abort_fd_calls(p, fd)
 
 
 @syscall(33)

@@ -7,7 +7,7 @@ the event if one was asked for, then K_LOCK off. Calls that do not return to the
 Locks: none.
 """
 
-from lang import SEQ_CST, Error, Uaddr, array, as_bytes, copy_bytes, fence, i64, offsetof, text, u8, u32, u64, wrap
+from lang import SEQ_CST, Error, Uaddr, array, as_bytes, copy_bytes, fence, i64, lend, offsetof, text, u8, u32, u64, wrap
 from arch.abi import UserContext
 from kern.abi.errno import Errno
 from kern.abi.event import EventMsg, EventType
@@ -37,7 +37,10 @@ def handle_syscall(ctx: UserContext, calls: u64, count: u64) -> None:
         # There is nowhere to put an answer.
         kill(p, "system call with a bad structure")
         return
-    current_kthread().sysc = Uaddr(calls)
+    kthread = current_kthread()
+    kthread.sysc = Uaddr(calls)
+    kthread.call = lend(call)
+    kthread.fd = -1
     if p.traced:
         trace_call(p, call)
     try:

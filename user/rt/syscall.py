@@ -46,6 +46,11 @@ def errno(call: Syscall) -> Errno:
     return Errno(call.err)
 
 
+def failed(call: Syscall) -> bool:
+    """Whether a call that is over failed: one rule for all calls, whatever their values mean."""
+    return call.err != 0
+
+
 def error_text(call: Syscall) -> str:
     """The kernel's sentence about a failed call; lives in the structure."""
     return c_string(call.errstr)

@@ -1,0 +1,56 @@
+# SPDX-License-Identifier: GPL-2.0-or-later
+"""Asynchronous system calls: many at once, aborted, with time limits, shown while they sleep; and functions called asynchronously."""
+
+import re
+from collections.abc import Callable
+
+import pytest
+
+from tests.boot.guest import Guest
+
+pytestmark = pytest.mark.xdist_group("smp4")
+
+ASYNC = [
+    ("hundred", ["async-11", "event-02"]),
+    ("abort_by_descriptor", ["async-07", "sys-31"]),
+    ("time_limit", ["async-12"]),
+    ("abort_and_end", ["async-03", "sys-30"]),
+    ("failure", ["async-13", "async-04"]),
+    ("no_remote_ring", ["async-09", "sys-27"]),
+    ("early", ["async-10"]),
+    ("in_vcore_context", ["async-10"]),
+    ("functions", ["async-15"]),
+]
+
+
+@pytest.fixture
+def guest4(boot: Callable[[int], Guest]) -> Guest:
+    return boot(4)
+
+
+@pytest.mark.parametrize("name", [pytest.param(n, marks=[pytest.mark.feature(f) for f in features]) for n, features in ASYNC])
+def test_asynchronous_calls(guest4: Guest, name: str) -> None:
+    answer = guest4.run(f"utest async.{name}", 60)
+    assert answer.status == 0 and f"PASSED async.{name}" in answer.output, answer.output
+
+
+@pytest.mark.feature("async-06")
+def test_of_a_batch_the_first_call_is_run(guest4: Guest) -> None:
+    before = guest4.output("dmesg").count("submits 2 calls at once; only the first is run")
+    assert "PASSED async.batch" in guest4.output("utest async.batch")
+    assert guest4.output("dmesg").count("submits 2 calls at once; only the first is run") == before + 1
+
+
+@pytest.mark.feature("async-14")
+def test_calls_that_sleep_are_shown_with_their_arguments(guest4: Guest) -> None:
+    guest4.output("sleep 1.5 | block 2 1500 > /dev/null &")
+    found = re.search(r"^ *(\d+) .* block$", guest4.output("ps"), re.MULTILINE)
+    assert found
+    shown = guest4.output(f"cat /proc/{found[1]}/blocked")
+    assert re.fullmatch(r"(0x[0-9a-f]+ block\(usec=1500000\)\n){2}", shown), shown
+    assert re.search(r"^0x[0-9a-f]+ waitpid\(pid=\d+, status=0x[0-9a-f]+, options=0\)$", guest4.output("cat /proc/1/blocked"), re.MULTILINE)
+    guest4.output("wait")
+    guest4.output("sleep 1 | cat > /dev/null &")
+    found = re.search(r"^ *(\d+) .* cat$", guest4.output("ps"), re.MULTILINE)
+    assert found and re.match(r"0x[0-9a-f]+ read\(fd=0, ", guest4.output(f"cat /proc/{found[1]}/blocked"))
+    guest4.output("wait")

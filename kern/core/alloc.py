@@ -176,6 +176,16 @@ def put_idle(p: Proc, pcore: u32) -> None:
             track_dealloc(p, slots[pcore])
 
 
+def hand_over(p: Proc, successor: Proc) -> None:
+    """What was guaranteed to `p`, which has no cores, is guaranteed to what it went on as."""
+    with lock:
+        while (slot := p.prov.unused.pop_front()) is not None:
+            slot.prov = None
+            if not successor.sched.forgotten:
+                slot.prov = successor
+                successor.prov.unused.push_back(slot)
+
+
 def forget_cores(p: Proc, pcores: Span[u32]) -> None:
     """`p` is dead: its cores are free, and none is guaranteed to it. Caller holds: `lock`."""
     for id in pcores:

@@ -124,6 +124,36 @@ def close_all_fds(table: FdTable) -> None:
             chan_put(chan)
 
 
+def clone_fds(source: FdTable, into: FdTable) -> None:
+    """Give the empty table of a process that nobody else fills every descriptor of `source`, with its CLOEXEC."""
+    for fd in range(MAX_FDS):
+        slot = into.slots[fd]
+        with source.lock:
+            chan = source.slots[fd].chan
+            if chan is not None:
+                chan_get(chan)
+            slot.cloexec = source.slots[fd].cloexec
+        slot.chan = chan
+
+
+def move_fds(source: FdTable, into: FdTable) -> None:
+    """Give a process that does not run yet every descriptor of `source`, which is closed for good, except the CLOEXEC ones. May block."""
+    with source.lock:
+        source.closed = True
+    for fd in range(MAX_FDS):
+        stays_behind = source.slots[fd].cloexec  # nobody changes a closed table
+        chan = take_fd(source, i32(fd))
+        if chan is None:
+            continue
+        if stays_behind:
+            chan_put(chan)
+            continue
+        try:
+            set_fd(into, i32(fd), chan)
+        except Error:
+            continue                        # it was killed: its table is closed, and now so is the channel
+
+
 def copy_fds(source: FdTable, into: FdTable) -> None:
     """Give a new process every descriptor of `source`, except the CLOEXEC ones."""
     for fd in range(MAX_FDS):

@@ -26,24 +26,40 @@ SIGCHLD = 17
 
 
 def proc_destroy(p: Proc, exit_code: i32) -> None:
-    """End `p`. The caller has a reference. May block (closing files). Nothing if it is dying already."""
+    """End `p`, or what it went on as by exec. The caller has a reference. May block (closing files). Nothing if it is dying already."""
     pcores = array(MAX_VCORES, u32)
+    target = p
+    while (count := begin_dying(target, exit_code, pcores)) is None:
+        successor = target.successor
+        if successor is None:
+            return
+        target = successor
+    end(target, pcores[:count])
+
+
+def begin_dying(p: Proc, exit_code: i32, pcores: Span[u32]) -> u64 | None:
+    """Take p's cores and make it DYING; how many allocated cores it had, their numbers in `pcores`. None if it was dying."""
     with p.lock:
         if p.is_dying():
-            return
+            return None
         p.exit_code = exit_code
         count = take_cores(p, pcores)
         p.set_state(ProcState.DYING)
+        return count
+
+
+def end(p: Proc, pcores: Span[u32]) -> None:
+    """The rest of it, for a process that has just become DYING."""
     # At once: who wants one of the cores waits for this, and closing files may sleep.
-    sched.forget(p, pcores[0:count])
+    sched.forget(p, pcores)
     disown_children(p)
     close_all_fds(p.fds)
     with p.lock:
         p.set_state(ProcState.DYING_ABORT)
     abort_all_calls(p)
     if p.kills_machine:
-        log.info(f"the first process ended with {exit_code}")
-        power.power_off(u32(exit_code & 0xFF))
+        log.info(f"the first process ended with {p.exit_code}")
+        power.power_off(u32(p.exit_code & 0xFF))
     tell_parent(p)
 
 

@@ -106,6 +106,7 @@ class Proc:
 
     # family: `parent` and `children` under the parent's `child_cv.lock`
     parent: Ref["Proc"] | None
+    successor: Ref["Proc"] | None           # what it went on as, by exec; counted. Set once, under `lock`, when it dies of that
     ppid: i32
     sibling: ListLink["Proc"]
     children: IntrusiveList["Proc", Literal["sibling"]]
@@ -189,8 +190,12 @@ def proc_get(p: Proc) -> None:
 @never_blocks
 def proc_put(p: Proc) -> None:
     """Give a reference back. The last one frees the process: no spinlock may be held."""
-    if p.refs.put():
+    while p.refs.put():
+        successor = p.successor
         release(p)
+        if successor is None:
+            return
+        p = successor
 
 
 def release(p: Proc) -> None:
@@ -248,10 +253,18 @@ def assign_pid(p: Proc) -> None:
     raise Error(Errno.EAGAIN, "no free process id")
 
 
-def forget_pid(p: Proc) -> None:
+def replace_pid(p: Proc, successor: Proc) -> None:
+    """Who looks for p's pid finds `successor` from now on."""
     with table_lock.irqs_off():
-        if p.pid != 0:
-            table[p.pid].proc.store(None, order=RELAXED)
+        table[p.pid].proc.store(successor, order=RELEASE)  # pairs with find_proc
+
+
+def forget_pid(p: Proc) -> None:
+    """The pid is free, unless it is another's by now."""
+    with table_lock.irqs_off():
+        slot = table[p.pid]
+        if slot.proc.load(order=RELAXED) is p:
+            slot.proc.store(None, order=RELAXED)
 
 
 def find_proc(pid: i32) -> Proc | None:

@@ -12,10 +12,12 @@ from kern.abi.proc import ProcState
 from kern.core import sched
 from kern.event.send import send_kernel_event
 from kern.mm.umem import copy_in, copy_out
-from kern.proc.create import create_process
+from kern.proc.create import create_process, fork_process
 from kern.proc.destroy import proc_destroy
+from kern.proc.exec import proc_exec
 from kern.proc.proc import Proc, get_proc, proc_put
 from kern.proc.wait import wait_for_child, wait_status
+from kern.sync.kthread import current_kthread
 from kern.syscall.file_calls import take_path
 
 SIGKILL: u32 = 9
@@ -83,6 +85,27 @@ def sys_kill(p: Proc, pid: i32, signal: u32) -> None:
             send_kernel_event(target, msg, 0)
     finally:
         proc_put(target)
+
+
+@syscall(34)
+def sys_fork(p: Proc) -> i32:
+    """Make a copy of the process, which returns from this call too: with 0, the caller with the copy's pid. Raises EINVAL in an MCP."""
+    child = fork_process(p, current_kthread().sysc)
+    pid = child.pid
+    sched.wakeup(child)
+    proc_put(child)
+    return pid
+
+
+@syscall(35)
+def sys_exec(p: Proc, path: User[str], args: User[Ref[SpawnArgs]]) -> None:
+    """Go on as another program, as the same process. Returns only if that fails, and then nothing has changed. `fds` of the arguments are
+    not looked at: all descriptors stay but those with CLOEXEC. Raises EINVAL in an MCP; EAGAIN: try again; what sys_proc_create raises."""
+    full = text(1024)
+    take_path(p, path, full)
+    spawn = SpawnArgs()
+    copy_in(spawn, args)
+    proc_exec(p, full.view, spawn)
 
 
 @syscall(36)

@@ -2,6 +2,7 @@
 """What processes are and have: names, users, descriptors, ends, and what is told of them."""
 
 import re
+from typing import Any
 
 import pytest
 
@@ -20,11 +21,26 @@ UNITS = {
     "no_call": ["sys-27", "sys-61"],
 }
 
+FORKS = {
+    "copies": ["proc-13", "sys-13", "proc-11"],
+    "many": ["sys-13"],
+    "bad_exec": ["proc-14"],
+    "exec": ["proc-10", "proc-14", "sys-14"],
+    "calls_stay_behind": ["sys-14"],
+    "killed": ["sys-14"],
+    "children": ["sys-14", "sys-15"],
+    "many_core": ["proc-13", "proc-14"],
+}
 
-@pytest.mark.parametrize("name", [pytest.param(n, marks=pytest.mark.feature(*rows)) for n, rows in UNITS.items()])
-def test_process(guest: Guest, name: str) -> None:
-    answer = guest.run(f"utest process.{name}", 60)
-    assert answer.status == 0 and re.search(rf"^PASSED process.{name} ", answer.output, re.MULTILINE), answer.output
+
+def unit_tests(suite: str, rows_of: dict[str, list[str]]) -> list[Any]:
+    return [pytest.param(f"{suite}.{name}", marks=pytest.mark.feature(*rows)) for name, rows in rows_of.items()]
+
+
+@pytest.mark.parametrize("name", unit_tests("process", UNITS) + unit_tests("fork", FORKS))
+def test_promise_to_a_process(guest: Guest, name: str) -> None:
+    answer = guest.run(f"utest {name}", 60)
+    assert answer.status == 0 and re.search(rf"^PASSED {name} ", answer.output, re.MULTILINE), answer.output
 
 
 @pytest.mark.feature("proc-09")

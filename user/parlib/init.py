@@ -4,7 +4,7 @@
 Everything that vcore context touches is mapped and filled in here, for all max_vcores before the first of them may start.
 """
 
-from lang import Uaddr, addr_of, at, u32
+from lang import Span, Uaddr, addr_of, at, memset, u8, u32
 from kern.abi.event import EventMsg, EventType
 from kern.abi.proc import Resource
 from kern.abi.syscall import Syscall
@@ -21,7 +21,7 @@ from parlib.signal_delivery import init_signals
 from parlib.thread0 import call_done_somewhere, init_thread0_queue
 from parlib.tls import current_of, init_tls_block, tls_block_size
 from parlib.uthread import Uthread
-from parlib.vcore import STACK_SIZE, Vcore, max_vcores, proc_data, proc_info, vcores
+from parlib.vcore import STACK_SIZE, Vcore, disable_notifs, enable_notifs, max_vcores, proc_data, proc_info, vcores
 from syscalls import sys_change_to_m
 from lang import pause
 
@@ -74,6 +74,18 @@ def prepare_vcore(vcoreid: u32) -> None:
     data.vcore_tls = Uaddr(tp)
     data.vcore_entry = Uaddr(addr_of(vcore_start))
     vcore.prepared = True
+
+
+def start_anew() -> None:
+    """In the copy that a fork made, first of all: what was in vcore 0's mailboxes, or on its way into them, was for the original."""
+    vcore = vcores[0]
+    tls_pages = (tls_block_size() + PAGE_SIZE - 1) // PAGE_SIZE
+    pages = vcore.stack_top + tls_pages * PAGE_SIZE
+    disable_notifs()
+    memset(Span[u8](pages, 4 * PAGE_SIZE), 0)
+    init_ucq_mailbox(vcore.data.public_mbox, pages)
+    init_ucq_mailbox(vcore.data.private_mbox, pages + 2 * PAGE_SIZE)
+    enable_notifs()
 
 
 def become_mcp(scheduler: Scheduler) -> None:

@@ -1,13 +1,21 @@
 # SPDX-License-Identifier: LGPL-2.1-or-later
-"""Child processes: starting a program with arguments, environment and descriptors, waiting for it, killing it."""
+"""Processes: starting a program with arguments, environment and descriptors, waiting for it, killing it; fork and exec."""
+
+from typing import Callable
 
 from lang import Errno, Error, Span, addr_of, array, at, copy_bytes, free, i32, new, u8, u32, u64
 from kern.abi.file import FdPair, SpawnArgs, SpawnFlag, WaitFlag, WaitStatus
 from kern.abi.proc import PROCINFO_ADDR, ProcInfo
 from rt.args import MAX_ARGS, MAX_ARGUMENTS, environment
-from syscalls import sys_proc_create, sys_proc_destroy, sys_proc_run, sys_waitpid
+from parlib.init import start_anew
+from rt.io import flush_stdout
+from syscalls import sys_exec, sys_fork, sys_proc_create, sys_proc_destroy, sys_proc_run, sys_waitpid
 
 KILLED: i32 = -9
+MAX_AFTER_FORK = 16
+
+after_fork_actions = array(MAX_AFTER_FORK, Callable[[], None])
+after_fork_count: u64 = 0
 
 
 def getpid() -> i32:
@@ -39,22 +47,60 @@ def create(path: str, argv: Span[str], env: Span[str], fds: Span[FdPair], flags:
 
     Raises E2BIG for more arguments or variables than a program takes.
     """
+    strings = pack_all(argv, env)
+    try:
+        args = SpawnArgs(argc=u32(len(argv)), envc=u32(len(env)), strings=addr_of(strings), strings_len=len(strings) - 1)
+        args.fds = addr_of(fds)
+        args.nfds = u32(len(fds))
+        args.flags = u32(flags)
+        return sys_proc_create(path, args)
+    finally:
+        free(strings)
+
+
+def pack_all(argv: Span[str], env: Span[str]) -> Span[u8]:
+    """Arguments and environment as the kernel takes them; on the heap. Raises E2BIG, ENOMEM."""
     if len(argv) > MAX_ARGUMENTS or len(env) > MAX_ARGS:
         raise Error(Errno.E2BIG, f"{len(argv)} arguments and {len(env)} variables are too many")
-    length = packed_length(argv) + packed_length(env)
-    strings = new(array(length + 1, u8))
+    strings = new(array(packed_length(argv) + packed_length(env) + 1, u8))
+    pack(strings, pack(strings, 0, argv), env)
+    return strings
+
+
+def fork() -> i32:
+    """Make a copy of the process: returns 0 in it, and its pid in the original. Only for a process without threads; raises EINVAL.
+
+    The copy has our descriptors and memory, but none of our calls that are still going on.
+    """
+    flush_stdout()
+    pid = sys_fork()
+    if pid == 0:
+        start_anew()
+        for i in range(after_fork_count):
+            after_fork_actions[i]()
+    return pid
+
+
+def after_fork(action: Callable[[], None]) -> None:
+    """Have `action` called in every copy that a fork makes: to open anew what one process alone can use."""
+    global after_fork_count
+    assert after_fork_count < MAX_AFTER_FORK, "too many actions after fork"
+    after_fork_actions[after_fork_count] = action
+    after_fork_count += 1
+
+
+def exec_program(path: str, argv: Span[str], env: Span[str]) -> None:
+    """Go on as another program, with our descriptors but those with CLOEXEC; does not return. Raises if that fails, changing nothing."""
+    flush_stdout()
+    strings = pack_all(argv, env)
+    args = SpawnArgs(argc=u32(len(argv)), envc=u32(len(env)), strings=addr_of(strings), strings_len=len(strings) - 1)
     try:
-        pack(strings, pack(strings, 0, argv), env)
-        args = SpawnArgs(
-            argc=u32(len(argv)),
-            envc=u32(len(env)),
-            strings=addr_of(strings),
-            strings_len=length,
-            fds=addr_of(fds),
-            nfds=u32(len(fds)),
-            flags=u32(flags),
-        )
-        return sys_proc_create(path, args)
+        while True:
+            try:
+                sys_exec(path, args)
+            except Error as e:
+                if e.errno != Errno.EAGAIN:
+                    raise
     finally:
         free(strings)
 

@@ -12,6 +12,7 @@ from rt.args import args
 from rt.io import flush_stdout
 from rt.process import run_and_wait
 from utest import call_tests, core_tests, harness, memory_tests, preempt_tests, single_tests, thread_tests
+from utest.fork_tests import wait_for_argument
 from utest.harness import Suite, run, suites
 
 USAGE = "usage: utest [--list] [SUITE | SUITE.TEST]…"
@@ -21,6 +22,8 @@ def main() -> i32:
     given = args()
     if len(given) > 1 and given[1] == "--take-cores":
         return preempt_tests.take_cores()
+    if len(given) > 2 and given[1] == "--wait-for":
+        return wait_for_argument(given[2])
     if len(given) > 1 and given[1] == "--list":
         for suite in suites:
             print(suite.name)

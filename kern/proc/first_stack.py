@@ -1,5 +1,5 @@
 # SPDX-License-Identifier: GPL-2.0-or-later
-"""The first stack of a program (System V ABI, AMD64 supplement, 3.4.1; the RISC-V one says the same).
+"""The first stack of a program (System V ABI, the processors' supplements: process initialization).
 
 Strings at the top; below them, upwards from the stack pointer, argc, argv, 0, envp, 0, (type, value) pairs.
 No locks. May block.

@@ -27,6 +27,11 @@ def finish_block(block: u64, size: u64) -> u64:
     return tp
 
 
+def block_of(tp: u64, size: u64) -> u64:
+    """The block whose thread pointer that is."""
+    return tp - size
+
+
 def start_context(ctx: UserContext, stack_top: u64, tp: u64) -> None:
     """Make `ctx` a software context that begins a uthread."""
     ctx.kind = ContextKind.SOFTWARE

@@ -13,6 +13,7 @@ from kern.sync.rwlock import RwLock
 from kern.sync.semaphore import Semaphore
 from kern.sync.seqlock import SeqLock
 from kern.sync.spinlock import SpinLock
+from parlib.deque import LOST, NOTHING, Deque
 from parlib.mcs import McsLock, McsNode, McsPdrLock
 from parlib.pdr import PdrLock
 
@@ -205,3 +206,26 @@ def look(address: u64) -> None:
     assert crowd.inside.add(1) == 0, "two runs at once"
     crowd.seen = crowd.posted.load()
     crowd.inside.sub(1)
+
+
+@struct
+class Stolen:
+    """An owner adds numbers and takes some back, thieves take the rest; what all have got adds up to what was added."""
+
+    deque: Deque
+    added: u64
+    taken: u64
+    stolen: Atomic[u64]
+    number: u64
+
+    def own(self) -> None:
+        self.number += 1
+        if self.deque.push(self.number * 2):
+            self.added += self.number * 2
+        if self.number % 3 == 0:
+            self.taken += self.deque.take()
+
+    def rob(self) -> None:
+        found = self.deque.steal()
+        if found != LOST and found != NOTHING:
+            self.stolen.add(found)

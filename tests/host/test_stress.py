@@ -47,6 +47,14 @@ def test_without_a_lock_increments_are_lost(unit: Unit) -> None:
     pytest.fail("two threads never met: there is no parallelism, so the other tests here show nothing")
 
 
+def test_what_is_stolen_is_stolen_once(unit: Unit) -> None:
+    shared = unit.Stolen()
+    print(stress([(shared.own,), (shared.rob,), (shared.rob,)], iterations=MANY, seconds=SECONDS))
+    while left := shared.deque.take():
+        shared.taken += left
+    assert shared.taken + shared.stolen == shared.added > 0 and shared.stolen > 0
+
+
 def test_readers_of_a_seqlock_see_whole_values(unit: Unit) -> None:
     pair = unit.Sequenced()
     report = stress([(pair.change,), (pair.change,), (pair.read,), (pair.read,)], iterations=MANY, seconds=SECONDS)

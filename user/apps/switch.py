@@ -5,7 +5,7 @@ from lang import Atomic, array, i32, u64
 from lib.args import help_wanted, misuse
 from lib.strings import number_or_none
 from pthread import Thread, yield_now
-from pthread.ready import limit_vcores
+from parlib.control import limit_vcores
 from rt.args import args
 from rt.time import now_tsc, tsc_to_ns
 

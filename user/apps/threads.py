@@ -1,17 +1,20 @@
 # SPDX-License-Identifier: LGPL-2.1-or-later
-"""threads N M: N threads, each M times: note where it runs, work a little, let others run. Then tells where each ran."""
+"""threads [--2ls=fifo|steal] N M: N threads, each M times: note where it runs, work a little, let others run. Then tells where each ran.
 
-from lang import Array, Atomic, Span, addr_of, array, at, free, i32, new, pause, popcount, struct, u64
+The 2LS decides who runs where: one queue for all vcores, or a queue for each and stealing."""
+
+from lang import Error, Array, Atomic, Span, addr_of, array, at, free, i32, new, pause, popcount, struct, u64
 from lib.args import help_wanted, misuse
 from lib.output import out
 from lib.strings import number_or_none
 from parlib.vcore import vcoreid_now
 from pthread import Thread, yield_now
+from pthread.choose import use_2ls
 from rt.args import args
 from rt.time import now_tsc, ns_to_tsc
 
-USAGE = "usage: threads THREADS LOOPS"
-MAX_THREADS: u64 = 10_000
+USAGE = "usage: threads [--2ls=fifo|steal] THREADS LOOPS"
+MAX_THREADS: u64 = 200_000
 WORK_NS: u64 = 50_000
 WORDS: u64 = 4                              # 64 vcores in each
 
@@ -30,10 +33,17 @@ loops_done = Atomic[u64](0)
 def main() -> i32:
     if help_wanted(USAGE):
         return 0
-    if len(args()) != 3:
+    given = args()[1:]
+    if len(given) > 0 and given[0].startswith("--2ls="):
+        try:
+            use_2ls(given[0][6:])
+        except Error as e:
+            return misuse(f"{e.message}", USAGE)
+        given = given[1:]
+    if len(given) != 2:
         return misuse("how many threads, and how many loops?", USAGE)
-    count = number_or_none(args()[1])
-    loops = number_or_none(args()[2])
+    count = number_or_none(given[0])
+    loops = number_or_none(given[1])
     if count is None or loops is None or count == 0 or count > MAX_THREADS:
         return misuse(f"two numbers are needed, the first from 1 to {MAX_THREADS}", USAGE)
     table = new(array(count, Worker))

@@ -10,8 +10,8 @@ from lang import Atomic, Raises, Span, Uaddr, array, i32, text, u8, u64
 from kern.abi.file import FdPair
 from kern.abi.mman import MapFlags, Prot
 from lib.args import help_wanted, number_or_none
+from parlib.control import limit_vcores
 from pthread import Barrier, CondVar, Mutex, Semaphore, Thread, yield_now
-from pthread.ready import limit_vcores
 from rt.args import args, environment
 from rt.io import close, flush_stdout, pipe, read, write_all
 from rt.process import spawn, wait

@@ -8,17 +8,18 @@ was interrupted to get us here.
 
 from typing import NoReturn
 
-from lang import RELAXED, addr_of, assign, at, entry, export, u32, u64, vcore_context
+from lang import RELAXED, addr_of, assign, at, entry, export, frame_address, u32, u64, vcore_context
 from parlib import sched
+from parlib.current import in_vcore_context
 from parlib.event import handle_events, handle_one
 from parlib.machine import save_fp
 from parlib.preempt import continue_draining
-from parlib.uthread import run_current, run_current_raw
-from parlib.vcore import STACK_SIZE, Vcore, relax_for, vcores
+from parlib.uthread import run_current_raw
+from parlib.vcore import ANY_VCORE, STACK_SIZE, Vcore, relax_for, vcores
 from parlib.yielding import answer_preemption
 
 STEALING: u32 = 8                           # VcoreFlag.UTHREAD_STEALING
-NO_VCORE: u32 = 0xFFFF_FFFE
+ENTRY_DEPTH: u64 = 512                      # no frame of ours is deeper in its stack than this when a vcore starts
 
 
 @entry(stack=STACK_SIZE)
@@ -27,6 +28,8 @@ NO_VCORE: u32 = 0xFFFF_FFFE
 def vcore_entry(vcoreid: u64) -> None:
     """Fresh vcore context. The interrupted uthread's extended registers are still in the core."""
     vcore = vcores[vcoreid]
+    assert in_vcore_context() and vcore.data.notif_disabled.load(order=RELAXED) != 0, "a fresh vcore that can be interrupted"
+    assert vcore.stack_top - ENTRY_DEPTH <= frame_address() <= vcore.stack_top, "a fresh vcore that is not at the top of its stack"
     if vcore.data.flags.load() & STEALING == 0:
         uthread = vcore.current
         if uthread is not None:
@@ -43,7 +46,7 @@ def wait_for_stealer(vcore: Vcore) -> None:
     data = vcore.data
     while data.flags.load() & STEALING != 0:
         handle_one(vcore, data.public_mbox)
-        relax_for(NO_VCORE)
+        relax_for(ANY_VCORE)
     uthread = vcore.current
     if uthread is not None:
         # Only a preempted vcore is stolen from, so the kernel has saved its registers; ours may be spoilt by now.
@@ -63,13 +66,26 @@ def begin_vcore(vcore: Vcore) -> NoReturn:
 
 @entry(stack=STACK_SIZE)
 @vcore_context
-@export("vcore_restart")
-def vcore_restart(address: u64) -> None:
+@export("vcore_restarted")
+def vcore_restarted(address: u64) -> None:
     """The top of the stack again, for work that may not return to where it began."""
     vcore = at(Vcore, address)
     if vcore.data.flags.load() & STEALING != 0:
         wait_for_stealer(vcore)
     begin_vcore(vcore)
+
+
+@entry(stack=STACK_SIZE)
+@vcore_context
+@export("vcore_reentered")
+def vcore_reentered(address: u64) -> None:
+    """The same, with something to be called first."""
+    vcore = at(Vcore, address)
+    function = vcore.reenter
+    vcore.reenter = None
+    if function is not None:
+        function(vcore)
+    vcore_restarted(address)
 
 
 def run_vcore(vcore: Vcore) -> NoReturn:
@@ -81,7 +97,7 @@ def run_vcore(vcore: Vcore) -> NoReturn:
             answer_preemption(vcore)
         uthread = vcore.current
         if uthread is not None:
-            run_current(vcore, uthread)
+            sched.current.resume(vcore, uthread)
             continue
         sched.current.entry(vcore)
         if handle_events(vcore) == 0:

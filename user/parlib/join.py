@@ -6,7 +6,7 @@ one atomic operation: so exactly one of two joiners, or of a joiner and a detach
 those who are still expected, the joiner itself among them: it may fall asleep before or after the last of the others has come.
 """
 
-from lang import Atomic, Errno, Error, Ref, Span, addr_of, at, must_use, struct, u32, u64
+from lang import RELAXED, Atomic, Errno, Error, Ref, Span, addr_of, at, must_use, struct, u32, u64
 from parlib import sched
 from parlib.current import my_uthread
 from parlib.sched import Blocked
@@ -35,7 +35,8 @@ def uthread_join(uthread: Uthread) -> u64:
     """
     if uthread is my_uthread():
         raise Error(Errno.EDEADLK, f"thread {uthread.id} joins itself")
-    kicker = JoinKicker(joiner=my_uthread(), expected=u32(2))
+    kicker = JoinKicker(joiner=my_uthread())
+    kicker.expected.store(u32(2), order=RELAXED)  # nobody knows it before `join` has its address
     if must_wait(uthread, kicker):
         uthread_yield(join_callback, addr_of(kicker))
     return take_result(uthread)
@@ -55,7 +56,8 @@ def uthread_join_arr(requests: Span[JoinRequest]) -> None:
 
     If one cannot be joined, as with `uthread_join`, that raises when all others have been.
     """
-    kicker = JoinKicker(joiner=my_uthread(), expected=u32(len(requests)) + 1)
+    kicker = JoinKicker(joiner=my_uthread())
+    kicker.expected.store(u32(len(requests)) + 1, order=RELAXED)
     for request in requests:
         if not expects(request, kicker):
             kicker.expected.sub(1)          # never the last one: the caller counts, too

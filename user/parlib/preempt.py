@@ -6,15 +6,14 @@ giving it our core. Otherwise its uthread is stolen: UTHREAD_STEALING keeps it f
 away "to come back" only while somebody steals from it or while its thread must not migrate, and both end once the other has run.
 """
 
-from lang import RELAXED, SEQ_CST, addr_of, assign, fence, must_use, pause, u32
+from lang import RELAXED, SEQ_CST, assign, fence, must_use, pause, u32
 from kern.abi.errno import Errno
 from kern.abi.event import EventFlag, EventMsg, EventQueue, EventType
 from kern.abi.proc import VcorePreemptData
 from parlib import sched
-from parlib.entry import vcore_restart
 from parlib.event import handle_mailbox, mailbox_is_empty, register_handler, want_kernel_event
-from parlib.machine import jump_to_stack
 from parlib.uthread import BY_KERNEL, Uthread, take_current
+from parlib.yielding import vcore_restart
 from parlib.vcore import Vcore, change_vcore, max_vcores, notify_self, vcores
 
 K_LOCK: u32 = 1
@@ -135,7 +134,7 @@ def take_messages(vcore: Vcore, rem: u32) -> None:
         return
     # A handler may not return, so this is done from the top of the stack, with a note of whose messages are half done.
     vcore.draining = rem + 1
-    jump_to_stack(vcore.stack_top, addr_of(vcore_restart), addr_of(vcore))
+    vcore_restart(vcore)
 
 
 def continue_draining(vcore: Vcore) -> None:

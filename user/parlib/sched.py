@@ -19,7 +19,7 @@ from parlib.signal_delivery import post_to_process
 from parlib.signal_state import SignalInfo
 from parlib.thread0 import thread0_scheduler
 from parlib.uth_sync import UthSync, fifo_pop, fifo_push, fifo_remove, fifo_swap
-from parlib.uthread import Uthread
+from parlib.uthread import Uthread, run_current
 from parlib.vcore import Vcore
 
 
@@ -39,6 +39,11 @@ class Scheduler(ABC):
     @abstractmethod
     def entry(self, vcore: Vcore) -> None:
         """Pick a thread and run it, which does not return; or return because there is none."""
+
+    def resume(self, vcore: Vcore, uthread: Uthread) -> None:
+        """The vcore was running this thread when it was interrupted, and events were looked at. Run it on, which does not return; a
+        preemptive scheduler may put it away (`pause_current`) and return instead."""
+        run_current(vcore, uthread)
 
     @abstractmethod
     def runnable(self, uthread: Uthread) -> None:

@@ -8,6 +8,7 @@ from typing import Callable, NoReturn
 
 from lang import Atomic, Errno, Error, Raises, Ref, panic, u32, u64
 from parlib import sched
+from parlib.control import control
 from parlib.init import become_mcp
 from parlib.sched import Blocked, Scheduler
 from parlib.sync import Mutex
@@ -30,7 +31,10 @@ def use_library(scheduler: Scheduler) -> None:
 
 
 def uthread_mcp_init() -> None:
-    """Become an MCP under the 2LS chosen, once; who comes later finds it done. Raises ENOMEM; ENOSYS if none was chosen."""
+    """Put the 2LS chosen in charge, as an MCP if the program wants to be one; once, who comes later finds it done.
+
+    Raises ENOMEM; ENOSYS if none was chosen.
+    """
     if started.load() != 0:
         return
     with start_lock:
@@ -40,7 +44,10 @@ def uthread_mcp_init() -> None:
         if chosen is None:
             raise Error(Errno.ENOSYS, "this program has no thread library")
         chosen.init()
-        become_mcp(chosen)
+        if control.wants_to_be_mcp:
+            become_mcp(chosen)
+        else:
+            sched.use_scheduler(chosen)
         started.store(u32(1))
 
 

@@ -5,6 +5,8 @@ The architecture says how a block lies around the thread pointer (arch.user_abi)
 reached by their distance from the thread pointer, which is the same in every block.
 """
 
+from typing import TypeVar
+
 from lang import Span, addr_of, array, at, extern_symbol, memcpy, memset, thread_pointer, u8, u64
 from arch import user_abi
 from parlib.current import Current, me
@@ -12,6 +14,9 @@ from parlib.machine import set_thread_pointer
 from parlib.uthread import thread0
 from parlib.vcore import vcores
 from kern.abi.proc import PROCDATA_ADDR, ProcData
+from rt.memory import allocate, release
+
+T = TypeVar("T")
 
 tls_start = extern_symbol("tls_start")
 tls_data_end = extern_symbol("tls_data_end")
@@ -37,9 +42,29 @@ def init_tls_block(block: u64) -> u64:
     return user_abi.finish_block(block, size)
 
 
+def allocate_tls() -> u64:
+    """A fresh block of its own; its thread pointer. Raises ENOMEM."""
+    return init_tls_block(allocate(tls_block_size(), BLOCK_ALIGN))
+
+
+def reinit_tls(tp: u64) -> None:
+    """Make a block, which nobody runs with, as it was when it was fresh."""
+    init_tls_block(user_abi.block_of(tp, addr_of(tls_image_size)))
+
+
+def free_tls(tp: u64) -> None:
+    release(user_abi.block_of(tp, addr_of(tls_image_size)))
+
+
+def tls_var(mine: T, tp: u64) -> T:
+    """What a thread-local object of the caller's, `variable.mine`, is in another block: of a thread, or of a vcore, by thread pointer.
+    The caller sees to it that the block stays."""
+    return at(T, tp + (addr_of(mine) - thread_pointer()))
+
+
 def current_of(tp: u64) -> Current:
     """The `me` of another block."""
-    return at(Current, tp + (addr_of(me.mine) - thread_pointer()))
+    return tls_var(me.mine, tp)
 
 
 def init_thread0_tls() -> None:
@@ -53,4 +78,5 @@ def init_thread0_tls() -> None:
     me.mine.uthread = addr_of(thread0)
     me.mine.vcore = addr_of(vcore)
     thread0.vars = addr_of(me.mine)
+    thread0.tp = tp
     user_abi.start_context(thread0.ctx, 0, tp)

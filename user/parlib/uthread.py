@@ -11,7 +11,7 @@ from enum import Enum
 from typing import Callable, NoReturn
 
 from lang import RELAXED, Atomic, Error, Ptr, Raises, Ref, addr_of, assign, at, blocks, compiler_fence
-from lang import entry, export, panic, struct, u32, u64, vcore_context
+from lang import entry, export, noinline, panic, struct, u32, u64, vcore_context
 from arch import user_abi
 from arch.abi import ContextFlag, FpState, UserContext
 from kern.abi.syscall import Syscall
@@ -19,11 +19,11 @@ from parlib import sched
 from parlib.current import Current, my_uthread, my_vcore
 from parlib.entry import run_vcore
 from parlib.join import JoinKicker, kick
-from parlib.machine import pop_context, pop_context_raw, restore_fp, switch_in, switch_out
+from parlib.machine import pop_context, pop_context_raw, restore_fp, set_thread_pointer, switch_in, switch_out
 from parlib.signal_delivery import prepare_handlers
 from parlib.signal_state import SignalState, begin_signals
 from parlib.uth_sync import UthSync
-from parlib.vcore import STACK_SIZE, Vcore, enter_vcore_context
+from parlib.vcore import STACK_SIZE, Vcore, enable_notifs, enter_vcore_context
 
 # How a uthread's context was saved, which decides how it is resumed.
 RUNNING: u32 = 0                            # not saved: it runs, or its context lies in its vcore's VCPD
@@ -218,6 +218,42 @@ def take_current(vcore: Vcore, uthread: Uthread) -> None:
     assign(uthread.ctx, vcore.data.uthread_ctx)
     uthread.saved = BY_KERNEL
     vcore.current = None
+
+
+def stop_current_uthread(vcore: Vcore) -> Uthread | None:
+    """In vcore context: the thread that was interrupted here, if there is one, is nobody's any more but the caller's, and saved."""
+    uthread = vcore.current
+    if uthread is not None:
+        take_current(vcore, uthread)
+    return uthread
+
+
+def pause_current(vcore: Vcore) -> None:
+    """In vcore context: put the interrupted thread, if there is one, back among those that are ready."""
+    uthread = stop_current_uthread(vcore)
+    if uthread is not None:
+        sched.current.paused(uthread)
+
+
+@noinline                                   # no caller may keep an address that it made of the thread pointer
+def highjack_current_uthread(uthread: Uthread) -> Uthread:
+    """The calling thread goes on, on its own stack, as `uthread`, a fresh one: with its thread-local block and under its name. The
+    thread that it was is returned, and has no context: it must be highjacked again before it ends. Notifications are enabled."""
+    before = my_uthread()
+    before.dont_migrate.store(u32(1), order=RELAXED)
+    compiler_fence()
+    vcore = my_vcore()
+    vcore.data.notif_disabled.store(u32(1), order=RELAXED)
+    compiler_fence()
+    uthread.dont_migrate.store(u32(1), order=RELAXED)
+    uthread.notif_depth = 1
+    uthread.saved = RUNNING
+    at(Current, uthread.vars).vcore = addr_of(vcore)
+    vcore.current = uthread
+    before.dont_migrate.store(u32(0), order=RELAXED)
+    set_thread_pointer(uthread.tp)
+    enable_notifs()
+    return before
 
 
 # -- a thread's life ----------------------------------------------------------------------------------------------

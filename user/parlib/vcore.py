@@ -7,15 +7,19 @@ Notifications: `disable_notifs` keeps the calling uthread on its vcore, uninterr
 was missed in between.
 """
 
-from lang import ACQUIRE, Uaddr, addr_of, RELAXED, Atomic, Ref, array, at, compiler_fence, pause, struct, u32, u64
+from typing import Callable
+
+from lang import ACQUIRE, RELAXED, Ref, Uaddr, addr_of, array, at, compiler_fence, cycle_counter, pause, struct, u32, u64
 from kern.abi.event import EventMsg
-from kern.abi.proc import PROCDATA_ADDR, PROCINFO_ADDR, ProcData, ProcInfo, Resource, VcoreMapping, VcorePreemptData
+from kern.abi.proc import PROCDATA_ADDR, PROCINFO_ADDR, ProcData, ProcInfo, VcoreMapping, VcorePreemptData
 from kern.abi.syscall import Syscall
 from parlib.current import me, my_uthread, my_vcore
 from parlib.uthread import Uthread
-from syscalls import submit_change_vcore, submit_poke_ksched, submit_self_notify, submit_vc_entry
+from rt.time import tsc_to_ns
+from syscalls import submit_change_vcore, submit_self_notify, submit_vc_entry
 
 STACK_SIZE: u64 = 24576                     # of the transition stack, which has a guard page below
+ANY_VCORE: u32 = 0xFFFF_FFFE                # to relax_for: whichever was preempted
 RELAX_LIMIT: u32 = 1000                     # spins before a waiter looks for preempted vcores
 PREEMPTED: u32 = 2                          # VcoreFlag.PREEMPTED
 K_LOCK: u32 = 1                             # VcoreFlag.K_LOCK
@@ -35,6 +39,7 @@ class Vcore:
     spins: u32
     prepared: bool
     entries: u64                            # times that vcore context was entered from the kernel
+    reenter: Callable[[Vcore], None] | None  # what is to be called at the top of the stack
     change_call: Syscall                    # of change_vcore: it must not lie on the stack, which restarts
 
     @property
@@ -87,6 +92,28 @@ def pcore_of(vcoreid: u32) -> u32:
         pcore = info.vcoremap[vcoreid].pcoreid
         if not info.coremap_seqctr.must_retry(start):
             return pcore
+
+
+def vcore_resume_ns(vcoreid: u32) -> u64:
+    """When it was last started, on the clock of rt.time.now_ns."""
+    return tsc_to_ns(proc_info().vcoremap[vcoreid].resume_ticks)
+
+
+def vcore_total_ns(vcoreid: u32) -> u64:
+    """How long it ran, before it was last started."""
+    return tsc_to_ns(proc_info().vcoremap[vcoreid].total_ticks)
+
+
+def vcore_uptime_ns(vcoreid: u32) -> u64:
+    """How long it ran in all, until now."""
+    info = proc_info()
+    while True:
+        start = info.coremap_seqctr.begin_read()
+        ticks = info.vcoremap[vcoreid].total_ticks
+        if info.vcoremap[vcoreid].valid != 0:
+            ticks += cycle_counter() - info.vcoremap[vcoreid].resume_ticks
+        if not info.coremap_seqctr.must_retry(start):
+            return tsc_to_ns(ticks)
 
 
 def vcoreid_now() -> u32:
@@ -149,41 +176,6 @@ def notify_self(vcoreid: u32, msg: EventMsg, private: bool) -> None:
     call = Syscall()
     submit_self_notify(call, vcoreid, u32(msg.ev_type), Uaddr(addr_of(msg)), private)
     wait_spinning(call)
-
-
-# -- asking for cores ---------------------------------------------------------------------------------------------
-def request_vcores(total: u32) -> None:
-    """Ask for `total` vcores in all, if fewer were asked for. They come, or not, whenever the kernel has them."""
-    wanted = u64(min(total, max_vcores()))
-    amount = ptr_amount()
-    while True:
-        before = amount.load(order=RELAXED)
-        if before >= wanted:
-            return
-        if amount.cas(before, wanted):
-            break
-    poke_kernel()
-
-
-def ptr_amount() -> Atomic[u64]:
-    return proc_data().res_req[u32(Resource.CORES)].amt_wanted
-
-
-def poke_kernel() -> None:
-    call = Syscall()
-    submit_poke_ksched(call, 0, Resource.CORES)
-    wait_spinning(call)
-
-
-def want_one_less() -> None:
-    """Before giving a core back: otherwise the kernel takes us to have changed our mind."""
-    amount = ptr_amount()
-    while True:
-        before = amount.load(order=RELAXED)
-        # More may be wanted than we ever got; what counts is to want less than we have.
-        less = min(before, u64(num_vcores()))
-        if before == 0 or amount.cas(before, less - 1 if less > 0 else u64(0)):
-            return
 
 
 # -- waiting for others -------------------------------------------------------------------------------------------

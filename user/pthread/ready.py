@@ -13,11 +13,12 @@ from parlib import threads
 from parlib.current import Current, in_vcore_context, my_uthread, my_vcore
 from parlib.machine import switch_direct
 from parlib.pdr import FREE, PdrLock
+from parlib.request import vcore_request_more
 from parlib.sched import Scheduler
 from parlib.threads import uthread_mcp_init, use_library, yield_callback
 from parlib.uth_sync import UthSync
 from parlib.uthread import BY_ITSELF, RUNNING, Uthread, run_uthread, uthread_yield
-from parlib.vcore import Vcore, num_vcores, request_vcores
+from parlib.vcore import Vcore
 from parlib.yielding import vcore_yield
 from pthread.calls import init_call_queues, tell_when_done
 from pthread.keys import run_destructors
@@ -36,7 +37,6 @@ class ReadyQueue:
 
 
 ready = ReadyQueue()
-vcore_limit: u32 = 0xFFFF_FFFF
 
 
 def push_on(vcore: Vcore, uthread: Uthread) -> None:
@@ -182,19 +182,13 @@ def push_all_locked(woken: UthSync) -> None:
         push_locked(uthread)
 
 
-def limit_vcores(most: u32) -> None:
-    """Never ask for more than `most`. Before the first thread."""
-    global vcore_limit
-    vcore_limit = most
-
-
 def ask_for_vcores() -> None:
     """One vcore more than we have for each thread that waits, as far as there are any.
 
     Also when we have all of them: one may just be about to leave, and has lowered what we want.
     """
     fence(SEQ_CST)                          # the thread is in the queue before we look
-    request_vcores(min(num_vcores() + ready.count.load(order=RELAXED), vcore_limit))
+    vcore_request_more(ready.count.load(order=RELAXED))
 
 
 def start_threads() -> None:

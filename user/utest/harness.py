@@ -61,6 +61,16 @@ def is_chosen(name: str) -> bool:
     return False
 
 
+def is_wanted(suite: str) -> bool:
+    """Whether a test of the suite may be chosen: for suites that change the process before their first test."""
+    if chosen_from == 0:
+        return True
+    for one in args()[chosen_from:]:
+        if one.startswith(suite) and (len(one) == len(suite) or one[len(suite)] == ord(".")):
+            return True
+    return False
+
+
 def check(condition: bool, what: Format) -> None:
     """A test fails if any of its checks does; the first one is told."""
     if condition:

@@ -4,6 +4,9 @@
 from lang import pause, struct, u32
 
 
+ANY_VCORE: u32 = 0xFFFF_FFFE
+
+
 @struct
 class Vcore:
     id: u32

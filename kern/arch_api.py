@@ -41,6 +41,7 @@ class PageFlag(u32, IntFlag):
     UNCACHED = 16                           # device registers
     PRESENT = 32                            # faults only: there was a mapping, but not with these rights
     CLEAN = 64                              # have the first write noted: `take_pages` and `take_dirty` tell of it
+    WRITE_COMBINING = 128                   # stores may be gathered, as suits a frame buffer (where COMBINES_WRITES)
 
 
 class TrapKind(u32, IntEnum):
@@ -212,6 +213,22 @@ class Mmu(Protocol):
     @abstractmethod
     def lookup_flags(self, space: AddressSpace, address: Uaddr) -> PageFlag:
         """The rights of the page mapped there, none if there is none."""
+
+    @abstractmethod
+    def map_large(self, space: AddressSpace, address: Uaddr, page: Paddr, size: u64, flags: PageFlag) -> None:
+        """Enter a user page of 2 MiB or 1 GiB, aligned to its size in both. Raises EEXIST if something is, or was, there; ENOMEM."""
+
+    @abstractmethod
+    def unmap_large(self, space: AddressSpace, address: Uaddr) -> Paddr | None:
+        """Take a large page out; None if there is none."""
+
+    @abstractmethod
+    def page_size_at(self, space: AddressSpace, address: Uaddr) -> u64:
+        """How large the page is that is mapped there; 0 if there is none."""
+
+    @abstractmethod
+    def kernel_page_flags(self, address: Kaddr) -> PageFlag:
+        """The rights of a page of the kernel's, and how it is cached; none if there is none."""
 
     @abstractmethod
     def load(self, space: AddressSpace) -> None:

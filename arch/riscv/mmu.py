@@ -24,6 +24,7 @@ from lang import (
     SEQ_CST,
     Array,
     Atomic,
+    Error,
     Kaddr,
     Paddr,
     PerCore,
@@ -45,6 +46,7 @@ from lang import (
     u64,
 )
 from arch import cpu
+from kern.abi.errno import Errno
 from kern.arch_api import BootInfo, PageFlag, TakenPage
 from kern.mm.pages import alloc_zeroed, free_pages
 
@@ -80,6 +82,7 @@ ACCESSED: u64 = 64
 DIRTY: u64 = 128
 HELD: u64 = 256                             # ours: a page stands here although nobody may touch it (no rights)
 LEAF: u64 = 14                              # any right makes an entry a leaf
+COMBINES_WRITES: bool = False               # the board says of each address how it is cached (Svpbmt is not used)
 DIRECT_RIGHTS: u64 = PRESENT | READABLE | WRITABLE | GLOBAL | ACCESSED | DIRTY
 FRAME: u64 = 0x003F_FFFF_FFFF_FC00          # the page's number in an entry
 
@@ -212,7 +215,7 @@ def free_table(physical: u64, level: u32) -> None:
     if level > 1:
         table = table_at(physical)
         for i in range(ENTRIES):
-            if table[i] & PRESENT != 0:
+            if table[i] & (PRESENT | LEAF) == PRESENT:
                 free_table(target_of(table[i]), level - 1)
     free_pages(Paddr(physical), 0)
 
@@ -284,18 +287,46 @@ def protect_page(space: AddressSpace, address: Uaddr, flags: PageFlag) -> bool:
             return True
 
 
+def map_large(space: AddressSpace, address: Uaddr, page: Paddr, size: u64, flags: PageFlag) -> None:
+    entry = make_entry_at(space.root, u64(address), u64(ctz(size)))
+    if entry[0] & PRESENT != 0:
+        raise Error(Errno.EEXIST, f"smaller pages may be mapped in the {size} bytes at {u64(address):#x}")
+    entry[0] = entry_of(u64(page)) | entry_bits(flags)
+    flush_local_page(u64(address))
+
+
+def unmap_large(space: AddressSpace, address: Uaddr) -> Paddr | None:
+    place, size = find_leaf(space.root, u64(address))
+    if place == 0 or size == PAGE:
+        return None
+    return Paddr(target_of(atomic(Ptr[u64](place)[0]).swap(0)))
+
+
+def page_size_at(space: AddressSpace, address: Uaddr) -> u64:
+    place, size = find_leaf(space.root, u64(address))
+    return 0 if place == 0 or Ptr[u64](place)[0] & (PRESENT | HELD) == 0 else size
+
+
 def lookup(space: AddressSpace, address: Uaddr) -> Paddr | None:
-    place = find_entry(space.root, u64(address))
+    place, size = find_leaf(space.root, u64(address))
     if place == 0:
         return None
     value = Ptr[u64](place)[0]
     if value & (PRESENT | HELD) == 0:
         return None
-    return Paddr(target_of(value))
+    return Paddr(target_of(value) + (u64(address) & (size - 1) & ~(PAGE - 1)))
 
 
 def lookup_flags(space: AddressSpace, address: Uaddr) -> PageFlag:
-    place = find_entry(space.root, u64(address))
+    return flags_at(space.root, u64(address))
+
+
+def kernel_page_flags(address: Kaddr) -> PageFlag:
+    return flags_at(kernel_root, u64(address))
+
+
+def flags_at(root: u64, address: u64) -> PageFlag:
+    place, _ = find_leaf(root, address)
     if place == 0:
         return PageFlag(0)
     value = Ptr[u64](place)[0]
@@ -369,12 +400,12 @@ def entry_bits(flags: PageFlag) -> u64:
 
 
 def leaf_table(root: u64, address: u64) -> tuple[u64, u64]:
-    """(address of the table with the leaf entry, or 0 if there is none; first user address that it, or what is absent, does not reach)."""
+    """(address of the table of small pages, or 0 if there is none; first address that it, or what is there instead, does not reach)."""
     physical = root
     shift: u64 = top_shift
     while shift > 12:
         value = table_at(physical)[(address >> shift) & (ENTRIES - 1)]
-        if value & PRESENT == 0:
+        if value & (PRESENT | LEAF) != PRESENT:
             return 0, ((address >> shift) + 1) << shift
         physical = target_of(value)
         shift -= 9
@@ -382,30 +413,50 @@ def leaf_table(root: u64, address: u64) -> tuple[u64, u64]:
 
 
 def find_entry(root: u64, address: u64) -> u64:
-    """Address of the leaf entry, 0 if there is no table for it."""
+    """Address of the leaf entry of a small page, 0 if there is no table for it."""
     physical = root
     shift = top_shift
     while shift > 12:
         value = table_at(physical)[(address >> shift) & (ENTRIES - 1)]
-        if value & PRESENT == 0:
+        if value & (PRESENT | LEAF) != PRESENT:
             return 0
         physical = target_of(value)
         shift -= 9
     return physical + direct_map + ((address >> 12) & (ENTRIES - 1)) * 8
 
 
-def make_entry(root: u64, address: u64) -> Ptr[u64]:
-    """The leaf entry; makes the tables above it. May raise ENOMEM; tables that were made stay."""
+def find_leaf(root: u64, address: u64) -> tuple[u64, u64]:
+    """(address of the leaf entry of a page of any size, 0 if there is none; the page's size)."""
     physical = root
     shift = top_shift
-    while shift > 12:
+    while True:
+        place = physical + direct_map + ((address >> shift) & (ENTRIES - 1)) * 8
+        value = Ptr[u64](place)[0]
+        if shift == 12 or value & PRESENT != 0 and value & LEAF != 0:
+            return place, u64(1) << shift
+        if value & PRESENT == 0:
+            return 0, 0
+        physical = target_of(value)
+        shift -= 9
+
+
+def make_entry(root: u64, address: u64) -> Ptr[u64]:
+    """The leaf entry; makes the tables above it. May raise ENOMEM; tables that were made stay."""
+    return make_entry_at(root, address, 12)
+
+
+def make_entry_at(root: u64, address: u64, level: u64) -> Ptr[u64]:
+    """The entry for a page of 2**level bytes."""
+    physical = root
+    shift = top_shift
+    while shift > level:
         table = table_at(physical)
         index = (address >> shift) & (ENTRIES - 1)
         if table[index] & PRESENT == 0:
             table[index] = entry_of(u64(alloc_zeroed(0))) | PRESENT
         physical = target_of(table[index])
         shift -= 9
-    return Ptr[u64](physical + direct_map + ((address >> 12) & (ENTRIES - 1)) * 8)
+    return Ptr[u64](physical + direct_map + ((address >> level) & (ENTRIES - 1)) * 8)
 
 
 def take_out(root: u64, address: u64) -> Paddr | None:

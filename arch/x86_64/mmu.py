@@ -10,8 +10,9 @@ No page is ever both writable and executable. Direct map and image are global: t
 so that loading CR3 forgets all that may change. Nothing here flushes other cores, and callers serialise changes.
 """
 
-from lang import Kaddr, Paddr, Ptr, Span, Uaddr, addr_of, atomic, extern, extern_symbol, recursion, struct, u32, u64
+from lang import Error, Kaddr, Paddr, Ptr, Span, Uaddr, addr_of, atomic, ctz, extern, extern_symbol, recursion, struct, u32, u64
 from arch import cpu
+from kern.abi.errno import Errno
 from kern.arch_api import BootInfo, PageFlag, TakenPage
 from kern.mm.pages import alloc_zeroed, free_pages
 
@@ -33,6 +34,8 @@ WRITE_THROUGH: u64 = 8
 CACHE_OFF: u64 = 16
 DIRTY: u64 = 64
 LARGE: u64 = 128
+COMBINES_WRITES: bool = True                # pages of the kernel map may be WRITE_COMBINING
+PAT: u64 = 128                              # of a leaf for 4 KiB, where the same bit means this
 GLOBAL: u64 = 256
 HELD: u64 = 512                             # ours: a page stands here although nobody may touch it (no rights)
 NO_EXECUTE: u64 = 0x8000_0000_0000_0000
@@ -116,7 +119,7 @@ def free_table(physical: u64, level: u32) -> None:
     if level > 1:
         table = table_at(physical)
         for i in range(ENTRIES):
-            if table[i] & PRESENT != 0:
+            if table[i] & (PRESENT | LARGE) == PRESENT:
                 free_table(table[i] & ADDRESS, level - 1)
     free_pages(Paddr(physical), 0)
 
@@ -187,18 +190,45 @@ def protect_page(space: AddressSpace, address: Uaddr, flags: PageFlag) -> bool:
             return True
 
 
+def map_large(space: AddressSpace, address: Uaddr, page: Paddr, size: u64, flags: PageFlag) -> None:
+    entry = make_entry_at(space.root, u64(address), USER, u64(ctz(size)))
+    if entry[0] & PRESENT != 0:
+        raise Error(Errno.EEXIST, f"smaller pages may be mapped in the {size} bytes at {u64(address):#x}")
+    entry[0] = u64(page) | entry_bits(flags) | LARGE
+
+
+def unmap_large(space: AddressSpace, address: Uaddr) -> Paddr | None:
+    place, size = find_leaf(space.root, u64(address))
+    if place == 0 or size == PAGE:
+        return None
+    return Paddr(atomic(Ptr[u64](place)[0]).swap(0) & ADDRESS)
+
+
+def page_size_at(space: AddressSpace, address: Uaddr) -> u64:
+    place, size = find_leaf(space.root, u64(address))
+    return 0 if place == 0 or Ptr[u64](place)[0] & (PRESENT | HELD) == 0 else size
+
+
 def lookup(space: AddressSpace, address: Uaddr) -> Paddr | None:
-    place = find_entry(space.root, u64(address))
+    place, size = find_leaf(space.root, u64(address))
     if place == 0:
         return None
     value = Ptr[u64](place)[0]
     if value & (PRESENT | HELD) == 0:
         return None
-    return Paddr(value & ADDRESS)
+    return Paddr((value & ADDRESS) + (u64(address) & (size - 1) & ~(PAGE - 1)))
 
 
 def lookup_flags(space: AddressSpace, address: Uaddr) -> PageFlag:
-    place = find_entry(space.root, u64(address))
+    return flags_at(space.root, u64(address))
+
+
+def kernel_page_flags(address: Kaddr) -> PageFlag:
+    return flags_at(kernel_root, u64(address))
+
+
+def flags_at(root: u64, address: u64) -> PageFlag:
+    place, size = find_leaf(root, address)
     if place == 0:
         return PageFlag(0)
     value = Ptr[u64](place)[0]
@@ -211,6 +241,10 @@ def lookup_flags(space: AddressSpace, address: Uaddr) -> PageFlag:
         found = found | PageFlag.EXEC
     if value & USER != 0:
         found = found | PageFlag.USER
+    if value & CACHE_OFF != 0:
+        found = found | PageFlag.UNCACHED
+    if size == PAGE and value & PAT != 0:
+        found = found | PageFlag.WRITE_COMBINING
     return found
 
 
@@ -257,16 +291,18 @@ def entry_bits(flags: PageFlag) -> u64:
         bits |= NO_EXECUTE
     if PageFlag.UNCACHED in flags:
         bits |= CACHE_OFF | WRITE_THROUGH
+    if PageFlag.WRITE_COMBINING in flags:
+        bits |= PAT                         # cpu.py makes entry 4 of the table that
     return bits
 
 
 def leaf_table(root: u64, address: u64) -> tuple[u64, u64]:
-    """(address of the table with the leaf entry, or 0 if there is none; first user address that it, or what is absent, does not reach)."""
+    """(address of the table of small pages, or 0 if there is none; first address that it, or what is there instead, does not reach)."""
     physical = root
     shift: u64 = 39
     while shift > 12:
         value = table_at(physical)[(address >> shift) & (ENTRIES - 1)]
-        if value & PRESENT == 0:
+        if value & (PRESENT | LARGE) != PRESENT:
             return 0, ((address >> shift) + 1) << shift
         physical = value & ADDRESS
         shift -= 9
@@ -274,30 +310,50 @@ def leaf_table(root: u64, address: u64) -> tuple[u64, u64]:
 
 
 def find_entry(root: u64, address: u64) -> u64:
-    """Address of the leaf entry, 0 if there is no table for it."""
+    """Address of the leaf entry of a small page, 0 if there is no table for it."""
     physical = root
     shift: u64 = 39
     while shift > 12:
         value = table_at(physical)[(address >> shift) & (ENTRIES - 1)]
-        if value & PRESENT == 0:
+        if value & (PRESENT | LARGE) != PRESENT:
             return 0
         physical = value & ADDRESS
         shift -= 9
     return physical + DIRECT_MAP + ((address >> 12) & (ENTRIES - 1)) * 8
 
 
-def make_entry(root: u64, address: u64, user: u64) -> Ptr[u64]:
-    """The leaf entry; makes the tables above it. May raise ENOMEM; tables that were made stay."""
+def find_leaf(root: u64, address: u64) -> tuple[u64, u64]:
+    """(address of the leaf entry of a page of any size, 0 if there is none; the page's size)."""
     physical = root
     shift: u64 = 39
-    while shift > 12:
+    while True:
+        place = physical + DIRECT_MAP + ((address >> shift) & (ENTRIES - 1)) * 8
+        value = Ptr[u64](place)[0]
+        if shift == 12 or value & (PRESENT | LARGE) == PRESENT | LARGE:
+            return place, u64(1) << shift
+        if value & PRESENT == 0:
+            return 0, 0
+        physical = value & ADDRESS
+        shift -= 9
+
+
+def make_entry(root: u64, address: u64, user: u64) -> Ptr[u64]:
+    """The leaf entry; makes the tables above it. May raise ENOMEM; tables that were made stay."""
+    return make_entry_at(root, address, user, 12)
+
+
+def make_entry_at(root: u64, address: u64, user: u64, level: u64) -> Ptr[u64]:
+    """The entry for a page of 2**level bytes."""
+    physical = root
+    shift: u64 = 39
+    while shift > level:
         table = table_at(physical)
         index = (address >> shift) & (ENTRIES - 1)
         if table[index] & PRESENT == 0:
             table[index] = u64(alloc_zeroed(0)) | PRESENT | WRITABLE | user
         physical = table[index] & ADDRESS
         shift -= 9
-    return Ptr[u64](physical + DIRECT_MAP + ((address >> 12) & (ENTRIES - 1)) * 8)
+    return Ptr[u64](physical + DIRECT_MAP + ((address >> level) & (ENTRIES - 1)) * 8)
 
 
 def take_out(root: u64, address: u64) -> Paddr | None:

@@ -20,6 +20,7 @@ from kern.debug.levels import Level
 from kern.ktest.runner import run_kernel_tests
 from kern.lib import random
 from kern.mm.heap import init_heap
+from kern.mm.kmap import init_kmap
 from kern.mm.pages import free_bytes, init_pages
 from kern.mm.shootdown import relax
 from kern.sync.kthread import adopt_boot_stack, current_kthread, spawn_ktask
@@ -45,6 +46,7 @@ def kernel_start(info_address: u64, kind: u64) -> NoReturn:
     init_heap()
     log.info(f"memory: {free_bytes() >> 20} MiB free")
     try:
+        init_kmap()
         adopt_boot_stack()
     except Error as e:
         panic(f"no stack for the boot core: {e.message}")

@@ -1,23 +1,27 @@
 # SPDX-License-Identifier: GPL-2.0-or-later
 """The kernel's memory in the running machine: heap, slab caches, contiguous pages, and copies from bad user addresses."""
 
-from lang import CHECKED, Atomic, Error, Paddr, Span, Uaddr, addr_of, array, at, free, new, sizeof, struct, u8, u64, unproven
+from lang import CHECKED, SEQ_CST, Atomic, Error, Paddr, Ptr, Span, Uaddr, addr_of, array, at, fence, free, new, sizeof
+from lang import struct, text, u8, u32, u64, unproven
 from arch import cpu, mmu, usercopy
 from kern.abi.errno import Errno
+from kern.abi.file import OpenMode
 from kern.arch_api import PageFlag, TakenPage
 from kern.core.smp import call_on_all
 from kern.ktest.runner import KernelTest, check, equal, kernel_tests
 from kern.mm.heap import allocate, empty_quarantine, release
+from kern.mm.kmap import map_device, map_mmio, unmap_device, vmap
 from kern.mm.pages import PAGE_SIZE, alloc_pages, free_bytes, free_pages, reclaim
-from kern.mm.slab import SlabCache, drain_this_core
+from kern.mm.slab import drain_this_core
 from kern.mm.umem import read_bytes
+from kern.ns.text_file import Page, TextFile
+from kern.ns.transfer import Transfer, set_kernel
 
 BLOCKS: u64 = 64
 FIRST_MAPPED: u64 = 0x1000                  # from here to there, over all levels of the tables
 LAST_MAPPED: u64 = 0x3F_0000_0000
 MAPPED_STEP: u64 = 0x1_2345_6000
 MANY_SPACES: u64 = 300
-MAGIC: u64 = 0x1234_5678_9ABC_DEF0
 
 
 @struct
@@ -26,7 +30,6 @@ class Word:
 
 
 failures = Atomic[u64](0)
-cache = SlabCache()
 
 
 @unproven("the heap works in handlers too: that is what this tests")
@@ -95,35 +98,6 @@ class Alignment(KernelTest):
                 misplaced = block % align
                 release(block)
                 equal(misplaced, 0, "bytes off")
-
-
-@struct
-class Constructed:
-    magic: u64
-    uses: u64
-
-
-def construct(address: u64) -> None:
-    at(Constructed, address).magic = MAGIC
-    at(Constructed, address).uses = 0
-
-
-@kernel_tests
-class Slab(KernelTest):
-    """Objects of a cache with a constructor keep their state while they are free."""
-
-    name: str = "slab.constructor"
-
-    def run(self) -> None:
-        cache.init("constructed", 16, 16, construct)
-        objects = array(500, u64)
-        for _ in range(3):
-            for i in range(u64(500)):
-                objects[i] = cache.alloc()
-                check(at(Constructed, objects[i]).magic == MAGIC, "an object that was not constructed")
-                at(Constructed, objects[i]).uses += 1
-            for i in range(u64(500)):
-                cache.free(objects[i])
 
 
 @kernel_tests
@@ -339,3 +313,158 @@ def drop_space(space: mmu.AddressSpace) -> None:
     if page is not None:
         free_pages(page, 0)
     mmu.destroy_space(space)
+
+
+LINES: u64 = 3000
+
+
+class LongText(TextFile):
+    """Much longer than there is room at first."""
+
+    def room(self) -> u64:
+        return 16
+
+    def show(self, out: Page) -> None:
+        for i in range(LINES):
+            out.print(f"line {i:06}\n")
+
+
+@kernel_tests
+class TextIsComplete(KernelTest):
+    """A file's text is as long as it is, and whole, however small the pieces that it is read in."""
+
+    name: str = "text.complete"
+
+    def run(self) -> None:
+        file = new(LongText)
+        piece = array(7, u8)
+        line = text(16)
+        seen: u64 = 0
+        lines: u64 = 0
+        while True:
+            io = Transfer()
+            set_kernel(io, piece[0:7])
+            count = file.read(io, seen, OpenMode.READ)
+            if count == 0:
+                break
+            for byte in piece[:count]:
+                if byte == ord("\n"):
+                    equal(u64(line.view[5:]), lines, "the number of a line")
+                    line.clear()
+                    lines += 1
+                else:
+                    line.write(f"{byte:c}")
+            seen += count
+        file.release()
+        equal(seen, LINES * 12, "bytes")
+        equal(lines, LINES, "lines")
+
+
+LARGE_PAGE: u64 = 2 << 20
+GIANT_PAGE: u64 = 1 << 30
+
+
+@kernel_tests
+class LargePages(KernelTest):
+    """A block of 2 MiB is mapped as one page, and so is 1 GiB; every address in it leads where it should, and small pages fit beside it."""
+
+    name: str = "mmu.large_pages"
+
+    def run(self) -> None:
+        before = free_bytes()
+        space = mmu.AddressSpace()
+        mmu.new_space(space)
+        block = alloc_pages(9)
+        flags = PageFlag.READ | PageFlag.WRITE | PageFlag.USER
+        base = Uaddr(GIANT_PAGE * 2)
+        try:
+            mmu.map_large(space, base, block, LARGE_PAGE, flags)
+            mmu.map_page(space, base + LARGE_PAGE, block, flags)
+            equal(mmu.page_size_at(space, base + 5), LARGE_PAGE, "the size of a large page")
+            equal(mmu.page_size_at(space, base + LARGE_PAGE), PAGE_SIZE, "the size of a small one")
+            equal(mmu.page_size_at(space, base + LARGE_PAGE * 2), 0, "the size of none")
+            found = mmu.lookup(space, base + 5 * PAGE_SIZE)
+            check(found is not None and found == block + 5 * PAGE_SIZE, "the sixth small page of a large one is elsewhere")
+            check(mmu.lookup_flags(space, base + 5 * PAGE_SIZE) == flags, "the large page has other rights")
+            at(Word, mmu.phys_to_virt(block + LARGE_PAGE - 8)).value = 0x1234
+            equal(word_at(space, base + LARGE_PAGE - 8), 0x1234, "the last word, by the large page")
+            check(mmu.unmap_page(space, base) is None, "a small page came out of a large one")
+            check(refuses(space, base, block), "a large page was entered twice")
+            out = mmu.unmap_large(space, base)
+            check(out is not None and out == block, "another page came out")
+            check(mmu.unmap_large(space, base) is None, "the page came out twice")
+            check(mmu.unmap_large(space, base + LARGE_PAGE) is None, "a small page came out as a large one")
+            # What is mapped is not touched: there need not be so much memory.
+            mmu.map_large(space, Uaddr(GIANT_PAGE * 5), Paddr(GIANT_PAGE), GIANT_PAGE, flags)
+            equal(mmu.page_size_at(space, Uaddr(GIANT_PAGE * 5) + 12345), GIANT_PAGE, "the size of a giant page")
+            found = mmu.lookup(space, Uaddr(GIANT_PAGE * 5) + 3 * LARGE_PAGE)
+            check(found is not None and found == Paddr(GIANT_PAGE) + 3 * LARGE_PAGE, "a place in the giant page is elsewhere")
+        finally:
+            free_pages(block, 9)
+            mmu.destroy_space(space)
+        equal(free_bytes(), before, "bytes free")
+
+
+def refuses(space: mmu.AddressSpace, base: Uaddr, block: Paddr) -> bool:
+    try:
+        mmu.map_large(space, base, block, LARGE_PAGE, PageFlag.READ | PageFlag.USER)
+    except Error as e:
+        return e.errno == Errno.EEXIST
+    return False
+
+
+def word_at(space: mmu.AddressSpace, address: Uaddr) -> u64:
+    """What this core reads in a space, 0 if nothing is there."""
+    into = Word()
+    saved = cpu.irqs_save()
+    mmu.load(space)
+    missing = usercopy.copy_user(addr_of(into), u64(address), sizeof(Word))
+    mmu.load_kernel()
+    cpu.irqs_restore(saved)
+    return into.value if missing == 0 else u64(0)
+
+
+@kernel_tests
+class LargeBlocks(KernelTest):
+    """Blocks beyond what the buddy allocator has come from the arena below it, aligned to their size, and go back."""
+
+    name: str = "pages.large"
+
+    def run(self) -> None:
+        before = take_stock()
+        for order in range(u32(10), 15):
+            block = alloc_pages(order)
+            equal(u64(block) % (PAGE_SIZE << order), 0, "misalignment")
+            equal(before - free_bytes(), PAGE_SIZE << order, "bytes taken")
+            free_pages(block, order)
+        equal(take_stock(), before, "bytes free")
+
+
+@kernel_tests
+class DeviceMemory(KernelTest):
+    """Memory is mapped uncached and write-combining, works, and can be unmapped; the addresses are used again."""
+
+    name: str = "kmap.device"
+
+    def run(self) -> None:
+        page = alloc_pages(0)
+        used = vmap.segments.used
+        first = map_device(page + 24, 100, PageFlag.WRITE_COMBINING)
+        equal(u64(first) % PAGE_SIZE, 24, "where in the page it is")
+        if mmu.COMBINES_WRITES:
+            check(PageFlag.WRITE_COMBINING in mmu.kernel_page_flags(first), "the page does not combine writes")
+            check(PageFlag.UNCACHED not in mmu.kernel_page_flags(first), "the page is uncached")
+        for i in range(u64(8)):
+            Ptr[u64](u64(first))[i] = i * 3
+        fence(SEQ_CST)
+        for i in range(u64(8)):
+            equal(Ptr[u64](u64(first))[i], i * 3, "a word that was written")
+        unmap_device(first, 100)
+        equal(vmap.segments.used, used, "addresses that are used")
+        check(mmu.kernel_page_flags(first) == PageFlag(0), "something is still mapped")
+        second = map_mmio(page, PAGE_SIZE)
+        if mmu.COMBINES_WRITES:
+            check(PageFlag.UNCACHED in mmu.kernel_page_flags(second), "the page is cached")
+        equal(Ptr[u64](u64(second))[4], 3, "a word that was written by the other mapping")
+        unmap_device(second, PAGE_SIZE)
+        free_pages(page, 0)

@@ -42,6 +42,7 @@ class Buddy:
     free: Array[IntrusiveList[Page, Literal["link"]]] = array(ORDERS)
     free_count: u64                         # pages
     total_count: u64                        # pages that were given to it
+    allocs: u64                             # ever
 
     def page(self, pfn: u64) -> Page:
         return self.pages[pfn]
@@ -83,6 +84,7 @@ class Buddy:
         page.order = u8(order)
         page.refs.store(1)
         self.free_count -= u64(1) << order
+        self.allocs += 1
         return u64(page.number)
 
     def give_back(self, pfn: u64, order: u32) -> None:

@@ -1,17 +1,18 @@
 # SPDX-License-Identifier: GPL-2.0-or-later
-"""The kernel map: kernel virtual addresses outside the direct map, for stacks with guard pages and for device registers.
+"""The kernel map: kernel virtual addresses outside the direct map, for stacks with guard pages and for devices.
 
-Addresses are handed out upwards; device mappings stay for good, stacks go round. Some free ones are kept with their pages;
-of more than that the pages go back to memory, many at a time, after every core has flushed.
+The arena `vmap` hands the addresses out, and has them back when every core has forgotten where they led. Some free stacks are kept with
+their pages; of more than that the pages go back to memory, many at a time.
 A stack is STACK_SIZE bytes with an unmapped page below: an overflow faults instead of corrupting its neighbour.
-Locks: `lock` guards the arena and the page tables of the kernel map; then the page allocator's. Taken with interrupts off.
+Locks: `lock` guards the page tables of the kernel map and the free stacks; then the arena's and the page allocator's. Taken with
+interrupts off.
 """
 
 from lang import CHECKED, Error, Kaddr, Paddr, array, at, struct, u64
 from arch import mmu
 from arch.mmu import KMAP_BASE, KMAP_END
-from kern.abi.errno import Errno
 from kern.arch_api import PageFlag
+from kern.mm.arena import Arena
 from kern.mm.pages import PAGE_MASK, PAGE_SIZE, alloc_pages, free_pages
 from kern.mm.shootdown import flush_kernel
 from kern.sync.spinlock import SpinLock
@@ -21,7 +22,7 @@ STACK_PAGES: u64 = STACK_SIZE // PAGE_SIZE
 GUARD_SIZE: u64 = PAGE_SIZE
 KEPT: u64 = 64                              # free stacks that keep their pages
 BATCH: u64 = 16                             # stacks that lose their pages at once
-BARE_SLOTS: u64 = 2048                      # places without pages that are remembered; more are never used again
+PLACE: u64 = GUARD_SIZE + STACK_SIZE
 
 
 @struct
@@ -32,23 +33,15 @@ class FreeStack:
 
 
 lock = SpinLock()
-next_address: u64 = 0                       # 0: nothing was handed out yet
+vmap = Arena()
 free_stacks: u64 = 0                        # address of the first FreeStack
 free_count: u64 = 0                         # how many there are
-bare = array(BARE_SLOTS, u64)               # lowest addresses of stacks without pages
-bare_count: u64 = 0
 
 
-def reserve(size: u64) -> u64:
-    """Take `size` bytes of addresses. Caller holds: lock. Raises ENOMEM."""
-    global next_address
-    if next_address == 0:
-        next_address = u64(KMAP_BASE)
-    if size > u64(KMAP_END) - next_address:
-        raise Error(Errno.ENOMEM, "the kernel map is full")
-    start = next_address
-    next_address += size
-    return start
+def init_kmap() -> None:
+    """Once, after the page allocator. Raises ENOMEM."""
+    vmap.init("vmap", PAGE_SIZE)
+    vmap.add(u64(KMAP_BASE), KMAP_END - KMAP_BASE)
 
 
 def alloc_stack() -> u64:
@@ -92,17 +85,8 @@ def trim() -> None:
     flush_kernel()
     for i in range(found):
         free_pages(Paddr(pages[i]), 0)
-    with lock.irqs_off():
-        for i in range(count):
-            remember_bare(bases[i])
-
-
-def remember_bare(base: u64) -> None:
-    """Caller holds: lock."""
-    global bare_count
-    if bare_count < BARE_SLOTS:
-        bare[bare_count] = base
-        bare_count += 1
+    for i in range(count):
+        vmap.free(bases[i] - GUARD_SIZE, PLACE)
 
 
 def is_guard_page(address: u64) -> bool:
@@ -122,18 +106,9 @@ def take_free_stack() -> u64:
     return base
 
 
-def take_place() -> u64:
-    """Addresses for a stack, without pages. Caller holds: lock. Raises ENOMEM."""
-    global bare_count
-    if bare_count > 0:
-        bare_count -= 1
-        return bare[bare_count]
-    return reserve(GUARD_SIZE + STACK_SIZE) + GUARD_SIZE
-
-
 def map_stack() -> u64:
     """A new stack above a guard page. Caller holds: lock. Raises ENOMEM."""
-    base = take_place()
+    base = vmap.alloc(PLACE) + GUARD_SIZE
     mapped: u64 = 0
     try:
         while mapped < STACK_SIZE:
@@ -146,7 +121,7 @@ def map_stack() -> u64:
             page = mmu.unmap_kernel_page(Kaddr(base + mapped))
             if page is not None:
                 free_pages(page, 0)
-        remember_bare(base)
+        vmap.free(base - GUARD_SIZE, PLACE)
         raise
     return base
 
@@ -161,12 +136,40 @@ def map_fresh_page(address: u64) -> None:
 
 
 def map_mmio(address: Paddr, size: u64) -> Kaddr:
-    """Map device registers, uncached, for good. Any alignment. Raises ENOMEM."""
+    """Map device registers, uncached. Any alignment. Raises ENOMEM."""
+    return map_device(address, size, PageFlag.UNCACHED)
+
+
+def map_device(address: Paddr, size: u64, caching: PageFlag) -> Kaddr:
+    """Map memory of a device: UNCACHED, or WRITE_COMBINING for a frame buffer. Any alignment. Raises ENOMEM."""
+    offset = u64(address) & PAGE_MASK
+    length = (offset + size + PAGE_MASK) & ~PAGE_MASK
+    base = vmap.alloc(length)
+    mapped: u64 = 0
+    with lock.irqs_off():
+        try:
+            while mapped < length:
+                page = Paddr(u64(address) - offset + mapped)
+                mmu.map_kernel_page(Kaddr(base + mapped), page, PageFlag.READ | PageFlag.WRITE | caching)
+                mapped += PAGE_SIZE
+        except Error:
+            take_out(base, mapped)
+            vmap.free(base, length)
+            raise
+    return Kaddr(base + offset)
+
+
+def unmap_device(address: Kaddr, size: u64) -> None:
+    """Undo `map_device` with the address that it gave. No spinlock is held: other cores may have to flush."""
     offset = u64(address) & PAGE_MASK
     length = (offset + size + PAGE_MASK) & ~PAGE_MASK
     with lock.irqs_off():
-        base = reserve(length)
-        for at_byte in range(u64(0), length, PAGE_SIZE):
-            page = Paddr(u64(address) - offset + at_byte)
-            mmu.map_kernel_page(Kaddr(base + at_byte), page, PageFlag.READ | PageFlag.WRITE | PageFlag.UNCACHED)
-    return Kaddr(base + offset)
+        take_out(u64(address) - offset, length)
+    flush_kernel()
+    vmap.free(u64(address) - offset, length)
+
+
+def take_out(base: u64, length: u64) -> None:
+    """Take pages that are not ours out of the tables. Caller holds: lock."""
+    for at_byte in range(u64(0), length, PAGE_SIZE):
+        mmu.unmap_kernel_page(Kaddr(base + at_byte))

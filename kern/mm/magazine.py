@@ -8,17 +8,18 @@ and frees. A depot whose lock is often held by another core makes its magazines 
 Where the depot has none, objects come from and go to the slabs (kern/mm/slab.py, kern/mm/resource.py).
 While a cache is traced (kern/mm/trace.py) it has no magazines: every call comes by the slow path, which notes it.
 
-A cache is any class with these fields: `front`, `depot`, `lock`, `traced`, `object_size`; and the methods of `Slabs`.
+A cache is any class with these fields: `front`, `depot`, `lock`, `traced`, `record`, `object_size`; and the methods of `Slabs`.
 Locks: a depot's lock; a cache's lock. A core's own objects are guarded by interrupts being off.
 """
 
 from typing import Protocol, TypeVar
 
-from lang import Array, Error, PerCore, Ref, array, inline, likely, noinline, struct, u32, u64
+from lang import Array, Error, PerCore, Ref, array, inline, likely, new, noinline, struct, u32, u64
 from arch import cpu
 from kern.abi.errno import Errno
 from kern.mm.pages import reclaim
 from kern.mm.slab import drop_magazine, new_magazine
+from kern.mm.trace import Trace
 from kern.sync.spinlock import SpinLock
 
 NOTHING: u64 = 0xFFFF_FFFF_FFFF_FFFF        # no object: ids may be 0
@@ -182,6 +183,10 @@ class Slabs(Protocol):
         """Give back what so many free objects take up, but for a little. No lock of the cache is held."""
         ...
 
+    def drain_cores(self) -> None:
+        """No core keeps any object. Interrupts are on, no spinlock is held."""
+        ...
+
 
 C = TypeVar("C", bound=Slabs)
 
@@ -280,3 +285,22 @@ def drain_depot(cache: C) -> None:
         drop_magazine(magazine)
     while (magazine := cache.depot.take_empty()) is not None:
         drop_magazine(magazine)
+
+
+def start_trace(cache: C) -> None:
+    """Note every allocation from now on, beside what was noted before. Raises EINVAL for what has no magazines, ENOMEM.
+
+    Interrupts are on, no spinlock is held.
+    """
+    if cache.front == 0:
+        raise Error(Errno.EINVAL, "this cache cannot be traced")
+    if cache.record is None:
+        cache.record = new(Trace)           # stays: another core may still be at it when the trace ends
+    cache.traced = cache.record
+    cache.drain_cores()
+    drain_depot(cache)
+
+
+def stop_trace(cache: C) -> None:
+    """Note nothing any more; what was noted stays."""
+    cache.traced = None

@@ -11,7 +11,7 @@ Locks: depots' locks; a cache's lock; neither is held while anything is allocate
 
 from typing import Literal
 
-from lang import Error, Ref, Span, addr_of, array, at, free, new, never_blocks, struct, u32, u64
+from lang import Error, Ref, Span, Text, addr_of, array, at, free, new, never_blocks, struct, text, u32, u64
 from kern.core.smp import call_on_all
 from kern.lib.hashmap import HashMap
 from kern.lib.list import IntrusiveList, ListLink
@@ -46,11 +46,12 @@ class ResourceSlab:
 
 @struct
 class ResourceCache:
-    name: str
+    name: Text = text(32)
     object_size: u64
     front: u32
     source: Ref[Arena] | None
     traced: Ref[Trace] | None
+    record: Ref[Trace] | None               # of the last trace
     depot: Depot
     lock: SpinLock
     partial: IntrusiveList[ResourceSlab, Literal["link"]]  # slabs with a free object
@@ -62,8 +63,9 @@ class ResourceCache:
     link: ListLink["ResourceCache"]
 
     def init(self, name: str, size: u64, source: Arena) -> None:
-        """A cache of pieces of an arena, `size` each."""
-        self.name = name
+        """A cache of pieces of an arena, `size` each, called name-size."""
+        self.name.clear()
+        self.name.write(f"{name}-{size}")
         self.object_size = size
         self.source = source
         with caches_lock.irqs_off():
@@ -185,9 +187,13 @@ class ResourceCache:
         while self.shrink(0):
             pass
 
+    def drain_cores(self) -> None:
+        """No core keeps any. Interrupts are on, no spinlock is held."""
+        call_on_all(drain_resource_core, addr_of(self))
+
     def destroy(self) -> None:
         """Every object is free: forget the cache. Interrupts are on, no spinlock is held."""
-        call_on_all(drain_resource_core, addr_of(self))
+        self.drain_cores()
         self.release_all()
         assert self.slabs == 0, "a cache is destroyed of which an object is in use"
         with caches_lock.irqs_off():

@@ -324,6 +324,17 @@ class Segments:
         self.used_count -= 1
         return tag
 
+    def longest_chain(self) -> u64:
+        longest: u64 = 0
+        for bucket in self.buckets:
+            count: u64 = 0
+            tag = bucket.first
+            while tag is not None:
+                count += 1
+                tag = tag.chain
+            longest = max(longest, count)
+        return longest
+
     def wants_buckets(self) -> bool:
         """Whether the chains are getting long."""
         return self.used_count > 2 * len(self.buckets)

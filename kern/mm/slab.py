@@ -22,7 +22,7 @@ from kern.core.percore import core
 from kern.core.smp import call_on_all
 from kern.lib.list import IntrusiveList, ListLink
 from kern.mm.buddy import Page, PageUse
-from kern.mm.magazine import NOTHING, Depot, Magazine, alloc_slow, drain_core, drain_depot, free_slow, pop, push, take_one
+from kern.mm.magazine import NOTHING, SMALLEST, Depot, Magazine, alloc_slow, drain_core, drain_depot, free_slow, pop, push, take_one
 from kern.mm.pages import PAGE_MASK, PAGE_SHIFT, PAGE_SIZE, Shrinker, free_pages, page_at, shrinkers, try_alloc_pages
 from kern.mm.sanitize import check_freed, check_given
 from kern.mm.trace import Trace
@@ -43,6 +43,7 @@ class SlabCache:
     per_page: u32
     front: u32                              # which of the CoreCaches is this cache's
     traced: Ref[Trace] | None
+    record: Ref[Trace] | None               # of the last trace
     constructor: Callable[[u64], None] | None
     destructor: Callable[[u64], None] | None
     depot: Depot
@@ -69,6 +70,9 @@ class SlabCache:
         """The same without magazines, or a constructor."""
         self.name = name
         self.object_size = size
+        self.constructor = None
+        self.destructor = None
+        self.depot.size = SMALLEST
         self.link_offset = 0
         self.set_stride((size + 7) // 8 * 8 + GUARD_ROOM if CHECKED else max(size, 8), align)
         if CHECKED:
@@ -206,9 +210,13 @@ class SlabCache:
         while self.shrink(0):
             pass
 
+    def drain_cores(self) -> None:
+        """No core keeps any. Interrupts are on, no spinlock is held."""
+        call_on_all(drain_core_of, addr_of(self))
+
     def destroy(self) -> None:
         """Every object is free: forget the cache. Interrupts are on, no spinlock is held."""
-        call_on_all(drain_core_of, addr_of(self))
+        self.drain_cores()
         self.release_all()
         assert self.pages == 0, "a cache is destroyed of which an object is in use"
         with caches_lock.irqs_off():

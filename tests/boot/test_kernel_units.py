@@ -80,6 +80,17 @@ ROWS = {
     "arena.import_alignment": ("kmem-04",),
     "arena.self_source": ("kmem-04",),
     "arena.accounting": ("kmem-04",),
+    "text.complete": ("kmem-11",),
+    "mmu.pages": ("kmem-16",),
+    "mmu.large_pages": ("kmem-12", "kmem-16"),
+    "pages.large": ("kmem-12",),
+    "kmap.device": ("kmem-18",),
+    "slab.constructor": ("kmem-07",),
+    "slab.magazines": ("kmem-07",),
+    "slab.resize": ("kmem-07",),
+    "slab.ids": ("kmem-08",),
+    "slab.trace": ("kmem-09",),
+    "slab.reclaim": ("kmem-06",),
     "check.locks": ("core-16", "debug-04", "debug-09", "sync-19"),
 }
 

@@ -91,13 +91,14 @@ class RaiseMixin:
     def _try_except(self: Any, node: ast.Try, before: State) -> None:
         body: list[Any] = []
         flag = self.variable("", BOOL) if node.orelse else None
-        self.catching += 1
+        everything = any(h.type is None or self._takes_everything(h.type) for h in node.handlers)
+        self.catching += everything  # what some handler may leave is as if it were raised outside
         self.fn.catches = True
         with self.block(body):
             self.statements(node.body)
             if flag is not None and self.state.reached:
                 self.out.append(SetVar(flag, hir.true()))
-        self.catching -= 1
+        self.catching -= everything
         after_body = self.state
         changed = assigned_names(node.body)
         ends: list[State] = []
@@ -120,7 +121,6 @@ class RaiseMixin:
     def _handlers(self: Any, handlers: list[ast.ExceptHandler], before: State, changed: set[str], ends: list[State]) -> None:
         """Nested ifs over the kinds; an error that none of them takes goes on."""
         if not handlers:
-            self.note_raise(None)
             self.out.append(hir.Raise(None))
             return
         first = handlers[0]
@@ -152,6 +152,9 @@ class RaiseMixin:
             self._handlers(handlers[1:], before, changed, ends)
         self.out.append(If(test, body, other))
 
+    def _takes_everything(self: Any, kind: ast.expr) -> bool:
+        return any(is_every_error(self.meaning(item)) for item in (kind.elts if isinstance(kind, ast.Tuple) else [kind]))
+
     def _handler_test(self: Any, handler: ast.ExceptHandler) -> Expr | None:
         """None: it takes every error."""
         if handler.type is None:
@@ -160,7 +163,7 @@ class RaiseMixin:
         everything = False
         for item in handler.type.elts if isinstance(handler.type, ast.Tuple) else [handler.type]:
             decl = self.meaning(item)
-            if getattr(decl, "name", "") in ("Error", "Exception") and not isinstance(decl, ClassDecl):
+            if is_every_error(decl):
                 everything = True
                 continue
             if not (isinstance(decl, ClassDecl) and self.program.class_kind(decl) == "error"):
@@ -180,3 +183,7 @@ class RaiseMixin:
             one = Cmp(BOOL, "eq", kind, Const(U32, number))
             test = one if test is None else hir.Logic(BOOL, "or", test, one)
         return hir.Seq(BOOL, [setter], test)
+
+
+def is_every_error(decl: Any) -> bool:
+    return getattr(decl, "name", "") in ("Error", "Exception") and not isinstance(decl, ClassDecl)

@@ -59,6 +59,9 @@ SHOWS: dict[str, list[str]] = {
     "signal.wait_in_thread": [],
     "signal.storm": [],
     "signal.registers_survive": [],
+    "pipe.failed_read": [],
+    "pipe.stream": [],
+    "pipe.records": [],
 }
 
 logs: dict[str, str] = {}

@@ -1,0 +1,104 @@
+# SPDX-License-Identifier: GPL-2.0-or-later
+"""What a host does to a machine that works: stops it for seconds, resets it, presses its power button, asks all cores at once, floods its
+console. The machine works on, or begins anew, and nothing is lost.
+"""
+
+from __future__ import annotations
+
+import threading
+import time
+from collections.abc import Callable
+
+import pytest
+
+from scripts.qemu import Ending, Settings
+from tests.boot.conftest import TEST_OPTIONS, only_on
+from tests.boot.guest import Guest
+
+pytestmark = pytest.mark.xdist_group("alone")
+PAUSE_S = 3.0
+WORK = "threads 100 200"
+RESULT = "100 threads finished, 20000 loops"
+LONG_WORK = "threads 100 1000"
+LONG_RESULT = "100 threads finished, 100000 loops"
+
+
+@pytest.fixture
+def lone(fresh: Callable[[Settings], Guest], arch: str) -> Callable[..., Guest]:
+    def booted(reboots: bool = False) -> Guest:
+        return fresh(Settings(arch=arch, append=TEST_OPTIONS, reboots=reboots))
+
+    return booted
+
+
+def wait(seconds: float) -> None:
+    """For the length of a pause of the machine, in which there is nothing to wait for."""
+    threading.Event().wait(seconds)
+
+
+def wait_until(true: Callable[[], bool], guest: Guest, deadline_s: float = 30) -> None:
+    """What the log says, while the console is busy, can only be looked for again and again."""
+    end = time.monotonic() + deadline_s
+    while not true():
+        assert time.monotonic() < end, guest.report()
+        wait(0.05)
+
+
+def test_cores_are_asked_while_a_process_holds_them(lone: Callable[..., Guest]) -> None:
+    """Each request makes every core tell its stack; the threads on them lose nothing."""
+    guest = lone()
+    guest.send(f"{LONG_WORK}\n")
+    for number in range(1, 6):
+        guest.ask_cores()
+        wait_until(lambda: guest.log().count("NMI on core") >= 4 * number, guest)  # noqa: B023  called at once
+    guest.expect(LONG_RESULT, 90)
+    guest.wait_for_prompt()
+    assert "kernel panic" not in guest.log()
+
+
+def test_a_paused_machine_goes_on(lone: Callable[..., Guest]) -> None:
+    """Alarms that fell due meanwhile ring, sleeps are no shorter than they may be, work is complete."""
+    guest = lone()
+    guest.send(f"sleep 1 && echo slept; {WORK}; utest alarm.alarm\n")
+    guest.command("stop")
+    wait(PAUSE_S)
+    guest.command("cont")
+    guest.expect(r"slept\r?\n", 30)
+    guest.command("stop")
+    wait(PAUSE_S)
+    guest.command("cont")
+    guest.expect(RESULT, 90)
+    guest.expect("1 passed, 0 failed", 60)
+
+
+def test_a_reset_at_work_boots_anew(lone: Callable[..., Guest]) -> None:
+    guest = lone(reboots=True)
+    for boots in range(2, 5):
+        guest.send(f"cat /dev/zero > /dev/null &\n{LONG_WORK}\n")
+        guest.command("system_reset")
+        guest.expect(r"[$#%] \Z", 60)
+        assert guest.log().count("cores are up") == boots
+    assert RESULT in guest.output(WORK, 90)
+
+
+@only_on("x86_64")
+def test_the_power_button_works_at_work(lone: Callable[..., Guest]) -> None:
+    guest = lone()
+    guest.send(f"cat /dev/zero > /dev/null &\n{LONG_WORK}\n")
+    guest.command("system_powerdown")
+    assert guest.wait(30) == (Ending.STATUS, 0)
+
+
+def test_a_flood_of_input_is_survived(lone: Callable[..., Guest]) -> None:
+    """More than anybody reads, of all bytes but those that end or stop something; the line after it is heard."""
+    guest = lone()
+    guest.send("sleep 1 > /dev/null\n")
+    noise = "".join(chr(c) for c in range(32, 127))
+    for _ in range(400):
+        guest.send(noise)
+    guest.send("\x15\n\x15\n")
+    for _ in range(20):
+        guest.send("\x15seq 5 6 | tr '\\n' '-'\n")
+    guest.expect(r"5-6-", 60)
+    guest.send("\x15\n")
+    guest.expect(r"[$#%] \Z", 30)

@@ -6,6 +6,7 @@ Locks: the byte queue's own.
 """
 
 from lang import Error, Ref, User, array, free, new, syscall, u8, u64
+from kern.abi.errno import Errno
 from kern.abi.file import FdPair, FileKind, OpenMode, Stat
 from kern.mm.umem import copy_out
 from kern.ns.byte_queue import ByteQueue
@@ -46,8 +47,8 @@ class PipeNode(Node):
         free(self)
 
 
-def new_pipe() -> tuple[Chan, Chan]:
-    """(reading end, writing end), each with a reference for the caller."""
+def new_pipe(mode: OpenMode) -> tuple[Chan, Chan]:
+    """(reading end, writing end), each with a reference for the caller. `mode`: of both, besides READ and WRITE."""
     data = new(array(CAPACITY, u8))
     try:
         node = new(PipeNode)
@@ -58,12 +59,12 @@ def new_pipe() -> tuple[Chan, Chan]:
     node.refs.init(1)
     node.get()
     try:
-        reader = new_chan(node, OpenMode.READ, "")
+        reader = new_chan(node, OpenMode.READ | mode, "")
     except Error:
         node.put()
         raise
     try:
-        writer = new_chan(node, OpenMode.WRITE, "")
+        writer = new_chan(node, OpenMode.WRITE | mode, "")
     except Error:
         chan_put(reader)
         raise
@@ -71,16 +72,19 @@ def new_pipe() -> tuple[Chan, Chan]:
 
 
 @syscall(109)
-def sys_pipe(p: Proc, ends: User[Ref[FdPair]]) -> None:
-    """A new pipe: `first` reads what is written to `second`."""
-    reader, writer = new_pipe()
+def sys_pipe(p: Proc, ends: User[Ref[FdPair]], mode: OpenMode) -> None:
+    """A new pipe: `first` reads what is written to `second`. `mode`: NONBLOCK and CLOEXEC, of both ends. Raises EINVAL, EMFILE, ENOMEM."""
+    if mode & ~(OpenMode.NONBLOCK | OpenMode.CLOEXEC) != OpenMode(0):
+        raise Error(Errno.EINVAL, "a pipe is opened with NONBLOCK and CLOEXEC, or without")
+    cloexec = OpenMode.CLOEXEC in mode
+    reader, writer = new_pipe(mode & OpenMode.NONBLOCK)
     try:
-        first = add_fd(p.fds, reader, False)
+        first = add_fd(p.fds, reader, cloexec)
     except Error:
         chan_put(writer)
         raise
     try:
-        second = add_fd(p.fds, writer, False)
+        second = add_fd(p.fds, writer, cloexec)
     except Error:
         close_fd(p.fds, first)
         raise

@@ -2,7 +2,7 @@
 """Mapping, unmapping and protecting memory of a process: what the memory system calls do.
 
 A request that is refused changes nothing. Memory is promised, not set aside: a page comes with the first touch, unless
-the caller wants it POPULATEd. A process may promise itself at most twice the machine's memory.
+the caller wants it POPULATEd. A process may promise itself at most OVERCOMMIT times the machine's memory.
 Locks: `vm.lock`.
 """
 
@@ -18,6 +18,8 @@ from kern.mm.regions import Mappable, VmRegion, check_count, find_room, insert_r
 from kern.mm.shootdown import flush_space
 from kern.mm.vmr import page_flags_of, remove_range
 from kern.proc.proc import Proc
+
+OVERCOMMIT: u64 = 16                        # thread stacks are 4 MiB of addresses, of which a few pages are ever touched
 
 
 def mm_map(p: Proc, address: Uaddr, length: u64, prot: Prot, flags: MapFlags, file: Mappable | None, offset: u64) -> Uaddr:
@@ -64,8 +66,8 @@ def check_map(address: Uaddr, length: u64, prot: Prot, flags: MapFlags, file: Ma
 def place(p: Proc, wanted: u64, size: u64, flags: MapFlags, region: VmRegion) -> u64:
     """Find the region's addresses and enter it; on failure it is freed. Caller holds: vm.lock."""
     try:
-        if p.vm.mapped_bytes + size > total_bytes() * 2:
-            raise Error(Errno.ENOMEM, f"{size} bytes more would be over twice the machine's memory")
+        if p.vm.mapped_bytes + size > total_bytes() * OVERCOMMIT:
+            raise Error(Errno.ENOMEM, f"{size} bytes more would be over {OVERCOMMIT} times the machine's memory")
         check_count(p.vm)
         if MapFlags.FIXED in flags:
             base = wanted

@@ -5,11 +5,12 @@ from lang import ACQUIRE, SEQ_CST, Uaddr, addr_of, at, fence, pause, u32, u64
 from kern.abi.event import EventFlag, EventQueue, MailboxKind
 from kern.abi.syscall import Syscall
 from parlib import sched
+from parlib.cancel import cancel_is_wanted
 from parlib.current import in_vcore_context, my_uthread
 from parlib.event import OwnedQueue
 from parlib.uthread import Uthread, uthread_yield
 from parlib.vcore import is_mcp, vcores, wait_spinning
-from syscalls import submit_proc_yield
+from syscalls import submit_abort_sysc, submit_proc_yield
 
 DONE_OR_PROGRESS: u32 = 3
 UEVENT: u32 = 4
@@ -64,6 +65,8 @@ def block_on(call: Syscall) -> None:
         if call.flags.load(order=ACQUIRE) & DONE_OR_PROGRESS == 0:
             uthread = my_uthread()
             uthread.sysc = call
+            if cancel_is_wanted():          # asked for before anybody could see what we are about to wait for
+                abort_call(call)
             uthread_yield(block_callback, addr_of(call))
             uthread.sysc = None
         return
@@ -73,6 +76,13 @@ def block_on(call: Syscall) -> None:
     block_process(call)
     # Events that came for others stay in their mailboxes: make sure that somebody looks.
     vcores[0].data.notif_pending.store(u32(1))
+
+
+def abort_call(call: Syscall) -> None:
+    """Have it give up with EINTR, if it sleeps."""
+    abort = Syscall()
+    submit_abort_sysc(abort, Uaddr(addr_of(call)))
+    wait_spinning(abort)
 
 
 def block_callback(uthread: Uthread, address: u64) -> None:

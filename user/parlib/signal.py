@@ -27,7 +27,8 @@ from parlib.uthread import Uthread
 from rt.process import getpid
 from syscalls import sys_kill, sys_notify
 
-UNBLOCKABLE: u64 = 1 << 8 | 1 << 18         # KILL and STOP
+FIXED: u64 = 1 << 8 | 1 << 18               # KILL and STOP: no other action, no value, not to be blocked
+UNBLOCKABLE: u64 = FIXED | 1 << 32          # nor is SIGCANCEL of parlib.cancel
 MIN_STACK: u64 = 8192                       # a frame, and room for a handler
 
 
@@ -41,7 +42,7 @@ class MaskChange(u32, IntEnum):
 def sigaction(signal: u32, action: Action | None, old: Action | None) -> None:
     """Set the action, if one is given, and tell the old one, if asked. Raises EINVAL for what is no signal, and for KILL and STOP."""
     check_signal(signal)
-    if action is not None and UNBLOCKABLE & bit(signal) != 0:
+    if action is not None and FIXED & bit(signal) != 0:
         raise Error(Errno.EINVAL, f"signal {signal} has no other action")
     if action is not None:
         listen_closely()
@@ -114,7 +115,7 @@ def kill(pid: i32, signal: u32) -> None:
 def sigqueue(pid: i32, signal: u32, value: u64) -> None:
     """The same with a value, which the handler's info has. Raises ESRCH, EINVAL; KILL takes none."""
     check_signal(signal)
-    if UNBLOCKABLE & bit(signal) != 0:
+    if FIXED & bit(signal) != 0:
         raise Error(Errno.EINVAL, f"signal {signal} takes no value")
     msg = EventMsg(ev_type=EventType.POSIX_SIGNAL, arg1=u16(signal), arg2=u32(getpid()), arg3=value, arg4=QUEUED_MARK)
     sys_notify(pid, u32(EventType.POSIX_SIGNAL), Uaddr(addr_of(msg)))

@@ -10,12 +10,12 @@ A frame is written by vcore context, to a stack that may not be there yet so far
 reflection; if there is none (an overflow), the process dies.
 Lock: `table.lock`, a leaf."""
 
-from lang import Error, Uaddr, addr_of, assign, at, copy, ctz, export, i32, panic, sizeof, struct, u32, u64
+from lang import Error, addr_of, assign, at, copy, ctz, export, i32, panic, sizeof, struct, u32, u64
 from arch import user_abi
 from arch.abi import ContextFlag, FpState, UserContext
 from kern.abi.event import EventFlag, EventMsg, EventQueue, EventType
-from kern.abi.syscall import Syscall
 from parlib import sched
+from parlib.blockon import abort_call
 from parlib.current import in_vcore_context, my_uthread, my_vcore
 from parlib.event import OwnedQueue, QueuePages, init_static_queue, register_handler, want_kernel_event
 from parlib.machine import signal_start
@@ -24,10 +24,9 @@ from parlib.signal_state import Action, ActionFlag, Disposition, SignalCode, Sig
 from parlib.timed_wait import TimedWait, begin_wait, end_wait
 from parlib.uth_sync import UthSync
 from parlib.uthread import BY_ITSELF, BY_KERNEL, Uthread, thread0, uthread_yield
-from parlib.vcore import Vcore, is_mcp, max_vcores, notify_self, vcores, wait_spinning
+from parlib.vcore import Vcore, is_mcp, max_vcores, notify_self, vcores
 from rt.exit import exit_now
 from rt.hooks import error_slot
-from syscalls import submit_abort_sysc
 
 RED_ZONE: u64 = 128                         # below a stack pointer, where leaf functions keep things
 FRAME_ALIGN: u64 = 64
@@ -134,9 +133,7 @@ def break_call(uthread: Uthread, signal: u32) -> None:
     blocked_in = uthread.sysc
     if blocked_in is None or table.actions[signal].flags & ActionFlag.RESTART:
         return
-    call = Syscall()
-    submit_abort_sysc(call, Uaddr(addr_of(blocked_in)))
-    wait_spinning(call)
+    abort_call(blocked_in)
 
 
 # -- into the thread ----------------------------------------------------------------------------------------------

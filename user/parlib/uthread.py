@@ -16,6 +16,7 @@ from arch import user_abi
 from arch.abi import ContextFlag, FpState, UserContext
 from kern.abi.syscall import Syscall
 from parlib import sched
+from parlib.cancel import CANCELED, Cancelled, end_thread
 from parlib.current import Current, my_uthread, my_vcore
 from parlib.entry import run_vcore
 from parlib.join import JoinKicker, kick
@@ -263,6 +264,8 @@ def uthread_main() -> None:
     uthread = my_uthread()
     try:
         uthread.fn(uthread.arg)
+    except Cancelled:
+        end_thread(CANCELED)
     except Error as error:
         panic(f"error leaves uthread {uthread.id}: {error.errno.name}: {error.message}")
     sched.current.ending()

@@ -1,29 +1,38 @@
 # SPDX-License-Identifier: LGPL-2.1-or-later
-"""Memory of threads: one mapping each, kept for the next thread when one has gone.
+"""Memory of threads: one mapping each, kept for the next thread with a stack of that size when one has gone.
 
-From low to high: a guard page, the stack, the thread-local block, the Uthread itself. The size of the stack is the same for all.
+From low to high: a guard, the stack, the thread-local block, the Uthread itself.
 Lock: `lock`, a leaf.
 """
 
 from typing import Callable
 
-from lang import Raises, Ref, Uaddr, at, sizeof, struct, u32, u64
+from lang import Errno, Error, Raises, Ref, Uaddr, addr_of, at, sizeof, struct, u32, u64
 from kern.abi.mman import MapFlags, Prot
 from parlib.debug import describe_thread
-from parlib.pages import PAGE_SIZE, make_guard
 from parlib.pdr import PdrLock
 from parlib.tls import current_of, init_tls_block, tls_block_size
 from parlib.uthread import Uthread, init_uthread
-from syscalls import sys_mmap
+from pthread.attr import DEFAULT_STACK_SIZE, MIN_STACK_SIZE, PAGE_SIZE, Attr
+from syscalls import sys_mmap, sys_mprotect
 
-STACK_SIZE: u64 = 16 * 4096
 ALIGN: u64 = 64
+
+
+@struct
+class PooledThread(Uthread):
+    """`memory` is where its mapping starts."""
+
+    mapped: u64                             # bytes
+    stack_size: u64
+    guard_size: u64
 
 
 @struct
 class Pool:
     lock: PdrLock
-    free: Ref[Uthread] | None               # gone threads, linked by `next`
+    usual: Ref[Uthread] | None              # gone threads, linked by `next`: with the default sizes
+    others: Ref[Uthread] | None
     all: Ref[Uthread] | None                # all that were ever mapped, linked by `mapped_before`
     made: u32                               # thread numbers given out
 
@@ -31,43 +40,98 @@ class Pool:
 pool = Pool()
 
 
-def map_thread() -> Uthread:
+def pages_for(size: u64) -> u64:
+    """In bytes."""
+    return (size + PAGE_SIZE - 1) // PAGE_SIZE * PAGE_SIZE
+
+
+def map_thread(stack_size: u64, guard_size: u64) -> PooledThread:
     """Memory for one more thread. Raises ENOMEM."""
-    above = tls_block_size() + sizeof(Uthread) + ALIGN
-    size = PAGE_SIZE + STACK_SIZE + (above + PAGE_SIZE - 1) // PAGE_SIZE * PAGE_SIZE
+    size = guard_size + stack_size + pages_for(tls_block_size() + sizeof(PooledThread) + ALIGN)
     memory = u64(sys_mmap(Uaddr(0), size, Prot.READ | Prot.WRITE, MapFlags.PRIVATE | MapFlags.ANONYMOUS, -1, 0))
-    make_guard(memory)
-    uthread = at(Uthread, (memory + size - sizeof(Uthread)) // ALIGN * ALIGN)
-    uthread.memory = memory
+    if guard_size > 0:
+        sys_mprotect(Uaddr(memory), guard_size, Prot.NONE)
+    thread = at(PooledThread, (memory + size - sizeof(PooledThread)) // ALIGN * ALIGN)
+    thread.memory = memory
+    thread.mapped = size
+    thread.stack_size = stack_size
+    thread.guard_size = guard_size
     with pool.lock:
-        uthread.mapped_before = pool.all
-        pool.all = uthread
-    return uthread
+        thread.mapped_before = pool.all
+        pool.all = thread
+    return thread
+
+
+def take_usual() -> Uthread | None:
+    with pool.lock:
+        uthread = pool.usual
+        if uthread is not None:
+            pool.usual = uthread.next
+        return uthread
+
+
+def take_other(stack_size: u64, guard_size: u64) -> Uthread | None:
+    """One of those sizes."""
+    with pool.lock:
+        before: Uthread | None = None
+        uthread = pool.others
+        while uthread is not None:
+            thread = at(PooledThread, addr_of(uthread))
+            if thread.stack_size == stack_size and thread.guard_size == guard_size:
+                if before is None:
+                    pool.others = uthread.next
+                else:
+                    before.next = uthread.next
+                return uthread
+            before = uthread
+            uthread = uthread.next
+    return None
 
 
 def take_thread(fn: Callable[[u64], Raises[None]], arg: u64) -> Uthread:
     """A fresh thread that will run fn(arg), not known to the scheduler yet. Raises ENOMEM."""
-    uthread: Uthread | None = None
-    with pool.lock:
-        uthread = pool.free
-        if uthread is not None:
-            pool.free = uthread.next
-        pool.made += 1
-        number = pool.made
+    uthread = take_usual()
     if uthread is None:
-        uthread = map_thread()
-    block = uthread.memory + PAGE_SIZE + STACK_SIZE
+        uthread = map_thread(DEFAULT_STACK_SIZE, PAGE_SIZE)
+    begin_thread(uthread, DEFAULT_STACK_SIZE, PAGE_SIZE, fn, arg)
+    return uthread
+
+
+def take_thread_with(attr: Attr, fn: Callable[[u64], Raises[None]], arg: u64) -> Uthread:
+    """The same with sizes of one's own. Raises EINVAL for a stack that is too small, ENOMEM."""
+    stack_size = pages_for(attr.stack_size)
+    guard_size = pages_for(attr.guard_size)
+    if stack_size < MIN_STACK_SIZE or stack_size > 1 << 36 or guard_size > 1 << 36:
+        raise Error(Errno.EINVAL, f"no thread has a stack of {attr.stack_size} bytes and a guard of {attr.guard_size}")
+    if stack_size == DEFAULT_STACK_SIZE and guard_size == PAGE_SIZE:
+        return take_thread(fn, arg)
+    uthread = take_other(stack_size, guard_size)
+    if uthread is None:
+        uthread = map_thread(stack_size, guard_size)
+    begin_thread(uthread, stack_size, guard_size, fn, arg)
+    return uthread
+
+
+def begin_thread(uthread: Uthread, stack_size: u64, guard_size: u64, fn: Callable[[u64], Raises[None]], arg: u64) -> None:
+    block = uthread.memory + guard_size + stack_size
     tp = init_tls_block(block)
     init_uthread(uthread, block, tp, current_of(tp), fn, arg)
-    uthread.id = number
-    return uthread
+    with pool.lock:
+        pool.made += 1
+        uthread.id = pool.made
 
 
 def give_thread(uthread: Uthread) -> None:
     """The thread is gone; nobody runs on its stack. Any context."""
+    thread = at(PooledThread, addr_of(uthread))
+    usual = thread.stack_size == DEFAULT_STACK_SIZE and thread.guard_size == PAGE_SIZE
     with pool.lock:
-        uthread.next = pool.free
-        pool.free = uthread
+        if usual:
+            uthread.next = pool.usual
+            pool.usual = uthread
+        else:
+            uthread.next = pool.others
+            pool.others = uthread
 
 
 def describe_threads() -> None:

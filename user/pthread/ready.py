@@ -11,6 +11,7 @@ from lang import ACQUIRE, RELAXED, SEQ_CST, Atomic, Raises, Ref, addr_of, at, co
 from kern.abi.syscall import Syscall
 from parlib import threads
 from parlib.current import Current, in_vcore_context, my_uthread, my_vcore
+from parlib.dtls import destroy_values
 from parlib.machine import switch_direct
 from parlib.pdr import FREE, PdrLock
 from parlib.request import vcore_request_more
@@ -21,7 +22,6 @@ from parlib.uthread import BY_ITSELF, RUNNING, Uthread, run_uthread, uthread_yie
 from parlib.vcore import Vcore
 from parlib.yielding import vcore_yield
 from pthread.calls import init_call_queues, tell_when_done
-from pthread.keys import run_destructors
 from pthread.pool import describe_threads, give_thread, take_thread
 from rt.io import STDERR, print_to
 
@@ -138,7 +138,7 @@ class ThreadScheduler(Scheduler):
         return uthread
 
     def ending(self) -> None:
-        run_destructors()
+        destroy_values()
 
     def exited(self, uthread: Uthread) -> None:
         if uthread.memory != 0:

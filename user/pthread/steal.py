@@ -21,7 +21,7 @@ from parlib.uthread import Uthread, run_uthread
 from parlib.vcore import Vcore, disable_notifs, enable_notifs, max_vcores
 from parlib.yielding import vcore_yield
 from pthread.calls import init_call_queues, tell_when_done
-from pthread.keys import run_destructors
+from parlib.dtls import destroy_values
 from pthread.pool import give_thread, take_thread
 
 IDLE_SPINS = 50                             # looks at all queues before a vcore is given back
@@ -82,7 +82,7 @@ class StealScheduler(Scheduler):
         return uthread
 
     def ending(self) -> None:
-        run_destructors()
+        destroy_values()
 
     def exited(self, uthread: Uthread) -> None:
         if uthread.memory != 0:

@@ -14,10 +14,13 @@ from typing import Callable, NoReturn
 
 from lang import Errno, Error, Raises, Ref, struct, u32, u64
 from parlib import sched
+from parlib.cancel import cancel, end_thread
 from parlib.current import my_uthread
 from parlib.join import uthread_detach, uthread_join
-from parlib.uthread import Uthread, uthread_exit
-from pthread.keys import run_destructors
+from parlib.signal import kill_thread, queue_to_thread
+from parlib.uthread import Uthread
+from pthread.attr import Attr
+from pthread.pool import take_thread_with
 from pthread.ready import start_threads
 
 
@@ -27,34 +30,59 @@ class Thread:
 
     uthread: Ref[Uthread] | None
 
-    def start(self, fn: Callable[[u64], Raises[None]], arg: u64) -> None:
-        """Run fn(arg) on a new thread. Raises ENOMEM; EBUSY if the handle has a thread."""
+    def start(self, fn: Callable[[u64], Raises[None]], arg: u64, attr: Attr | None = None) -> None:
+        """Run fn(arg) on a new thread. Raises ENOMEM; EBUSY if the handle has a thread; EINVAL for attributes that cannot be."""
         if self.uthread is not None:
             raise Error(Errno.EBUSY, "the handle has a thread that was not joined")
         start_threads()
-        self.uthread = sched.current.create(fn, arg)
+        if attr is None:
+            self.uthread = sched.current.create(fn, arg)
+            return
+        uthread = take_thread_with(attr, fn, arg)
+        if attr.detached:
+            uthread_detach(uthread)
+        else:
+            self.uthread = uthread
+        sched.current.runnable(uthread)
 
     def join(self) -> u64:
-        """Wait until it has ended; what it passed to exit_thread, else 0."""
-        uthread = self.uthread
-        if uthread is None:
-            raise Error(Errno.EINVAL, "the handle has no thread to join")
+        """Wait until it has ended; what it passed to exit_thread, CANCELED if it was cancelled, else 0."""
+        uthread = self.known("join")
         self.uthread = None
         return uthread_join(uthread)
 
     def detach(self) -> None:
         """Let it go on by itself; nobody joins it."""
-        uthread = self.uthread
-        if uthread is None:
-            raise Error(Errno.EINVAL, "the handle has no thread to detach")
+        uthread = self.known("detach")
         self.uthread = None
         uthread_detach(uthread)
+
+    def cancel(self) -> None:
+        """Ask it to end: see parlib.cancel."""
+        cancel(self.known("cancel"))
+
+    def kill(self, signal: u32) -> None:
+        """Send it a signal: see parlib.signal."""
+        kill_thread(self.known("signal"), signal)
+
+    def sigqueue(self, signal: u32, value: u64) -> None:
+        queue_to_thread(self.known("signal"), signal, value)
+
+    def known(self, purpose: str) -> Uthread:
+        uthread = self.uthread
+        if uthread is None:
+            raise Error(Errno.EINVAL, f"the handle has no thread to {purpose}")
+        return uthread
 
     @property
     def id(self) -> u32:
         """The thread's number; 0 if the handle has none."""
         uthread = self.uthread
         return uthread.id if uthread is not None else u32(0)
+
+    def __eq__(self, other: "Thread") -> bool:
+        """Whether both are handles of the same thread."""
+        return self.uthread is not None and self.uthread is other.uthread
 
 
 def self_id() -> u32:
@@ -63,7 +91,8 @@ def self_id() -> u32:
 
 
 def exit_thread(result: u64) -> NoReturn:
-    """End the calling thread; its joiner gets `result`. Not for thread 0, which ends the process by returning from main."""
-    run_destructors()
-    my_uthread().result = result
-    uthread_exit()
+    """End the calling thread; its joiner gets `result`. Not for thread 0, which ends the process by returning from main.
+
+    Clean-up handlers and the destructors of keys run; `finally` and `with` of the functions that are left do not.
+    """
+    end_thread(result)

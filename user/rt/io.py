@@ -89,10 +89,10 @@ def close(fd: i32) -> None:
     sys_close(fd)
 
 
-def pipe() -> tuple[i32, i32]:
-    """(read end, write end) of a new pipe."""
+def pipe(mode: OpenMode = OpenMode(0)) -> tuple[i32, i32]:
+    """(read end, write end) of a new pipe. `mode`: NONBLOCK and CLOEXEC, as with pipe2."""
     pair = FdPair()
-    sys_pipe(pair)
+    sys_pipe(pair, mode)
     return pair.first, pair.second
 
 

@@ -10,6 +10,7 @@ A Syscall may be reused or go out of scope only after `wait_for` (or `is_done`) 
 from lang import ACQUIRE, Errno, Error, Span, Uaddr, addr_of, pause, u8, u32, u64, wrap
 from kern.abi.syscall import Syscall
 from parlib.blockon import block_on
+from parlib.cancel import test_cancel
 from parlib.machine import syscall_trap
 
 IN_KERNEL = 8                               # SyscallFlag.K_LOCK
@@ -67,6 +68,8 @@ def c_string(bytes: Span[u8]) -> str:
 def result_of(call: Syscall) -> u64:
     """The value of a call that is over, as the raw word; raises what the kernel answered instead."""
     if call.err != 0:
+        if errno(call) == Errno.EINTR:
+            test_cancel()
         raise Error(errno(call), f"{error_text(call)}")
     return wrap(u64, call.retval)
 

@@ -1,0 +1,186 @@
+# SPDX-License-Identifier: LGPL-2.1-or-later
+"""Cancelling threads, as POSIX has it, told as an error: at a cancellation point a thread that somebody cancels gets `Cancelled`.
+
+So `with` and `finally` leave things in order on the way, and what `cleanup_push` has noted runs at the end. Cancellation points are:
+blocked system calls, waits of pthread.CondVar and pthread.Semaphore, `test_cancel`. A thread may put it off; with ASYNCHRONOUS it ends
+wherever it is, and only its clean-up handlers run. Who catches all errors catches this one too, and has it again at the next point.
+
+The request is a flag of the thread's, and the signal SIGCANCEL, which breaks the call that it is blocked in. A wait for a sync object is
+broken under the object's lock, by way of `point`: WAITING while the thread may be in the object's queue, CLAIMED while somebody takes it
+out."""
+
+from enum import IntEnum
+from typing import Callable, NoReturn
+
+from lang import ACQUIRE, Array, Atomic, Errno, Error, ThreadLocal, addr_of, array, at, pause, struct, u32, u64
+from parlib import sched
+from parlib.current import me, my_uthread
+from parlib.pdr import PdrLock
+from parlib.signal import handle, kill_thread
+from parlib.signal_state import SignalInfo
+from parlib.uth_sync import UthSync
+from parlib.uthread import Uthread, uthread_exit
+
+SIGCANCEL: u32 = 33                         # a real-time signal that we keep for ourselves, as the GNU library does
+CANCELED: u64 = 0xFFFF_FFFF_FFFF_FFFF       # the result of a cancelled thread
+MAX_CLEANUPS: u64 = 8
+
+IDLE: u32 = 0
+WAITING: u32 = 1
+CLAIMED: u32 = 2
+
+
+class Cancelled(Error):
+    """Somebody has cancelled this thread."""
+
+
+class CancelType(u32, IntEnum):
+    DEFERRED = 0                            # at cancellation points
+    ASYNCHRONOUS = 1                        # at any time
+
+
+@struct
+class Cleanup:
+    fn: Callable[[u64], None]
+    arg: u64
+
+
+@struct
+class CancelState:
+    requested: Atomic[u32]
+    disabled: bool
+    type: CancelType
+    point: Atomic[u32]
+    broken: bool                            # the last wait ended because the thread was cancelled
+    guard: u64                              # while WAITING: address of the PdrLock of the object waited for
+    queue: u64                              # and of its waiters
+    cleanup_count: u64
+    cleanups: Array[Cleanup] = array(MAX_CLEANUPS)
+
+
+cancels = ThreadLocal[CancelState]()
+prepared = Atomic[u32](0)
+
+
+def state_of(uthread: Uthread) -> CancelState:
+    """Another thread's, by its distance from what each thread has."""
+    return at(CancelState, uthread.vars + (addr_of(cancels.mine) - addr_of(me.mine)))
+
+
+# -- by others ----------------------------------------------------------------------------------------------------
+def cancel(uthread: Uthread) -> None:
+    """Ask a thread, which has not been joined, to end with the result CANCELED. Whether and when it does is its own decision."""
+    if prepared.load() == 0:
+        handle(SIGCANCEL, on_cancel)
+        prepared.store(u32(1))
+    state = state_of(uthread)
+    state.requested.store(u32(1))
+    if not state.disabled and state.point.cas(WAITING, CLAIMED):
+        found = take_out(uthread, at(PdrLock, state.guard), at(UthSync, state.queue))
+        state.broken = found
+        state.point.store(IDLE)
+        if found:
+            sched.current.runnable(uthread)
+    kill_thread(uthread, SIGCANCEL)
+
+
+def take_out(uthread: Uthread, guard: PdrLock, queue: UthSync) -> bool:
+    with guard:
+        return queue.get_uth(uthread)
+
+
+def on_cancel(signal: u32, info: SignalInfo) -> None:
+    """In the thread, wherever it is."""
+    state = cancels.mine
+    if state.type == CancelType.ASYNCHRONOUS and is_wanted(state):
+        end_thread(CANCELED)
+
+
+def end_thread(result: u64) -> NoReturn:
+    """End the calling uthread: clean-up handlers, what its 2LS does for one that ends, and its joiner gets `result`."""
+    run_cleanups()
+    sched.current.ending()
+    my_uthread().result = result
+    uthread_exit()
+
+
+# -- by the thread itself -----------------------------------------------------------------------------------------
+def is_wanted(state: CancelState) -> bool:
+    return state.requested.load(order=ACQUIRE) != 0 and not state.disabled
+
+
+def cancel_is_wanted() -> bool:
+    return is_wanted(cancels.mine)
+
+
+def test_cancel() -> None:
+    """A cancellation point: raises Cancelled if somebody has cancelled the caller."""
+    if cancel_is_wanted():
+        raise Cancelled(Errno.EINTR, f"thread {my_uthread().id} was cancelled")
+
+
+def set_cancel_enabled(enabled: bool) -> bool:
+    """Whether the caller can be cancelled; what it was. What is asked meanwhile is kept."""
+    before = not cancels.mine.disabled
+    cancels.mine.disabled = not enabled
+    return before
+
+
+def set_cancel_type(type: CancelType) -> CancelType:
+    """What it was."""
+    before = cancels.mine.type
+    cancels.mine.type = type
+    if type == CancelType.ASYNCHRONOUS and cancel_is_wanted():
+        end_thread(CANCELED)
+    return before
+
+
+def cleanup_push(fn: Callable[[u64], None], arg: u64) -> None:
+    """Have fn(arg) called if the caller ends before the `cleanup_pop`. Raises EAGAIN if too much is to be cleaned up."""
+    state = cancels.mine
+    if state.cleanup_count == MAX_CLEANUPS:
+        raise Error(Errno.EAGAIN, f"more than {MAX_CLEANUPS} clean-up handlers")
+    place = state.cleanups[state.cleanup_count]
+    place.fn = fn
+    place.arg = arg
+    state.cleanup_count += 1
+
+
+def cleanup_pop(execute: bool) -> None:
+    """Forget the last one, and call it if asked."""
+    state = cancels.mine
+    state.cleanup_count -= 1
+    last = state.cleanups[state.cleanup_count]
+    if execute:
+        last.fn(last.arg)
+
+
+def run_cleanups() -> None:
+    """For a thread that ends: the last one first."""
+    while cancels.mine.cleanup_count > 0:
+        cleanup_pop(True)
+
+
+# -- waits that can be cancelled ----------------------------------------------------------------------------------
+def enter_wait(guard: PdrLock, queue: UthSync) -> None:
+    """Before the caller yields to wait there. The callback asks `is_cancelled` under the guard, before it queues the thread."""
+    state = cancels.mine
+    state.guard = addr_of(guard)
+    state.queue = addr_of(queue)
+    state.broken = False
+    state.point.store(WAITING)
+
+
+def is_cancelled(uthread: Uthread) -> bool:
+    """In vcore context, of a saved thread: it does not wait then. Caller holds: the guard of what it is about to wait for."""
+    state = state_of(uthread)
+    state.broken = is_wanted(state)
+    return state.broken
+
+
+def leave_wait() -> bool:
+    """When it runs again: nobody touches the object on our behalf any more. Whether the wait ended because the thread was cancelled."""
+    state = cancels.mine
+    while not state.point.cas(WAITING, IDLE) and state.point.load() != IDLE:
+        pause()
+    return state.broken

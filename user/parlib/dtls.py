@@ -1,0 +1,91 @@
+# SPDX-License-Identifier: LGPL-2.1-or-later
+"""Dynamic thread-local storage: a value for each thread under a key that is made at run time, with a destructor for the values of a thread
+that ends. Every uthread and every vcore has values of its own, so it works in either context.
+
+What is known when the program is compiled is simpler as `ThreadLocal[T]()`.
+Lock: `lock`, a leaf, for making and deleting keys.
+"""
+
+from typing import Callable
+
+from lang import Array, Errno, Error, ThreadLocal, array, struct, u16, u32, u64, wrap
+from parlib.pdr import PdrLock
+
+MAX_KEYS: u64 = 32
+ROUNDS = 4                                  # destructors may set values again: POSIX' PTHREAD_DESTRUCTOR_ITERATIONS
+
+
+@struct
+class KeyValues:
+    """A value counts if its generation is that of the key."""
+
+    values: Array[u64] = array(MAX_KEYS)
+    generations: Array[u16] = array(MAX_KEYS)
+
+
+@struct
+class KeySlot:
+    destructor: Callable[[u64], None]
+    generation: u16                         # one more with each key that has it; never 0 then
+    in_use: bool
+
+
+def forget(value: u64) -> None:
+    """The destructor of keys that have none."""
+
+
+mine = ThreadLocal[KeyValues]()
+slots = array(MAX_KEYS, KeySlot)
+lock = PdrLock()
+
+
+@struct
+class Key:
+    """`key.create(destructor)` once, then `key.set(x)` and `key.get()` in each thread. Values begin as 0."""
+
+    number: u32                             # 1 + index
+    generation: u16
+
+    def create(self, destructor: Callable[[u64], None]) -> None:
+        """Raises EAGAIN if there are too many keys. `forget` is a destructor that does nothing."""
+        with lock:
+            for i in range(MAX_KEYS):
+                slot = slots[i]
+                if not slot.in_use:
+                    slot.in_use = True
+                    slot.destructor = destructor
+                    slot.generation = max(wrap(u16, slot.generation + 1), u16(1))
+                    self.number = u32(i) + 1
+                    self.generation = slot.generation
+                    return
+        raise Error(Errno.EAGAIN, f"more than {MAX_KEYS} keys")
+
+    def delete(self) -> None:
+        """Values that threads have under it are forgotten, without their destructor."""
+        with lock:
+            slots[self.number - 1].in_use = False
+
+    def set(self, value: u64) -> None:
+        mine.mine.values[self.number - 1] = value
+        mine.mine.generations[self.number - 1] = self.generation
+
+    def get(self) -> u64:
+        if mine.mine.generations[self.number - 1] != self.generation:
+            return 0
+        return mine.mine.values[self.number - 1]
+
+
+def destroy_values() -> None:
+    """Call the destructors for what the caller has, and forget it. For a thread that ends."""
+    for _ in range(ROUNDS):
+        again = False
+        for i in range(MAX_KEYS):
+            value = mine.mine.values[i]
+            if value != 0:
+                mine.mine.values[i] = 0
+                slot = slots[i]
+                if slot.in_use and slot.generation == mine.mine.generations[i]:
+                    slot.destructor(value)
+                    again = True
+        if not again:
+            return

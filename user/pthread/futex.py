@@ -1,0 +1,128 @@
+# SPDX-License-Identifier: LGPL-2.1-or-later
+"""Futexes in user land: sleep as long as a word has a value, until somebody who has changed it says so.
+
+Waiters hang in buckets by the word's address. A waiter looks at the word under its bucket's lock, which a waker takes after it has changed
+the word: so the wake-up cannot fall in between.
+Locks: a bucket's, a leaf.
+"""
+
+from lang import Atomic, Ref, addr_of, array, at, struct, u32, u64
+from parlib import sched
+from parlib.current import my_uthread, my_vcore
+from parlib.pdr import PdrLock
+from parlib.sched import Blocked
+from parlib.timed_wait import TimedWait, begin_wait, end_wait
+from parlib.uth_sync import UthSync
+from parlib.uthread import Uthread, uthread_yield
+
+BUCKETS: u64 = 64
+
+
+@struct
+class FutexWait:
+    """On the waiter's stack. It is in its bucket's list as long as `woken` is false, and it has not given up."""
+
+    word: Ref[Atomic[u32]]
+    key: u64                                # its address
+    expected: u32
+    wait: TimedWait
+    waiter: UthSync                         # the thread, alone
+    next: Ref["FutexWait"] | None
+    prev: Ref["FutexWait"] | None
+    listed: bool
+
+
+@struct(align=64)
+class Bucket:
+    lock: PdrLock
+    first: Ref[FutexWait] | None
+
+
+buckets = array(BUCKETS, Bucket)
+
+
+def bucket_of(word: Atomic[u32]) -> Bucket:
+    return buckets[(addr_of(word) >> 2) * 0x9E37_79B9_7F4A_7C15 >> 58]
+
+
+def futex_wait(word: Atomic[u32], expected: u32, deadline_ns: u64 | None = None) -> bool:
+    """Sleep if the word has that value. True if somebody woke the caller, or the word has another; False at the deadline (`now_ns`)."""
+    bucket = bucket_of(word)
+    request = FutexWait(word=word, key=addr_of(word), expected=expected, wait=TimedWait(bucket.lock, no_queue, my_uthread()))
+    request.wait.queue = request.waiter
+    if deadline_ns is not None:
+        begin_wait(request.wait, deadline_ns)
+    uthread_yield(futex_block, addr_of(request))
+    woken = not request.wait.expired
+    if deadline_ns is not None:
+        woken = end_wait(request.wait)
+    with bucket.lock:
+        if request.listed:
+            unlink(bucket, request)         # time was up
+    return woken
+
+
+def futex_wake(word: Atomic[u32], count: u64) -> u64:
+    """Wake up to `count` of those who sleep on the word; how many."""
+    bucket = bucket_of(word)
+    key = addr_of(word)
+    woken = UthSync()
+    number: u64 = 0
+    with bucket.lock:
+        request = bucket.first
+        while request is not None and number < count:
+            following = request.next
+            if request.key == key:
+                unlink(bucket, request)
+                uthread = request.waiter.get_next()
+                if uthread is not None:     # else its time is up, and it is about to find out
+                    woken.enqueue(uthread)
+                    number += 1
+            request = following
+    sched.current.bulk_runnable(woken)
+    return number
+
+
+no_queue = UthSync()
+
+
+def futex_block(uthread: Uthread, address: u64) -> None:
+    request = at(FutexWait, address)
+    bucket = bucket_of(request.word)
+    sched.current.has_blocked(uthread, Blocked.MUTEX)
+    bucket.lock.lock_on(my_vcore())
+    waits = request.wait.join(uthread, request.word.load() != request.expected)
+    if waits:
+        link(bucket, request)
+    bucket.lock.unlock_on()
+    if not waits:
+        sched.current.runnable(uthread)
+
+
+def link(bucket: Bucket, request: FutexWait) -> None:
+    """At the end: who came first is woken first. Caller holds: `lock`."""
+    last: FutexWait | None = None
+    here = bucket.first
+    while here is not None:
+        last = here
+        here = here.next
+    request.prev = last
+    request.next = None
+    request.listed = True
+    if last is None:
+        bucket.first = request
+    else:
+        last.next = request
+
+
+def unlink(bucket: Bucket, request: FutexWait) -> None:
+    """Caller holds: `lock`."""
+    before = request.prev
+    after = request.next
+    if before is None:
+        bucket.first = after
+    else:
+        before.next = after
+    if after is not None:
+        after.prev = before
+    request.listed = False

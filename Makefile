@@ -19,7 +19,7 @@ MINUTES = 60
 COUNT   = 10000
 SEED    =
 # What `make soak` runs, one after the other, each for at most MINUTES: add yours here, with a rule of that name.
-SOAKS   = soak-oracle soak-threads soak-explorer
+SOAKS   = soak-oracle soak-floats soak-threads soak-explorer
 
 PYTHON  = .venv/bin/python
 VENV    = .venv/.ready
@@ -75,6 +75,10 @@ soak: $(SOAKS)
 # Random programs, compiled in four ways and under CPython; those that differ are saved and made small in build/soak/oracle/.
 soak-oracle: $(VENV)
 	$(PYTHON) -m tests.compiler.differential.soak --programs $(COUNT) --minutes $(MINUTES) --jobs $(JOBS) $(if $(SEED),--seed $(SEED))
+
+# The shortest text of floats, against CPython's.
+soak-floats: $(VENV)
+	$(PYTHON) -m tests.compiler.differential.floats --numbers $$(($(COUNT) * 200)) --minutes $(MINUTES) $(if $(SEED),--seed $(SEED))
 
 # The real units with three preemptions and three stale reads; the biggest stop at ten million schedules.
 soak-explorer: $(VENV)

@@ -2,34 +2,38 @@
 """The order in which locks are taken: found over the call graph, and checked against the one that the sources declare.
 
 A lock is told by the class and the field that hold it (`Proc.lock`: all processes' are one) or by its module and name
-(`alloc.lock`). "B after A" is found where B is taken, directly or by what is called, while A is held: sections.py says where
+(`alloc.lock`); one that a function is given is told by its callers, each of which means the lock that it passes.
+"B after A" is found where B is taken, directly or by what is called, while A is held: sections.py says where
 that is. `ORDER = lock_order("alloc.lock", "Proc.lock", …)` declares that each comes after those before it. Of locks that no such
-list orders the order must have no circle. What this cannot see: locks in parameters, and what a call that is handed the
+list orders the order must have no circle. What this cannot see: locks in locals, and what a call that is handed the
 guard does while it still has the lock.
 """
 
 from __future__ import annotations
 
 import ast
-from dataclasses import dataclass, field
+from dataclasses import dataclass, field, replace
 from typing import Any
 
 from compiler.diagnostics import Diagnostic, Label, Span, did_you_mean
 from compiler.effects.graph import CallGraph, is_unproven, name
-from compiler.types.decls import FnInst, ModuleDecl, Section, is_lock_order
+from compiler.types.decls import CallSite, FnInst, ModuleDecl, is_lock_order
+
+Lock = str | int  # a lock's name, or the number of the parameter that it is
 
 
-@dataclass
+@dataclass(frozen=True)
 class Step:
-    """B is taken while A is held: where A was taken, and the calls from there to where B is."""
+    """B is taken while A is held: where A was taken, and the calls from there to where B is. What a function is given is a number there."""
 
-    first: str
-    second: str
+    first: Lock
+    second: Lock
     module: ModuleDecl
     since: ast.AST
     node: ast.AST | None
-    chain: list[Any]
+    chain: tuple[Any, ...]
     taken: tuple[ModuleDecl, ast.AST]
+    given: tuple[tuple[ModuleDecl, ast.AST, str], ...] = ()  # where a lock was passed that is taken as a parameter
 
 
 @dataclass
@@ -44,66 +48,119 @@ def check(program: Any, graph: CallGraph) -> LockOrder:
     found = LockOrder()
     for fn in program.functions:
         for section, _ in [] if is_unproven(fn) else fn.acquired:
-            found.taken[section.lock] = found.taken.get(section.lock, 0) + (section.lock != "")
-    found.taken.pop("", None)
-    reach = _reachable_locks(graph)
+            if isinstance(section.lock, str) and section.lock:
+                found.taken[section.lock] = found.taken.get(section.lock, 0) + 1
+    callers = _callers(graph)
+    reach = _reachable_locks(graph, callers)
     for fn in program.functions:
+        for call in fn.calls:
+            for lock in _taken_by(graph, fn, call, reach):
+                found.taken[lock] = found.taken.get(lock, 0) + 1
         if not is_unproven(fn):
-            _steps_of(found, graph, fn, reach)
+            for step in _steps_of(graph, fn, reach):
+                _note(found, callers, fn, step)
     _declared(program, found)
     _check_order(program, found)
     _check_circles(program, found)
     return found
 
 
-# For each node: the locks that it may take, with the callee on the shortest way there (None: it takes it itself).
-Reach = dict[Any, dict[str, Any]]
+UNKNOWN = CallSite(None, None)
+# For each node: who calls it, and how (None: a group of methods or a function value, which hands on what it is given).
+Callers = dict[Any, list[tuple[Any, CallSite | None]]]
 
 
-def _reachable_locks(graph: CallGraph) -> Reach:
-    callers = graph.callers()
+def _callers(graph: CallGraph) -> Callers:
+    found: Callers = {}
+    for node in graph.nodes:
+        if not isinstance(node, FnInst):
+            for callee in graph.callees(node):
+                found.setdefault(callee, []).append((node, None))
+        elif graph.callees(node):
+            for call in node.calls:
+                for callee in graph.site_callees(node, call):
+                    # A method of an object that is passed is called by the callee, with arguments that are not known here.
+                    found.setdefault(callee, []).append((node, call if callee is call.callee else UNKNOWN))
+    return found
+
+
+def _passed(lock: Lock, call: CallSite | None) -> Lock:
+    """The lock of a callee, as its caller knows it; empty if that cannot be told."""
+    if isinstance(lock, str) or call is None:
+        return lock
+    return call.locks.get(lock, "")
+
+
+# For each node: the locks that it may take, with the callee on the shortest way there and what that calls it (None: it takes it itself).
+Reach = dict[Any, dict[Lock, tuple[Any, Lock] | None]]
+
+
+def _reachable_locks(graph: CallGraph, callers: Callers) -> Reach:
     reach: Reach = {}
-    pending: list[tuple[Any, str]] = []
+    pending: list[tuple[Any, Lock]] = []
     for node in graph.nodes:
         if isinstance(node, FnInst) and not is_unproven(node):
             for section, _ in node.acquired:
-                if section.lock and section.lock not in reach.setdefault(node, {}):
+                if section.lock != "" and section.lock not in reach.setdefault(node, {}):
                     reach[node][section.lock] = None
                     pending.append((node, section.lock))
     while pending:
         following = []
         for node, lock in pending:
-            for caller in callers.get(node, ()):
-                if lock not in reach.setdefault(caller, {}):
-                    reach[caller][lock] = node
-                    following.append((caller, lock))
+            for caller, call in callers.get(node, ()):
+                known = _passed(lock, call)
+                if known != "" and known not in reach.setdefault(caller, {}):
+                    reach[caller][known] = node, lock
+                    following.append((caller, known))
         pending = following
     return reach
 
 
-def _steps_of(found: LockOrder, graph: CallGraph, fn: FnInst, reach: Reach) -> None:
-    for section, held in fn.acquired:
-        for outer in held:
-            _step(found, fn, outer, section.lock, section.node, [], (fn.module, section.node))
+def _steps_of(graph: CallGraph, fn: FnInst, reach: Reach) -> list[Step]:
+    found = [
+        Step(outer.lock, section.lock, fn.module, outer.node, section.node, (), (fn.module, section.node))
+        for section, held in fn.acquired
+        for outer in held
+    ]
     for call in fn.calls:
-        held = tuple(s for s in call.held if s.lock)
+        held = tuple(s for s in call.held if s.lock != "")
         for callee in graph.site_callees(fn, call) if held else []:
             for lock in reach.get(callee, ()):
-                chain = [callee]
-                while (following := reach[chain[-1]][lock]) is not None:
-                    chain.append(following)
-                last = chain[-1]
-                taken = next((last.module, s.node) for s, _ in last.acquired if s.lock == lock)
-                for outer in held:
-                    _step(found, fn, outer, lock, call.node, chain, taken)
+                chain, last = [callee], lock
+                while (following := reach[chain[-1]][last]) is not None:
+                    chain.append(following[0])
+                    last = following[1]
+                taken = next((chain[-1].module, s.node) for s, _ in chain[-1].acquired if s.lock == last)
+                found += [Step(outer.lock, _passed(lock, call), fn.module, outer.node, call.node, tuple(chain), taken) for outer in held]
+    return [step for step in found if "" not in (step.first, step.second)]
 
 
-def _step(found: LockOrder, fn: FnInst, outer: Section, lock: str, node: Any, chain: list[Any], taken: tuple[Any, Any]) -> None:
-    if outer.lock and lock:
-        step = Step(outer.lock, lock, fn.module, outer.node, node, chain, taken)
-        before = found.steps.get((outer.lock, lock))
-        if before is None or len(chain) < len(before.chain):
-            found.steps[outer.lock, lock] = step
+def _taken_by(graph: CallGraph, fn: FnInst, call: CallSite, reach: Reach) -> set[str]:
+    """The locks that a call passes to what takes them."""
+    taken = {number for callee in graph.site_callees(fn, call) for number in reach.get(callee, ())} if call.locks else set()
+    return {lock for number, lock in call.locks.items() if isinstance(lock, str) and number in taken}
+
+
+def _note(found: LockOrder, callers: Callers, fn: FnInst, step: Step) -> None:
+    """The step, or what it is for each caller of a function that is given one of the locks."""
+    pending: list[tuple[Any, Step]] = [(fn, step)]
+    seen = {(fn, step.first, step.second)}
+    while pending:
+        node, step = pending.pop()
+        if isinstance(step.first, str) and isinstance(step.second, str):
+            before = found.steps.get((step.first, step.second))
+            if before is None or len(step.chain) < len(before.chain):
+                found.steps[step.first, step.second] = step
+            continue
+        for caller, call in callers.get(node, ()):
+            given = replace(step, first=_passed(step.first, call), second=_passed(step.second, call))
+            if "" in (given.first, given.second) or (caller, given.first, given.second) in seen:
+                continue
+            seen.add((caller, given.first, given.second))
+            changed = [new for new, old in ((given.first, step.first), (given.second, step.second)) if new != old and isinstance(new, str)]
+            if call is not None and call.node is not None:
+                given = replace(given, given=(*step.given, *((caller.module, call.node, lock) for lock in changed)))
+            pending.append((caller, given))
 
 
 def _declared(program: Any, found: LockOrder) -> None:
@@ -188,4 +245,5 @@ def _labels(step: Step) -> list[Label]:
     labels = [Label(Span.of(step.module.source, step.since), f"`{step.first}` is taken here")]
     if step.chain:
         labels.append(Label(Span.of(step.taken[0].source, step.taken[1]), f"`{step.second}` is taken here"))
+    labels += [Label(Span.of(module.source, node), f"`{lock}` is passed here") for module, node, lock in step.given]
     return labels

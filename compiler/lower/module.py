@@ -20,6 +20,7 @@ from compiler.types.decls import FnInst, GlobalDecl, ModuleDecl
 from compiler.types.model import NORETURN, ClassType, IntType, Type
 
 
+NOINLINE = 2  # its set of attributes
 INLINE_SIZE = 16  # of a body that may be copied into other modules, as hir.size counts
 
 
@@ -58,7 +59,7 @@ def for_each_thread(entries: list[Any], ty: Type) -> list[Any]:
 
 def may_inline(fn: FnInst) -> bool:
     """Whether other modules get a copy to inline. (Functions that the compiler made have no declaration, and are called once.)"""
-    if fn.body is None or fn.decl is None or fn.inline == "noinline" or fn.exported or fn.cold or fn.result is NORETURN:
+    if fn.body is None or fn.decl is None or fn.counted or fn.inline == "noinline" or fn.exported or fn.cold or fn.result is NORETURN:
         return False
     if fn.weight == 0:
         fn.weight = hir.size(fn.body, INLINE_SIZE) + 1
@@ -107,9 +108,20 @@ class ModuleEmitter:
         self.emitting = self.symbol(fn)
         body = emitter.body()
         params = ", ".join(f"{self.param_type(fn, v.ty)} %a{v.number}" for v in fn.params if v.ty not in VALUELESS)
-        head = f"define {linkage}dso_local {self.return_type(fn)} {self.name(fn)}({params}) #{self._attribute_set(fn)}"
         place = "" if fn.artificial else f" !dbg !{scope}"
+        if fn.counted:
+            return self._counted(fn, linkage, params, [f"#{NOINLINE}{place} {{", *body, "}"])
+        head = f"define {linkage}dso_local {self.return_type(fn)} {self.name(fn)}({params}) #{self._attribute_set(fn)}"
         return "\n".join([f"{head}{place} {{", *body, "}"])
+
+    def _counted(self, fn: FnInst, linkage: str, params: str, body: list[str]) -> str:
+        """The function behind one that does nothing but call it: the place to which it returns is that of no other function."""
+        result, name = self.return_type(fn), "@" + quote(f"{self.symbol(fn)}.counted")
+        inner = "\n".join([f"define internal {result} {name}({params}) {body[0]}", *body[1:]])
+        call = f"notail call {result} {name}({params})"
+        lines = [f"  {call}", "  ret void"] if result == "void" else [f"  %result = {call}", f"  ret {result} %result"]
+        outer = [f"define {linkage}dso_local {result} {self.name(fn)}({params}) #{NOINLINE} {{", *lines, "}"]
+        return "\n".join([inner, *outer])
 
     def _attribute_set(self, fn: FnInst) -> int:
         if fn.result is NORETURN or fn.cold:
@@ -117,7 +129,7 @@ class ModuleEmitter:
         if fn.artificial and self.world.checked:
             return 4  # reports tell its caller's line: it must be one with it
         if fn.inline == "noinline":
-            return 2
+            return NOINLINE
         return 3 if fn.inline == "inline" else 0
 
     def _attributes(self) -> str:

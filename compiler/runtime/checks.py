@@ -59,6 +59,26 @@ class FailedCheck:
             sink.print(f"{operand}")
 
 
+FARTHEST: u64 = 1 << 16  # bytes from a frame to its caller's: what lies further away is another stack
+
+
+def activations(frame: u64, links: u64) -> u64:
+    """How often a function stands on this stack: frames that return to where the one at `frame` does.
+
+    Its only call tells it from others (compiler/lower/module.py). `links` is where in a frame its caller's stands, and behind that
+    the place to return to.
+    """
+    place = Ptr[u64](frame + links)
+    back, count = place[1], u64(1)
+    at = frame
+    while at < place[0] < at + FARTHEST and place[0] % 8 == 0:
+        at = place[0]
+        place = Ptr[u64](at + links)
+        if place[1] == back:
+            count += 1
+    return count
+
+
 def text_at(start: Ptr[u8]) -> str:
     """The text up to the NUL."""
     length: u64 = 0

@@ -1,9 +1,10 @@
 # SPDX-License-Identifier: GPL-2.0-or-later
 """Formatting of floats, digit for digit as CPython does it. Not compiled into the kernel.
 
-Digits come from exact arithmetic on big integers: the value is `r / s`, and each step takes one decimal digit off. For the
-shortest text that reads back as the same number (`repr`), digits are taken until what is left lies within half the
-distance to the neighbouring numbers (Steele & White 1990, "How to Print Floating-Point Numbers Accurately").
+Three ways, from quick to complete: a few places of a number that is not huge are rounded in 128 bits (`format_fixed`); the shortest text
+that reads back as the same number, `{x}`, mostly takes 64 bits (compiler/runtime/grisu.py). Everything else comes from exact
+arithmetic on big integers: the value is `r / s`, and each step takes one decimal digit off; for the shortest text, until what is
+left lies within half the distance to the neighbours (Steele & White 1990, "How to Print Floating-Point Numbers Accurately").
 """
 
 from __future__ import annotations
@@ -11,6 +12,7 @@ from __future__ import annotations
 from lang import Array, FormatSpec, Ptr, Sink, array, cast, copy, f64, i32, i64, mul_high, noinline, struct, u8, u32, u64, wrap
 
 from compiler.runtime.fmt import put_digit_pairs, put_number
+from compiler.runtime.grisu import MOST_DIGITS, Digits, shortest
 
 LIMBS = 40  # 1280 bits: the largest number in play has 1140
 MAX_DIGITS = 800  # no f64 has more than 767 significant digits
@@ -309,8 +311,75 @@ def format_f64(sink: Sink, value: f64, spec: FormatSpec) -> None:
         return
     if (spec.kind | 32) == ord("f") and 0 <= spec.precision <= MOST_PLACES and magnitude < TWO_TO_THE_64 and not spec.alternate:
         format_fixed(sink, magnitude, negative, spec)
-    else:
+    elif spec.kind != 0 or spec.precision >= 0 or spec.alternate or not format_shortest(sink, magnitude, negative, spec):
         format_exactly(sink, value, negative, spec)
+
+
+def format_shortest(sink: Sink, magnitude: u64, negative: bool, spec: FormatSpec) -> bool:
+    """As few digits as tell this number from its neighbours; False, and nothing is printed, where that takes more than 64 bits."""
+    room = array(MOST_DIGITS, u8)
+    digits = Digits(buffer=room)
+    if magnitude == 0:
+        digits.push(0)
+        digits.point = 1
+    elif not shortest(magnitude, digits):
+        return False
+    line = Line()
+    if -4 < digits.point <= 16:
+        line.fixed(digits)
+    else:
+        line.exponential(digits)
+    if spec.width == 0 and spec.sign == 0 and spec.grouping == 0:
+        if negative:
+            sink.put("-")
+        sink.put(line.text[0 : line.used])
+    else:
+        put_number(sink, spec, negative, "", line.text[0 : line.whole], line.text[line.whole : line.used], 3)
+    return True
+
+
+@struct
+class Line:
+    """Such a number as text: `whole` characters before the point."""
+
+    text: Array[u8] = array(32)
+    used: u64
+    whole: u64
+
+    def put(self, byte: u8) -> None:
+        self.text[self.used] = byte
+        self.used += 1
+
+    def fixed(self, digits: Digits) -> None:
+        if digits.point <= 0:
+            self.put(ord("0"))
+        for place in range(digits.point):
+            self.put_digit(digits, place)
+        self.whole = self.used
+        self.put(ord("."))
+        for place in range(digits.point, max(i64(digits.count), digits.point + 1)):
+            self.put_digit(digits, place)
+
+    def exponential(self, digits: Digits) -> None:
+        self.put_digit(digits, 0)
+        self.whole = self.used
+        if digits.count > 1:
+            self.put(ord("."))
+        for place in range(i64(1), i64(digits.count)):
+            self.put_digit(digits, place)
+        exponent = digits.point - 1
+        self.put(ord("e"))
+        self.put(ord("-") if exponent < 0 else ord("+"))
+        size = u64(abs(exponent))
+        if size >= 100:
+            self.put(u8(48 + size // 100))
+        self.put(u8(48 + size // 10 % 10))
+        self.put(u8(48 + size % 10))
+
+    def put_digit(self, digits: Digits, place: i64) -> None:
+        """The digit at a place, 0 in front of the first and behind the last."""
+        inside = 0 <= place < i64(digits.count)
+        self.put(48 + digits.buffer[place] if inside else u8(48))
 
 
 def format_fixed(sink: Sink, bits: u64, negative: bool, spec: FormatSpec) -> None:

@@ -148,7 +148,7 @@ class Section:
     what: str  # as diagnostics say it: "a spinlock is held", "interrupts are off"
     path: str  # the lock as the source names it, "" if it does not
     node: ast.AST
-    lock: str = ""  # which lock: `Proc.lock`, `alloc.lock`; "" if that cannot be told
+    lock: str | int = ""  # which lock: `Proc.lock`, `alloc.lock`; the number of a parameter; "" if that cannot be told
     guard: Any = None  # the variable of `with lock as guard`
     is_block: bool = False  # by `with`: whoever leaves the block ends it
 
@@ -171,6 +171,7 @@ class CallSite:
     held: tuple[Section, ...] = ()
     args: list[Any] = field(default_factory=list)
     outside: frozenset[str] = frozenset()  # contexts in which this is not reached
+    locks: dict[int, str | int] = field(default_factory=dict)  # arguments that are locks: which
 
 
 @dataclass(eq=False)
@@ -207,6 +208,7 @@ class FnInst:
     taken: list[tuple[ModuleDecl, Any]] = field(default_factory=list)  # where it is used as a value
     artificial: bool = False  # its instructions are of its caller's lines
     weight: int = 0  # size of the body, for inlining across modules; 0: not known yet
+    counted: bool = False  # `@recursion(N)` in a checked build: it counts itself on the stack
     local: bool = False  # a function within a function, or compiled for one: no other module can name it
 
     @property

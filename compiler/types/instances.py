@@ -106,6 +106,8 @@ class Instances(Generated):
         inst.inline = "noinline" if "noinline" in decl.marks else "inline" if "inline" in decl.marks else ""
         inst.cold = "cold" in decl.marks
         inst.artificial = "artificial" in decl.marks
+        # Not those that the compiler calls: they report what is found. A hosted program stands on CPython's stack, which has no chain.
+        inst.counted = "recursion" in decl.marks and "hook" not in decl.marks and self.world.checked and self.world.kind != "hosted"
         try:
             self._signature(inst, decl, cls or bits_self, closures or {})
         except CompileError:
@@ -329,15 +331,14 @@ class Instances(Generated):
     def _storage_made(self: Any, glob: GlobalDecl, maker: Elaborator) -> Type | None:
         """The storage type if the initialiser makes an object, else None."""
         value = glob.value
-        if (
-            isinstance(value, ast.Tuple)
-            and isinstance(glob.annotation, ast.Subscript)
-            and isinstance(glob.annotation.value, ast.Name)
-            and glob.annotation.value.id in ("Array", "Span")
-        ):
-            elem = self.resolve(glob.annotation.slice, glob.module, {})
-            self.layouts.ensure(elem)
-            return model.intern(model.ArrayType, elem, len(value.elts))
+        note = glob.annotation
+        if isinstance(value, ast.Tuple) and isinstance(note, ast.Subscript) and isinstance(note.value, ast.Name):
+            parts = note.slice.elts if isinstance(note.slice, ast.Tuple) else []
+            is_table = note.value.id == "tuple" and len(parts) == 2 and isinstance(parts[1], ast.Constant) and parts[1].value is ...
+            if is_table or note.value.id in ("Array", "Span"):
+                elem = self.layouts.ensure(self.resolve(parts[0] if is_table else note.slice, glob.module, {}))
+                glob.entries = ["constant"] if is_table else []
+                return model.intern(model.ArrayType, elem, len(value.elts))
         if not isinstance(value, ast.Call):
             return None
         if isinstance(value.func, ast.Name) and value.func.id in ("array", "text", "extern_symbol"):

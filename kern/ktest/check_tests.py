@@ -7,7 +7,7 @@ there these tests have nothing to show.
 
 from typing import Callable
 
-from lang import CHECKED, Error, Ptr, Raises, Ref, addr_of, array, at, free, i32, new, pause, struct, u8, u32, u64, unproven
+from lang import CHECKED, Error, Ptr, Raises, Ref, addr_of, array, at, free, i32, new, pause, recursion, struct, u8, u32, u64, unproven
 from kern.abi.errno import Errno
 from kern.core.kmsg import send_immediate
 from kern.core.percore import core
@@ -92,6 +92,16 @@ def null_access(i: u64) -> None:
     Ptr[u8](i - 12)[0] = 1
 
 
+@recursion(3)
+def descend(depth: u64) -> u64:
+    return descend(depth - 1) + 1 if depth > 0 else 0
+
+
+def descend_too_far(depth: u64) -> None:
+    table[0] = u32(descend(2))              # three times on the stack, which is fine
+    table[0] = u32(descend(depth))
+
+
 @kernel_tests
 class Language(KernelTest):
     """The checks that the compiler makes, in kernel code."""
@@ -104,6 +114,7 @@ class Language(KernelTest):
         expect(null_reference, "kern/ktest/check_tests.py:*: in null_reference: at(Job, 0): a null address")
         expect(misaligned_reference, "*: in misaligned_reference: at(Job, 0xffff80000000000d): not a multiple of 8")
         expect(null_access, "*page fault*0x0000000000000000")
+        expect(descend_too_far, "*: in descend: on this stack 4 times, and declared @recursion(3)")
 
 
 # -- the heap -----------------------------------------------------------------------------------------------------

@@ -312,7 +312,7 @@ class CallMixin:
 
     def note_call(self: Any, callee: Any, node: Any, args: list[Expr]) -> None:
         place = node if hasattr(node, "lineno") else None
-        self.fn.calls.append(CallSite(callee, place, self.held_beside(args), args, self.contexts_left()))
+        self.fn.calls.append(CallSite(callee, place, self.held_beside(args), args, self.contexts_left(), self.locks_passed(args)))
         self.cross_section(callee, node)
         if not self.catching and not isinstance(callee, FunctionValue):
             self.fn.may_raise_from.append(callee)

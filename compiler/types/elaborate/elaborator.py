@@ -202,6 +202,8 @@ class Elaborator(
             self.env[var.name] = var
             self.state.assigned.add(var.name)
         self._defaults(decl.node.args)
+        if self.fn.counted:
+            self._count_activations(decl.node)
         try:
             self.statements(decl.node.body)
         except CompileError as error:
@@ -215,6 +217,16 @@ class Elaborator(
             )
             self.report(self.error("E0601", last, kind, label="after this the end is reached", labels=self.result_label()))
         self.fn.body = self.out
+
+    def _count_activations(self, node: ast.FunctionDef) -> None:
+        """`@recursion(N)` is what the proof of stacks takes for granted: a checked build sees to it."""
+        mark = next(d for d in node.decorator_list if isinstance(d, ast.Call) and isinstance(d.func, ast.Name) and d.func.id == "recursion")
+        most = evaluate(self.program, mark.args[0], self.module, {}) if mark.args else 1
+        frame = hir.Intrinsic(model.intern(model.PtrType, model.U8), "frameaddress", [])
+        links = hir.u64(2**64 - 16 if self.program.world.arch == "riscv" else 0)
+        setter, count = self.temp(self.runtime_call("activations", [hir.Conv(model.U64, "ptrtoint", frame), links], node))
+        within = hir.Cmp(model.BOOL, "ule", count, hir.u64(int(most)))
+        self.out += [setter, self.check(within, f"on this stack %u times, and declared @recursion({most})", node, count)]
 
     def _defaults(self, spec: ast.arguments) -> None:
         """CPython evaluates a default once, when it defines the function: so it must be the same at every call."""

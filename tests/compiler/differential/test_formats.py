@@ -5,20 +5,25 @@ Specs are part of the source, so some hundreds are compiled together; values are
 specs; so does each generated program.
 """
 
+import ctypes
 import os
 import random
+import re
 import struct
+from fractions import Fraction
+from itertools import islice
 
 import pytest
 from compiler.host import load
 from hypothesis import given, settings
 from hypothesis import strategies as st
 
-from tests.compiler.differential import specs
+from tests.compiler.differential import floats, specs
 from tests.compiler.differential.grammar import INTS
+from tests.compiler.differential.oracle import REPO
 
 SEED = int(os.environ.get("PYKAROS_SEED", "0"))
-SPECS = {"integer": 40, "str": 60, "f64": 100}  # for each type
+SPECS = {"integer": 40, "str": 60, "f64": 100, "f32": 30}  # for each type
 EXAMPLES = 300
 SETTINGS = settings(max_examples=EXAMPLES, deadline=None, database=None, derandomize=SEED == 0)
 
@@ -42,7 +47,8 @@ FLOATS = (
 def specs_of(ty):
     """Specs that Python has for the type; always the empty one."""
     choose = random.Random(f"{SEED} {ty}").choice
-    make, probe = {"str": (specs.text_spec, "x"), "f64": (specs.float_spec, 1.5)}.get(ty, (specs.integer_spec, 65))
+    makers = {"str": (specs.text_spec, "x"), "f64": (specs.float_spec, 1.5), "f32": (specs.float_spec, 1.5)}
+    make, probe = makers.get(ty, (specs.integer_spec, 65))
     found = {""}
     while len(found) < SPECS.get(ty, SPECS["integer"]):
         spec = make(choose)
@@ -54,12 +60,12 @@ def specs_of(ty):
     return sorted(found)
 
 
-CASES = {ty: specs_of(ty) for ty in [*INTEGERS, "str", "f64"]}
+CASES = {ty: specs_of(ty) for ty in [*INTEGERS, "str", "f64", "f32"]}
 
 
 @pytest.fixture(scope="module")
 def unit():
-    lines = ['"""Every spec, by its number."""', "from lang import f64, i8, i16, i32, i64, u8, u16, u32, u64", ""]
+    lines = ['"""Every spec, by its number."""', "from lang import f32, f64, i8, i16, i32, i64, u8, u16, u32, u64", ""]
     for ty, found in CASES.items():
         lines.append(f"def show_{ty}(which: u64, x: {ty}) -> None:")
         lines.append("    match which:")
@@ -102,3 +108,26 @@ def test_strings(unit, which, value):
 @given(which=st.integers(0, SPECS["f64"] - 1), value=FLOATS)
 def test_floats(unit, which, value):
     check(unit, "f64", which, value)
+
+
+@settings(SETTINGS, max_examples=2 * EXAMPLES)
+@given(which=st.integers(0, SPECS["f32"] - 1), value=FLOATS.map(lambda x: ctypes.c_float(x).value))
+def test_narrow_floats(unit, which, value):
+    """They are shown as the `f64` of the same value."""
+    check(unit, "f32", which, value)
+
+
+def test_the_shortest_text_of_floats():
+    shown, source = floats.unit(), floats.numbers(SEED)
+    for _ in range(40):
+        assert not floats.difference(shown, list(islice(source, floats.BATCH)))
+
+
+def test_the_table_of_powers():
+    """Each is the nearest to its power of ten that 64 bits can write."""
+    powers = [int(word, 16) for word in re.findall(r"0x([0-9A-F]{16}),", (REPO / "compiler" / "runtime" / "grisu.py").read_text())]
+    assert len(powers) == 87
+    for number, found in enumerate(powers):
+        exact = Fraction(10) ** (8 * number - 348)
+        exponent = ((8 * number - 348) * 217706 >> 16) - 63
+        assert found == round(exact / Fraction(2) ** exponent) and 1 << 63 <= found < 1 << 64

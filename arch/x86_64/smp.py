@@ -12,6 +12,7 @@ from typing import NoReturn
 from lang import Atomic, Error, Ptr, addr_of, array, at, copy_bytes, export, extern_symbol, pause, span_of, struct
 from lang import entry, u8, u32, u64
 from arch import acpi, apic, cpu, mmu, timer, trap
+from kern.boot.cmdline import has_option
 from kern.core.smp import ap_main
 from kern.debug import log
 from kern.mm.kmap import STACK_SIZE, alloc_stack
@@ -98,10 +99,18 @@ def start_cores(limit: u32) -> None:
             apic.send_init(acpi.core_apic_ids[i])
             others += 1
     timer.spin_ns(INIT_WAIT_NS)
+    late: u32 | None = None                 # the last core, kept back for a test of what it finds when it comes
     for i in range(acpi.core_count):
         if acpi.core_apic_ids[i] != mine and running < min(limit, MAX_CORES):
-            start_core(acpi.core_apic_ids[i])
+            if not publish_record():
+                break
+            if has_option("late_core") and i + 1 == acpi.core_count:
+                late = acpi.core_apic_ids[i]
+            else:
+                start_core(acpi.core_apic_ids[i])
     withdraw_record()
+    if late is not None:
+        apic.send_startup(late, TRAMPOLINE)
 
 
 def withdraw_record() -> None:
@@ -132,15 +141,21 @@ def add_page(target: u64, patch: u64) -> None:
     low[2] = u8((value >> 16) & 0xFF)
 
 
-def start_core(apic_id: u32) -> None:
+def publish_record() -> bool:
+    """For the next core, unless it is there: who did not come has left it. False: there is no memory for it."""
     published = at(Published, addr_of(ap_record))
     if published.record.load() == 0:
         try:
             prepare_record(running)
         except Error as e:
             log.warn(f"no memory to start core {running}: {e.message}")
-            return
+            return False
         published.record.store(addr_of(record))
+    return True
+
+
+def start_core(apic_id: u32) -> None:
+    """Start the core, which takes the record."""
     for _ in range(START_TRIES):
         apic.send_startup(apic_id, TRAMPOLINE)
         if wait_for_arrival():

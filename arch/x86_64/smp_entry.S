@@ -80,12 +80,14 @@ ap_high:
     xorl %eax, %eax
     movw %ax, %fs
     movw %ax, %gs
-1:  xorl %ebx, %ebx
+    .globl ap_without_record
+ap_without_record:
+    xorl %ebx, %ebx
     xchgq %rbx, ap_record(%rip)
     testq %rbx, %rbx
     jnz 2f
     pause
-    jmp 1b
+    jmp ap_without_record
 2:  movq 0(%rbx), %rax                  /* StartRecord of smp.py: root, stack, delta, core */
     movq %rax, %cr3
     movq 8(%rbx), %rsp

@@ -44,9 +44,9 @@ class DebugInfo:
         return found
 
     # -- functions ----------------------------------------------------------------------------------------------
-    def subprogram(self, fn: FnInst) -> int:
+    def subprogram(self, fn: FnInst, suffix: str = "") -> int:
         place = self.file(fn.module)
-        name = fn.symbol.removeprefix(fn.module.name + ".")
+        name = fn.symbol.removeprefix(fn.module.name + ".") + suffix
         types = ", ".join(self.types.value(t) for t in [fn.result, *(v.ty for v in fn.params)])
         signature = self.add(f"!DISubroutineType(types: !{{{types}}})")
         return self.add(

@@ -118,9 +118,11 @@ class ModuleEmitter:
         """The function behind one that does nothing but call it: the place to which it returns is that of no other function."""
         result, name = self.return_type(fn), "@" + quote(f"{self.symbol(fn)}.counted")
         inner = "\n".join([f"define internal {result} {name}({params}) {body[0]}", *body[1:]])
-        call = f"notail call {result} {name}({params})"
-        lines = [f"  {call}", "  ret void"] if result == "void" else [f"  %result = {call}", f"  ret {result} %result"]
-        outer = [f"define {linkage}dso_local {result} {self.name(fn)}({params}) #{NOINLINE} {{", *lines, "}"]
+        scope = self.debug.subprogram(fn, ".outer")  # a breakpoint by the function's name is one in the inner
+        place = f", !dbg !{self.debug.location(fn.line, scope)}"
+        call = f"notail call {result} {name}({params}){place}"
+        lines = [f"  {call}", f"  ret void{place}"] if result == "void" else [f"  %result = {call}", f"  ret {result} %result{place}"]
+        outer = [f"define {linkage}dso_local {result} {self.name(fn)}({params}) #{NOINLINE} !dbg !{scope} {{", *lines, "}"]
         return "\n".join([inner, *outer])
 
     def _attribute_set(self, fn: FnInst) -> int:

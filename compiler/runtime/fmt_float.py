@@ -9,7 +9,7 @@ left lies within half the distance to the neighbours (Steele & White 1990, "How 
 
 from __future__ import annotations
 
-from lang import Array, FormatSpec, Ptr, Sink, array, cast, copy, f64, i32, i64, mul_high, noinline, struct, u8, u32, u64, wrap
+from lang import Array, FormatSpec, Ptr, Sink, Span, array, cast, copy, f64, i32, i64, mul_high, noinline, struct, u8, u32, u64, wrap
 
 from compiler.runtime.fmt import put_digit_pairs, put_number
 from compiler.runtime.grisu import MOST_DIGITS, Digits, shortest
@@ -17,6 +17,7 @@ from compiler.runtime.grisu import MOST_DIGITS, Digits, shortest
 LIMBS = 40  # 1280 bits: the largest number in play has 1140
 MAX_DIGITS = 800  # no f64 has more than 767 significant digits
 MAX_PRECISION = 1100
+LONGEST = 1500  # characters
 MOST_PLACES = 17  # of the quick way
 TWO_TO_THE_64: u64 = 0x43F0_0000_0000_0000  # the bits of that number
 
@@ -113,12 +114,9 @@ def compare_sum(a: Big, b: Big, c: Big) -> i32:
 
 
 @struct
-class Decimal:
-    """Digits (values, not characters) `d1 d2 d3 …` of the number 0.d1d2d3… times ten to the `point`."""
+class Decimal(Digits):
+    """The digits of a number, as exact arithmetic finds them. `buffer` holds MAX_DIGITS."""
 
-    digit: Array[u8] = array(MAX_DIGITS)
-    count: u64
-    point: i64
     r: Big
     s: Big
     low: Big  # distance to the midpoint below, in units of `s`
@@ -175,20 +173,16 @@ class Decimal:
             digit += 1
         return digit
 
-    def push(self, digit: u8) -> None:
-        self.digit[self.count] = digit
-        self.count += 1
-
     def round_up(self) -> None:
         """Add one in the last place; the carry may make 10 of 9.99."""
         i = self.count
         while i > 0:
             i -= 1
-            if self.digit[i] < 9:
-                self.digit[i] += 1
+            if self.buffer[i] < 9:
+                self.buffer[i] += 1
                 self.count = i + 1
                 return
-        self.digit[0] = 1
+        self.buffer[0] = 1
         self.count = 1
         self.point += 1
 
@@ -232,7 +226,7 @@ class Decimal:
             self.push(last)
         if i64(self.count) == wanted and self.r.used > 0 and self.at_least_half(last):
             self.round_up()
-        while self.count > 0 and self.digit[self.count - 1] == 0:
+        while self.count > 0 and self.buffer[self.count - 1] == 0:
             self.count -= 1
 
 
@@ -252,43 +246,43 @@ def bits_of(value: f64) -> u64:
 
 
 @struct
-class Shown:
-    """The characters of a number: its integer digits, then the rest."""
+class Line:
+    """The characters of a number: `whole` of them before the point, then the rest."""
 
-    text: Array[u8] = array(1500)
+    text: Span[u8]
     used: u64
-    whole: u64  # how many of them are the integer part
+    whole: u64
 
     def put(self, byte: u8) -> None:
         self.text[self.used] = byte
         self.used += 1
 
-    def put_digit(self, number: Decimal, place: i64) -> None:
+    def put_digit(self, digits: Digits, place: i64) -> None:
         """The digit at a place, 0 in front of the first and behind the last."""
-        inside = 0 <= place < i64(number.count)
-        self.put(48 + number.digit[place] if inside else u8(48))
+        inside = 0 <= place < i64(digits.count)
+        self.put(48 + digits.buffer[place] if inside else u8(48))
 
-    def fixed(self, number: Decimal, places: i64, keep_point: bool) -> None:
+    def fixed(self, digits: Digits, places: i64, keep_point: bool) -> None:
         """Digits with `places` of them behind the point."""
-        if number.point <= 0:
+        if digits.point <= 0:
             self.put(ord("0"))
-        for place in range(number.point):
-            self.put_digit(number, place)
+        for place in range(digits.point):
+            self.put_digit(digits, place)
         self.whole = self.used
         if places > 0 or keep_point:
             self.put(ord("."))
-        for place in range(number.point, number.point + places):
-            self.put_digit(number, place)
+        for place in range(digits.point, digits.point + places):
+            self.put_digit(digits, place)
 
-    def exponential(self, number: Decimal, places: i64, keep_point: bool, letter: u8) -> None:
-        self.put_digit(number, 0)
+    def exponential(self, digits: Digits, places: i64, keep_point: bool, letter: u8) -> None:
+        self.put_digit(digits, 0)
         self.whole = self.used
         if places > 0 or keep_point:
             self.put(ord("."))
         for place in range(1, places + 1):
-            self.put_digit(number, place)
+            self.put_digit(digits, place)
         self.put(letter)
-        exponent = number.point - 1 if number.count > 0 else i64(0)
+        exponent = digits.point - 1 if digits.count > 0 else i64(0)
         self.put(ord("-") if exponent < 0 else ord("+"))
         size = u64(abs(exponent))
         if size >= 100:
@@ -324,11 +318,13 @@ def format_shortest(sink: Sink, magnitude: u64, negative: bool, spec: FormatSpec
         digits.point = 1
     elif not shortest(magnitude, digits):
         return False
-    line = Line()
+    shown = array(32, u8)
+    line = Line(text=shown)
+    count = i64(digits.count)
     if -4 < digits.point <= 16:
-        line.fixed(digits)
+        line.fixed(digits, max(count - digits.point, i64(1)), False)
     else:
-        line.exponential(digits)
+        line.exponential(digits, count - 1, False, ord("e"))
     if spec.width == 0 and spec.sign == 0 and spec.grouping == 0:
         if negative:
             sink.put("-")
@@ -336,50 +332,6 @@ def format_shortest(sink: Sink, magnitude: u64, negative: bool, spec: FormatSpec
     else:
         put_number(sink, spec, negative, "", line.text[0 : line.whole], line.text[line.whole : line.used], 3)
     return True
-
-
-@struct
-class Line:
-    """Such a number as text: `whole` characters before the point."""
-
-    text: Array[u8] = array(32)
-    used: u64
-    whole: u64
-
-    def put(self, byte: u8) -> None:
-        self.text[self.used] = byte
-        self.used += 1
-
-    def fixed(self, digits: Digits) -> None:
-        if digits.point <= 0:
-            self.put(ord("0"))
-        for place in range(digits.point):
-            self.put_digit(digits, place)
-        self.whole = self.used
-        self.put(ord("."))
-        for place in range(digits.point, max(i64(digits.count), digits.point + 1)):
-            self.put_digit(digits, place)
-
-    def exponential(self, digits: Digits) -> None:
-        self.put_digit(digits, 0)
-        self.whole = self.used
-        if digits.count > 1:
-            self.put(ord("."))
-        for place in range(i64(1), i64(digits.count)):
-            self.put_digit(digits, place)
-        exponent = digits.point - 1
-        self.put(ord("e"))
-        self.put(ord("-") if exponent < 0 else ord("+"))
-        size = u64(abs(exponent))
-        if size >= 100:
-            self.put(u8(48 + size // 100))
-        self.put(u8(48 + size // 10 % 10))
-        self.put(u8(48 + size % 10))
-
-    def put_digit(self, digits: Digits, place: i64) -> None:
-        """The digit at a place, 0 in front of the first and behind the last."""
-        inside = 0 <= place < i64(digits.count)
-        self.put(48 + digits.buffer[place] if inside else u8(48))
 
 
 def format_fixed(sink: Sink, bits: u64, negative: bool, spec: FormatSpec) -> None:
@@ -464,8 +416,8 @@ def format_exactly(sink: Sink, value: f64, negative: bool, spec: FormatSpec) -> 
     """Any finite number in any format, by big integers."""
     magnitude = bits_of(value) & 0x7FFF_FFFF_FFFF_FFFF
     upper = spec.kind == ord("E") or spec.kind == ord("F") or spec.kind == ord("G")
-    number = Decimal()
-    shown = Shown()
+    digits, text = array(MAX_DIGITS, u8), array(LONGEST, u8)
+    number, shown = Decimal(buffer=digits), Line(text=text)
     if spec.kind == ord("%"):
         scaled = bits_of(value * 100.0) & 0x7FFF_FFFF_FFFF_FFFF
         if scaled >= 0x7FF0_0000_0000_0000:
@@ -488,7 +440,7 @@ def load(number: Decimal, bits: u64) -> None:
         number.load(bits)
 
 
-def put_fixed(shown: Shown, number: Decimal, spec: FormatSpec) -> None:
+def put_fixed(shown: Line, number: Decimal, spec: FormatSpec) -> None:
     places: i64 = min(i64(spec.precision), MAX_PRECISION) if spec.precision >= 0 else 6
     number.exact(number.point + places)
     if number.count == 0:
@@ -496,7 +448,7 @@ def put_fixed(shown: Shown, number: Decimal, spec: FormatSpec) -> None:
     shown.fixed(number, places, spec.alternate)
 
 
-def put_kind(shown: Shown, number: Decimal, spec: FormatSpec, upper: bool) -> None:
+def put_kind(shown: Line, number: Decimal, spec: FormatSpec, upper: bool) -> None:
     """e, f, g, or none: as short as it can be read back, or as g with at least one digit behind the point."""
     kind = spec.kind | 32 if spec.kind != 0 else u8(0)
     letter: u8 = ord("E") if upper else ord("e")

@@ -9,6 +9,7 @@ from typing import Any, TypeGuard
 
 from compiler.diagnostics import Source
 from compiler.syntax.walk import walk
+from compiler.types import vocabulary
 from compiler.types.model import ClassType, Type
 
 
@@ -236,39 +237,7 @@ def all_stubs(body: list[ast.stmt]) -> bool:
     return all(isinstance(s, ast.Pass) or isinstance(s, ast.Expr) and isinstance(s.value, ast.Constant) for s in body)
 
 
-MARKS = {
-    "staticmethod",
-    "property",
-    "abstractmethod",
-    "extern",
-    "export",
-    "hook",
-    "syscall",
-    "noinline",
-    "inline",
-    "cold",
-    "artificial",
-    "vcore_context",
-    "interrupt_context",
-    "final",
-    "override",
-    "must_use",
-    "blocks",
-    "allocates",
-    "takes_user_fault",
-    "never_blocks",
-    "entry",
-    "starts_stack",
-    "stack",
-    "recursion",
-    "tells_context",
-    "unproven",
-    "atomic_section",
-    "sleeping_section",
-    "begins_atomic",
-    "ends_atomic",
-    "classmethod",
-}
+MARKS = vocabulary.MARKS | {"staticmethod", "property", "abstractmethod", "final", "override", "classmethod"}
 
 
 def collect(module: ModuleDecl) -> None:

@@ -27,6 +27,12 @@ def option_or(name: str, default: str) -> str:
     return default if value is None else value
 
 
+def number_option(name: str, default: u64) -> u64:
+    """The number in `name=number`; the default if it is not there, or no number of 18 digits at the most."""
+    value = option(name)
+    return default if value is None or len(value) > 18 or not value.isdigit() else u64(value)
+
+
 def has_option(name: str) -> bool:
     return option(name) is not None
 

@@ -10,7 +10,7 @@ from typing import Callable, NoReturn
 from lang import Error, Registry, addr_of, at, entry, export, panic, u32, u64
 from arch import boot, context, cpu, power, smp
 from kern.arch_api import BootInfo
-from kern.boot.cmdline import command_line, has_option, option, option_or, set_command_line
+from kern.boot.cmdline import command_line, has_option, number_option, option_or, set_command_line
 from kern.boot.init_proc import start_first_process
 from kern.core.idle import smp_idle
 from kern.core.percore import core
@@ -26,7 +26,7 @@ from kern.mm.shootdown import relax
 from kern.sync.kthread import adopt_boot_stack, current_kthread, spawn_ktask
 from kern.time.clock import init_clock, now_ns
 
-DEFAULT_CORES: u32 = 64
+DEFAULT_CORES: u64 = 64
 BOOT_STACK_SIZE: u64 = 65536                # of boot.S
 ONLINE_DEADLINE_NS: u64 = 20_000_000_000
 
@@ -85,11 +85,7 @@ def bring_up(info_address: u64) -> NoReturn:
 
 def start_other_cores() -> None:
     """All that the machine has, or as many as `cores=` says; returns when all have reached their idle loops."""
-    limit = DEFAULT_CORES
-    wanted = option("cores")
-    if wanted is not None and wanted.isdigit():
-        limit = u32(u64(wanted))
-    smp.start_cores(limit)
+    smp.start_cores(u32(min(number_option("cores", DEFAULT_CORES), 0xFFFF_FFFF)))
     core.mine.online.store(True)
     deadline = now_ns() + ONLINE_DEADLINE_NS
     while not all_online() and now_ns() < deadline:

@@ -89,6 +89,15 @@ class BootInfo:
     module_count: u32
 
 
+@struct
+class CorePlace:
+    """Where a core is, in the hardware's own numbers: processors of different sockets may have the same one, and so on."""
+
+    node: u32                               # NUMA node
+    socket: u32
+    processor: u32                          # whose hardware threads the cores are
+
+
 class Boot(Protocol):
     """boot.py: the loader's information; run once, first of all."""
 
@@ -160,6 +169,14 @@ class Cpu(Protocol):
     @abstractmethod
     def describe(self, into: Text) -> None:
         """One line: vendor, model, features in use."""
+
+    @abstractmethod
+    def features(self) -> u64:
+        """What the processor has, as bits of its own choice."""
+
+    @abstractmethod
+    def extended_state(self) -> u64:
+        """Which extended registers are in use, as the processor numbers them; 0 where there is nothing to choose."""
 
 
 class Mmu(Protocol):
@@ -328,6 +345,10 @@ class Smp(Protocol):
         """Start up to `limit` cores in all. Each runs `ap_main`. Returns when all have reached it, or after a deadline without them."""
 
     @abstractmethod
+    def locate(self, core: u32, place: CorePlace) -> None:
+        """Where a core is. What the machine does not tell is 0."""
+
+    @abstractmethod
     def send_ipi(self, target: u32) -> None:
         """Have core `target` (this one too) run `handle_ipi`."""
 
@@ -349,6 +370,10 @@ class Timer(Protocol):
     @abstractmethod
     def tsc_freq(self) -> u64:
         """Cycles of the counter a second."""
+
+    @abstractmethod
+    def bus_freq(self) -> u64:
+        """What the core's timer counts by, ticks a second."""
 
     @abstractmethod
     def cycles_to_ns(self, cycles: u64) -> u64: ...

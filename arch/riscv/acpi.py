@@ -9,6 +9,7 @@ from typing import Callable
 
 from lang import Ptr, Text, array, assign, span_of, struct, text, u8, u32, u64
 from arch import cpu, mmu
+from kern.arch_api import CorePlace
 
 MAX_CORES: u32 = 256
 MAX_RANGES: u32 = 16
@@ -53,6 +54,11 @@ class Node:
     messages_go: bool                       # there is a msi-parent
     above: bool                             # there is a riscv,children: it belongs to the firmware
     isa: Property
+    numa: u32                               # numa-node-id
+    cpu: u32                                # phandle of the one that an entry of cpu-map is about
+    in_map: bool                            # under /cpus/cpu-map
+    cluster: u32                            # there: which of the uppermost clusters, or sockets ...
+    processor: u32                          # ... and which core; from 1
     done: bool
     reserved: bool                          # a child of /reserved-memory
     address_cells: u32                      # for its children
@@ -80,6 +86,13 @@ class GroupIndex:
     page: u64                               # physical
 
 
+@struct
+class MapEntry:
+    cpu: u32                                # phandle
+    cluster: u32
+    processor: u32
+
+
 nodes = array(16, Node)                     # the path to the node that is being read, by depth
 memory = array(16, Range)
 memory_count: u32 = 0
@@ -87,6 +100,12 @@ reserved = array(16, Range)
 reserved_count: u32 = 0
 harts = array(256, u64)                     # in the tree's order, as far as they are usable
 hart_phandles = array(256, u32)             # of their interrupt controllers
+hart_nodes = array(256, u32)                # the phandle of the hart itself
+hart_numa = array(256, u32)
+mapped = array(256, MapEntry)               # of cpu-map, in its order
+mapped_count: u32 = 0
+clusters: u32 = 0
+processors: u32 = 0
 core_count: u32 = 0
 timebase: u64 = 10_000_000                  # ticks of the time counter a second
 uart: u64 = 0                               # physical addresses; 0: none
@@ -188,6 +207,46 @@ def enter(depth: u64, name: str) -> None:
         nodes[depth].reserved = nodes[depth - 1].reserved
     if depth == 1 and name == "reserved-memory":
         nodes[depth].reserved = True
+    if depth > 1:
+        enter_map(nodes[depth], nodes[depth - 1], name)
+
+
+def enter_map(node: Node, parent: Node, name: str) -> None:
+    """The part that is about the topology of the harts (the cpu-map binding: sockets, clusters, cores, threads)."""
+    global clusters, processors
+    node.in_map = parent.in_map or name == "cpu-map"
+    if not parent.in_map:
+        return
+    node.cluster = parent.cluster
+    node.processor = parent.processor
+    if node.cluster == 0 and (name.startswith("cluster") or name.startswith("socket")):
+        clusters += 1
+        node.cluster = clusters
+    elif name.startswith("core"):
+        processors += 1
+        node.processor = processors
+
+
+def add_to_map(node: Node) -> None:
+    global mapped_count
+    if mapped_count < MAX_CORES:
+        entry = mapped[mapped_count]
+        entry.cpu = node.cpu
+        entry.cluster = node.cluster
+        entry.processor = node.processor
+        mapped_count += 1
+
+
+def locate(hart: u64, place: CorePlace) -> None:
+    """Where a hart is; 0 for what the tree does not tell, but a processor of its own."""
+    for core in range(core_count):
+        if harts[core] == hart:
+            place.node = hart_numa[core]
+            place.processor = MAX_CORES + core
+            for i in range(mapped_count):
+                if mapped[i].cpu == hart_nodes[core]:
+                    place.socket = mapped[i].cluster
+                    place.processor = mapped[i].processor
 
 
 def take(depth: u64, name: str, value: u64, size: u64) -> None:
@@ -211,6 +270,10 @@ def take(depth: u64, name: str, value: u64, size: u64) -> None:
             node.status = Property(value, size)
         case "phandle":
             node.phandle = word(value)
+        case "numa-node-id":
+            node.numa = word(value)
+        case "cpu":
+            node.cpu = word(value)
         case "interrupts":
             node.interrupt = word(value)
         case "interrupts-extended":
@@ -246,6 +309,9 @@ def finish(depth: u64) -> None:
         if core_count > 0:
             hart_phandles[core_count - 1] = node.phandle
         return
+    if node.in_map and node.cpu != 0:
+        add_to_map(node)
+        return
     if node.status.size != 0 and not has_string(node.status, "okay") and not has_string(node.status, "ok"):
         return
     if node.reg.size == 0:
@@ -267,6 +333,8 @@ def add_core(hart: u64, node: Node) -> None:
     if core_count == MAX_CORES:
         return
     harts[core_count] = hart
+    hart_nodes[core_count] = node.phandle
+    hart_numa[core_count] = node.numa
     core_count += 1
     if len(isa.view) == 0 and node.isa.size != 0:
         isa.append(string_at(node.isa.at))

@@ -167,6 +167,21 @@ def set_emergency_stack(top: u64) -> None:
     Ptr[u64](addr_of(core_emergency) + percore_delta())[0] = top
 
 
+def features() -> u64:
+    """Bit n: the extension that the alphabet's letter n names, as in misa (Privileged Specification, 3.1.1)."""
+    found: u64 = 0
+    name = acpi.isa.view
+    for letter in name[min(4, len(name)) :]:
+        if letter < ord("a") or letter > ord("z"):
+            break
+        found |= 1 << u64(letter - ord("a"))
+    return found
+
+
+def extended_state() -> u64:
+    return 0
+
+
 def describe(into: Text) -> None:
     """One line: the extensions that the device tree names."""
     into.append(acpi.isa.view if acpi.isa.view else "rv64")

@@ -12,6 +12,7 @@ from typing import NoReturn
 from lang import Atomic, Error, Kaddr, Ptr, addr_of, array, at, copy_bytes, entry, export, extern_symbol, pause, span_of, struct
 from lang import u8, u32, u64
 from arch import acpi, apic, cpu, ioapic, mmu, timer, trap
+from kern.arch_api import CorePlace
 from kern.boot.cmdline import has_option, number_option, option
 from kern.core.smp import ap_main
 from kern.debug import log
@@ -64,6 +65,11 @@ def core_count() -> u32:
 
 def hart_of(core: u32) -> u64:
     return hart_ids[core]
+
+
+def locate(core: u32, place: CorePlace) -> None:
+    """By the device tree: cpu-map, and numa-node-id."""
+    acpi.locate(hart_ids[core], place)
 
 
 def send_ipi(target: u32) -> None:

@@ -52,6 +52,11 @@ def ns_to_cycles(ns: u64) -> u64:
     return ns // NS_PER_SEC * frequency + (ns % NS_PER_SEC * frequency + NS_PER_SEC - 1) // NS_PER_SEC
 
 
+def bus_freq() -> u64:
+    """The time counter is what the timer compares with."""
+    return frequency
+
+
 def tsc_freq() -> u64:
     """Cycles of the counter a second."""
     return frequency

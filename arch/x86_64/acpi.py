@@ -1,5 +1,6 @@
 # SPDX-License-Identifier: GPL-2.0-or-later
-"""ACPI, as far as the kernel needs it: cores and interrupt controllers (MADT), power off, reset, power button (FADT, \\_S5).
+"""ACPI, as far as the kernel needs it: cores and interrupt controllers (MADT), NUMA nodes (SRAT), power off, reset, power button
+(FADT, \\_S5).
 
 Tables are read in place, through the direct map, once at boot; all fields are unaligned bytes. No AML is interpreted: the
 \\_S5 package is found by its name in the DSDT, which is how its encoding allows it. ACPI 6.4, chapters 5.2, 4.8, 7.4.2.
@@ -72,6 +73,9 @@ override_count: u32 = 0
 local_apic: u64 = 0xFEE0_0000               # physical
 fadt = Fadt()
 power_button_handler: Callable[[], None] | None = None
+srat: u64 = 0                               # the table of who is near whom
+
+apic_nodes = array(MAX_CORES, u32)          # NUMA node, by the place in core_apic_ids
 
 
 def byte(address: u64) -> u8:
@@ -107,6 +111,8 @@ def init(rsdp_hint: u64) -> None:
         read_root(quad(rsdp + 24), 8)
     else:
         read_root(u64(word(rsdp + 16)), 4)
+    if srat != 0:
+        read_srat(srat)                     # it may stand before the cores' own table
     if fadt.dsdt != 0:
         find_s5(fadt.dsdt)
     log.info(f"ACPI: {core_count} cores, {ioapic_count} interrupt controllers")
@@ -126,6 +132,7 @@ def find_rsdp() -> u64:
 
 
 def read_root(root: u64, width: u64) -> None:
+    global srat
     length = u64(word(root + 4))
     for place in range(root + 36, root + length, width):
         table = quad(place) if width == 8 else u64(word(place))
@@ -133,6 +140,42 @@ def read_root(root: u64, width: u64) -> None:
             read_madt(table)
         elif has_signature(table, "FACP"):
             read_fadt(table)
+        elif has_signature(table, "SRAT"):
+            srat = table
+
+
+def read_srat(table: u64) -> None:
+    """Processor affinity (ACPI 6.4, 5.2.16.1 and 5.2.16.3)."""
+    end = table + u64(word(table + 4))
+    place = table + 48
+    while place + 2 <= end:
+        length = u64(byte(place + 1))
+        if length < 2:
+            break
+        match byte(place):
+            case 0:
+                if word(place + 4) & ENABLED:
+                    set_node(u32(byte(place + 3)), u32(byte(place + 2)) | (word(place + 8) & 0xFFFF_FF00))
+            case 2:
+                if word(place + 12) & ENABLED:
+                    set_node(word(place + 8), word(place + 4))
+            case _:
+                pass
+        place += length
+
+
+def set_node(apic_id: u32, node: u32) -> None:
+    for i in range(core_count):
+        if core_apic_ids[i] == apic_id:
+            apic_nodes[i] = node
+
+
+def node_of(apic_id: u32) -> u32:
+    """The NUMA node of a core; 0 if nothing is said."""
+    for i in range(core_count):
+        if core_apic_ids[i] == apic_id:
+            return apic_nodes[i]
+    return 0
 
 
 def read_madt(table: u64) -> None:

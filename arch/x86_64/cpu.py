@@ -344,6 +344,18 @@ def init_tables() -> None:
     load_tables(addr_of(gdtr), addr_of(idtr), u64(TSS_SELECTOR))
 
 
+def features() -> u64:
+    """CPUID leaf 1: EDX in the low half, ECX in the high one (SDM volume 2A)."""
+    words = CpuidWords()
+    cpuid(1, 0, words)
+    return u64(words.ecx) << 32 | u64(words.edx)
+
+
+def extended_state() -> u64:
+    """XCR0 (SDM volume 1, 13.3); 0 without XSAVE."""
+    return u64(Ptr[u32](addr_of(cpu_xsave_mask))[0]) if Ptr[u8](addr_of(cpu_has_xsave))[0] != 0 else 0
+
+
 def enable_features() -> None:
     """Switch on what this processor has. The same on every core, so the flags that entry paths read are simply rewritten."""
     words = CpuidWords()

@@ -12,6 +12,7 @@ from typing import NoReturn
 from lang import Atomic, Error, Ptr, addr_of, array, at, copy_bytes, export, extern_symbol, pause, span_of, struct
 from lang import entry, u8, u32, u64
 from arch import acpi, apic, cpu, mmu, timer, trap
+from kern.arch_api import CorePlace
 from kern.boot.cmdline import has_option
 from kern.core.smp import ap_main
 from kern.debug import log
@@ -23,6 +24,9 @@ TRAMPOLINE: u64 = 0x8000                    # a page of conventional memory; the
 INIT_WAIT_NS: u64 = 10_000_000
 START_WAIT_NS: u64 = 100_000_000            # until a start is tried again
 START_TRIES: u32 = 10
+TOPOLOGY_LEAF: u32 = 0xB
+LEVEL_THREADS: u32 = 1
+MAX_LEVELS: u32 = 6
 
 smp_trampoline = extern_symbol("smp_trampoline")
 smp_trampoline_end = extern_symbol("smp_trampoline_end")
@@ -69,6 +73,25 @@ def core_count() -> u32:
 
 def apic_id_of(core: u32) -> u32:
     return apic_ids[core]
+
+
+def locate(core: u32, place: CorePlace) -> None:
+    """By the levels that an APIC id is made of (SDM volume 3A, 9.9.3: leaf 0BH), and ACPI."""
+    id = apic_ids[core]
+    place.node = acpi.node_of(id)
+    words = cpu.CpuidWords()
+    processor_shift: u32 = 0
+    socket_shift: u32 = 0
+    for level in range(u32(MAX_LEVELS)):
+        cpu.cpuid(TOPOLOGY_LEAF, level, words)
+        kind = words.ecx >> 8 & 0xFF
+        if kind == 0:
+            break
+        if kind == LEVEL_THREADS:
+            processor_shift = words.eax & 31
+        socket_shift = words.eax & 31
+    place.processor = id >> processor_shift
+    place.socket = id >> socket_shift if socket_shift != 0 else 0
 
 
 def send_ipi(target: u32) -> None:

@@ -70,6 +70,11 @@ def ns_to_cycles(ns: u64) -> u64:
     return (mul_high(ns, cycle_scale) << 34) | ((ns * cycle_scale) >> 30)
 
 
+def bus_freq() -> u64:
+    """Of the local controller's timer, after its divider."""
+    return apic_frequency
+
+
 def tsc_freq() -> u64:
     """Cycles of the counter a second."""
     return frequency

@@ -111,6 +111,10 @@ class ProcInfo:
     res_grant: Array[u32] = array(4)        # 72: by Resource
     vcoremap: Array[VcoreMapping] = array(MAX_VCORES)
     pcoremap: Array[PcoreMapping] = array(MAX_CORES)
+    # Of the machine, the same for all processes
+    cpu_features: u64                       # what the processor has, in its own terms (`features` of arch/*/cpu.py)
+    extended_state: u64                     # which extended registers are in use, where that can be chosen; else 0
+    bus_freq: u64                           # of the timer, ticks a second
 
 
 @struct(size=16)

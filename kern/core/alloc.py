@@ -2,7 +2,7 @@
 """Who has which core, and who is to have it: allocation and provisioning.
 
 Provisioning is a guarantee, allocation is use: provisioning a core moves nobody; its owner takes it back from a squatter when it
-next asks. Policy: the first of one's own provisioned cores, else the core that has been idle longest.
+next asks. Which of the cores that a process may have it gets: policy.py.
 Core 0 runs the single-core processes and is neither provisioned nor allocated, except on a machine that has no other
 (docs/decisions/one-core.md).
 Locks: `lock` guards this module and kern/core/sched.py. It is never held together with a process' lock.
@@ -15,8 +15,10 @@ from lang import Error, Ref, Span, array, struct, u32, u64
 from arch import smp
 from kern.abi.errno import Errno
 from kern.boot.main import inits
+from kern.debug import log
 from kern.abi.proc import MAX_CORES, MAX_VCORES
 from kern.lib.list import IntrusiveList, ListLink
+from kern.core.policy import policy
 from kern.mm.shootdown import relax
 from kern.proc.preempt import preempt_core
 from kern.proc.proc import Proc, proc_get, proc_put
@@ -116,15 +118,7 @@ def track_dealloc(p: Proc, slot: CoreSlot) -> None:
     if slot.prov is p:
         p.prov.used.remove(slot)
         p.prov.unused.push_front(slot)      # free, so it is the first that its owner takes
-    idle.push_back(slot)
-
-
-def find_best(p: Proc) -> CoreSlot | None:
-    """Caller holds: `lock`."""
-    own = p.prov.unused.first()
-    if own is not None:
-        return own
-    return idle.first()
+    policy().freed(slot)
 
 
 def request(p: Proc, wanted: u64) -> None:
@@ -133,7 +127,7 @@ def request(p: Proc, wanted: u64) -> None:
     count: u64 = 0
     while count < wanted:
         with lock:
-            slot = None if p.sched.forgotten else find_best(p)
+            slot = None if p.sched.forgotten else policy().find_best(p)
             if slot is None:
                 break
             squatter = slot.alloc
@@ -197,8 +191,39 @@ def forget_cores(p: Proc, pcores: Span[u32]) -> None:
         unprovision(slot)
 
 
+def use_next(pcore: u32) -> None:
+    """Put an idle core at the head of the list: first-come gives it out next. Raises EBUSY if it is not idle, ENXIO."""
+    if pcore >= smp.core_count():
+        raise Error(Errno.ENXIO, f"there is no core {pcore}")
+    with lock:
+        slot = slots[pcore]
+        was_idle = slot.idle_link.linked
+        if was_idle:
+            idle.remove(slot)
+            idle.push_front(slot)
+    if not was_idle:
+        raise Error(Errno.EBUSY, f"core {pcore} is not idle")
+
+
+def sort_idle() -> None:
+    """Put the idle cores in the order of their numbers."""
+    with lock:
+        for id in range(smp.core_count()):
+            if slots[id].idle_link.linked:
+                idle.remove(slots[id])
+                idle.push_back(slots[id])
+
+
 def idle_count() -> u64:
     return idle.count
+
+
+def log_provisions() -> None:
+    view = CoreView()
+    for id in range(smp.core_count()):
+        view_core(id, view)
+        if view.prov_pid != 0:
+            log.info(f"core {id}: provisioned to process {view.prov_pid}, used by {view.alloc_pid}")
 
 
 @struct

@@ -12,7 +12,7 @@ from typing import Literal
 
 from lang import Span, never_blocks, recursion, struct, u32, u64
 from arch import cpu
-from kern.abi.proc import ProcState, Resource
+from kern.abi.proc import MAX_CORES, ProcState, Resource
 from kern.core import alloc
 from kern.core.kmsg import send_routine
 from kern.core.percore import core
@@ -256,3 +256,46 @@ def move_to_tail(p: Proc) -> None:
         if p.mcp_link.linked:
             mcps.remove(p)
             mcps.push_back(p)
+
+
+# Diagnosis
+
+
+@struct
+class Numbers:
+    """Process ids, or cores."""
+
+    count: u64
+    items: Array[u32] = array(MAX_CORES)
+
+    def add(self, number: u32) -> None:
+        if self.count < len(self.items):
+            self.items[self.count] = number
+            self.count += 1
+
+
+@struct
+class SchedView:
+    """What is on the scheduler's lists; the first of each, if they are long."""
+
+    passes: u64
+    runnable: Numbers
+    mcps: Numbers
+    idle: Numbers
+
+
+def view_lists(view: SchedView) -> None:
+    with alloc.lock:
+        view.passes = pass_number
+        p = runnable.first()
+        while p is not None:
+            view.runnable.add(u32(p.pid))
+            p = runnable.after(p)
+        p = mcps.first()
+        while p is not None:
+            view.mcps.add(u32(p.pid))
+            p = mcps.after(p)
+        slot = alloc.idle.first()
+        while slot is not None:
+            view.idle.add(slot.id)
+            slot = alloc.idle.after(slot)

@@ -6,7 +6,7 @@ Locks: none held over a step.
 """
 
 from lang import Error, Paddr, Uaddr, array, at, cycle_counter, free, new, offsetof, sizeof, u32, u64
-from arch import mmu, smp, timer
+from arch import cpu, mmu, smp, timer
 from kern.abi.proc import PROCDATA_ADDR, PROCINFO_ADDR, ProcData, ProcInfo, ProcState, VcoreFlag, VcorePreemptData
 from kern.arch_api import PageFlag
 from kern.core import alloc, sched
@@ -14,7 +14,7 @@ from kern.debug import log
 from kern.mm.pages import PAGE_SIZE, alloc_zeroed, free_pages, order_for
 from kern.proc.proc import Proc, Vcore, assign_pid, proc_put
 from kern.proc.wait import add_child
-from kern.time.clock import now_ns, wall_ns
+from kern.time.clock import now_ns, timing_overhead, wall_ns
 
 FIRST_USER = "eve"                          # Plan 9's name for who owns the machine
 FIRST_UMASK: u32 = 0o022
@@ -140,3 +140,7 @@ def fill_info(p: Proc) -> None:
     info.tsc_freq = timer.tsc_freq()
     info.wall_base_ns = wall_ns()
     info.wall_base_tsc = cycle_counter()
+    info.timing_overhead = timing_overhead()
+    info.cpu_features = cpu.features()
+    info.extended_state = cpu.extended_state()
+    info.bus_freq = timer.bus_freq()

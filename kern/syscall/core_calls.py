@@ -63,7 +63,10 @@ def sys_change_vcore(p: Proc, vcoreid: u32, enable_my_notif: bool) -> None:
 
 @syscall(21)
 def sys_provision(p: Proc, pid: i32, kind: Resource, amount: u32) -> None:
-    """Guarantee core number `amount` to a process; pid 0: to nobody. Raises ESRCH, ENOENT, ENXIO, EBUSY."""
+    """Guarantee core number `amount` to a process; pid 0: to nobody; -1: log who has which. Raises ESRCH, ENOENT, ENXIO, EBUSY."""
+    if pid == -1:
+        alloc.log_provisions()
+        return
     if kind != Resource.CORES:
         raise Error(Errno.ENOENT, "only cores can be provisioned")
     if pid == 0:

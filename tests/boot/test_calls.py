@@ -120,7 +120,7 @@ def test_the_owner_of_a_provisioned_core_takes_it_from_a_squatter(guest4: Guest)
     guest4.output("sleep 0.3")
     assert [h[0] for h in holders(guest4)[1:]] == [squatter] * 3
     owner = start(guest4, "threads 8 100000", "threads")
-    guest4.output(f"prov {owner} 1 2; sleep 0.5")
+    guest4.output(f"prov -v 1-2 -p {owner}; sleep 0.5")
     assert holders(guest4)[1:] == [(owner, owner), (owner, owner), (squatter, "-")]
     guest4.output(f"kill {owner}; sleep 0.3")
     assert holders(guest4)[1][1] == "-", "death takes the guarantee back"

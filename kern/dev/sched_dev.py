@@ -1,0 +1,73 @@
+# SPDX-License-Identifier: GPL-2.0-or-later
+"""#sched: the kernel scheduler, as text.
+
+#sched/diag         the policy of allocation, passes so far, the single-core processes that wait for a core, the many-core processes, and
+                    the idle cores in the order in which first-come gives them out
+#sched/topology     a line for each core: its number, NUMA node, socket and processor
+#sched/ctl          takes commands: `next CORE` puts an idle core first, `sort` the idle cores into the order of their numbers
+Locks: `alloc.lock` while lists are copied.
+"""
+
+from lang import Array, Error, u32, u64
+from arch import smp
+from kern.abi.errno import Errno
+from kern.core import sched
+from kern.core.alloc import sort_idle, use_next
+from kern.core.policy import policy
+from kern.core.topology import places
+from kern.ns.dev import Dev, devices
+from kern.ns.folder import FolderFile, new_folder
+from kern.ns.node import Node
+from kern.ns.text_file import Page
+
+DEV_ID: u64 = 9
+ROOM: u64 = 16384
+
+
+def show_diag(out: Page) -> None:
+    view = sched.SchedView()
+    sched.view_lists(view)
+    out.print(f"policy: {policy().name}\npasses: {view.passes}\n")
+    put_numbers(out, "runnable", view.runnable)
+    put_numbers(out, "mcps", view.mcps)
+    put_numbers(out, "idle", view.idle)
+
+
+def put_numbers(out: Page, label: str, list: sched.Numbers) -> None:
+    out.print(f"{label}:")
+    for number in list.items[: list.count]:
+        out.print(f" {number}")
+    out.put("\n")
+
+
+def show_topology(out: Page) -> None:
+    for core in range(smp.core_count()):
+        place = places[core]
+        out.print(f"{core} {place.node} {place.socket} {place.processor}\n")
+
+
+def obey(order: str) -> None:
+    """Raises EINVAL, ENXIO, EBUSY."""
+    word, rest = order.split1(" ")
+    if word == "sort":
+        sort_idle()
+    elif word == "next":
+        use_next(u32(min(u64(rest.strip()), 0xFFFF)))
+    else:
+        raise Error(Errno.EINVAL, f"no command is called {word}; there are next and sort")
+
+
+files: Array[FolderFile] = (
+    FolderFile("diag", show=show_diag, room=ROOM),
+    FolderFile("topology", show=show_topology, room=ROOM),
+    FolderFile("ctl", command=obey),
+)
+
+
+@devices
+class SchedDev(Dev):
+    name: str = "sched"
+    dev_id: u64 = DEV_ID
+
+    def attach(self) -> Node:
+        return new_folder(files[:], DEV_ID)

@@ -1,0 +1,240 @@
+# SPDX-License-Identifier: GPL-2.0-or-later
+"""Who gets which core, when, and for how long: vcores by order, guarantees, policies, turns, deaths."""
+
+import re
+import time
+from collections.abc import Callable
+from pathlib import Path
+
+import pytest
+
+from scripts.machine import MachineError
+from scripts.qemu import Ending, Settings
+from tests.boot.conftest import TEST_OPTIONS, Pool
+from tests.boot.guest import Guest
+from tests.boot.test_proc import end, states, unit_tests
+
+smp4 = pytest.mark.xdist_group("smp4")
+LAB = {
+    "max_vcores": ["proc-18"],
+    "single_core_yields": ["proc-22", "sys-11"],
+    "request": ["proc-19", "proc-21", "sys-29"],
+    "newest_first": ["proc-17"],
+    "yield_table": ["proc-22", "sys-11"],
+    "warning": ["proc-23"],
+    "change_vcore": ["proc-26", "sys-12"],
+    "notify": ["proc-27", "proc-28", "sys-25"],
+    "halt": ["proc-29", "sys-26"],
+    "accounting": ["proc-16", "proc-30"],
+    "preempt_all": ["proc-24", "proc-40"],
+    "storm": ["proc-25"],
+}
+
+
+@pytest.mark.xdist_group("smp4")
+@pytest.mark.parametrize("name", unit_tests("lab", LAB))
+def test_vcores_by_order(guest: Guest, name: str) -> None:
+    answer = guest.run(f"utest {name}", 120)
+    assert answer.status == 0 and re.search(rf"^PASSED {name} ", answer.output, re.MULTILINE), answer.output
+
+
+def wait_for(guest: Guest, line: str, pattern: str, deadline_s: float = 30) -> re.Match[str]:
+    """Ask `line` until it prints the pattern."""
+    over = time.monotonic() + deadline_s
+    while True:
+        output = guest.output(line)
+        if found := re.search(pattern, output, re.MULTILINE):
+            return found
+        if time.monotonic() > over:
+            raise MachineError(f"{line!r} does not come to print {pattern!r}\n{output}\n{guest.report()}")
+
+
+def story_of_the_readme() -> list[tuple[str, str]]:
+    """The commands of README's transcript about cores that change hands, each with what it prints."""
+    text = (Path(__file__).parents[2] / "README.md").read_text(encoding="utf-8")
+    block = text.split("<!-- cores change hands -->")[1].split("<!-- end -->")[0]
+    lines = [line.removeprefix("    ") for line in block.strip("\n").split("\n")]
+    story: list[tuple[str, str]] = []
+    for line in lines:
+        if line.startswith("pykaros$ "):
+            story.append((line.removeprefix("pykaros$ "), ""))
+        elif line and story:
+            story[-1] = (story[-1][0], story[-1][1] + line + "\n")
+    return story
+
+
+@pytest.mark.feature("proc-32", "proc-33")
+@pytest.mark.xdist_group("story")
+def test_the_story_of_the_readme_happens(fresh: Callable[[Settings], Guest], arch: str) -> None:
+    """On a machine just booted the commands print just what README says, but for the numbers of the processes."""
+    guest = fresh(Settings(arch=arch, smp=4, append=TEST_OPTIONS))
+    story = story_of_the_readme()
+    assert len(story) >= 4
+    told = "".join(f"{command}\n{printed}" for command, printed in story)
+    happened = "".join(f"{command}\n{guest.run(command).output}" for command, _ in story)
+    assert without_pids(happened) == without_pids(told)
+
+
+def without_pids(text: str) -> str:
+    """Each process' number is replaced by a letter, in the order in which they come."""
+    names: dict[str, str] = {}
+
+    def name(found: re.Match[str]) -> str:
+        return found[1] + names.setdefault(found[2], chr(ord("A") + len(names)))
+
+    return re.sub(r"(process |used by +|^\[1\] )(\d+)", name, text, flags=re.MULTILINE)
+
+
+@smp4
+@pytest.mark.feature("proc-34", "sys-21", "proc-33")
+def test_prov_shows_takes_back_and_death_takes_back(guest: Guest) -> None:
+    guest.output("hold 1 > /dev/null &")
+    pid = states(guest)["hold"][1]
+    guest.output(f"prov -t c -v 1-2,3 -p {pid}; prov -v 2 -p 0")
+    assert re.findall(r"provisioned to +(\S+),", guest.output("prov -s")) == ["-", pid, "-", pid]
+    end(guest, "hold")
+    wait_for(guest, "prov -s", r"\Acore   0 provisioned to     -, used by     -\ncore   1 provisioned to     -, used by     -\n")
+    assert re.findall(r"provisioned to +(\S+),", guest.output("prov -s")) == ["-"] * 4
+
+
+@smp4
+@pytest.mark.feature("core-06", "proc-20", "sys-21", "proc-33")
+def test_prov_is_refused_what_cannot_be_guaranteed(guest: Guest) -> None:
+    for words in ("-v 0 -p 1", "-v 77 -p 1", "-t m -v 1 -p 1", "-v 1 -p 31999", "-p 1", "-v x -p 1", ""):
+        answer = guest.run(f"prov {words}")
+        assert answer.status != 0 and answer.output, words
+    assert guest.run("prov -v 2-3 -c sh -c 'exit 7'").status == 7
+    assert guest.run("prov -m -- nosuchprogram").status == 127
+
+
+@smp4
+@pytest.mark.feature("core-06")
+def test_single_core_processes_run_on_core_0(guest: Guest) -> None:
+    guest.output("spin & spin & sleep 0.2")
+    running = re.findall(r"^ *(\d+) user +\d+ +\d+ +- .* (\w+)$", guest.output("cores"), re.MULTILINE)
+    assert [core for core, _ in running] == ["0"]
+    kill_all(guest, "spin")
+
+
+def kill_all(guest: Guest, name: str) -> None:
+    pids = re.findall(rf"^ *(\d+) .* {name}$", guest.output("ps"), re.MULTILINE)
+    guest.output(f"kill {' '.join(pids)}; wait; true")
+
+
+@smp4
+@pytest.mark.feature("proc-31", "proc-35")
+def test_the_scheduler_shows_its_lists(guest: Guest) -> None:
+    wait_for(guest, "cat '#sched/diag'", r"^idle:( \d){3}$")
+    guest.output("echo sort > '#sched/ctl'")
+    assert "policy: first\n" in (shown := guest.output("cat '#sched/diag'")) and "idle: 1 2 3\n" in shown
+    guest.output("echo next 3 > '#sched/ctl'")
+    guest.output("hold 1 > /tmp/held & spin &")
+    wait_for(guest, "cat /tmp/held", "has core 3")
+    shown = guest.output("cat '#sched/diag'")
+    running = states(guest)
+    assert f"mcps: {running['hold'][1]}\n" in shown and f"runnable: {running['spin'][1]}\n" in shown and "idle: 1 2\n" in shown
+    for command in ("next 3", "next 0", "next 99", "dance"):
+        assert guest.run(f"echo {command} > '#sched/ctl'").status != 0, command
+    end(guest, "hold", "spin")
+    wait_for(guest, "cat '#sched/diag'", r"^idle: 1 2 3$")
+    guest.output("rm /tmp/held")
+
+
+@pytest.mark.feature("proc-36", "boot-20", "boot-21")
+@pytest.mark.xdist_group("sockets")
+def test_packed_cores_on_two_sockets(pool: Pool, arch: str) -> None:
+    """Two nodes of four cores each: two processes begin on different ones, and then get what is near."""
+    words: list[str] = ["-smp", "8,sockets=2,cores=2,threads=2" if arch == "x86_64" else "8"]
+    for node in range(2):
+        words += ["-object", f"memory-backend-ram,id=m{node},size=512M"]
+        words += ["-numa", f"node,nodeid={node},cpus={4 * node}-{4 * node + 3},memdev=m{node}"]
+    run = "cat '#sched/topology'; hold 2 > /tmp/a & sleep 0.5; hold 2 > /tmp/b & sleep 0.5; cat /tmp/a /tmp/b; grep policy '#sched/diag'"
+    append = f'{TEST_OPTIONS} cores_policy=packed run="{run}"'
+    machine = pool.machine(f"{arch}-sockets", Settings(arch=arch, smp=8, append=append, extra=tuple(words)))
+    assert machine.wait(60) == (Ending.STATUS, 0)
+    shown = machine.seen()
+    places = [tuple(map(int, found)) for found in re.findall(r"^(\d) (\d) (\d) (\d)\r?$", shown, re.MULTILINE)]
+    per_processor = 2 if arch == "x86_64" else 1
+    assert places == [(core, core // 4, core // 4, core // per_processor) for core in range(8)], shown
+    first, second = (list(map(int, found.split())) for found in re.findall(r"has cores ([\d ]+)", shown))
+    assert "policy: packed" in shown
+    # Core 0 has the single-core processes, so the first goes to the other node.
+    assert {core // 4 for core in first} == {1} and {core // 4 for core in second} == {0}
+    if arch == "x86_64":
+        assert first[0] // 2 == first[1] // 2, "the nearest is the other thread of the same processor"
+
+
+@smp4
+@pytest.mark.feature("proc-37")
+def test_two_spinning_processes_get_half_each(guest: Guest) -> None:
+    guest.output("spin & spin & sleep 1.5")
+    times = [int(ms) for ms in re.findall(r"^ *\d+ +\d+ +\w+ +SCP +\d+ +(\d+) +\d+ spin$", guest.output("ps"), re.MULTILINE)]
+    kill_all(guest, "spin")
+    assert len(times) == 2 and sum(times) > 500
+    assert min(times) > 0.35 * sum(times), times
+
+
+@smp4
+@pytest.mark.feature("proc-38")
+def test_a_single_core_process_is_woken_from_another_core_at_once(guest: Guest) -> None:
+    answer = guest.run("utest wake", 60)
+    assert answer.status == 0 and "PASSED wake.latency" in answer.output, answer.output
+
+
+@smp4
+@pytest.mark.feature("proc-41", "proc-42", "proc-43", "boot-17")
+def test_procinfo_shows_every_field(guest: Guest) -> None:
+    shown = dict(re.findall(r"^([\w\[\]]+): (.*)$", guest.output("procinfo; date +%s"), re.MULTILINE))
+    assert shown["max_vcores"] == "3" and shown["is_mcp"] == "0" and int(shown["pid"]) > int(shown["ppid"]) == 1
+    assert shown["core_count"] == "4" and int(shown["tsc_freq"]) > 1_000_000 and int(shown["bus_freq"]) > 1_000_000
+    assert int(shown["timing_overhead"]) < 100_000 and int(shown["cpu_features"], 16) != 0
+    assert (int(shown["extended_state"], 16) & 3) == (3 if guest.settings.arch == "x86_64" else 0)
+    assert "valid 1" in shown["vcoremap[0]"] and shown["pcoremap[0]"] == "vcoreid 0, valid 1"
+    assert shown["res_req[CORES]"].startswith("wanted 0") and "res_grant[APPLE_PIES]" in shown
+    assert "entry 0x" in shown["vcores[0]"] and "of" in shown["kernel_evts"]
+    assert abs(int(shown["time"]) - time.time()) < 30
+
+
+@smp4
+@pytest.mark.feature("proc-04")
+def test_any_process_may_end_any_other(guest: Guest) -> None:
+    """An orphan of somebody else's; and nobody."""
+    guest.output("sh -c 'spin & true'")
+    pid = states(guest)["spin"][1]
+    assert "ppid: 0" in guest.output(f"cat /proc/{pid}/status")
+    guest.output(f"kill {pid}")
+    guest.wait_until_gone("ps", "spin")
+    assert "no process" in guest.run("kill 31999").output
+
+
+def free_kib(guest: Guest) -> int:
+    return next(int(line.split()[-1]) for line in guest.output("free").splitlines() if line.startswith("KiB"))
+
+
+@smp4
+@pytest.mark.feature("proc-39")
+def test_a_process_with_a_hundred_blocked_calls_leaves_nothing_behind(guest: Guest) -> None:
+    guest.output("block 100 2000")  # the stacks that are kept for the next who blocks
+    before = free_kib(guest)
+    for _ in range(3):
+        guest.output("block 100 60000 &")
+        wait_for(guest, f"grep -c . /proc/{states(guest)['block'][1]}/blocked", r"^(1\d\d)$")
+        end(guest, "block")
+        guest.wait_until_gone("ps", "block")
+    wait_for(guest, "cat '#sched/diag'", r"^idle:( \d){3}$")
+    assert any(before - free_kib(guest) < 512 for _ in range(50)), (before, free_kib(guest))
+
+
+@smp4
+@pytest.mark.feature("proc-39")
+def test_a_storm_of_deaths_gives_all_cores_back(guest: Guest) -> None:
+    """A hundred many-core processes, each killed while it asks for cores, has them, or loses them to the next."""
+    pair = "hold 3 > /dev/null & a=$!; hold 2 > /dev/null & b=$!; prov -v 2 -p $b; kill $a; kill $b"
+    guest.output(f"echo 'for i in $(seq 1 $1); do {pair}; done; wait' > /tmp/storm; sh /tmp/storm 3; echo")
+    before = free_kib(guest)
+    guest.run("sh /tmp/storm 50", 180)  # a shell of its own: its children are nobody's when it ends
+    guest.output("rm /tmp/storm")
+    wait_for(guest, "cat '#sched/diag'", r"^mcps:\nidle:( \d){3}$")
+    assert re.findall(r"provisioned to +(\S+),", guest.output("prov -s")) == ["-"] * 4
+    assert any(before - free_kib(guest) < 1024 for _ in range(50)), "memory"
+    assert "20 threads finished" in guest.output("threads 20 3", 60)

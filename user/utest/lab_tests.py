@@ -1,0 +1,550 @@
+# SPDX-License-Identifier: LGPL-2.1-or-later
+"""Tests of vcores one by one, under a 2LS that does nothing by itself: thread 0 gives orders, and each vcore carries out its own.
+
+A vcore without an order stays in vcore context and heeds its messages. Thread 0 runs on vcore 0, or where the recovery of a preempted vcore
+has left it; its calls never leave the core idle, since a thread that waits for one is simply run again. Nobody asks for cores, or gives
+one back, but by order.
+"""
+
+from enum import Enum, auto
+from typing import Callable
+
+from lang import Atomic, Errno, Error, Format, array, cycle_counter, i32, pause, ptr_of, struct, text, u16, u32, u64, volatile_load
+from kern.abi.event import EventMsg, EventType
+from kern.abi.file import OpenMode
+from kern.abi.syscall import Syscall
+from lib.files import read_file
+from lib.strings import discard
+from parlib.current import my_vcore
+from parlib.event import handle_events, register_handler
+from parlib.init import become_mcp
+from parlib.request import poke_kernel, wanted_cores
+from parlib.sched import Scheduler
+from parlib.threads import uthread_sched_yield
+from parlib.uthread import Uthread, run_uthread, thread0
+from parlib.vcore import Vcore, change_vcore, disable_notifs, enable_notifs, enter_vcore_context, max_vcores, notify_self
+from parlib.vcore import is_mcp, proc_info, vcore_is_preempted, vcores, wait_spinning
+from parlib.yielding import ALL_BUT_CAN_RCV, CAN_RCV_MSG
+from rt import io
+from rt.process import getpid
+from rt.syscall import is_done
+from rt.time import now_ns, sleep_usec, tsc_to_ns
+from syscalls import submit_halt_core, submit_proc_yield, submit_write, sys_change_vcore, sys_null, sys_proc_yield
+from utest.harness import Suite, check, equal, is_wanted, run, suites
+
+PATIENCE_NS: u64 = 10_000_000_000
+NEVER_ANSWERED: u32 = 0xFFFF
+CORES_OF_LAB: u32 = 3                       # the tests are for a machine that has so many for them
+
+
+class Order(u32, Enum):
+    NONE = 0
+    YIELD = auto()                          # nothing to do
+    YIELD_NICELY = auto()                   # in answer to a warning
+    YIELD_WITH_NEWS = auto()                # though a message waits
+    STUBBORN = auto()                       # neither yield nor look around, as long as `arg` says so
+    HALT = auto()
+    BECOME = auto()                         # change to vcore `arg`, to start afresh some day
+    BECOME_AND_RETURN = auto()              # the same, to go on after it
+    NOTIFY = auto()                         # vcore `arg`, with a USER_IPI
+
+
+@struct(align=64)
+class Station:
+    """Of one vcore: its order, and what came of it."""
+
+    order: Atomic[u32]
+    arg: u32
+    answer: Atomic[u32]                     # errno of the order's call, when it came back; NEVER_ANSWERED before
+    beats: Atomic[u64]                      # how often it looked for an order
+    inside: Atomic[u32]                     # it is in the middle of a look: no second one may begin
+    twice: Atomic[u32]                      # how often one did
+
+
+stations = array(256, Station)
+warnings = Atomic[u32](0)                   # PREEMPT_PENDING events
+ipis = Atomic[u32](0)                       # USER_IPI events, for any vcore
+last_ipi_vcore = Atomic[u32](0)
+
+
+class Lab(Scheduler):
+    ready: Atomic[bool]                     # thread 0 is saved and may run ...
+    at_home: Atomic[bool]                   # ... on vcore 0 only
+
+    def entry(self, vcore: Vcore) -> None:
+        if (vcore.id == 0 or not self.at_home.load()) and self.ready.swap(False):
+            run_uthread(vcore, thread0)
+
+    def runnable(self, uthread: Uthread) -> None:
+        self.ready.store(True)
+
+    def paused(self, uthread: Uthread) -> None:
+        self.ready.store(True)
+
+    def block_on_call(self, uthread: Uthread, call: Syscall) -> None:
+        self.ready.store(True)              # it looks again
+
+    def ending(self) -> None:
+        """Thread 0 ends with the process."""
+
+    def exited(self, uthread: Uthread) -> None:
+        """Thread 0 ends with the process."""
+
+    def has_work(self) -> bool:
+        return self.ready.load()
+
+    def idle(self, vcore: Vcore) -> None:
+        station = stations[vcore.id]
+        if station.inside.swap(1) != 0:
+            station.twice.add(1)
+        station.beats.add(1)
+        pause()
+        station.inside.store(0)
+        order = Order(station.order.swap(u32(Order.NONE)))
+        if order != Order.NONE:
+            obey(vcore, station, order)
+
+
+lab = Lab()
+
+
+def obey(vcore: Vcore, station: Station, order: Order) -> None:
+    call = Syscall()
+    errno: u32 = 0
+    match order:
+        case Order.NONE:
+            return
+        case Order.YIELD | Order.YIELD_NICELY | Order.YIELD_WITH_NEWS:
+            yield_core(vcore, order)
+        case Order.STUBBORN:
+            while volatile_load(ptr_of(station.arg)) == 1:
+                pause()
+        case Order.HALT:
+            submit_halt_core(call, 0)
+            wait_spinning(call)
+            errno = call.err
+        case Order.BECOME:
+            errno = change_vcore(vcore, station.arg, True)
+        case Order.BECOME_AND_RETURN:
+            errno = change_vcore(vcore, station.arg, False)
+        case Order.NOTIFY:
+            notify_self(station.arg, EventMsg(ev_type=u16(EventType.USER_IPI)), False)
+    station.answer.store(errno)
+
+
+def yield_core(vcore: Vcore, order: Order) -> None:
+    """As vcore_yield does it, without its own tests."""
+    flags = vcore.data.flags
+    flags.and_(ALL_BUT_CAN_RCV)
+    handle_events(vcore)
+    if order == Order.YIELD_WITH_NEWS:
+        vcore.data.notif_pending.store(1)
+    call = Syscall()
+    submit_proc_yield(call, order == Order.YIELD_NICELY)
+    wait_spinning(call)
+    flags.or_(CAN_RCV_MSG)
+
+
+# -- thread 0 -------------------------------------------------------------------------------------------------------
+def give(vcoreid: u32, order: Order, arg: u32) -> None:
+    """Tell a vcore what to do next."""
+    station = stations[vcoreid]
+    station.answer.store(NEVER_ANSWERED)
+    station.arg = arg
+    station.order.store(u32(order))
+
+
+def answer_of(vcoreid: u32) -> Errno:
+    """Wait for what comes of its order."""
+    until(lambda: stations[vcoreid].answer.load() != NEVER_ANSWERED, "an order is not carried out")
+    return Errno(min(stations[vcoreid].answer.load(), u32(Errno.EUNSPECIFIED)))
+
+
+def until(condition: Callable[[], bool], what: str) -> None:
+    """Spin, with calls now and then so that messages of the kernel come through."""
+    end = now_ns() + PATIENCE_NS
+    while not condition():
+        if now_ns() > end:
+            raise Error(Errno.ETIMEDOUT, f"{what}")
+        sys_null()
+
+
+def is_mapped(vcoreid: u32) -> bool:
+    return proc_info().vcoremap[vcoreid].valid != 0
+
+
+def count_mapped() -> u32:
+    return u32(sum(u64(proc_info().vcoremap[v].valid) for v in range(max_vcores())))
+
+
+def want(count: u32) -> None:
+    """Say how many vcores there shall be, and have the kernel look."""
+    wanted_cores().store(u64(count))
+    poke_kernel()
+
+
+def has(count: u32) -> None:
+    """Have just so many vcores, all at their stations and thread 0 on vcore 0: the others are sent away, the highest first."""
+    want(CORES_OF_LAB)
+    until(lambda: count_mapped() >= CORES_OF_LAB, "vcores that were asked for do not come")
+    if here() != 0:
+        lab.at_home.store(True)
+        uthread_sched_yield()
+        lab.at_home.store(False)
+    want(count)
+    for v in range(max_vcores() - 1, u32(0), -1):
+        if count_mapped() > count and is_mapped(v) and v != here():
+            send_away(v)
+    at_work()
+
+
+def at_work() -> None:
+    """All that run look for orders."""
+    for v in range(max_vcores()):
+        look_from(v, stations[v].beats.load())
+
+
+def look_from(vcoreid: u32, before: u64) -> None:
+    station = stations[vcoreid]
+    until(lambda: not is_mapped(vcoreid) or vcoreid == here() or station.beats.load() > before, "a vcore does not look for orders")
+
+
+def here() -> u32:
+    """Which vcore runs thread 0, which nobody moves unasked."""
+    disable_notifs()
+    found = my_vcore().id
+    enable_notifs()
+    return found
+
+
+def send_away(vcoreid: u32) -> None:
+    give(vcoreid, Order.YIELD, 0)
+    until(lambda: not is_mapped(vcoreid), "a vcore does not go")
+
+
+def test_max_vcores() -> None:
+    """All cores but the one for single-core processes; or that one, if it is alone."""
+    equal(u64(max_vcores()), max(u64(proc_info().core_count), 2) - 1, "max_vcores")
+
+
+def test_request_by_memory() -> None:
+    """Cores come, as many as the shared memory says, after a poke; each begins at vcore_entry, in its own name."""
+    want(3)
+    until(lambda: count_mapped() == 3, "three vcores do not come")
+    at_work()
+    equal(u64(proc_info().num_vcores), 3, "num_vcores")
+    equal(u64(proc_info().res_grant[0]), 3, "res_grant")
+    for v in range(u32(3)):
+        check(vcores[v].entries >= 1 or v == 0, f"vcore {v} was never entered")
+    has(1)
+    equal(u64(proc_info().num_vcores), 1, "num_vcores")
+
+
+def test_newest_first() -> None:
+    """Of vcores that have yielded, the last one is granted first."""
+    has(3)
+    want(1)
+    send_away(1)
+    send_away(2)
+    want(2)
+    until(lambda: is_mapped(2), "vcore 2 does not come back first")
+    check(not is_mapped(1), "vcore 1 came too")
+    want(1)
+    send_away(2)
+    has(3)
+    want(1)
+    send_away(2)
+    send_away(1)
+    want(2)
+    until(lambda: is_mapped(1), "vcore 1 does not come back first")
+    check(not is_mapped(2), "vcore 2 came too")
+
+
+def refused(vcoreid: u32, order: Order) -> bool:
+    """Whether the vcore comes back from a yield at once, and keeps its core."""
+    give(vcoreid, order, 0)
+    until(lambda: stations[vcoreid].answer.load() != NEVER_ANSWERED or not is_mapped(vcoreid), "neither refused nor gone")
+    return is_mapped(vcoreid)
+
+
+def test_yield_table() -> None:
+    """Nice or not, warned or not, wanted or not, with a message or without: when a vcore goes."""
+    has(3)
+    check(refused(1, Order.YIELD), "it went though as many are wanted as there are")
+    check(refused(1, Order.YIELD_NICELY), "it went nicely though nobody has warned it")
+    wanted_cores().store(2)
+    check(refused(1, Order.YIELD_WITH_NEWS), "it went though there was a message")
+    check(not refused(1, Order.YIELD), "it stayed though one less is wanted")
+    has(3)
+    before = proc_info().vcoremap[1].nr_preempts_sent.load()
+    warned = Syscall()
+    begin_warning(warned, 1)
+    # parlib answers a warning by a nice yield, as soon as it sees it.
+    until(lambda: not is_mapped(1) or proc_info().vcoremap[1].preempt_pending.load() == 0, "nobody answers the warning")
+    equal(proc_info().vcoremap[1].nr_preempts_sent.load(), before, "preemptions")
+    until(lambda: is_done(warned), "the warning does not end")
+    equal(u64(warned.err), 0, "errno of the warning")
+
+
+def test_single_core_yields() -> None:
+    """In an SCP: nicely is a turn for others; otherwise the process sleeps, but not with a message at hand. Before it is an MCP."""
+    check(not is_mcp(), "too late for this")
+    sys_proc_yield(True)
+    vcores[0].data.notif_pending.store(1)
+    sys_proc_yield(False)
+    start = now_ns()
+    sleep_usec(3000)                        # a yield until the event comes
+    check(now_ns() - start >= 3_000_000, "woken too early")
+
+
+warning = text(40)
+ctl: i32 = -1
+
+
+def begin_warning(call: Syscall, vcoreid: u32) -> None:
+    """Have the kernel warn the vcore; it comes for the core a while later."""
+    warning.clear()
+    warning.write(f"warn {vcoreid} 300000")
+    submit_write(call, ctl_fd(), warning.view)
+    deadline = proc_info().vcoremap[vcoreid].preempt_pending.load()
+    check(deadline == 0 or deadline > cycle_counter(), "a deadline that is over")
+    until(lambda: warnings.load() > 0 or is_done(call), "no warning came")
+
+
+def ctl_fd() -> i32:
+    global ctl
+    if ctl < 0:
+        path = text(40)
+        path.write(f"/proc/{getpid()}/ctl")
+        ctl = io.open(path.view, OpenMode.WRITE)
+    return ctl
+
+
+def order_kernel(command: Format) -> None:
+    """A command to our own /proc/N/ctl. What it finds nothing to do for is fine."""
+    line = text(40)
+    line.write(command)
+    try:
+        io.write_all(ctl_fd(), line.view)
+    except Error as e:
+        check(e.errno == Errno.ENXIO, f"{line}: {e.message}")
+
+
+def test_warning() -> None:
+    """The event and the deadline come first; who stays is taken when the time is over."""
+    has(3)
+    heard = warnings.load()
+    before = proc_info().vcoremap[2].nr_preempts_sent.load()
+    give(2, Order.STUBBORN, 1)
+    until(lambda: stations[2].order.load() == u32(Order.NONE), "the order does not come through")
+    start = now_ns()
+    order_kernel("warn 2 50000")
+    check(now_ns() - start >= 50_000_000, "it did not wait")
+    until(lambda: proc_info().vcoremap[2].nr_preempts_done.load() == before + 1, "it was not taken")
+    stations[2].arg = 0
+    until(lambda: warnings.load() > heard, "nobody heard of it")
+    has(3)
+
+
+def has_just(vcoreid: u32) -> None:
+    """Have two vcores: vcore 0 and this one, which is 1 or 2."""
+    has(3)
+    want(2)
+    send_away(3 - vcoreid)
+
+
+def errno_of_change(target: u32) -> Errno:
+    try:
+        sys_change_vcore(target, True)
+    except Error as e:
+        return e.errno
+    return Errno.OK
+
+
+def core_of(vcoreid: u32) -> u32:
+    return proc_info().vcoremap[vcoreid].pcoreid
+
+
+def test_change_vcore() -> None:
+    """One vcore's core becomes another; refusals have their reasons."""
+    has_just(1)
+    check(errno_of_change(1) == Errno.EINVAL, "out of vcore context")
+    check(answer_to(1, Order.BECOME, max_vcores()) == Errno.EINVAL, "a vcore that is not there")
+    check(answer_to(1, Order.BECOME, 1) == Errno.EINVAL, "itself")
+    check(answer_to(1, Order.BECOME, 0) == Errno.EBUSY, "one that runs")
+    core = core_of(1)
+    entries = vcores[2].entries
+    give(1, Order.BECOME, 2)
+    until(lambda: is_mapped(2) and vcores[2].entries > entries, "vcore 2 does not begin")
+    check(not is_mapped(1) and core_of(2) == core, "the core")
+    check(vcore_is_preempted(1), "vcore 1 does not look recoverable")
+    # Back, and this time vcore 2 is to go on after its call.
+    entries = vcores[1].entries
+    give(2, Order.BECOME_AND_RETURN, 1)
+    until(lambda: vcores[1].entries > entries, "vcore 1 does not begin")
+    # Whether by its own handling of EV_VCORE_PREEMPT or by this order, vcore 1 gives way to what was left half-way.
+    check(answer_of(2) == Errno.OK, "the call of vcore 2 is over, with success")
+
+
+def answer_to(vcoreid: u32, order: Order, arg: u32) -> Errno:
+    give(vcoreid, order, arg)
+    return answer_of(vcoreid)
+
+
+def test_notify() -> None:
+    """A vcore that runs a thread is put into vcore context; one with notifications off is not, until it looks."""
+    has(3)
+    entries = vcores[0].entries
+    heard = ipis.load()
+    check(answer_to(1, Order.NOTIFY, 0) == Errno.OK, "notifying")
+    until(lambda: ipis.load() == heard + 1, "the message does not arrive")
+    equal(u64(last_ipi_vcore.load()), 0, "who handled it")
+    check(vcores[0].entries > entries, "vcore 0 was not entered")
+    disable_notifs()
+    entries = vcores[0].entries
+    check(answer_to(1, Order.NOTIFY, 0) == Errno.OK, "notifying")
+    for _ in range(100):
+        sys_null()
+    check(vcores[0].entries == entries and ipis.load() == heard + 1, "interrupted with notifications off")
+    equal(u64(vcores[0].data.notif_pending.load()), 1, "pending")
+    enable_notifs()
+    check(vcores[0].entries > entries, "not entered when they came on")
+    until(lambda: ipis.load() == heard + 2, "the message does not arrive")
+    entries = vcores[0].entries
+    enter_vcore_context()
+    equal(vcores[0].entries, entries + 1, "entries by vc_entry")
+
+
+def shows_idle(core: u32) -> bool:
+    """Whether the kernel says that a core of ours is idle."""
+    line = text(40)
+    line.write(f"\n{core} idle {getpid()} ")
+    cores = read_file("/proc/cores")
+    found = cores.find(line.view) >= 0
+    discard(cores)
+    return found
+
+
+def test_halt() -> None:
+    """A halted vcore keeps its core, which is shown idle, until something is for it."""
+    has(3)
+    core = core_of(1)
+    check(not shows_idle(core), "idle before")
+    beats = stations[1].beats.load()
+    give(1, Order.HALT, 0)
+    until(lambda: shows_idle(core), "the core is not shown idle")
+    check(is_mapped(1), "it lost its core")
+    notify_self(1, EventMsg(ev_type=u16(EventType.USER_IPI)), False)
+    check(answer_of(1) == Errno.OK, "halting")
+    until(lambda: stations[1].beats.load() > beats + 10, "it does not go on")
+    check(not shows_idle(core), "idle after")
+
+
+def vcore_ns(vcoreid: u32) -> u64:
+    """How long it has run, by what the kernel shows: up to its last start, and since."""
+    entry = proc_info().vcoremap[vcoreid]
+    return tsc_to_ns(entry.total_ticks + (cycle_counter() - entry.resume_ticks if entry.valid != 0 else 0))
+
+
+def test_accounting() -> None:
+    """The times of the vcores follow the clock while they run, and stand still while they do not."""
+    has_just(1)
+    ran = vcore_ns(1)
+    start = now_ns()
+    until(lambda: now_ns() - start > 40_000_000, "time stands still")
+    passed = now_ns() - start
+    gained = vcore_ns(1) - ran
+    check(passed * 9 // 10 <= gained <= (now_ns() - start) * 11 // 10 + 1_000_000, f"{gained} ns in {passed} ns")
+    want(1)
+    send_away(1)
+    ran = vcore_ns(1)
+    start = now_ns()
+    until(lambda: now_ns() - start > 10_000_000, "time stands still")
+    equal(vcore_ns(1), ran, "time of a vcore that does not run")
+    status = text(40)
+    status.write(f"/proc/{getpid()}/vcores")
+    shown = read_file(status.view)
+    check(shown.startswith("online: 0\nbulk_preempted:\ninactive: 1 2"), "the lists")
+    discard(shown)
+
+
+def until_taken(vcoreid: u32, before: u64) -> None:
+    until(lambda: proc_info().vcoremap[vcoreid].nr_preempts_done.load() > before, "a vcore was not taken")
+
+
+def test_preempt_all() -> None:
+    """All cores are taken at once, and fewer come back: who gets none is recovered by those who do. Nothing is lost."""
+    has(3)
+    check(answer_to(1, Order.NOTIFY, 2) == Errno.OK, "notifying")
+    for round in range(u64(5)):
+        before = array(3, u64)
+        for v in range(u64(3)):
+            before[v] = proc_info().vcoremap[v].nr_preempts_done.load()
+        wanted_cores().store(round % 3 + 1)
+        order_kernel("preempt")
+        for v in range(u32(3)):
+            until_taken(v, before[v])
+        want(3)
+        until(lambda: count_mapped() == 3, "they do not all come back")
+        at_work()
+    check(Errno(stations[1].answer.load()) == Errno.OK, "an answer")
+
+
+def test_storm() -> None:
+    """Preempted and granted again in quick succession, with several of both in flight: no vcore ever runs twice at once."""
+    has(3)
+    for round in range(u64(150)):
+        order_kernel(f"preempt {round % 3}")
+        order_kernel(f"preempt {(round + 1) % 3}")
+        poke_kernel()
+        if round % 10 == 0:
+            give(1, Order.BECOME, 2)
+    want(3)
+    until(lambda: count_mapped() == 3, "they do not all come back")
+    at_work()
+    for v in range(u64(3)):
+        equal(u64(stations[v].twice.load()), 0, "vcores that ran twice at once")
+        entry = proc_info().vcoremap[v]
+        equal(entry.nr_preempts_sent.load(), entry.nr_preempts_done.load(), "preemptions in flight")
+
+
+def count_ipi(vcore: Vcore, msg: EventMsg) -> None:
+    last_ipi_vcore.store(vcore.id)
+    ipis.add(1)
+
+
+def count_warning(vcore: Vcore, msg: EventMsg) -> None:
+    warnings.add(1)
+
+
+def begin() -> None:
+    """Once: become an MCP of one vcore under the lab."""
+    if is_mcp():
+        return
+    register_handler(EventType.USER_IPI, count_ipi)
+    register_handler(EventType.PREEMPT_PENDING, count_warning)
+    become_mcp(lab)
+
+
+@suites
+class LabTests(Suite):
+    name: str = "lab"
+
+    def run(self) -> None:
+        run("lab.max_vcores", test_max_vcores)
+        if max_vcores() < CORES_OF_LAB:
+            return
+        run("lab.single_core_yields", test_single_core_yields)
+        if not is_wanted("lab"):
+            return
+        begin()
+        run("lab.request", test_request_by_memory)
+        run("lab.newest_first", test_newest_first)
+        run("lab.yield_table", test_yield_table)
+        run("lab.warning", test_warning)
+        run("lab.change_vcore", test_change_vcore)
+        run("lab.notify", test_notify)
+        run("lab.halt", test_halt)
+        run("lab.accounting", test_accounting)
+        run("lab.preempt_all", test_preempt_all)
+        run("lab.storm", test_storm)

@@ -11,14 +11,16 @@ from typing import Callable
 from lang import Array, Errno, Error, ThreadLocal, array, struct, u16, u32, u64, wrap
 from parlib.pdr import PdrLock
 
-MAX_KEYS: u64 = 32
+MAX_KEYS: u64 = 32                          # as many as `held` has bits
 ROUNDS = 4                                  # destructors may set values again: POSIX' PTHREAD_DESTRUCTOR_ITERATIONS
 
 
 @struct
 class KeyValues:
-    """A value counts if its generation is that of the key."""
+    """A value counts if its generation is that of the key. `held`: a bit for each value that is not 0, so that a thread which ends
+    without any looks at none."""
 
+    held: u32
     values: Array[u64] = array(MAX_KEYS)
     generations: Array[u16] = array(MAX_KEYS)
 
@@ -66,8 +68,11 @@ class Key:
             slots[self.number - 1].in_use = False
 
     def set(self, value: u64) -> None:
-        mine.mine.values[self.number - 1] = value
-        mine.mine.generations[self.number - 1] = self.generation
+        index = self.number - 1
+        mine.mine.values[index] = value
+        mine.mine.generations[index] = self.generation
+        bit = u32(1) << index
+        mine.mine.held = mine.mine.held | bit if value != 0 else mine.mine.held & ~bit
 
     def get(self) -> u64:
         if mine.mine.generations[self.number - 1] != self.generation:
@@ -78,14 +83,18 @@ class Key:
 def destroy_values() -> None:
     """Call the destructors for what the caller has, and forget it. For a thread that ends."""
     for _ in range(ROUNDS):
-        again = False
-        for i in range(MAX_KEYS):
-            value = mine.mine.values[i]
-            if value != 0:
-                mine.mine.values[i] = 0
-                slot = slots[i]
-                if slot.in_use and slot.generation == mine.mine.generations[i]:
-                    slot.destructor(value)
-                    again = True
-        if not again:
+        held = mine.mine.held
+        if held == 0:
             return
+        mine.mine.held = 0
+        for i in range(MAX_KEYS):
+            if held >> u32(i) & 1 != 0:
+                destroy_value(i)
+
+
+def destroy_value(index: u64) -> None:
+    value = mine.mine.values[index]
+    mine.mine.values[index] = 0
+    slot = slots[index]
+    if slot.in_use and slot.generation == mine.mine.generations[index]:
+        slot.destructor(value)

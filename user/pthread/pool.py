@@ -7,7 +7,7 @@ Lock: `lock`, a leaf.
 
 from typing import Callable
 
-from lang import Errno, Error, Raises, Ref, Uaddr, addr_of, at, sizeof, struct, u32, u64
+from lang import Atomic, Errno, Error, Raises, Ref, Uaddr, addr_of, at, sizeof, struct, u32, u64
 from kern.abi.mman import MapFlags, Prot
 from parlib.debug import describe_thread
 from parlib.pdr import PdrLock
@@ -34,7 +34,7 @@ class Pool:
     usual: Ref[Uthread] | None              # gone threads, linked by `next`: with the default sizes
     others: Ref[Uthread] | None
     all: Ref[Uthread] | None                # all that were ever mapped, linked by `mapped_before`
-    made: u32                               # thread numbers given out
+    made: Atomic[u32]                       # thread numbers given out
 
 
 pool = Pool()
@@ -116,9 +116,7 @@ def begin_thread(uthread: Uthread, stack_size: u64, guard_size: u64, fn: Callabl
     block = uthread.memory + guard_size + stack_size
     tp = init_tls_block(block)
     init_uthread(uthread, block, tp, current_of(tp), fn, arg)
-    with pool.lock:
-        pool.made += 1
-        uthread.id = pool.made
+    uthread.id = pool.made.add(1) + 1
 
 
 def give_thread(uthread: Uthread) -> None:

@@ -12,16 +12,17 @@ What the architecture calls in the kernel:
     kern.core.idle.leave_kernel() -> NoReturn                           the end of every entry from user space
     kern.core.kmsg.handle_ipi() -> None                                 from the IPI handler
     kern.time.alarm.timer_interrupt() -> None                           from the timer interrupt
-    kern.mm.fault.handle_page_fault(address: Uaddr, access: PageFlag) -> bool      of the current process; may block; True = retry
-    kern.proc.fault.handle_user_trap(ctx: UserContext, kind: TrapKind) -> None     a fault of user code that stays one;
-                                                                        cur_ctx is set; `leave_kernel` follows if it returns
+    kern.mm.fault.handle_page_fault(address: Uaddr, access: PageFlag) -> Errno     of the current process; never blocks; OK = retry
+    kern.proc.fault.handle_user_trap(ctx: UserContext, kind: TrapKind, problem: Errno) -> None     a fault of user code that stays
+                                                                        one, of a page fault what handle_page_fault said; cur_ctx is
+                                                                        set; `leave_kernel` follows if it returns
     kern.debug.panic.handle_nmi(pc: u64, frame: u64) -> None            a non-maskable interrupt that nobody here asked for; pc and
                                                                         frame pointer of what was interrupted
     kern.debug.log                                                      messages
 """
 
 from abc import abstractmethod
-from enum import IntEnum, IntFlag
+from enum import IntFlag
 from typing import Callable, NoReturn, Protocol
 
 from lang import Array, Kaddr, Paddr, Ptr, Span, Text, Uaddr, array, i64, struct, text, u8, u32, u64
@@ -29,6 +30,7 @@ from arch import boot, context, cpu, mmu, power, serial, smp, timer, trap, userc
 from arch.abi import FpState, UserContext
 from arch.context import KthreadContext
 from arch.mmu import AddressSpace
+from kern.abi.fault import TrapKind
 
 
 class PageFlag(u32, IntFlag):
@@ -42,21 +44,6 @@ class PageFlag(u32, IntFlag):
     PRESENT = 32                            # faults only: there was a mapping, but not with these rights
     CLEAN = 64                              # have the first write noted: `take_pages` and `take_dirty` tell of it
     WRITE_COMBINING = 128                   # stores may be gathered, as suits a frame buffer (where COMBINES_WRITES)
-
-
-class TrapKind(u32, IntEnum):
-    """Why user code cannot go on."""
-
-    DIVIDE = 0
-    BREAKPOINT = 1
-    OVERFLOW = 2
-    ILLEGAL_INSTRUCTION = 3
-    PROTECTION = 4                          # privileged instruction, non-canonical address, bad segment
-    PAGE_FAULT = 5                          # ctx.fault_address
-    FLOATING_POINT = 6
-    ALIGNMENT = 7
-    DEBUG = 8
-    OTHER = 9                               # ctx.trap_number
 
 
 @struct
@@ -203,6 +190,18 @@ class Mmu(Protocol):
         """Enter a 4 KiB user page, over whatever was there. May raise ENOMEM for a page table."""
 
     @abstractmethod
+    def place_of(self, space: AddressSpace, address: Uaddr) -> Ptr[u64]:
+        """Where a user page's entry stands; the tables above are made. Good until the space is destroyed. May raise ENOMEM."""
+
+    @abstractmethod
+    def has_page(self, place: Ptr[u64]) -> bool:
+        """Whether a page is mapped there."""
+
+    @abstractmethod
+    def put_page(self, place: Ptr[u64], address: Uaddr, page: Paddr, flags: PageFlag) -> None:
+        """What `map_page` does, with the place of the address's entry at hand."""
+
+    @abstractmethod
     def unmap_page(self, space: AddressSpace, address: Uaddr) -> Paddr | None:
         """Take a user page out; returns it, or None if there was none."""
 
@@ -327,6 +326,10 @@ class Trap(Protocol):
     @abstractmethod
     def pop_user(self, ctx: UserContext) -> NoReturn:
         """Resume user code. Interrupts are off. `ctx` is sane; its address space is loaded."""
+
+    @abstractmethod
+    def trap_kind(self, ctx: UserContext) -> TrapKind:
+        """Why the processor stopped user code at this context."""
 
     @abstractmethod
     def register_irq(self, irq: u32, handler: Callable[[u64], None], arg: u64, target: u32) -> None:

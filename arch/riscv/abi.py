@@ -9,7 +9,7 @@ user_context.S and trap.S know these offsets (asm.inc); `size=` keeps them hones
 
 from enum import IntEnum
 
-from lang import Array, array, struct, u8, u16, u32, u64
+from lang import Array, Sink, array, struct, u8, u16, u32, u64
 
 
 class ContextKind(u32, IntEnum):
@@ -54,6 +54,20 @@ class UserContext:
     @property
     def thread_pointer(self) -> u64:
         return self.tp
+
+    def format(self, sink: Sink) -> None:
+        """All registers, for messages."""
+        sink.print(f"trap {self.trap_number} error {self.error_code:#x} address {self.fault_address:#x}\n")
+        sink.print(f"pc {self.pc:016x} ra {self.ra:016x} sp {self.sp:016x} gp {self.gp:016x} tp {self.tp:016x}\n")
+        sink.print(f"s0 {self.s0:016x} t0 {self.t0:016x} t1 {self.t1:016x} t2 {self.t2:016x}\n")
+        sink.print(f"a0 {self.a0:016x} a1 {self.a1:016x}")
+        for i, value in enumerate(self.a):
+            sink.print(f" a{i + 2} {value:016x}")
+        for i, value in enumerate(self.s):
+            sink.print(f" s{i + 1} {value:016x}")
+        for i, value in enumerate(self.t):
+            sink.print(f" t{i + 3} {value:016x}")
+        sink.put("\n")
 
 
 @struct(align=64, size=320)

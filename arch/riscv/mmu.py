@@ -221,10 +221,21 @@ def free_table(physical: u64, level: u32) -> None:
 
 
 def map_page(space: AddressSpace, address: Uaddr, page: Paddr, flags: PageFlag) -> None:
-    """Enter a user page, over whatever was there. May raise ENOMEM."""
-    entry = make_entry(space.root, u64(address))
-    entry[0] = entry_of(u64(page)) | entry_bits(flags)
-    flush_local_page(u64(address))
+    """Enter a 4 KiB user page, over whatever was there. May raise ENOMEM."""
+    put_page(place_of(space, address), address, page, flags)
+
+
+def place_of(space: AddressSpace, address: Uaddr) -> Ptr[u64]:
+    return make_entry(space.root, u64(address))
+
+
+def has_page(place: Ptr[u64]) -> bool:
+    return place[0] & (PRESENT | HELD) != 0
+
+
+def put_page(place: Ptr[u64], address: Uaddr, page: Paddr, flags: PageFlag) -> None:
+    place[0] = entry_of(u64(page)) | entry_bits(flags)
+    flush_local_page(u64(address))          # a processor may keep that there was nothing
 
 
 def unmap_page(space: AddressSpace, address: Uaddr) -> Paddr | None:

@@ -14,8 +14,9 @@ from lang import entry, interrupt_context, sizeof, struct, text, u32, u64
 from arch import apic, context, cpu, ioapic, mmu, timer, usercopy
 from arch.abi import UserContext
 from kern.abi.errno import Errno
+from kern.abi.fault import TrapKind
 from kern.abi.proc import USER_TOP
-from kern.arch_api import PageFlag, TrapKind
+from kern.arch_api import PageFlag
 from kern.core.idle import leave_kernel
 from kern.core.kmsg import handle_ipi
 from kern.core.percore import core
@@ -122,7 +123,7 @@ def resume_context(ctx: UserContext) -> None:
     copy = UserContext()
     source = ctx.a0
     if source >= u64(USER_TOP) - sizeof(UserContext) or usercopy.copy_user(addr_of(copy), source, sizeof(UserContext)) != 0:
-        handle_user_trap(ctx, TrapKind.PROTECTION)
+        handle_user_trap(ctx, TrapKind.PROTECTION, Errno.OK)
         return
     # What is in the core's context may be saved by an interrupt that preempts us.
     cpu.irqs_off()
@@ -135,10 +136,12 @@ def user_fault(ctx: UserContext) -> None:
     """A fault of user code: page it in, or have the process answer for it."""
     cause = ctx.trap_number
     cpu.irqs_on()
-    if is_page_fault(cause) and ctx.fault_address < u64(USER_TOP):
-        if handle_page_fault(Uaddr(ctx.fault_address), wanted_access(cause)):
+    problem = Errno.OK
+    if is_page_fault(cause):
+        problem = handle_page_fault(Uaddr(ctx.fault_address), wanted_access(cause))
+        if problem == Errno.OK:
             return
-    handle_user_trap(ctx, trap_kind(cause, ctx.fault_address))
+    handle_user_trap(ctx, trap_kind(ctx), problem)
 
 
 def is_page_fault(cause: u64) -> bool:
@@ -153,15 +156,16 @@ def wanted_access(cause: u64) -> PageFlag:
     return PageFlag.USER | PageFlag.READ
 
 
-def trap_kind(cause: u64, value: u64) -> TrapKind:
-    """`value`: of an illegal instruction the instruction itself, where the processor tells; a system one is most likely privileged."""
-    match cause:
+def trap_kind(ctx: UserContext) -> TrapKind:
+    """RISC-V privileged 1.12, table 4.2. Of an illegal instruction `fault_address` is the instruction itself, where the processor tells; a
+    system one is most likely privileged."""
+    match ctx.trap_number:
         case 0 | 4 | 6:
             return TrapKind.ALIGNMENT
         case 1 | 5 | 7:
             return TrapKind.PROTECTION
         case 2:
-            return TrapKind.PROTECTION if value & OPCODE == SYSTEM_OPCODE else TrapKind.ILLEGAL_INSTRUCTION
+            return TrapKind.PROTECTION if ctx.fault_address & OPCODE == SYSTEM_OPCODE else TrapKind.ILLEGAL_INSTRUCTION
         case 3:
             return TrapKind.BREAKPOINT
         case 12 | 13 | 15:
@@ -191,9 +195,9 @@ def recover(frame: TrapFrame) -> bool:
     if is_page_fault(frame.cause) and frame.value < u64(USER_TOP):
         # As the interrupted code had it: a copy by a system call may wait for a page with interrupts on.
         cpu.irqs_restore((frame.status >> 4) & cpu.STATUS_SIE)
-        solved = handle_page_fault(Uaddr(frame.value), wanted_access(frame.cause))
+        problem = handle_page_fault(Uaddr(frame.value), wanted_access(frame.cause))
         cpu.irqs_off()
-        if solved:
+        if problem == Errno.OK:
             return True
     frame.pc = fixup
     return True

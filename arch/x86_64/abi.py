@@ -9,7 +9,7 @@ arch/x86_64/user_context.S, trap.S and context.S know these offsets (ctx.inc); `
 
 from enum import IntEnum
 
-from lang import Array, array, struct, u8, u16, u32, u64
+from lang import Array, Sink, array, struct, u8, u16, u32, u64
 
 
 class ContextKind(u32, IntEnum):
@@ -74,6 +74,15 @@ class UserContext:
     @property
     def thread_pointer(self) -> u64:
         return self.fs_base
+
+    def format(self, sink: Sink) -> None:
+        """All registers, for messages."""
+        sink.print(f"trap {self.trap_number} error {self.error_code:#x} address {self.fault_address:#x}\n")
+        sink.print(f"rip {self.rip:016x} rsp {self.rsp:016x} rflags {self.rflags:08x} fs {self.fs_base:016x}\n")
+        sink.print(f"rax {self.rax:016x} rbx {self.rbx:016x} rcx {self.rcx:016x} rdx {self.rdx:016x}\n")
+        sink.print(f"rsi {self.rsi:016x} rdi {self.rdi:016x} rbp {self.rbp:016x} r8  {self.r8:016x}\n")
+        sink.print(f"r9  {self.r9:016x} r10 {self.r10:016x} r11 {self.r11:016x} r12 {self.r12:016x}\n")
+        sink.print(f"r13 {self.r13:016x} r14 {self.r14:016x} r15 {self.r15:016x}\n")
 
 
 @struct(align=64, size=1088)

@@ -14,8 +14,9 @@ from lang import Error, Ptr, Ref, Uaddr, addr_of, array, at, entry, export, exte
 from arch import apic, cpu, ioapic
 from arch.abi import UserContext
 from kern.abi.errno import Errno
+from kern.abi.fault import TrapKind
 from kern.abi.proc import USER_TOP
-from kern.arch_api import PageFlag, TrapKind
+from kern.arch_api import PageFlag
 from kern.core.idle import leave_kernel
 from kern.core.kmsg import handle_ipi
 from kern.core.percore import core
@@ -150,10 +151,12 @@ def user_fault(ctx: UserContext) -> None:
     if vector == PAGE_FAULT:
         ctx.fault_address = cpu.read_cr2()
     cpu.irqs_on()
-    if vector == PAGE_FAULT and ctx.fault_address < u64(USER_TOP):
-        if handle_page_fault(Uaddr(ctx.fault_address), wanted_access(ctx.error_code)):
+    problem = Errno.OK
+    if vector == PAGE_FAULT:
+        problem = handle_page_fault(Uaddr(ctx.fault_address), wanted_access(ctx.error_code))
+        if problem == Errno.OK:
             return
-    handle_user_trap(ctx, trap_kind(vector))
+    handle_user_trap(ctx, trap_kind(ctx), problem)
 
 
 def wanted_access(error_code: u64) -> PageFlag:
@@ -167,9 +170,9 @@ def wanted_access(error_code: u64) -> PageFlag:
     return access | PageFlag.READ
 
 
-def trap_kind(vector: u64) -> TrapKind:
+def trap_kind(ctx: UserContext) -> TrapKind:
     """What Intel SDM vol. 3, table 6-1 calls it, in the words of every architecture."""
-    match vector:
+    match ctx.trap_number:
         case 0:
             return TrapKind.DIVIDE
         case 1:
@@ -215,9 +218,9 @@ def recover(frame: TrapFrame) -> bool:
     if frame.vector == PAGE_FAULT and address < u64(USER_TOP):
         # As the interrupted code had it: a copy by a system call may wait for a page with interrupts on.
         cpu.irqs_restore(frame.rflags)
-        solved = handle_page_fault(Uaddr(address), wanted_access(frame.error_code))
+        problem = handle_page_fault(Uaddr(address), wanted_access(frame.error_code))
         cpu.irqs_off()
-        if solved:
+        if problem == Errno.OK:
             return True
     frame.rip = fixup
     return True

@@ -3,9 +3,7 @@
 
 from enum import IntFlag
 
-from lang import u32, u64
-
-FAULT_BACKED: u64 = 1 << 31                 # in the error_code of a reflected page fault: sys_populate_va brings the page in, from its file
+from lang import u32
 
 
 class Prot(u32, IntFlag):
@@ -20,4 +18,5 @@ class MapFlags(u32, IntFlag):
     PRIVATE = 2
     FIXED = 16                              # exactly there, replacing what is mapped
     ANONYMOUS = 32                          # zeroed memory, no file
-    POPULATE = 0x8000                       # bring the pages in at once
+    LOCKED = 0x2000                         # bring the pages in at once, or fail; they stay
+    POPULATE = 0x8000                       # bring the pages in at once, as far as that goes

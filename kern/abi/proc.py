@@ -18,7 +18,9 @@ MAX_VCORES: u32 = 256
 
 # The user half of every address space, the same on each architecture (it fits the smallest, Sv39's 256 GiB).
 USER_BASE: u64 = 0x1000                     # the page at 0 is never mapped
-MMAP_BASE: u64 = 0x0010_0000_0000           # mmap without MAP_FIXED chooses from here ...
+BRK_START: u64 = 0x0008_0000_0000           # programs lie below; what they allocate grows upwards from here by mmap, without a call brk
+BRK_END: u64 = 0x0010_0000_0000
+MMAP_BASE: u64 = BRK_END                    # mmap without MAP_FIXED chooses from here ...
 MMAP_TOP: u64 = 0x003F_0000_0000            # ... to here
 USER_STACK_TOP: u64 = 0x003F_8000_0000      # first stack; grows down by demand
 USER_STACK_SIZE: u64 = 0x0010_0000

@@ -6,6 +6,7 @@ vcores   the ids on each of the three lists of vcores, one line a list; then a l
          it is mapped, preemptions sent and done, milliseconds that it ran
 fd       a line for each descriptor: number, mode, path
 blocked  a line for each system call that sleeps: address of its structure, and what was asked for
+maps     a line for each mapping: its addresses, rights, `p`rivate or `s`hared, `l`ocked, `memory` or where in a file
 Locks: `p.lock` while lists are copied; nothing is printed under it.
 """
 
@@ -18,6 +19,8 @@ from kern.abi.proc import MAX_VCORES
 from kern.core.current import switch_back, switch_to
 from kern.dev.proc_dev import ProcFile, proc_files
 from kern.lib.list import IntrusiveList
+from kern.mm.regions import MAX_REGIONS
+from kern.mm.vmr import LONGEST_REGION, print_regions
 from kern.ns.chan import chan_put
 from kern.ns.fd import FdView, view_fd
 from kern.ns.text_file import Page
@@ -35,7 +38,7 @@ class Status(ProcFile):
         out.print(f"name: {p.name}\npid: {p.pid}\nppid: {p.ppid}\nstate: {p.state}\n")
         out.print(f"kind: {'MCP' if p.is_mcp else 'SCP'}\nvcores: {p.info.num_vcores}\nmax_vcores: {p.max_vcores}\n")
         out.print(f"cpu_ms: {cpu_ms(p)}\nage_ms: {(now_ns() - p.start_ns) // NS_PER_MS}\n")
-        out.print(f"mapped_kb: {p.vm.mapped_bytes // 1024}\nexit_code: {p.exit_code}\n")
+        out.print(f"mapped_kb: {p.vm.mapped_bytes // 1024}\npage_faults: {p.vm.faults}\nexit_code: {p.exit_code}\n")
         out.print(f"preemptions: {preemptions(p)}\nuser: {p.user}\numask: {p.umask:04o}\nprogram: {p.program}\n")
         path = text(1024)
         with p.cwd_lock:
@@ -109,6 +112,15 @@ def put_ids(out: Page, label: str, list: IdList) -> None:
     for id in list.ids[: list.count]:
         out.print(f" {id}")
     out.put("\n")
+
+
+@proc_files
+class Maps(ProcFile):
+    name: str = "maps"
+    room: u64 = MAX_REGIONS * LONGEST_REGION
+
+    def show(self, p: Proc, out: Page) -> None:
+        print_regions(p, out)
 
 
 @proc_files

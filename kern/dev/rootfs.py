@@ -1,17 +1,17 @@
 # SPDX-License-Identifier: GPL-2.0-or-later
 """The root file system: the cpio archive that the kernel image carries, read-only, mounted at /.
 
-The tree is built once and never changes, so it needs no lock; contents stay where they are in the image. A page of a file that
-happens to lie page-aligned is mapped as it is, others are copied for each mapping, which nobody can tell apart.
+The tree is built once and never changes, so it needs no lock; contents stay where they are in the image. What is mapped of them is copied
+into pages once, which all mappings share.
 Directories where devices are mounted exist even if the archive has none.
 """
 
-from lang import Error, Kaddr, Paddr, Ref, Span, addr_of, copy_bytes, extern_symbol, memset, new, u8, u32, u64
-from arch import mmu
+from lang import Error, Paddr, Ref, Span, addr_of, copy_bytes, extern_symbol, memset, new, u8, u32, u64
 from kern.abi.errno import Errno
 from kern.abi.file import DirEntry, FileKind, OpenMode, Stat
 from kern.boot.cpio import CpioEntry, CpioReader
-from kern.mm.pages import PAGE_MASK, PAGE_SIZE, alloc_pages, bytes_at
+from kern.mm.pagecache import CacheKind, PageCache
+from kern.mm.pages import PAGE_SIZE, bytes_at
 from kern.ns.dev import Dev, devices
 from kern.ns.node import Node, set_entry
 from kern.ns.transfer import Transfer
@@ -29,6 +29,7 @@ class RootNode(Node):
     mode: u32
     mtime: u64
     ino: u64
+    cache: PageCache                        # for mappings alone: reads take the data from where it is
     children: Ref["RootNode"] | None
     sibling: Ref["RootNode"] | None
 
@@ -79,20 +80,17 @@ class RootNode(Node):
         into.mtime_ns = self.mtime * NS_PER_SEC
         into.nlink = 1
 
-    def page_at(self, index: u64) -> Paddr:
-        size = len(self.data)
-        if index >= (size + PAGE_MASK) // PAGE_SIZE:
-            raise Error(Errno.ESPIPE, "beyond the end of the file")
-        start = index * PAGE_SIZE
-        address = u64(self.data.ptr) + start
-        if address % PAGE_SIZE == 0 and size - start >= PAGE_SIZE:
-            return mmu.virt_to_phys(Kaddr(address))
-        count = min(size - start, PAGE_SIZE)
-        page = alloc_pages(0)
+    def page_cache(self) -> PageCache:
+        if self.kind != FileKind.FILE:
+            raise Error(Errno.ENODEV, f"{self.name} is a directory")
+        return self.cache
+
+    def fill_page(self, index: u64, page: Paddr) -> None:
+        start = min(index * PAGE_SIZE, len(self.data))
+        count = min(len(self.data) - start, PAGE_SIZE)
         bytes = bytes_at(page, PAGE_SIZE)
         copy_bytes(bytes[:count], self.data[start : start + count])
         memset(bytes[count:], 0)
-        return page
 
 
 @devices
@@ -118,6 +116,7 @@ def new_node(name: str, kind: FileKind) -> RootNode:
     global node_count
     node = new(RootNode, name=name, kind=kind)
     node.refs.init(1)
+    node.cache.init(node, CacheKind.AT_ONCE)
     node_count += 1
     node.ino = node_count
     node.mode = 0o755

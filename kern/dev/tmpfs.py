@@ -1,9 +1,9 @@
 # SPDX-License-Identifier: GPL-2.0-or-later
 """Files in memory, mounted at /tmp. What was removed lives on while somebody has it open, or mapped.
 
-A file is a table of pages, each with a reference from the file and one from every mapping or copy in progress. Holes read as zeros.
-Locks: `tree` guards names and links of the whole tree; each file's `lock` its table and size. Both are plain spinlocks and
-leaves but for the allocators'; neither is held while user memory is touched. The tree has one reference to each node in it.
+A file's page cache is all that there is of it. Holes read as zeros.
+Locks: `tree` guards names and links of the whole tree; each file's `lock` its size and time. Both are plain spinlocks and
+leaves; neither is held while user memory is touched. The tree has one reference to each node in it.
 """
 
 from typing import Literal
@@ -12,14 +12,13 @@ from lang import Error, Paddr, Span, array, cast, copy_bytes, free, memset, new,
 from kern.abi.errno import Errno
 from kern.abi.file import DirEntry, FileKind, OpenMode, Stat
 from kern.lib.list import IntrusiveList, ListLink
-from kern.mm.pages import PAGE_MASK, PAGE_SIZE, alloc_zeroed, bytes_at, page_get, page_put, total_bytes
+from kern.mm.pagecache import CacheKind, PageCache
+from kern.mm.pages import PAGE_MASK, PAGE_SIZE, bytes_at, total_bytes
 from kern.ns.dev import Dev, devices
-from kern.ns.node import Node, set_entry
+from kern.ns.node import Node, set_entry, write_cached
 from kern.ns.transfer import Transfer
 from kern.sync.spinlock import SpinLock
 from kern.time.clock import wall_ns
-
-FIRST_TABLE: u64 = 8
 
 tree = SpinLock()
 next_ino: u64 = 1
@@ -35,90 +34,54 @@ class TmpNode(Node):
     link: ListLink["TmpNode"]
     children: IntrusiveList["TmpNode", Literal["link"]]
     lock: SpinLock
-    pages: Span[u64]                        # physical addresses, 0 for a hole
+    cache: PageCache                        # the file itself: a page that is not in it is a hole
     length: u64
 
     # Files
 
     def read(self, io: Transfer, offset: u64, mode: OpenMode) -> u64:
+        """A hole gives zeros, and stays one."""
         total: u64 = 0
-        while io.left > 0:
+        while io.left > 0 and offset + total < self.length:
             at = offset + total
-            with self.lock:
-                count = 0 if at >= self.length else min(min(self.length - at, PAGE_SIZE - at % PAGE_SIZE), io.left)
-                page = self.hold_page(at // PAGE_SIZE) if count > 0 else 0
-            if count == 0:
-                break
             start = at % PAGE_SIZE
-            if page == 0:
+            count = min(min(self.length - at, PAGE_SIZE - start), io.left)
+            index = at // PAGE_SIZE
+            page = self.cache.get(index)
+            if page is None:
                 io.give(zeros[:count])
             else:
                 try:
-                    io.give(bytes_at(Paddr(page), PAGE_SIZE)[start : start + count])
+                    io.give(bytes_at(page, PAGE_SIZE)[start : start + count])
                 finally:
-                    page_put(Paddr(page))
+                    self.cache.put(index, False)
             total += count
         return total
-
-    def hold_page(self, index: u64) -> u64:
-        """A page with a reference for the caller, or 0 for a hole. Caller holds: `lock`."""
-        if index >= len(self.pages) or self.pages[index] == 0:
-            return 0
-        page_get(Paddr(self.pages[index]))
-        return self.pages[index]
 
     def write(self, io: Transfer, offset: u64, mode: OpenMode) -> u64:
         total: u64 = 0
         while io.left > 0:
-            at = offset + total
-            start = at % PAGE_SIZE
-            with self.lock:
-                page = self.make_page(at // PAGE_SIZE)
-                page_get(page)
-            try:
-                count = io.take(bytes_at(page, PAGE_SIZE)[start:])
-            finally:
-                page_put(page)
-            total += count
+            if (offset + total) // PAGE_SIZE >= total_bytes() // PAGE_SIZE:
+                raise Error(Errno.EFBIG, "a file larger than memory")
+            total += write_cached(self.cache, io, offset + total)
             with self.lock:
                 self.length = max(self.length, offset + total)
                 self.mtime_ns = wall_ns()
         return total
 
-    def make_page(self, index: u64) -> Paddr:
-        """The page at that place, made if there is none. Raises ENOMEM, EFBIG. Caller holds: `lock`."""
-        if index >= total_bytes() // PAGE_SIZE:
-            raise Error(Errno.EFBIG, "a file larger than memory")
-        if index >= len(self.pages):
-            self.grow(index + 1)
-        if self.pages[index] == 0:
-            self.pages[index] = u64(alloc_zeroed(0))
-        return Paddr(self.pages[index])
-
-    def grow(self, count: u64) -> None:
-        size = max(max(len(self.pages) * 2, FIRST_TABLE), count)
-        larger = new(array(size, u64))
-        for i in range(len(self.pages)):
-            larger[i] = self.pages[i]
-        if len(self.pages) > 0:
-            free(self.pages)
-        self.pages = larger
-
     def truncate(self, size: u64) -> None:
         if size > total_bytes():
             raise Error(Errno.EFBIG, "a file larger than memory")
         with self.lock:
-            first = (size + PAGE_MASK) // PAGE_SIZE
-            for i in range(first, max(len(self.pages), first)):
-                if self.pages[i] != 0:
-                    page_put(Paddr(self.pages[i]))
-                    self.pages[i] = 0
-            # What was behind the new end must read as zeros if the file grows again.
-            last = size // PAGE_SIZE
-            if size % PAGE_SIZE != 0 and last < len(self.pages) and self.pages[last] != 0:
-                memset(bytes_at(Paddr(self.pages[last]), PAGE_SIZE)[size % PAGE_SIZE :], 0)
             self.length = size
             self.mtime_ns = wall_ns()
+        self.cache.truncate((size + PAGE_MASK) // PAGE_SIZE)
+        # What was behind the new end must read as zeros if the file grows again.
+        index = size // PAGE_SIZE
+        page = self.cache.get(index) if size % PAGE_SIZE != 0 else None
+        if page is not None:
+            memset(bytes_at(page, PAGE_SIZE)[size % PAGE_SIZE :], 0)
+            self.cache.put(index, True)
 
     def size(self) -> u64:
         return self.length
@@ -130,23 +93,17 @@ class TmpNode(Node):
         into.mtime_ns = self.mtime_ns
         into.nlink = 1
 
-    def page_at(self, index: u64) -> Paddr:
-        with self.lock:
-            if index >= (self.length + PAGE_MASK) // PAGE_SIZE:
-                raise Error(Errno.ESPIPE, "beyond the end of the file")
-            page = self.make_page(index)
-            page_get(page)
-            return page
+    def page_cache(self) -> PageCache:
+        if self.kind != FileKind.FILE:
+            raise Error(Errno.ENODEV, "a directory cannot be mapped")
+        return self.cache
 
-    def may_map_writable(self) -> bool:
-        return True
+    def fill_page(self, index: u64, page: Paddr) -> None:
+        """A hole."""
+        memset(bytes_at(page, PAGE_SIZE), 0)
 
     def release(self) -> None:
-        for page in self.pages:
-            if page != 0:
-                page_put(Paddr(page))
-        if len(self.pages) > 0:
-            free(self.pages)
+        self.cache.destroy()
         if len(self.name) > 0:
             free(self.name)
         free(self)
@@ -273,6 +230,7 @@ def new_node(name: str, kind: FileKind, mode: u32) -> TmpNode:
             free(kept)
         raise
     node.refs.init(1)
+    node.cache.init(node, CacheKind.AT_ONCE | CacheKind.PINNED)
     node.mtime_ns = wall_ns()
     with tree:
         next_ino += 1

@@ -6,11 +6,11 @@ has changed is dropped: the vcore sees the flag when it starts again.
 No locks.
 """
 
-from lang import SEQ_CST, addr_of, assign, fence, u32, u64
+from lang import SEQ_CST, addr_of, fence, u32, u64
 from kern.core.kmsg import send_routine
 from kern.core.percore import core
 from kern.proc.proc import Proc
-from kern.proc.run import fill_vcore_context
+from kern.proc.run import interrupt_uthread
 
 
 def notify(p: Proc, vcoreid: u32) -> None:
@@ -41,8 +41,4 @@ def notify_here(address: u64, a1: u64, a2: u64) -> None:
     vcpd = p.vcpd(vcoreid)
     if not p.is_vcore_ready() or vcpd.notif_disabled.load() != 0:
         return
-    vcpd.notif_disabled.store(1)
-    assign(vcpd.uthread_ctx, ctx)
-    fresh = core.mine.actual_ctx
-    fill_vcore_context(p, vcoreid, fresh)
-    core.mine.cur_ctx = fresh
+    interrupt_uthread(p, vcoreid, ctx)

@@ -67,4 +67,4 @@ def grow(p: Proc, ucq: Uaddr) -> u64:
     if extra == EXTRA_PAGES_WARNING:
         log.warn(f"process {p.pid}: over {EXTRA_PAGES_WARNING} extra pages of unread events")
     flags = MapFlags.PRIVATE | MapFlags.ANONYMOUS | MapFlags.POPULATE
-    return u64(mm_map(p, Uaddr(0), UCQ_PAGE_SIZE, Prot.READ | Prot.WRITE, flags, None, 0))
+    return u64(mm_map(p, Uaddr(0), UCQ_PAGE_SIZE, Prot.READ | Prot.WRITE, flags, None))

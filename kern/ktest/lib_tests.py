@@ -311,7 +311,7 @@ class UserAccess(KernelTest):
 
 
 def copy_there_and_back(p: Proc) -> None:
-    base = mm_map(p, Uaddr(0), 8192, Prot.READ | Prot.WRITE, MapFlags.PRIVATE | MapFlags.ANONYMOUS, None, 0)
+    base = mm_map(p, Uaddr(0), 8192, Prot.READ | Prot.WRITE, MapFlags.PRIVATE | MapFlags.ANONYMOUS, None)
     for i in range(u64(4096)):
         buffer[i] = u8(i % 251)
     write_bytes(base + 100, buffer[0:4096])
@@ -345,7 +345,7 @@ class UserQueue(KernelTest):
 
 def fill_queue(p: Proc) -> None:
     flags = MapFlags.PRIVATE | MapFlags.ANONYMOUS | MapFlags.POPULATE
-    base = mm_map(p, Uaddr(0), 3 * UCQ_PAGE_SIZE, Prot.READ | Prot.WRITE, flags, None, 0)
+    base = mm_map(p, Uaddr(0), 3 * UCQ_PAGE_SIZE, Prot.READ | Prot.WRITE, flags, None)
     first = u64(base) + UCQ_PAGE_SIZE
     queue = Ucq()
     queue.prod_idx.store(first)

@@ -1,5 +1,5 @@
 # SPDX-License-Identifier: GPL-2.0-or-later
-"""Copying an address space, for fork: eager, without copy-on-write (docs/decisions/address-spaces.md).
+"""Copying an address space, for fork: eager, without copy-on-write (docs/decisions/page-cache.md).
 
 The child gets the same regions. Of private ones it gets a copy of each page that is present, and finds the others by its own faults;
 shared file mappings are attached to the same file, whose pages both then see. Shared anonymous memory has no file that could hold it
@@ -8,12 +8,12 @@ Locks: the parent's and the child's `vm.lock`, one after the other and never tog
 meanwhile: the child gets what is there when it is looked at.
 """
 
-from lang import Error, Paddr, Uaddr, copy_bytes, new, u64
+from lang import Error, Paddr, Uaddr, copy_bytes, u64
 from arch import mmu
 from kern.abi.errno import Errno
-from kern.mm.pages import PAGE_SIZE, alloc_user_page, bytes_at, page_get
-from kern.mm.regions import VmRegion, find_region, insert_region
-from kern.mm.vmr import drop_page, page_flags_of
+from kern.mm.pages import PAGE_SIZE, alloc_user_page, bytes_at, page_get, page_put
+from kern.mm.regions import VmRegion, clone, find_region, insert_region
+from kern.mm.vmr import page_flags_of
 from kern.proc.proc import Proc
 
 
@@ -39,15 +39,9 @@ def take_region(p: Proc, at: u64) -> VmRegion | None:
             region = p.vm.regions.after(region)
         if region is None:
             return None
-        file = region.file
-        if region.shared and file is None:
+        if region.shared and region.cache is None:
             raise Error(Errno.EINVAL, f"the memory at {region.base:#x} is anonymous and shared, which cannot be copied")
-        start = max(region.base, at)
-        copied = new(VmRegion, base=start, end=region.end, prot=region.prot, shared=region.shared, file=file)
-        if file is not None:
-            copied.offset = region.offset + (start - region.base)
-            file.map_get()
-        return copied
+        return clone(region, max(region.base, at), region.end)
 
 
 def copy_pages(parent: Proc, child: Proc, base: u64, end: u64) -> None:
@@ -58,7 +52,7 @@ def copy_pages(parent: Proc, child: Proc, base: u64, end: u64) -> None:
         try:
             copy_page(child, address, source)
         finally:
-            drop_page(source)
+            page_put(source)
         at = address + PAGE_SIZE
 
 
@@ -82,5 +76,5 @@ def copy_page(child: Proc, address: u64, source: Paddr) -> None:
             assert region is not None, "a copied region is gone"
             mmu.map_page(child.space, Uaddr(address), own, page_flags_of(region.prot))
     except Error:
-        drop_page(own)
+        page_put(own)
         raise

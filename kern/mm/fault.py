@@ -3,60 +3,64 @@
 
 Unmapped is EFAULT, rights that the region does not give EPERM, a file page beyond the end ESPIPE, no memory ENOMEM.
 Zeroed pages for anonymous memory; a private file page is copied at once (there is no copy-on-write); a shared one is
-the file's own. That the page is there by now, since another core was faster, counts as success. Never blocks.
+the file's own. That the page is there by now, since another core was faster, counts as success.
+A fault never blocks: a page that must be read from its file first is EAGAIN, and who is to wait for it is kern/proc/fault.py's business.
+A kernel thread that may wait calls `bring_in`.
 Locks: `vm.lock`.
 """
 
-from lang import Error, Paddr, PerCore, Uaddr, copy_bytes, memset, never_blocks, u64
+from lang import Error, Paddr, Uaddr, copy_bytes, must_use, never_blocks, u64
 from arch import mmu
 from kern.abi.errno import Errno
 from kern.abi.mman import Prot
+from kern.abi.proc import USER_TOP
 from kern.arch_api import PageFlag
 from kern.core.percore import core
 from kern.debug import log
-from kern.mm.pages import PAGE_MASK, PAGE_SIZE, alloc_user_page, bytes_at
+from kern.mm.pagecache import PageCache
+from kern.mm.pages import PAGE_MASK, PAGE_SIZE, alloc_user_page, alloc_zeroed_user_page, bytes_at
 from kern.mm.regions import VmRegion, find_region
-from kern.mm.vmr import drop_page, page_flags_of
+from kern.mm.vmr import page_flags
 from kern.proc.proc import Proc
 
 
-ran_out = PerCore[bool]()                   # this core's last fault failed for want of memory
-
-
 @never_blocks
-def handle_page_fault(address: Uaddr, access: PageFlag) -> bool:
-    """A fault on a user address in the current address space. True: retry the instruction; False: it is a real fault."""
+def handle_page_fault(address: Uaddr, access: PageFlag) -> Errno:
+    """A fault on an address in the current address space. OK: retry the instruction; else why it is a real fault."""
     p = core.mine.cur_proc
-    if p is None:
-        return False
+    if p is None or u64(address) >= USER_TOP:
+        return Errno.EFAULT
     try:
         with p.vm.lock:
-            fault_in(p, u64(address) & ~PAGE_MASK, access)
+            p.vm.faults += 1
+            return Errno.OK if fault_in(p, u64(address) & ~PAGE_MASK, access) else Errno.EAGAIN
     except Error as e:
-        ran_out.mine = e.errno == Errno.ENOMEM
-        if ran_out.mine:
+        if e.errno == Errno.ENOMEM:
             log.warn(f"process {p.pid}: out of memory at {address:#x}")
-        return False
-    return True
+        return e.errno
 
 
-def fault_in(p: Proc, address: u64, access: PageFlag) -> None:
-    """Make the page at `address` (aligned) present for this kind of access. Caller holds: vm.lock."""
+@must_use
+def fault_in(p: Proc, address: u64, access: PageFlag) -> bool:
+    """Make the page at `address` (aligned) present for this kind of access. False if it must be read from its file first, and
+    nothing has changed. Raises EFAULT, EPERM, ESPIPE, ENOMEM. Caller holds: vm.lock."""
     region = find_region(p.vm, address)
     if region is None:
         raise Error(Errno.EFAULT, f"nothing is mapped at {address:#x}")
     check_access(region, access, address)
-    if mmu.lookup(p.space, Uaddr(address)) is not None:
-        # Another core was faster, or this one still has a translation from before rights were added.
-        mmu.protect_page(p.space, Uaddr(address), page_flags_of(region.prot))
-        mmu.flush_local_page(address)
-        return
-    page = page_for(region, address)
-    try:
-        mmu.map_page(p.space, Uaddr(address), page, page_flags_of(region.prot))
-    except Error:
-        drop_page(page)
-        raise
+    place = mmu.place_of(p.space, Uaddr(address))
+    if mmu.has_page(place):
+        repeat(p, region, address, access)
+        return True
+    cache = region.cache
+    if cache is None:
+        mmu.put_page(place, Uaddr(address), alloc_zeroed_user_page(), page_flags(region))
+        return True
+    page = file_page(cache, region, address)
+    if page is None:
+        return False
+    mmu.put_page(place, Uaddr(address), page, page_flags(region))
+    return True
 
 
 def check_access(region: VmRegion, access: PageFlag, address: u64) -> None:
@@ -70,19 +74,57 @@ def check_access(region: VmRegion, access: PageFlag, address: u64) -> None:
         raise Error(Errno.EPERM, f"the mapping at {address:#x} does not allow that")
 
 
-def page_for(region: VmRegion, address: u64) -> Paddr:
-    """The page that belongs there, with a reference for the mapping."""
-    file = region.file
-    if file is None:
-        fresh = alloc_user_page()
-        memset(bytes_at(fresh, PAGE_SIZE), 0)
-        return fresh
-    theirs = file.page_at((region.offset + (address - region.base)) // PAGE_SIZE)
-    if region.shared:
+def repeat(p: Proc, region: VmRegion, address: u64, access: PageFlag) -> None:
+    """A fault on a page that is there: another core was faster, or this one still has a translation from before rights were added;
+    or the processor has the first write to a clean page noted by us (RISC-V privileged 1.12, 4.3.1)."""
+    flags = page_flags(region)
+    if PageFlag.WRITE in access:
+        flags = flags & ~PageFlag.CLEAN
+    mmu.protect_page(p.space, Uaddr(address), flags)
+    mmu.flush_local_page(address)
+
+
+def index_of(region: VmRegion, address: u64) -> u64:
+    """Which page of the region's file lies at the address."""
+    return (region.offset + (address - region.base)) // PAGE_SIZE
+
+
+def file_page(cache: PageCache, region: VmRegion, address: u64) -> Paddr | None:
+    """The page that belongs there, with a reference for the mapping. None if it must be read first."""
+    index = index_of(region, address)
+    theirs = cache.find(index)
+    if theirs is None or region.shared:
         return theirs
     try:
         own = alloc_user_page()
         copy_bytes(bytes_at(own, PAGE_SIZE), bytes_at(theirs, PAGE_SIZE))
     finally:
-        drop_page(theirs)
+        cache.put(index, False)
     return own
+
+
+def bring_in(p: Proc, address: u64, access: PageFlag) -> None:
+    """Make the page at `address` (aligned) present, waiting for its file if need be. May block. Raises what `fault_in` does, and what
+    reading the file raises."""
+    while True:
+        with p.vm.lock:
+            if fault_in(p, address, access):
+                return
+            region = find_region(p.vm, address)
+            cache = region.cache if region is not None else None
+            if region is None or cache is None:
+                continue
+            index = index_of(region, address)
+            cache.file.get()
+        try:
+            # The mappings may change meanwhile: then we begin anew. Our reference keeps the page until it is mapped.
+            cache.load(index, False)
+            try:
+                with p.vm.lock:
+                    done = fault_in(p, address, access)
+            finally:
+                cache.put(index, False)
+        finally:
+            cache.file.put()
+        if done:
+            return

@@ -6,60 +6,87 @@ the caller wants it POPULATEd. A process may promise itself at most OVERCOMMIT t
 Locks: `vm.lock`.
 """
 
-from lang import Error, Uaddr, free, new, u64
+from lang import Error, Ref, Uaddr, new, struct, u64
 from arch import mmu
 from kern.abi.errno import Errno
 from kern.abi.mman import MapFlags, Prot
 from kern.abi.proc import USER_BASE, USER_TOP
 from kern.arch_api import PageFlag
-from kern.mm.fault import fault_in
+from kern.mm.fault import bring_in
+from kern.mm.pagecache import PageCache
 from kern.mm.pages import PAGE_MASK, PAGE_SIZE, total_bytes
-from kern.mm.regions import Mappable, VmRegion, check_count, find_room, insert_region, is_free, join_range, split_at
+from kern.mm.regions import VmRegion, check_count, find_room, forget, insert_region, is_free, join_range, split_at
 from kern.mm.shootdown import flush_space
-from kern.mm.vmr import page_flags_of, remove_range
+from kern.mm.vmr import page_flags, remove_range
 from kern.proc.proc import Proc
 
 OVERCOMMIT: u64 = 16                        # thread stacks are 4 MiB of addresses, of which a few pages are ever touched
+MOST_PAGES: u64 = 1 << 50                   # of a file
 
 
-def mm_map(p: Proc, address: Uaddr, length: u64, prot: Prot, flags: MapFlags, file: Mappable | None, offset: u64) -> Uaddr:
-    """Map `length` bytes, rounded up to pages, of `file` from `offset` (bytes) or of zeros; returns where.
+@struct
+class Mapping:
+    """What is to be mapped of a file."""
 
-    Raises EINVAL, ENOMEM, EACCES (a shared writable mapping of a file that is not open so).
+    cache: Ref[PageCache]
+    first_page: u64
+    writable: bool                          # the file is open for writing
+
+
+def mm_map(p: Proc, address: Uaddr, length: u64, prot: Prot, flags: MapFlags, file: Mapping | None) -> Uaddr:
+    """Map `length` bytes, rounded up to pages, of a file or of zeros; returns where. May block, if pages are to be brought in.
+
+    A mapping of a file that is made before the process can be entered in vcore context is POPULATEd and LOCKED: its code runs where
+    a fault could not be waited for. Raises EINVAL; ENOMEM; EACCES (a shared writable mapping of a file that is not open so); for LOCKED
+    ones what bringing the pages in raises, and then nothing is mapped.
     """
-    check_map(address, length, prot, flags, file, offset)
+    check_map(address, length, prot, flags, file)
+    wanted = flags
+    if file is not None and not p.is_vcore_ready():
+        wanted = wanted | MapFlags.POPULATE | MapFlags.LOCKED
     size = (length + PAGE_MASK) & ~PAGE_MASK
-    if file is not None:
-        file.map_get()
-    try:
-        region = new(VmRegion, prot=prot, shared=MapFlags.SHARED in flags, file=file, offset=offset)
-    except Error:
-        if file is not None:
-            file.map_put()
-        raise
+    region = new_region(prot, wanted, file)
     with p.vm.lock:
-        base = place(p, u64(address), size, flags, region)
-        if MapFlags.POPULATE in flags:
-            populate_locked(p, base, base + size)
+        base = place(p, u64(address), size, wanted, region)
+    if MapFlags.LOCKED in wanted:
+        lock_range(p, base, size, prot)
+    elif MapFlags.POPULATE in wanted:
+        populate_range(p, base, size // PAGE_SIZE)
     return Uaddr(base)
+
+
+def new_region(prot: Prot, flags: MapFlags, file: Mapping | None) -> VmRegion:
+    """A region that is nowhere yet. Raises ENOMEM."""
+    shared = MapFlags.SHARED in flags
+    region = new(VmRegion, prot=prot, shared=shared, locked=MapFlags.LOCKED in flags, may_write=True)
+    if file is not None:
+        region.cache = file.cache
+        region.offset = file.first_page * PAGE_SIZE
+        region.may_write = file.writable or not shared
+        file.cache.map_get(shared)
+    return region
 
 
 def map_anonymous(p: Proc, length: u64) -> Uaddr:
     """Zeroed memory that is there at once, for the kernel's own use in the process. Raises ENOMEM."""
-    return mm_map(p, Uaddr(0), length, Prot.READ | Prot.WRITE, MapFlags.PRIVATE | MapFlags.ANONYMOUS | MapFlags.POPULATE, None, 0)
+    return mm_map(p, Uaddr(0), length, Prot.READ | Prot.WRITE, MapFlags.PRIVATE | MapFlags.ANONYMOUS | MapFlags.POPULATE, None)
 
 
-def check_map(address: Uaddr, length: u64, prot: Prot, flags: MapFlags, file: Mappable | None, offset: u64) -> None:
+def check_map(address: Uaddr, length: u64, prot: Prot, flags: MapFlags, file: Mapping | None) -> None:
     shared = MapFlags.SHARED in flags
     if shared == (MapFlags.PRIVATE in flags):
         raise Error(Errno.EINVAL, "a mapping is either SHARED or PRIVATE")
     if length == 0 or length > USER_TOP:
         raise Error(Errno.EINVAL, f"a mapping cannot be {length} bytes long")
-    if u64(address) & PAGE_MASK != 0 or offset & PAGE_MASK != 0:
-        raise Error(Errno.EINVAL, "address and offset of a mapping are multiples of the page size")
+    if u64(address) & PAGE_MASK != 0:
+        raise Error(Errno.EINVAL, f"{address:#x} is not a multiple of the page size")
     if MapFlags.FIXED in flags and (u64(address) < USER_BASE or u64(address) + length > USER_TOP):
         raise Error(Errno.EINVAL, f"{address:#x} cannot be mapped")
-    if file is not None and shared and Prot.WRITE in prot and not file.may_map_writable():
+    if file is None:
+        return
+    if file.first_page > MOST_PAGES - length // PAGE_SIZE:
+        raise Error(Errno.EINVAL, f"page {file.first_page} is beyond what files can have")
+    if shared and Prot.WRITE in prot and not file.writable:
         raise Error(Errno.EACCES, "the file is not open for writing")
 
 
@@ -77,10 +104,7 @@ def place(p: Proc, wanted: u64, size: u64, flags: MapFlags, region: VmRegion) ->
         else:
             base = find_room(p.vm, size)
     except Error:
-        file = region.file
-        if file is not None:
-            file.map_put()
-        free(region)
+        forget(region)
         raise
     region.base = base
     region.end = base + size
@@ -88,29 +112,38 @@ def place(p: Proc, wanted: u64, size: u64, flags: MapFlags, region: VmRegion) ->
     return base
 
 
-def populate_locked(p: Proc, base: u64, end: u64) -> None:
-    """Bring pages in, as far as that goes: what is not there by then faults later. Caller holds: vm.lock."""
+def populate_range(p: Proc, base: u64, pages: u64) -> u64:
+    """Bring pages in, as far as that goes: what is not there by then faults later. How many are there. May block."""
+    count: u64 = 0
     try:
-        for address in range(base, end, PAGE_SIZE):
-            if mmu.lookup(p.space, Uaddr(address)) is None:
-                fault_in(p, address, PageFlag.READ)
+        while count < pages:
+            bring_in(p, base + count * PAGE_SIZE, PageFlag.READ)
+            count += 1
     except Error:
-        return
+        return count
+    return count
+
+
+def lock_range(p: Proc, base: u64, size: u64, prot: Prot) -> None:
+    """Bring all pages of a new mapping in, or unmap it and raise why not. May block."""
+    if prot == Prot.NONE:
+        return                              # there is nothing that could be touched
+    try:
+        for address in range(base, base + size, PAGE_SIZE):
+            bring_in(p, address, PageFlag.READ)
+    except Error:
+        mm_unmap(p, Uaddr(base), size)
+        raise
 
 
 def mm_populate(p: Proc, address: Uaddr, pages: u64) -> u64:
-    """Bring up to `pages` pages in from `address` on; returns how many are there, up to the first that cannot be."""
+    """Bring up to `pages` pages in from `address` on; returns how many are there, up to the first that cannot be. May block. Raises why
+    the first one cannot."""
     start = u64(address) & ~PAGE_MASK
-    count: u64 = 0
-    with p.vm.lock:
-        try:
-            while count < pages and start + count * PAGE_SIZE < USER_TOP:
-                fault_in(p, start + count * PAGE_SIZE, PageFlag.READ)
-                count += 1
-        except Error:
-            if count == 0:
-                raise
-    return count
+    if pages == 0:
+        return 0
+    bring_in(p, start, PageFlag.READ)
+    return 1 + populate_range(p, start + PAGE_SIZE, min(pages, USER_TOP // PAGE_SIZE) - 1)
 
 
 def mm_unmap(p: Proc, address: Uaddr, length: u64) -> None:
@@ -153,16 +186,17 @@ def check_range(address: Uaddr, length: u64) -> None:
 def check_protect(p: Proc, base: u64, end: u64, prot: Prot) -> None:
     region = p.vm.regions.first()
     while region is not None and region.base < end:
-        file = region.file
-        if region.base >= base and file is not None and region.shared and Prot.WRITE in prot and not file.may_map_writable():
+        if region.base >= base and Prot.WRITE in prot and not region.may_write:
             raise Error(Errno.EACCES, "the file is not open for writing")
         region = p.vm.regions.after(region)
 
 
 def protect_pages(p: Proc, region: VmRegion) -> bool:
     """Whether there were any pages."""
-    flags = page_flags_of(region.prot)
+    flags = page_flags(region)
     found = False
-    for address in range(region.base, region.end, PAGE_SIZE):
+    address = mmu.next_page(p.space, region.base, region.end)
+    while address < region.end:
         found = mmu.protect_page(p.space, Uaddr(address), flags) or found
+        address = mmu.next_page(p.space, address + PAGE_SIZE, region.end)
     return found

@@ -86,6 +86,13 @@ def alloc_user_page() -> Paddr:
     return alloc_above(USER_RESERVE, 0)
 
 
+def alloc_zeroed_user_page() -> Paddr:
+    """The same, of zeros."""
+    page = alloc_user_page()
+    memset(bytes_at(page, PAGE_SIZE), 0)
+    return page
+
+
 def try_alloc_pages(order: u32) -> Paddr | None:
     """The same for what cannot fail lightly: down to the last page, and None after that."""
     if order > MAX_ORDER:

@@ -5,36 +5,16 @@ Pure bookkeeping: no page tables, no pages, no locks (vmr.py has them), so that 
 Invariants: bounds are page-aligned, no region is empty, neighbours that could be one are one, `mapped_bytes` is the sum.
 """
 
-from abc import abstractmethod
-from typing import Literal, Protocol
+from typing import Literal
 
-from lang import Error, Paddr, Ref, free, new, struct, u64
+from lang import Error, Ref, free, new, struct, u64
 from kern.abi.errno import Errno
 from kern.abi.mman import Prot
 from kern.abi.proc import MMAP_BASE, MMAP_TOP
 from kern.lib.list import IntrusiveList, ListLink
+from kern.mm.pagecache import PageCache
 
 MAX_REGIONS: u64 = 4096                     # of one process: they are kernel memory, and looked through one by one
-
-
-class Mappable(Protocol):
-    """A file that can be mapped. Every region holds one reference. None of this may block."""
-
-    @abstractmethod
-    def page_at(self, index: u64) -> Paddr:
-        """The file's page number `index`, with a page reference for the caller. Raises ESPIPE beyond the end, ENOMEM."""
-
-    @abstractmethod
-    def map_get(self) -> None:
-        """One more region maps the file."""
-
-    @abstractmethod
-    def map_put(self) -> None:
-        """One region less."""
-
-    @abstractmethod
-    def may_map_writable(self) -> bool:
-        """Whether a shared mapping may be written."""
 
 
 @struct
@@ -43,7 +23,9 @@ class VmRegion:
     end: u64
     prot: Prot
     shared: bool
-    file: Ref[Mappable] | None              # None: anonymous memory
+    locked: bool                            # its pages were brought in when it was made, and stay
+    may_write: bool                         # it may be made writable: the file was open so, or its pages are the process' own
+    cache: Ref[PageCache] | None            # of the file, with a reference to that; None: anonymous memory
     offset: u64                             # in the file, of `base`; a multiple of the page size
     link: ListLink["VmRegion"]
 
@@ -51,17 +33,22 @@ class VmRegion:
 @struct
 class RegionList:
     regions: IntrusiveList[VmRegion, Literal["link"]]
+    recent: Ref[VmRegion] | None            # where `find_region` found something last
     history: u64                            # raised whenever regions go or change
     mapped_bytes: u64                       # sum over the regions
 
 
 def find_region(vm: RegionList, address: u64) -> VmRegion | None:
     """The region that contains `address`."""
+    recent = vm.recent
+    if recent is not None and recent.base <= address < recent.end:
+        return recent
     region = vm.regions.first()
     while region is not None and region.end <= address:
         region = vm.regions.after(region)
     if region is None or region.base > address:
         return None
+    vm.recent = region
     return region
 
 
@@ -110,16 +97,16 @@ def insert_region(vm: RegionList, region: VmRegion) -> None:
 
 def can_join(a: VmRegion, b: VmRegion) -> bool:
     """Whether `b` simply goes on where `a` ends."""
-    if a.end != b.base or a.prot != b.prot or a.shared != b.shared:
+    if a.end != b.base or a.prot != b.prot or a.shared != b.shared or a.locked != b.locked or a.may_write != b.may_write:
         return False
-    if a.file is None or b.file is None:
-        return a.file is None and b.file is None
-    return a.file is b.file and a.offset + (a.end - a.base) == b.offset
+    if a.cache is None or b.cache is None:
+        return a.cache is None and b.cache is None
+    return a.cache is b.cache and a.offset + (a.end - a.base) == b.offset
 
 
 def join(vm: RegionList, a: VmRegion, b: VmRegion) -> None:
     a.end = b.end
-    vm.regions.remove(b)
+    take_out(vm, b)
     forget(b)
 
 
@@ -134,11 +121,37 @@ def join_range(vm: RegionList, base: u64, end: u64) -> None:
             region = after
 
 
+def take_out(vm: RegionList, region: VmRegion) -> None:
+    """Take a region off the list. What it counts for stays in `mapped_bytes`."""
+    vm.regions.remove(region)
+    vm.recent = None
+
+
 def forget(region: VmRegion) -> None:
-    file = region.file
-    if file is not None:
-        file.map_put()
+    """Free a region that is on no list, and what it has of its file."""
+    cache = region.cache
+    if cache is not None:
+        cache.map_put(region.shared)
     free(region)
+
+
+def clone(region: VmRegion, base: u64, end: u64) -> VmRegion:
+    """Another region of the same kind, for a part of the same range, with a reference of its own to the file. Raises ENOMEM."""
+    cache = region.cache
+    made = new(
+        VmRegion,
+        base=base,
+        end=end,
+        prot=region.prot,
+        shared=region.shared,
+        locked=region.locked,
+        may_write=region.may_write,
+        cache=cache,
+        offset=region.offset + (base - region.base) if cache is not None else 0,
+    )
+    if cache is not None:
+        cache.map_get(region.shared)
+    return made
 
 
 def check_count(vm: RegionList) -> None:
@@ -153,11 +166,7 @@ def split_at(vm: RegionList, address: u64) -> None:
     if region is None or region.base == address:
         return
     check_count(vm)
-    file = region.file
-    upper = new(VmRegion, base=address, end=region.end, prot=region.prot, shared=region.shared, file=file)
-    if file is not None:
-        upper.offset = region.offset + (address - region.base)
-        file.map_get()
+    upper = clone(region, address, region.end)
     region.end = address
     after = vm.regions.after(region)
     if after is None:

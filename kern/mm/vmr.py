@@ -2,28 +2,38 @@
 """The address space of a process: its regions (regions.py) with their lock, and taking pages out of it.
 
 Pages come by demand (fault.py).
-A mapped page holds one reference on its Page; pages that the allocator does not govern are never freed.
+A page of a shared file mapping holds a reference in the file's cache, any other one is the process' own.
 Pages go in two steps: out of the tables, then, after every core has flushed, back to the allocator.
 Locks: `vm.lock` is a plain spinlock, taken before the allocators'. No interrupt handler and no immediate message
 touches user memory. Who holds it never touches user memory itself: a fault would take it again.
 """
 
-from lang import Paddr, Span, array, struct, u64
+from lang import Sink, Span, array, struct, u64
 from arch import mmu
 from kern.abi.mman import Prot
 from kern.arch_api import PageFlag, TakenPage
-from kern.mm.pages import is_ram, page_put
-from kern.mm.regions import RegionList, forget, split_at
+from kern.mm.pages import PAGE_SIZE, page_put
+from kern.mm.regions import RegionList, VmRegion, forget, split_at, take_out
 from kern.mm.shootdown import flush_space
 from kern.proc.proc import Proc
 from kern.sync.spinlock import SpinLock
 
+LONGEST_REGION: u64 = 64                    # bytes of a line of `print_regions`, at most
 BATCH: u64 = 64                             # pages that go between two flushes
 
 
 @struct
 class VmSpace(RegionList):
     lock: SpinLock
+    faults: u64                             # pages that came by demand, or that it had to wait for
+
+
+def page_flags(region: VmRegion) -> PageFlag:
+    """How a region's pages are entered. What is written to a shared page of a file is noted, since the file is to have it."""
+    flags = page_flags_of(region.prot)
+    if region.shared and region.cache is not None:
+        flags = flags | PageFlag.CLEAN
+    return flags
 
 
 def page_flags_of(prot: Prot) -> PageFlag:
@@ -47,34 +57,33 @@ def remove_range(p: Proc, base: u64, end: u64) -> None:
     while region is not None and region.base < end:
         next = vm.regions.after(region)
         if region.base >= base:
-            remove_pages(p, region.base, region.end)
-            vm.regions.remove(region)
+            remove_pages(p, region)
+            take_out(vm, region)
             vm.mapped_bytes -= region.end - region.base
             forget(region)
         region = next
 
 
-def remove_pages(p: Proc, base: u64, end: u64) -> None:
-    """Take the pages of a range out of the tables, have every core flush, then give them back. Caller holds: vm.lock."""
+def remove_pages(p: Proc, region: VmRegion) -> None:
+    """Take the pages of a region out of the tables, have every core flush, then give them back. Caller holds: vm.lock."""
     batch = array(BATCH, TakenPage)
-    at = base
-    while at < end:
-        count, at = mmu.take_pages(p.space, at, end, batch)
+    at = region.base
+    while at < region.end:
+        count, at = mmu.take_pages(p.space, at, region.end, batch)
         if count > 0:
             flush_space(p)
-            drop_pages(batch[:count])
+            drop_pages(region, batch[:count])
 
 
-def drop_pages(pages: Span[TakenPage]) -> None:
-    """No core can reach these mappings any more."""
-    for taken in pages:
-        drop_page(taken.page)
-
-
-def drop_page(page: Paddr) -> None:
-    """A mapping of the page is gone."""
-    if is_ram(page):
-        page_put(page)
+def drop_pages(region: VmRegion, pages: Span[TakenPage]) -> None:
+    """No core can reach these mappings any more: each had a reference, on a page of the file or on one of its own."""
+    cache = region.cache
+    if region.shared and cache is not None:
+        for taken in pages:
+            cache.put((region.offset + (taken.address - region.base)) // PAGE_SIZE, taken.dirty)
+    else:
+        for taken in pages:
+            page_put(taken.page)
 
 
 def destroy_vm(p: Proc) -> None:
@@ -85,6 +94,25 @@ def destroy_vm(p: Proc) -> None:
         at = region.base
         while at < region.end:
             count, at = mmu.take_pages(p.space, at, region.end, batch)
-            drop_pages(batch[:count])
+            drop_pages(region, batch[:count])
         forget(region)
+    vm.recent = None
     vm.mapped_bytes = 0
+
+
+def print_regions(p: Proc, sink: Sink) -> None:
+    """A line for each region: range, rights, whether it is private or shared and locked, what of its file (in bytes) is there."""
+    with p.vm.lock:
+        region = p.vm.regions.first()
+        while region is not None:
+            sink.print(f"{region.base:010x}-{region.end:010x} ")
+            sink.put("r" if Prot.READ in region.prot else "-")
+            sink.put("w" if Prot.WRITE in region.prot else "-")
+            sink.put("x" if Prot.EXEC in region.prot else "-")
+            sink.put("s" if region.shared else "p")
+            sink.put("l " if region.locked else "  ")
+            if region.cache is not None:
+                sink.print(f"file {region.offset:#x}\n")
+            else:
+                sink.put("memory\n")
+            region = p.vm.regions.after(region)

@@ -8,6 +8,7 @@ one side would keep the other waiting.
 from lang import Error, Ref, Span, array, as_bytes, copy_bytes, free, i64, new, sizeof, struct, u8, u32, u64, wrap
 from kern.abi.errno import Errno
 from kern.abi.file import DirEntry, FileKind, OpenMode, Stat, Whence
+from kern.mm.writeback import sync_file
 from kern.ns.node import Node
 from kern.ns.path import find_directory, find_node, split_path
 from kern.ns.transfer import Transfer
@@ -182,3 +183,12 @@ def stat_node(node: Node, into: Stat) -> None:
     node.stat(into)
     into.kind = u32(node.kind)
     into.size = node.size()
+
+
+def sync_node(node: Node) -> None:
+    """Have the file hold what its pages do. Nothing for files without pages. May block."""
+    try:
+        cache = node.page_cache()
+    except Error:
+        return
+    sync_file(cache)

@@ -3,13 +3,13 @@
 
 A node lives while it is referenced; `put` of the last reference calls `release`. Nodes that are static have one for ever.
 `opened` and `closed` bracket every open channel. Reads and writes may block; an offset means nothing to streams.
-Mapping (kern/mm/vmr.py's Mappable) never blocks.
 """
 
-from lang import Error, Paddr, u32, u64
+from lang import Error, Paddr, panic, u32, u64
 from kern.abi.errno import Errno
 from kern.abi.file import DirEntry, FileKind, OpenMode, Stat
-from kern.mm.regions import Mappable
+from kern.mm.pagecache import Mappable, PageCache
+from kern.mm.pages import PAGE_MASK, PAGE_SIZE, bytes_at
 from kern.ns.transfer import Transfer
 from kern.sync.kref import Kref
 
@@ -77,19 +77,51 @@ class Node(Mappable):
         """Move the child `name` to directory `to`, which is of the same device, replacing a file there."""
         raise Error(Errno.EROFS, f"cannot rename {name}: the directory is read-only")
 
-    # Mapping
+    # Pages (kern/mm/pagecache.py). A file that has them gives its cache, and says how it is filled.
 
-    def page_at(self, index: u64) -> Paddr:
+    def page_cache(self) -> PageCache:
+        """The file's pages in memory. Raises ENODEV: it has none, and cannot be mapped."""
         raise Error(Errno.ENODEV, "the file cannot be mapped")
 
-    def map_get(self) -> None:
-        self.get()
+    def page_count(self) -> u64:
+        return (self.size() + PAGE_MASK) // PAGE_SIZE
 
-    def map_put(self) -> None:
-        self.put()
+    def fill_page(self, index: u64, page: Paddr) -> None:
+        panic("a file without pages")
 
-    def may_map_writable(self) -> bool:
-        return False
+    def read_page(self, index: u64, page: Paddr) -> None:
+        panic("a file without pages")
+
+    def write_page(self, index: u64, page: Paddr) -> None:
+        panic("a file without pages")
+
+
+def read_cached(cache: PageCache, io: Transfer, offset: u64, length: u64) -> u64:
+    """Read from a file of `length` bytes through its cache; returns how much. May block. Raises what reading the file, or the reader's
+    memory, raises."""
+    total: u64 = 0
+    while io.left > 0 and offset + total < length:
+        at = offset + total
+        start = at % PAGE_SIZE
+        count = min(min(length - at, PAGE_SIZE - start), io.left)
+        index = at // PAGE_SIZE
+        page = cache.load(index, False)
+        try:
+            io.give(bytes_at(page, PAGE_SIZE)[start : start + count])
+        finally:
+            cache.put(index, False)
+        total += count
+    return total
+
+
+def write_cached(cache: PageCache, io: Transfer, at: u64) -> u64:
+    """Write into one page of a file through its cache, as far as that page goes; returns how much. The file may end before. May block."""
+    index = at // PAGE_SIZE
+    page = cache.load(index, True)
+    try:
+        return io.take(bytes_at(page, PAGE_SIZE)[at % PAGE_SIZE :])
+    finally:
+        cache.put(index, True)
 
 
 def set_entry(into: DirEntry, name: str, kind: FileKind, ino: u64, size: u64, mtime_ns: u64) -> None:

@@ -5,7 +5,12 @@ A read gives bytes to it, a write takes bytes from it, front to back. A bad user
 No locks. Touching user memory may fault a page in: never with a spinlock held.
 """
 
-from lang import Span, Uaddr, User, copy_bytes, struct, u8, u64
+from lang import Error, Span, Uaddr, User, copy_bytes, struct, u8, u64
+from kern.abi.errno import Errno
+from kern.arch_api import PageFlag
+from kern.core.percore import core
+from kern.mm.fault import bring_in
+from kern.mm.pages import PAGE_MASK, PAGE_SIZE
 from kern.mm.umem import check_range, read_bytes, write_bytes
 
 
@@ -28,7 +33,7 @@ class Transfer:
         if self.in_kernel:
             copy_bytes(Span[u8](self.base + self.done, count), data[:count])
         else:
-            write_bytes(Uaddr(self.base + self.done), data[:count])
+            write_user(Uaddr(self.base + self.done), data[:count])
         self.done += count
         return count
 
@@ -40,7 +45,7 @@ class Transfer:
         if self.in_kernel:
             copy_bytes(into[:count], Span[u8](self.base + self.done, count))
         else:
-            read_bytes(into[:count], Uaddr(self.base + self.done))
+            read_user(into[:count], Uaddr(self.base + self.done))
         self.done += count
         return count
 
@@ -66,3 +71,33 @@ def set_kernel(io: Transfer, buffer: Span[u8]) -> None:
     io.length = len(buffer)
     io.done = 0
     io.in_kernel = True
+
+
+def write_user(into: Uaddr, data: Span[u8]) -> None:
+    """Copy out, waiting for pages of files that the buffer is mapped from. May block. Raises EFAULT."""
+    try:
+        write_bytes(into, data)
+    except Error:
+        bring_buffer_in(u64(into), len(data), PageFlag.WRITE)
+        write_bytes(into, data)
+
+
+def read_user(into: Span[u8], source: Uaddr) -> None:
+    """Copy in, likewise."""
+    try:
+        read_bytes(into, source)
+    except Error:
+        bring_buffer_in(u64(source), len(into), PageFlag.READ)
+        read_bytes(into, source)
+
+
+def bring_buffer_in(start: u64, length: u64, access: PageFlag) -> None:
+    """The process' memory at [start, start + length) could not be touched: bring it in, if it is just not there yet."""
+    p = core.mine.cur_proc
+    if p is None:
+        raise Error(Errno.EFAULT, f"bad address {start:#x}")
+    try:
+        for address in range(start & ~PAGE_MASK, start + length, PAGE_SIZE):
+            bring_in(p, address, access)
+    except Error as e:
+        raise Error(Errno.EFAULT, f"bad address {start:#x}: {e.message}")

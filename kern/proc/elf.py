@@ -66,7 +66,7 @@ def load_segment(p: Proc, node: Node, segment: ElfSegment) -> None:
     start = segment.vaddr & ~PAGE_MASK
     length = segment.vaddr + segment.memsz - start
     flags = MapFlags.PRIVATE | MapFlags.ANONYMOUS | MapFlags.FIXED
-    mm_map(p, Uaddr(start), length, Prot.READ | Prot.WRITE, flags, None, 0)
+    mm_map(p, Uaddr(start), length, Prot.READ | Prot.WRITE, flags, None)
     if segment.filesz > 0:
         bring_in(p, start, segment.vaddr + segment.filesz - start)
     io = Transfer(base=segment.vaddr, length=segment.filesz)

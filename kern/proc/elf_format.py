@@ -7,7 +7,7 @@ A header that is no good raises ENOEXEC with a sentence that says why. Knows not
 from lang import Array, Error, array, sizeof, struct, u8, u16, u32, u64
 from arch.abi import ELF_MACHINE
 from kern.abi.errno import Errno
-from kern.abi.proc import MMAP_BASE, USER_BASE
+from kern.abi.proc import BRK_START, USER_BASE
 
 PAGE_MASK: u64 = 4095
 MAX_SEGMENTS: u16 = 32
@@ -59,7 +59,7 @@ def check_header(header: ElfHeader) -> None:
         raise Error(Errno.ENOEXEC, "not a statically linked executable")
     if u64(header.phentsize) != sizeof(ElfSegment) or header.phnum == 0 or header.phnum > MAX_SEGMENTS:
         raise Error(Errno.ENOEXEC, f"{header.phnum} program headers of {header.phentsize} bytes")
-    if header.phoff > MMAP_BASE:
+    if header.phoff > BRK_START:
         raise Error(Errno.ENOEXEC, "the program headers are beyond any file")
 
 
@@ -67,7 +67,7 @@ def check_segment(segment: ElfSegment, file_size: u64, lowest: u64) -> None:
     """`lowest`: where the segment before it ended; they come in ascending order and share no page."""
     if segment.filesz > segment.memsz or segment.offset > file_size or segment.filesz > file_size - segment.offset:
         raise Error(Errno.ENOEXEC, f"a segment at {segment.vaddr:#x} that is not all in the file")
-    if segment.vaddr >= MMAP_BASE or segment.memsz > MMAP_BASE - segment.vaddr:
+    if segment.vaddr >= BRK_START or segment.memsz > BRK_START - segment.vaddr:
         raise Error(Errno.ENOEXEC, f"a segment at {segment.vaddr:#x}, outside what programs may use")
     if (segment.vaddr & ~PAGE_MASK) < max(lowest, USER_BASE):
         raise Error(Errno.ENOEXEC, f"a segment at {segment.vaddr:#x} that is out of order or at address 0")

@@ -1,36 +1,53 @@
 # SPDX-License-Identifier: GPL-2.0-or-later
-"""A fault of user code that stays one: the process dies, with a message on its own standard error and in the log; nobody else does.
+"""A fault of user code that stays one: the process is asked (reflect.py), or dies, with a message on its own standard error; the log has
+all of it, registers and mappings too. Nobody else dies.
 
-No locks. May block.
+Fatal are faults in vcore context, and of a process that is not ready for vcore context: there is nobody in it who could be asked.
+No locks but `vm.lock`, for the list of mappings. May block.
 """
 
-from lang import Error, Span, Text, Uaddr, array, text, u64
+from lang import Error, Span, Text, Uaddr, array, text, u64, valid
 from arch.abi import FRAME_RECORD, UserContext
+from kern.abi.errno import Errno
+from kern.abi.fault import TrapKind, problem_of, told
 from kern.abi.proc import KILLED_EXIT_CODE
-from kern.arch_api import TrapKind
 from kern.core.percore import core
 from kern.debug import log
-from kern.mm.fault import ran_out
 from kern.mm.umem import load_u64
+from kern.mm.vmr import print_regions
 from kern.ns.chan import Chan, chan_put, write_chan
 from kern.ns.fd import get_chan
 from kern.ns.node import Node
 from kern.ns.transfer import Transfer, set_kernel
 from kern.proc.destroy import destroy_self
 from kern.proc.proc import Proc
+from kern.proc.reflect import reflect, wait_for_page
 from kern.proc.user_symbols import UserSymbols, open_program, write_symbol
 
 MAX_FRAMES: u64 = 16
 STDERR = 2
 
 
-def handle_user_trap(ctx: UserContext, kind: TrapKind) -> None:
-    """The current process did what it may not, at `ctx`. Its core leaves it on the way out."""
+def handle_user_trap(ctx: UserContext, kind: TrapKind, problem: Errno) -> None:
+    """The current process did what it may not, at `ctx`, or needs a page that must be read first. `problem`: of a page fault, why.
+    If its core does not go on in vcore context it leaves the process on the way out."""
     p = core.mine.cur_proc
     if p is None:
         return
+    ctx.error_code = told(ctx.error_code, kind, problem)
+    if problem == Errno.EAGAIN and not p.is_mcp:
+        wait_for_page(p, ctx.fault_address)
+    elif not reflect(p, ctx):
+        die(p, ctx, kind)
+
+
+def die(p: Proc, ctx: UserContext, kind: TrapKind) -> None:
+    """End the calling process, for the fault that `ctx` tells of."""
     report = text(2048)
     describe(p, ctx, kind, report)
+    dump = text(4096)
+    dump.write(f"{ctx}")
+    print_regions(p, dump)
     frames = array(MAX_FRAMES, u64)
     count = walk_stack(ctx, frames[0:MAX_FRAMES])
     pc = ctx.pc
@@ -40,6 +57,7 @@ def handle_user_trap(ctx: UserContext, kind: TrapKind) -> None:
     destroy_self(p, KILLED_EXIT_CODE)
     write_backtrace(p, pc, sp, frames[:count], report)
     log.warn(f"{report.view}")
+    log.warn(f"{dump.view}")
     if chan is not None:
         tell(chan, report)
         chan_put(chan)
@@ -49,8 +67,7 @@ def describe(p: Proc, ctx: UserContext, kind: TrapKind, report: Text) -> None:
     report.write(f"{p.name} (process {p.pid}, vcore {core.mine.owning_vcoreid}) killed: ")
     match kind:
         case TrapKind.PAGE_FAULT:
-            what = "out of memory for" if ran_out.mine else "bad memory access to"
-            report.write(f"{what} {ctx.fault_address:#x}")
+            describe_page_fault(ctx, report)
         case TrapKind.DIVIDE:
             report.append("division by zero")
         case TrapKind.PROTECTION:
@@ -63,6 +80,26 @@ def describe(p: Proc, ctx: UserContext, kind: TrapKind, report: Text) -> None:
             report.append("floating-point error")
         case _:
             report.write(f"trap {ctx.trap_number}")
+
+
+def describe_page_fault(ctx: UserContext, report: Text) -> None:
+    number = problem_of(ctx.error_code)
+    problem = Errno(number) if valid(Errno, number) else Errno.EFAULT
+    if problem == Errno.ENOMEM:
+        report.write(f"out of memory for {ctx.fault_address:#x}")
+        return
+    report.write(f"bad memory access to {ctx.fault_address:#x}")
+    match problem:
+        case Errno.EFAULT:
+            report.append(": nothing is mapped there")
+        case Errno.EPERM:
+            report.append(": the mapping there does not allow that")
+        case Errno.ESPIPE:
+            report.append(": beyond the end of the file that is mapped there")
+        case Errno.EAGAIN:
+            report.append(": in vcore context, which cannot wait for a file")
+        case _:
+            report.write(f": its file cannot be read ({problem})")
 
 
 def walk_stack(ctx: UserContext, frames: Span[u64]) -> u64:

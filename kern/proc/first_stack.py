@@ -32,7 +32,7 @@ def check_strings(strings: Span[u8], argc: u64, envc: u64) -> None:
 def build_stack(p: Proc, image: ElfImage, strings: Span[u8], argc: u64, envc: u64) -> Uaddr:
     """Map and fill the stack of the address space that is loaded; returns the stack pointer."""
     flags = MapFlags.PRIVATE | MapFlags.ANONYMOUS | MapFlags.FIXED
-    mm_map(p, Uaddr(USER_STACK_TOP - USER_STACK_SIZE), USER_STACK_SIZE, Prot.READ | Prot.WRITE, flags, None, 0)
+    mm_map(p, Uaddr(USER_STACK_TOP - USER_STACK_SIZE), USER_STACK_SIZE, Prot.READ | Prot.WRITE, flags, None)
     text_at = (USER_STACK_TOP - len(strings)) & ~u64(15)
     words = 1 + argc + 1 + envc + 1 + 6 * 2
     stack = (text_at - words * 8) & ~u64(15)

@@ -94,6 +94,16 @@ def fill_vcore_context(p: Proc, vcoreid: u32, ctx: UserContext) -> None:
     context.init_vcore_context(ctx, vcpd.vcore_entry, vcpd.vcore_stack, vcpd.vcore_tls, vcoreid)
 
 
+def interrupt_uthread(p: Proc, vcoreid: u32, ctx: UserContext) -> None:
+    """The vcore, which this core is, leaves the uthread at `ctx` for vcore context. It allows that; interrupts are off."""
+    vcpd = p.vcpd(vcoreid)
+    vcpd.notif_disabled.store(1)
+    assign(vcpd.uthread_ctx, ctx)
+    fresh = core.mine.actual_ctx
+    fill_vcore_context(p, vcoreid, fresh)
+    core.mine.cur_ctx = fresh
+
+
 def still_on(p: Proc, vcoreid: u32, pcoreid: u32) -> bool:
     """Whether this code still stands where p's vcore runs: a call that had to sleep may have come back elsewhere.
 

@@ -14,12 +14,13 @@ ORDER = lock_order(
     "Proc.cwd_lock",
     "tmpfs.tree",
     "Proc.ucq_lock",
+    "PageCache.syncing",
     # Whole subsystems.
     "FdTable.lock",
     "alloc.lock",
     "Proc.lock",
     "VmSpace.lock",
-    "TmpNode.lock",
+    "PageCache.lock",
     # Waiting and waking. What wakes a thread sends a message.
     "Bucket.lock",
     "CondVar.lock",

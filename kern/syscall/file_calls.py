@@ -6,7 +6,7 @@ from kern.abi.errno import Errno
 from kern.abi.file import AT_FDCWD, FdPair, FileKind, MAX_FDS, OpenMode, Stat, Whence
 from kern.abi.proc import ProcState
 from kern.mm.umem import copy_out, copy_out_bytes, copy_string, read_bytes
-from kern.ns.chan import chan_put, create_at, open_path, read_chan, seek_chan, stat_node, write_chan
+from kern.ns.chan import chan_put, create_at, open_path, read_chan, seek_chan, stat_node, sync_node, write_chan
 from kern.ns.dev import find_mount
 from kern.ns.fd import add_fd, close_fd, get_chan, set_fd
 from kern.ns.path import clean_path, find_directory, find_node, is_absolute, split_path
@@ -114,6 +114,16 @@ def sys_seek(p: Proc, fd: i32, offset: i64, whence: Whence) -> u64:
     chan = get_chan(p.fds, fd)
     try:
         return seek_chan(chan, offset, whence)
+    finally:
+        chan_put(chan)
+
+
+@syscall(115)
+def sys_sync(p: Proc, fd: i32) -> None:
+    """Have the file hold what was written to it, through mappings too. May block. Raises EBADF; what writing the file raises."""
+    chan = get_chan(p.fds, fd)
+    try:
+        sync_node(chan.node)
     finally:
         chan_put(chan)
 

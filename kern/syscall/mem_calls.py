@@ -1,14 +1,18 @@
 # SPDX-License-Identifier: GPL-2.0-or-later
 """System calls about memory. The two areas shared with the kernel are out of their reach."""
 
-from lang import Error, Uaddr, i32, syscall, u64
+from lang import Error, Ref, Uaddr, User, i32, syscall, u64
+from arch import trap
+from arch.abi import UserContext
 from kern.abi.errno import Errno
 from kern.abi.file import OpenMode
 from kern.abi.mman import MapFlags, Prot
 from kern.abi.proc import PROCINFO_ADDR
-from kern.mm.mmap import mm_map, mm_populate, mm_protect, mm_unmap
+from kern.mm.mmap import Mapping, mm_map, mm_populate, mm_protect, mm_unmap
+from kern.mm.umem import copy_in
 from kern.ns.chan import chan_put
 from kern.ns.fd import get_chan
+from kern.proc.fault import die
 from kern.proc.proc import Proc
 
 
@@ -18,18 +22,20 @@ def check_reach(address: Uaddr, length: u64) -> None:
 
 
 @syscall(16)
-def sys_mmap(p: Proc, addr: Uaddr, length: u64, prot: Prot, flags: MapFlags, fd: i32, offset: u64) -> Uaddr:
-    """Map a file, or zeroed memory with ANONYMOUS; returns where. Raises EINVAL, ENOMEM, EBADF, ENODEV, EACCES."""
+def sys_mmap(p: Proc, addr: Uaddr, length: u64, prot: Prot, flags: MapFlags, fd: i32, page: u64) -> Uaddr:
+    """Map a file from page number `page` on, or zeroed memory with ANONYMOUS; returns where. Exactly one of SHARED and PRIVATE is given.
+
+    Raises EINVAL, ENOMEM, EBADF, ENODEV, EACCES; with LOCKED what reading the file raises. May block, to bring pages in.
+    """
     check_reach(addr, length)
     if MapFlags.ANONYMOUS in flags:
-        return mm_map(p, addr, length, prot, flags, None, 0)
+        return mm_map(p, addr, length, prot, flags, None)
     chan = get_chan(p.fds, fd)
     try:
         if OpenMode.READ not in chan.mode:
             raise Error(Errno.EACCES, "a file must be open for reading to be mapped")
-        if MapFlags.SHARED in flags and Prot.WRITE in prot and OpenMode.WRITE not in chan.mode:
-            raise Error(Errno.EACCES, "the file is not open for writing")
-        return mm_map(p, addr, length, prot, flags, chan.node, offset)
+        file = Mapping(cache=chan.node.page_cache(), first_page=page, writable=OpenMode.WRITE in chan.mode)
+        return mm_map(p, addr, length, prot, flags, file)
     finally:
         chan_put(chan)
 
@@ -50,5 +56,13 @@ def sys_mprotect(p: Proc, addr: Uaddr, length: u64, prot: Prot) -> None:
 
 @syscall(32)
 def sys_populate_va(p: Proc, addr: Uaddr, pages: u64) -> u64:
-    """Bring pages in; returns how many are there."""
+    """Bring pages in, waiting for their files; returns how many are there, up to the first that cannot be. Raises why the first cannot."""
     return mm_populate(p, addr, pages)
+
+
+@syscall(19)
+def sys_fault_exit(p: Proc, context: User[Ref[UserContext]]) -> None:
+    """End the caller for the fault that this context was reflected with, as if it had not been. Its scheduler's last word."""
+    ctx = UserContext()
+    copy_in(ctx, context)
+    die(p, ctx, trap.trap_kind(ctx))

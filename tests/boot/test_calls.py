@@ -43,7 +43,8 @@ def test_strace_shows_calls_as_they_were_declared(guest: Guest) -> None:
 
 
 MEMORY = [
-    ("replaced_pages", ["vm-11", "vm-23"]),
+    ("replaced_pages", ["vm-11"]),
+    ("reused_pages", ["vm-11"]),
     ("fixed", ["vm-04"]),
     ("rights", ["vm-10"]),
     ("populate", ["vm-12"]),

@@ -24,7 +24,7 @@ def pid_of(guest: Guest, name: str) -> str:
 
 
 KILLED_STATUS = 1337 & 0xFF  # KILLED_EXIT_CODE, as much of it as a shell sees
-FAULTS = ("divide", "null", "wild", "kernel", "stack", "execute", "privileged", "illegal")
+FAULTS = ("divide", "null", "wild", "kernel", "stack", "execute", "privileged", "illegal", "vcore", "early")
 
 
 def test_faults_kill_only_the_child(guest: Guest) -> None:

@@ -14,7 +14,7 @@ from compiler.host import CompiledError, Unit, load
 DRIVER = """
 from lang import Span, free, new, u64
 from kern.abi.mman import Prot
-from kern.mm.regions import RegionList, VmRegion, find_region, find_room, forget, insert_region, is_free, join_range, split_at
+from kern.mm.regions import RegionList, VmRegion, find_region, find_room, forget, insert_region, is_free, join_range, split_at, take_out
 
 vm = RegionList()
 
@@ -22,6 +22,7 @@ vm = RegionList()
 def reset() -> None:
     while (region := vm.regions.pop_front()) is not None:
         free(region)
+    vm.recent = None
     vm.mapped_bytes = 0
 
 
@@ -39,7 +40,7 @@ def remove(base: u64, end: u64) -> None:
     while region is not None:
         next = vm.regions.after(region)
         if base <= region.base < end:
-            vm.regions.remove(region)
+            take_out(vm, region)
             vm.mapped_bytes -= region.end - region.base
             forget(region)
         region = next

@@ -6,14 +6,17 @@
 
 from lang import Error, Ptr, Span, addr_of, array, extern, i32, new, u64, u8, volatile_load, volatile_store
 from kern.abi.file import FdPair
-from kern.abi.proc import KILLED_EXIT_CODE
+from kern.abi.proc import KILLED_EXIT_CODE, VcoreFlag
 from lib.args import help_wanted, misuse
+from parlib.uthread import Uthread, uthread_yield
+from parlib.vcore import proc_data
 from rt.args import args, environment
 from rt.process import spawn, wait
 
 USAGE = """usage: faults [NAME]
-names: divide null wild kernel stack execute privileged illegal, and memory, which is not among those done without a name"""
-NAMES = "divide null wild kernel stack execute privileged illegal"
+names: divide null wild kernel stack execute privileged illegal vcore early,
+and memory, which is not among those done without a name"""
+NAMES = "divide null wild kernel stack execute privileged illegal vcore early"
 SELF = "/bin/faults"
 SURVIVED: i32 = 3
 NULL_ADDRESS: u64 = 0
@@ -119,9 +122,19 @@ def commit(name: str) -> i32:
             trap_privileged()
         case "illegal":
             trap_illegal()
+        case "vcore":
+            uthread_yield(fault_in_vcore_context, 0)
+        case "early":
+            # As before parlib was there.
+            proc_data().vcores[0].flags.or_(VcoreFlag.SCP_NOVCCTX)
+            volatile_load(Ptr[u64](NULL_ADDRESS))
         case _:
             return take_all_memory()
     return SURVIVED
+
+
+def fault_in_vcore_context(uthread: Uthread, arg: u64) -> None:
+    volatile_load(Ptr[u64](NULL_ADDRESS))
 
 
 def fall(above: Span[u8], depth: u64) -> u64:

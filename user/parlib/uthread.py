@@ -67,6 +67,7 @@ class Uthread:
     stack_top: u64
     prev: Ref[Uthread] | None               # with `next`, in a sync object
     waits_in: Ref[UthSync] | None           # the sync object that it is in, with the default operations of that
+    page_asked: u64                         # address of the page of a file that `call` was about
     call: Syscall                           # for calls that are made in its name: it has no stack to spare when it has faulted
     signals: SignalState
     fp: FpState

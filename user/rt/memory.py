@@ -1,15 +1,16 @@
 # SPDX-License-Identifier: LGPL-2.1-or-later
 """The program's allocator: behind `new` and `free`.
 
-Small blocks come in size classes from 64 KiB chunks of larger mapped regions; what is larger than the largest class is mapped by
-itself. A block is preceded by a 16-byte header that says which class it is of (or how large its mapping), so `free` needs only
-the address. Memory is zeroed.
+Small blocks come in size classes from 64 KiB chunks of the heap, one mapping that grows from BRK_START on as brk did elsewhere; what is
+larger than the largest class is mapped by itself. A block is preceded by a 16-byte header that says which class it is of (or how large its
+mapping), so `free` needs only the address. Memory is zeroed.
 Lock: `lock`, preemption-safe (see parlib.pdr), a leaf, and never held across a system call. Never called in vcore context: a thread
 that holds the lock may be the one that was interrupted to get there.
 """
 
-from lang import Errno, Error, Ptr, Span, Uaddr, array, hook, memset, struct, u64
+from lang import Atomic, Errno, Error, Ptr, Span, Uaddr, array, hook, memset, struct, u64
 from kern.abi.mman import MapFlags, Prot
+from kern.abi.proc import BRK_END, BRK_START
 from parlib.current import in_vcore_context
 from parlib.pdr import PdrLock
 from syscalls import sys_mmap, sys_munmap
@@ -19,7 +20,7 @@ HEADER: u64 = 16
 SMALLEST: u64 = 32                          # of class 0, header included; each class twice the one before
 NR_CLASSES: u64 = 12                        # up to 64 KiB
 CHUNK: u64 = 65536                          # what a class takes from the region at a time
-REGION: u64 = 1 << 20                       # what is mapped at a time
+REGION: u64 = 1 << 20                       # what the heap grows by at a time
 LARGE_MARK: u64 = 1 << 63                   # in the header: a mapping of its own, with the length in the other bits
 ALIGNED_MARK: u64 = 1 << 62                 # the block's true start is so many bytes before
 IN_USE: u64 = 0x5059_4B00                   # the header's second word while the block is given out
@@ -36,12 +37,21 @@ class Arena:
 
 
 arena = Arena()
+heap_end = Atomic[u64](BRK_START)           # where the next region of the heap begins
 free_lists = array(12, u64)
 
 
 def map_memory(size: u64) -> u64:
     """Fresh zeroed pages from the kernel."""
     return u64(sys_mmap(Uaddr(0), size, Prot.READ | Prot.WRITE, MapFlags.PRIVATE | MapFlags.ANONYMOUS, -1, 0))
+
+
+def grow_heap(size: u64) -> u64:
+    """Fresh zeroed pages behind what the heap has; anywhere, if there is no room left. Raises ENOMEM."""
+    start = heap_end.add(size)
+    if start + size > BRK_END:
+        return map_memory(size)
+    return u64(sys_mmap(Uaddr(start), size, Prot.READ | Prot.WRITE, MapFlags.PRIVATE | MapFlags.ANONYMOUS | MapFlags.FIXED, -1, 0))
 
 
 def class_of(size: u64) -> u64:
@@ -63,7 +73,7 @@ def refill(index: u64) -> None:
             chunk = arena.region
             arena.region += CHUNK
     if chunk == 0:
-        chunk = map_memory(REGION)
+        chunk = grow_heap(REGION)
         with arena.lock:
             # If another thread has just mapped a region as well, the rest of the older one is lost to us: at most one per race.
             arena.region = chunk + CHUNK

@@ -92,6 +92,31 @@ def test_no_translation_outlives_its_page() -> None:
     check(max_vcores() == 1 or reads.load() > 0, "nobody looked")
 
 
+def map_and_unmap(number: u64) -> None:
+    """Fresh memory is zeros, and its own: nobody else writes there until it is given back."""
+    for round in range(ROUNDS // 2):
+        base = u64(sys_mmap(Uaddr(0), SLOTS * PAGE, USUAL, ANONYMOUS, -1, 0))
+        for i in range(SLOTS):
+            if at(Page, base + i * PAGE).value.load() != 0:
+                stale.add(1)
+            at(Page, base + i * PAGE).value.store(stamp(number, round))
+        yield_now()
+        for i in range(SLOTS):
+            if at(Page, base + i * PAGE).value.load() != stamp(number, round):
+                stale.add(1)
+        sys_munmap(Uaddr(base), SLOTS * PAGE)
+
+
+def test_unmapped_pages_are_reused_clean() -> None:
+    """All threads take addresses and pages from each other's hands."""
+    stale.store(0)
+    for i in range(READERS):
+        threads[i].start(map_and_unmap, i)
+    for i in range(READERS):
+        threads[i].join()
+    equal(stale.load(), 0, "words of somebody else")
+
+
 def test_fixed_mapping_replaces() -> None:
     base = u64(sys_mmap(Uaddr(0), 4 * PAGE, USUAL, ANONYMOUS, -1, 0))
     for i in range(u64(4)):

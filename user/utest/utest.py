@@ -6,12 +6,12 @@ With names just these tests, in this process: `cv.signal` is one, `cv` all of a 
 Ends with status 0 if no test failed, 1 otherwise, 2 if there is none of these names.
 """
 
-from lang import array, i32, u32
+from lang import array, i32, u32, u64
 from lib.args import misuse
 from rt.args import args
 from rt.io import flush_stdout
 from rt.process import run_and_wait
-from utest import call_tests, core_tests, harness, memory_tests, preempt_tests, single_tests, thread_tests
+from utest import call_tests, core_tests, fault_tests, harness, memory_tests, paging, preempt_tests, single_tests, thread_tests
 from utest.fork_tests import wait_for_argument
 from utest.harness import Suite, run, suites
 
@@ -24,6 +24,10 @@ def main() -> i32:
         return preempt_tests.take_cores()
     if len(given) > 2 and given[1] == "--wait-for":
         return wait_for_argument(given[2])
+    if len(given) > 3 and given[1] == "--read-mapped":
+        return paging.read_mapped(given[2], u64(given[3]))
+    if len(given) > 3 and given[1] == "--read-mapped-in-thread":
+        return fault_tests.read_in_thread(given[2], u64(given[3]))
     if len(given) > 1 and given[1] == "--list":
         for suite in suites:
             print(suite.name)
@@ -167,6 +171,7 @@ def run_vcores() -> None:
 
 def run_memory() -> None:
     run("memory.replaced_pages", memory_tests.test_no_translation_outlives_its_page)
+    run("memory.reused_pages", memory_tests.test_unmapped_pages_are_reused_clean)
     run("memory.fixed", memory_tests.test_fixed_mapping_replaces)
     run("memory.rights", memory_tests.test_rights_come_and_go)
     run("memory.populate", memory_tests.test_populate_stops_where_nothing_is)

@@ -8,5 +8,5 @@ from kern.proc.proc import Proc
 next_page = Atomic[u64](0)
 
 
-def mm_map(p: Proc, address: Uaddr, length: u64, prot: Prot, flags: MapFlags, file: Proc | None, offset: u64) -> Uaddr:
+def mm_map(p: Proc, address: Uaddr, length: u64, prot: Prot, flags: MapFlags, file: Proc | None) -> Uaddr:
     return Uaddr(next_page.add(length))

@@ -1,0 +1,183 @@
+# SPDX-License-Identifier: GPL-2.0-or-later
+"""#disk: a disk of 16 MiB in memory, as slow as it is told to be: what programs and tests of file pages wait for.
+
+#disk/data      its blocks as one file, read, written and mapped through the page cache; a block is a page
+#disk/ctl       read: `latency_us`, `reads`, `writes` (blocks that were moved), `cached` (pages in memory that nobody uses), a line each
+                write: `latency USEC` of one block; `drop` the cached pages that nobody uses; `fail BLOCK`, which cannot be read or
+                written from now on, and `fail off`
+Like a disk with one arm it moves a block at a time. What was never written reads as zeros, and takes no memory.
+Locks: `arm`, a sleeping lock, over each block.
+"""
+
+from lang import Error, Paddr, array, copy_bytes, memset, new, u8, u64
+from kern.abi.errno import Errno
+from kern.abi.file import DirEntry, FileKind, OpenMode, Stat
+from kern.mm.pagecache import CacheKind, PageCache
+from kern.mm.pages import PAGE_SIZE, alloc_pages, bytes_at
+from kern.ns.dev import Dev, devices
+from kern.ns.node import Node, read_cached, set_entry, write_cached
+from kern.ns.text_file import Page, TextFile
+from kern.ns.transfer import Transfer
+from kern.sync.qlock import QLock
+from kern.sync.rendez import sleep_ns
+from kern.time.clock import NS_PER_USEC
+
+DEV_ID: u64 = 20
+BLOCKS: u64 = 4096
+SIZE: u64 = BLOCKS * PAGE_SIZE
+LONGEST_USEC: u64 = 10_000_000
+NO_BLOCK: u64 = BLOCKS
+
+blocks = array(4096, u64)                   # physical address of each block's memory, 0: never written
+arm = QLock()
+latency_us: u64 = 0
+failing: u64 = NO_BLOCK
+reads: u64 = 0
+writes: u64 = 0
+
+
+class DiskData(Node):
+    cache: PageCache
+
+    def size(self) -> u64:
+        return SIZE
+
+    def read(self, io: Transfer, offset: u64, mode: OpenMode) -> u64:
+        return read_cached(self.cache, io, offset, SIZE)
+
+    def write(self, io: Transfer, offset: u64, mode: OpenMode) -> u64:
+        total: u64 = 0
+        while io.left > 0:
+            if offset + total >= SIZE:
+                if total == 0:
+                    raise Error(Errno.ENOSPC, "the disk ends here")
+                break
+            total += write_cached(self.cache, io, offset + total)
+        return total
+
+    def truncate(self, size: u64) -> None:
+        """A disk stays as long as it is."""
+
+    def stat(self, into: Stat) -> None:
+        into.dev = DEV_ID
+        into.ino = 1
+        into.mode = 0o666
+        into.nlink = 1
+
+    def page_cache(self) -> PageCache:
+        return self.cache
+
+    def read_page(self, index: u64, page: Paddr) -> None:
+        global reads
+        with arm:
+            move(index)
+            reads += 1
+            into = bytes_at(page, PAGE_SIZE)
+            if blocks[index] == 0:
+                memset(into, 0)
+            else:
+                copy_bytes(into, bytes_at(Paddr(blocks[index]), PAGE_SIZE))
+
+    def write_page(self, index: u64, page: Paddr) -> None:
+        global writes
+        with arm:
+            move(index)
+            if blocks[index] == 0:
+                blocks[index] = u64(alloc_pages(0))
+            writes += 1
+            copy_bytes(bytes_at(Paddr(blocks[index]), PAGE_SIZE), bytes_at(page, PAGE_SIZE))
+
+
+def move(index: u64) -> None:
+    """Where a real disk takes its time. Caller holds: `arm`."""
+    if latency_us > 0:
+        sleep_ns(latency_us * NS_PER_USEC)
+    if index == failing:
+        raise Error(Errno.EIO, f"block {index} is damaged")
+
+
+class DiskCtl(TextFile):
+    def show(self, out: Page) -> None:
+        out.print(f"latency_us: {latency_us}\nreads: {reads}\nwrites: {writes}\ncached: {disk.cache.count_unused()}\n")
+
+    def opened(self, mode: OpenMode) -> None:
+        """For writing too."""
+
+    def write(self, io: Transfer, offset: u64, mode: OpenMode) -> u64:
+        line = array(64, u8)
+        count = io.take(line[0:64])
+        obey(line[:count])
+        return count
+
+    def stat(self, into: Stat) -> None:
+        into.dev = DEV_ID
+        into.ino = 2
+        into.mode = 0o666
+        into.nlink = 1
+
+
+def obey(command: str) -> None:
+    """Raises EINVAL."""
+    global latency_us, failing
+    word, rest = command.strip().split1(" ")
+    match word:
+        case "latency":
+            latency_us = number(rest.strip(), LONGEST_USEC)
+        case "drop":
+            disk.cache.flush_unused()
+        case "fail":
+            failing = NO_BLOCK if rest.strip() == "off" else number(rest.strip(), BLOCKS - 1)
+        case _:
+            raise Error(Errno.EINVAL, f"the disk's ctl takes latency, drop and fail, not {word}")
+
+
+def number(word: str, highest: u64) -> u64:
+    value = u64(word)
+    if value > highest:
+        raise Error(Errno.EINVAL, f"{value} is more than {highest}")
+    return value
+
+
+disk = DiskData()
+
+
+class DiskRoot(Node):
+    kind: FileKind = FileKind.DIR
+
+    def walk(self, name: str) -> Node:
+        if name == "data":
+            disk.get()
+            return disk
+        if name == "ctl":
+            ctl = new(DiskCtl)
+            ctl.refs.init(1)
+            return ctl
+        raise Error(Errno.ENOENT, f"there is no {name}")
+
+    def entry(self, index: u64, into: DirEntry) -> bool:
+        match index:
+            case 0:
+                set_entry(into, "data", FileKind.FILE, 1, SIZE, 0)
+            case 1:
+                set_entry(into, "ctl", FileKind.FILE, 2, 0, 0)
+            case _:
+                return False
+        return True
+
+    def stat(self, into: Stat) -> None:
+        into.dev = DEV_ID
+        into.mode = 0o555
+        into.nlink = 1
+
+
+@devices
+class DiskDev(Dev):
+    name: str = "disk"
+    dev_id: u64 = DEV_ID
+
+    def attach(self) -> Node:
+        disk.refs.init(1)
+        disk.cache.init(disk, CacheKind(0))
+        root = new(DiskRoot)
+        root.refs.init(1)
+        return root

@@ -16,7 +16,7 @@ deadlock, a loop without end and the use of freed memory end the search, with th
 
 Constants of the class bound it: `PREEMPTIONS`, `STALE_READS`, `STEPS`, `SCHEDULES`; with `ALLOWS_RACES = True` plain accesses may race, and
 are as relaxed ones. A constant of the file, `STAND_INS = "folder"`, or a tuple of folders, is laid over the sources
-(`load(over=…)`).
+(`load(over=…)`), but for the modules that `REAL = ("name", …)` names; `MAPPED = ((address, size), …)` is memory that the code expects there.
 How it works: compiler/runtime/explorer; what is compiled differently: compiler/lower/explore.py.
 """
 
@@ -108,7 +108,9 @@ class Explorer:
     """A file, compiled for exploring. One scenario runs at a time."""
 
     def __init__(self, source: str | Path, over: Over = None) -> None:
-        self.unit: Unit = load(source, over=over or stand_ins(Path(source)), explore=True)
+        path = Path(source)
+        self.unit: Unit = load(source, over=over or constant_of(path, "STAND_INS"), real=constant_of(path, "REAL") or (), explore=True)
+        self.mapped: tuple[tuple[int, int], ...] = constant_of(path, "MAPPED") or ()
         self.schedule = self.unit.part(PART + "schedule")
         self.locations = self.unit.part(PART + "locations")
         self.hooks = self.unit.part(PART + "hooks")
@@ -188,7 +190,9 @@ class Explorer:
         run.races_allowed = bool(self._bound(ty, "ALLOWS_RACES", None, 0))
         self.schedule.argument[0] = made
         self.locations.forget_ranges()
-        for address, size in [(made, ty.size), *self._globals()]:
+        for address, size in self.mapped:
+            self.unit.map_at(address, size)
+        for address, size in [(made, ty.size), *self.mapped, *self._globals()]:
             self.locations.add_range(address, size, self.unit.buffer(size))
         self.schedule.begin_anew()
         return threads
@@ -265,12 +269,11 @@ def tree_of(path: Path) -> ast.Module:
     return ast.parse((path if path.is_absolute() or path.is_file() else REPO / path).read_text())
 
 
-def stand_ins(path: Path) -> Over:
-    """What a file says in `STAND_INS = …`: a folder, or a tuple of them."""
+def constant_of(path: Path, name: str) -> Any:
+    """What a file says in `NAME = …`, or None."""
     for node in tree_of(path).body:
-        if isinstance(node, ast.Assign) and isinstance(node.targets[0], ast.Name) and node.targets[0].id == "STAND_INS":
-            found: Over = ast.literal_eval(node.value)
-            return found
+        if isinstance(node, ast.Assign) and isinstance(node.targets[0], ast.Name) and node.targets[0].id == name:
+            return ast.literal_eval(node.value)
     return None
 
 

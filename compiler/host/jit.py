@@ -8,7 +8,7 @@
 
 Any source loads, kernel or user: of what it imports only that is compiled which it reaches. What a host has not (privileged instructions,
 traps, assembly) ends the call that reaches it with CheckFailed, which names it. `over` is a folder of stand-ins, or several of which the
-first counts: a module found there replaces the one of its name.
+first counts: a module found there replaces the one of its name, unless that is in `real`.
 A function that raises raises `CompiledError` here, with the errno and the message; a failed run-time check, a failed assertion or a panic
 raises `CheckFailed` and leaves this process whole. See compiler/host/values.py for what goes in and comes out, and
 compiler/host/views.py for objects and their lifetime. A unit serves one thread at a time.
@@ -18,6 +18,7 @@ from __future__ import annotations
 
 import ctypes
 import hashlib
+import mmap
 from collections.abc import Sequence
 from pathlib import Path
 from typing import Any
@@ -31,7 +32,11 @@ from compiler.host.views import Class, Elements, View, load_place, store_place, 
 from compiler.types import hir, model
 from compiler.types.decls import ClassDecl, FnInst, FuncDecl, GlobalDecl
 
+MAP_FIXED_NOREPLACE = 0x100000  # of Linux; the module mmap has no name for it
 ERROR_SLOT = "compiler.runtime.hosted.slots"
+
+
+_mapped: dict[int, int] = {}  # what `Unit.map_at` has mapped in this process: size by address
 
 
 class CompiledError(Exception):
@@ -63,7 +68,9 @@ def cache() -> Cache:
 Over = str | Path | Sequence[str | Path] | None
 
 
-def load(source: str | Path, checked: bool = True, arch: str = "x86_64", over: Over = None, explore: bool = False) -> Unit:
+def load(
+    source: str | Path, checked: bool = True, arch: str = "x86_64", over: Over = None, real: Sequence[str] = (), explore: bool = False
+) -> Unit:
     """Compile a file (relative to the repository or absolute) or a text of several lines, and load it."""
     from compiler.frontend import analyse
     from compiler.syntax.loader import World
@@ -71,7 +78,10 @@ def load(source: str | Path, checked: bool = True, arch: str = "x86_64", over: O
     path = _file_of(source)
     over = [over] if isinstance(over, (str, Path)) else over or ()
     folders = tuple((REPO / folder).resolve() for folder in over)
-    program = analyse(World(kind="hosted", arch=arch, checked=checked, roots=[path], only_reached=True, over=folders, explore=explore))
+    world = World(
+        kind="hosted", arch=arch, checked=checked, roots=[path], only_reached=True, over=folders, real=tuple(real), explore=explore
+    )
+    program = analyse(world)
     if program.errors:
         raise SourceErrors("\n".join(e.render() for e in program.errors))
     return Unit(path, program)
@@ -195,6 +205,18 @@ class Unit:
         address = align_up(ctypes.addressof(room), align)
         ctypes.memmove(address, fill, min(len(fill), size))
         return address
+
+    def map_at(self, address: int, size: int) -> None:
+        """Zeroed memory at just this address, where kernel and processes expect it; what is there already of ours is cleared."""
+        if _mapped.get(address, 0) < size:
+            area = ctypes.CDLL(None, use_errno=True).mmap
+            area.restype, area.argtypes = ctypes.c_void_p, [ctypes.c_void_p, ctypes.c_size_t, *[ctypes.c_int] * 3, ctypes.c_long]
+            # Private, anonymous, and never over what the process has there.
+            got = area(address, size, 3, mmap.MAP_PRIVATE | mmap.MAP_ANONYMOUS | MAP_FIXED_NOREPLACE, -1, 0)
+            if got != address:
+                raise OSError(ctypes.get_errno(), f"no memory at {address:#x}")
+            _mapped[address] = size
+        ctypes.memset(address, 0, size)
 
     def make(self, ty: model.ClassType, arguments: tuple[Any, ...], fields: dict[str, Any]) -> View:
         """A new object: its class' `__init__` is called, or else defaults are filled in and then the fields given."""

@@ -25,7 +25,8 @@ class World:
     others; `runs_on`: an architecture, if a hosted world is not for the machine that the compiler runs on.
 
     `only_reached`: of imported modules only what the roots reach is checked and compiled, so that a unit of the kernel loads without
-    the kernel. `over`: folders laid over the sources: the first that has a module of some name takes the place of the one of that name.
+    the kernel. `over`: folders laid over the sources: the first that has a module of some name takes the place of the one of that
+    name, unless the name is in `real`.
     `explore`: compiled for the interleaving explorer.
     """
 
@@ -35,6 +36,7 @@ class World:
     roots: list[Path] = field(default_factory=list)
     only_reached: bool = False
     over: tuple[Path, ...] = ()
+    real: tuple[str, ...] = ()
     explore: bool = False
     repo: Path = REPO
     runs_on: str = ""
@@ -90,7 +92,7 @@ class Loader:
 
     def _find(self, name: str) -> Path | None:
         parts = name.split(".")
-        for folder in self.world.over:
+        for folder in () if name in self.world.real else self.world.over:
             found = self._file(folder, parts)
             if found is not None and found.is_file():
                 return found

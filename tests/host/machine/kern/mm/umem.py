@@ -14,6 +14,10 @@ class Word64:
     value: u64
 
 
+def read_bytes(into: Span[u8], source: Uaddr) -> None:
+    copy_bytes(into, Span[u8](u64(source), len(into)))
+
+
 def write_bytes(into: Uaddr, source: Span[u8]) -> None:
     copy_bytes(Span[u8](u64(into), len(source)), source)
 
@@ -32,6 +36,18 @@ def store_u32(address: Uaddr, value: u32) -> None:
 
 def store_u64(address: Uaddr, value: u64) -> None:
     atomic(at(Word64, address).value).store(value)
+
+
+def cas_u32(address: Uaddr, expected: u32, new: u32) -> u32:
+    word = atomic(at(Word32, address).value)
+    while True:
+        old = word.load()
+        if old != expected or word.cas(expected, new):
+            return old
+
+
+def add_u32(address: Uaddr, value: u32) -> u32:
+    return atomic(at(Word32, address).value).add(value)
 
 
 def add_u64(address: Uaddr, value: u64) -> u64:

@@ -1,0 +1,270 @@
+# SPDX-License-Identifier: GPL-2.0-or-later
+"""Events against whatever may happen at the same moment: coalescing, notifications being turned on, the vcore that yields or is taken.
+
+Kernel and parlib are the real ones on both sides. A process lies at its fixed addresses, and each thread is a core of it, or of nobody.
+"""
+
+from lang import Array, Atomic, Error, Ref, Uaddr, addr_of, array, at, new, pause, struct, u8, u16, u32, u64
+from arch.abi import UserContext
+from kern.abi.event import CeqOperation, EventFlag, EventMailbox, EventMsg, EventQueue, EventType, MailboxKind
+from kern.abi.proc import PROCDATA_ADDR, PROCINFO_ADDR, ProcData, ProcInfo, ProcState, VcoreFlag
+from kern.core.kmsg import run_routines
+from kern.core.percore import core
+from kern.event.ceq import post_ceq
+from kern.event.notify import notify
+from kern.event.send import send_event
+from kern.proc.proc import Proc, Vcore
+from parlib import vcore as user
+from parlib.ceq import ceq_get, ceq_init
+from parlib.current import me
+from parlib.event import handle_indirection, register_handler
+from parlib.ucq import ucq_init
+from parlib.uthread import Uthread
+from parlib.yielding import vcore_yield
+
+STAND_INS = ("tests/host/process", "tests/host/machine")
+REAL = ("kern.event.send", "kern.proc.proc", "parlib.vcore", "parlib.current")
+MAPPED = ((0x003F_C000_0000, 0x4000), (0x003F_D000_0000, 0x4000))  # ProcInfo and ProcData
+
+OWN_TYPE: u16 = 30
+PAGE: u64 = 4096
+RELIABLE = EventFlag.INDIR | EventFlag.SPAM_INDIR | EventFlag.IPI | EventFlag.WAKEUP
+
+handled = Atomic[u32](0)
+
+
+def count(vcore: user.Vcore, msg: EventMsg) -> None:
+    handled.add(1)
+
+
+@struct
+class Room:
+    bytes: Array[u8] = array(40960)  # of message queues: two pages for each of four, and what aligns them
+
+
+@struct
+class Process:
+    """A many-core process of up to two vcores, all of them running: vcore 0 on core 0, vcore 1 on core 1."""
+
+    p: Ref[Proc] | None
+    contexts: Array[UserContext] = array(2)
+    room: Room
+
+    @property
+    def proc(self) -> Proc:
+        p = self.p
+        assert p is not None
+        return p
+
+    def begin(self, running: u32) -> None:
+        p = new(Proc, info=at(ProcInfo, PROCINFO_ADDR), data=at(ProcData, PROCDATA_ADDR), vcores=new(array(2, Vcore)))
+        self.p = p
+        p.is_mcp = True
+        p.info.is_mcp = 1
+        p.max_vcores = 2
+        p.info.max_vcores = 2
+        p.state_bits.store(u32(ProcState.RUNNING_M))
+        pages = (addr_of(self.room) + PAGE - 1) // PAGE * PAGE
+        for v in range(u32(2)):
+            p.vcores[v].id = v
+            data = p.vcpd(v)
+            for mailbox in (data.public_mbox, data.private_mbox):
+                mailbox.kind = u32(MailboxKind.UCQ)
+                ucq_init(mailbox.ucq, pages, pages + PAGE)
+                pages += 2 * PAGE
+            data.notif_disabled.store(1)
+            theirs = user.vcores[v]
+            theirs.id = v
+            theirs.vcpd = addr_of(data)
+            theirs.mapping = addr_of(p.info.vcoremap[v])
+            if v < running:
+                self.start(v)
+            else:
+                p.inactive.push_back(p.vcores[v])
+        p.num_vcores = running
+        p.info.num_vcores = running
+        p.data.res_req[0].amt_wanted.store(u64(running))
+
+    def start(self, v: u32) -> None:
+        p = self.proc
+        p.vcpd(v).flags.store(u32(VcoreFlag.CAN_RCV_MSG))
+        p.online.push_back(p.vcores[v])
+        p.info.vcoremap[v].pcoreid = v
+        p.info.vcoremap[v].valid = 1
+        p.info.pcoremap[v].vcoreid = v
+        p.info.pcoremap[v].valid = 1
+        mine = core[v]
+        mine.owning_proc = p
+        mine.owning_vcoreid = v
+        mine.cur_ctx = self.contexts[v]
+
+
+def enter_vcore(v: u32) -> user.Vcore:
+    """The calling thread is vcore v in vcore context."""
+    vcore = user.vcores[v]
+    me.mine.uthread = 0
+    me.mine.vcore = addr_of(vcore)
+    return vcore
+
+
+@struct
+class Coalescing:
+    """Two kernel threads post to ids 0 and 1, one vcore takes; the ring has one slot. All that was posted comes out, and nothing twice."""
+
+    mailbox: EventMailbox
+    memory: Array[u64] = array(16)
+    PREEMPTIONS = 2
+    STALE_READS = 1
+
+    def setup(self) -> None:
+        ceq_init(self.mailbox.ceq, addr_of(self.memory), 2, 1, CeqOperation.ADD)
+
+    def post(self, number: u16, value: u32) -> None:
+        post_ceq(Uaddr(addr_of(self.mailbox.ceq)), EventMsg(ev_type=number, arg2=value, arg3=u64(value)))
+
+    def thread_one(self) -> None:
+        self.post(0, 1)
+        self.post(1, 16)
+
+    def thread_two(self) -> None:
+        self.post(0, 2)
+
+    def thread_vcore(self) -> None:
+        enter_vcore(0)
+        sums = array(2, u32)
+        msg = EventMsg()
+        while sums[0] != 3 or sums[1] != 16:
+            if ceq_get(self.mailbox.ceq, msg):
+                assert msg.ev_type < 2 and msg.arg2 != 0, "half a message"
+                sums[msg.ev_type] += msg.arg2
+                assert sums[0] <= 3 and sums[1] <= 16, "a message twice"
+            else:
+                pause()
+
+    def check(self) -> None:
+        enter_vcore(0)
+        assert not ceq_get(self.mailbox.ceq, EventMsg()), "a message too many"
+
+
+@struct
+class Notification:
+    """A notification comes while a thread turns notifications on: sooner or later it is put into vcore context."""
+
+    process: Process
+    uthread: Uthread
+    sent: Atomic[u32]
+    PREEMPTIONS = 3
+    STALE_READS = 3
+
+    def setup(self) -> None:
+        self.process.begin(1)
+        self.uthread.notif_depth = 1
+
+    def thread_user(self) -> None:
+        vcore = enter_vcore(0)
+        me.mine.uthread = addr_of(self.uthread)
+        vcore.current = self.uthread
+        user.enable_notifs()
+        while self.sent.load() == 0:
+            pause()
+        run_routines(0)  # the message interrupts the thread, wherever it is
+
+    def thread_kernel(self) -> None:
+        notify(self.process.proc, 0)
+        self.sent.store(1)
+
+    def check(self) -> None:
+        data = self.process.proc.vcpd(0)
+        assert data.notif_pending.load() == 1 and data.notif_disabled.load() == 1, "the thread goes on, and nobody looks at the event"
+
+
+@struct
+class Told:
+    """Where the message of a delivery ended: nobody may have it, and nobody be told."""
+
+    process: Process
+    queue: EventQueue
+    mailbox: EventMailbox
+
+    def open(self, flags: EventFlag) -> None:
+        enter_vcore(0)
+        register_handler(EventType.EVENT, handle_indirection)
+        register_handler(u32(OWN_TYPE), count)
+        self.queue.mbox = Uaddr(addr_of(self.mailbox))
+        self.queue.flags = u32(flags)
+        self.mailbox.kind = u32(MailboxKind.BITMAP)
+
+    def send(self) -> None:
+        send_event(self.process.proc, Uaddr(addr_of(self.queue)), EventMsg(ev_type=OWN_TYPE), 0)
+
+    def leave(self, v: u32) -> None:
+        """The vcore has nothing to do. It goes, or looks after an event that comes before it has gone."""
+        vcore = enter_vcore(v)
+        core[v].owning_proc = self.process.proc
+        try:
+            vcore_yield(vcore, False)
+        except Error:
+            return  # it has gone
+
+    def look(self) -> None:
+        """If the message was not handled, a vcore that runs, or will be the first to, has it in its mailbox, and has been told."""
+        if handled.load() != 0:
+            return
+        p = self.process.proc
+        first = p.online.first()
+        if first is None:
+            assert not p.is_in(ProcState.WAITING), "the process sleeps, and the message waits"
+            first = p.inactive.first()
+        assert first is not None
+        data = p.vcpd(first.id)
+        assert data.notif_pending.load() != 0, "the vcore that will look has not been told"
+        assert data.public_mbox.ucq.cons_idx.load() != data.public_mbox.ucq.prod_idx.load(), "told, but not of the message"
+
+
+@struct
+class DeliveryAgainstYield:
+    """The last vcore yields while an event comes: it is handled, or the process is woken, and its first vcore finds it."""
+
+    told: Told
+    ALLOWS_RACES = True  # lists of vcores are read without the lock
+    PREEMPTIONS = 2
+    STALE_READS = 1
+
+    def setup(self) -> None:
+        self.told.process.begin(1)
+        self.told.open(RELIABLE)
+
+    def thread_vcore(self) -> None:
+        self.told.leave(0)
+
+    def thread_kernel(self) -> None:
+        self.told.send()
+
+    def check(self) -> None:
+        self.told.look()
+
+
+@struct
+class DeliveryAgainstTwoYields:
+    """The same with two vcores, of which the one that is preferred may go first, or the other."""
+
+    told: Told
+    ALLOWS_RACES = True
+    PREEMPTIONS = 1
+    STALE_READS = 1
+
+    def setup(self) -> None:
+        self.told.process.begin(2)
+        self.told.open(RELIABLE)
+
+    def thread_vcore(self) -> None:
+        self.told.leave(0)
+
+    def thread_other(self) -> None:
+        self.told.leave(1)
+
+    def thread_kernel(self) -> None:
+        self.told.send()
+
+    def check(self) -> None:
+        self.told.look()

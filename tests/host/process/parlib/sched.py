@@ -1,0 +1,15 @@
+# SPDX-License-Identifier: GPL-2.0-or-later
+"""Stand-in: a 2LS that never has a thread to run."""
+
+from lang import struct, u32
+
+
+@struct
+class Scheduler:
+    asked: u32
+
+    def has_work(self) -> bool:
+        return False
+
+
+current = Scheduler()

@@ -16,7 +16,7 @@ deadlock, a loop without end and the use of freed memory end the search, with th
 
 Constants of the class bound it: `PREEMPTIONS`, `STALE_READS`, `STEPS`, `SCHEDULES`; with `ALLOWS_RACES = True` plain accesses may race, and
 are as relaxed ones. A constant of the file, `STAND_INS = "folder"`, or a tuple of folders, is laid over the sources
-(`load(over=…)`), but for the modules that `REAL = ("name", …)` names; `MAPPED = ((address, size), …)` is memory that the code expects there.
+(`load(over=…)`), but for the modules that `REAL = ("name", …)` names; `MAPPED = ((address, size), …)` is memory that the code expects.
 How it works: compiler/runtime/explorer; what is compiled differently: compiler/lower/explore.py.
 """
 

@@ -38,7 +38,7 @@ def begin(pages: u64) -> None:
     p.pid = 7
     p.max_vcores = VCORES
     here.p = p
-    me.mine.vcore = addr_of(vcores[0])      # whoever takes messages is a vcore
+    me.mine.vcore = addr_of(vcores[0])  # whoever takes messages is a vcore
     here.pages = pages
     for v in range(VCORES):
         p.vcores[v].id = v

@@ -191,7 +191,13 @@ IDLE = Process("WAITING", True, [2, 0, 1, 3], [Vcore(INACTIVE, False, False, Fal
 @pytest.mark.feature("event-05", "event-06", "event-07", "event-08", "event-09", "event-10", "event-11", "event-12", "event-13", "event-14")
 @pytest.mark.feature("event-18", "event-19")
 @settings(max_examples=600, deadline=None, suppress_health_check=[HealthCheck.function_scoped_fixture])
-@given(process=processes(), flags=st.integers(0, ALL_FLAGS), has_mailbox=st.booleans(), suggested=st.integers(0, VCORES), times=st.integers(1, 3))
+@given(
+    process=processes(),
+    flags=st.integers(0, ALL_FLAGS),
+    has_mailbox=st.booleans(),
+    suggested=st.integers(0, VCORES),
+    times=st.integers(1, 3),
+)
 @example(process=IDLE, flags=INDIR | SPAM_INDIR | IPI | WAKEUP, has_mailbox=True, suggested=1, times=2)
 @example(process=IDLE, flags=SPAM_PUBLIC | MUST_RUN | APPRO | IPI | WAKEUP, has_mailbox=False, suggested=3, times=1)
 def test_delivery_is_as_the_rules_say(unit: Unit, process: Process, flags: int, has_mailbox: bool, suggested: int, times: int) -> None:
@@ -256,7 +262,9 @@ def test_a_coalescing_queue_joins_and_never_loses(unit: Unit, data: st.DataObjec
         unit.put(v, INACTIVE, False, False, False)
     unit.open_queue(0, 0, True, False)
     model = Coalescing(adds)
-    for takes in data.draw(st.lists(st.one_of(st.none(), st.lists(st.tuples(st.integers(0, ids), st.integers(0, 9)), max_size=40)), max_size=8)):
+    for takes in data.draw(
+        st.lists(st.one_of(st.none(), st.lists(st.tuples(st.integers(0, ids), st.integers(0, 9)), max_size=40)), max_size=8)
+    ):
         if takes is None:  # take one message, if there is one
             message = unit.next_own()
             if message is None:
@@ -277,7 +285,12 @@ def test_a_coalescing_queue_joins_and_never_loses(unit: Unit, data: st.DataObjec
 
 # The layouts that user land is compiled for separately: offsets from the start, by field.
 LAYOUTS = {
-    "event-01": ("kern/abi/event.py", "EventQueue", 48, {"mbox": 0, "flags": 8, "vcore": 12, "alert_pending": 16, "handler": 24, "udata": 32}),
+    "event-01": (
+        "kern/abi/event.py",
+        "EventQueue",
+        48,
+        {"mbox": 0, "flags": 8, "vcore": 12, "alert_pending": 16, "handler": 24, "udata": 32},
+    ),
     "event-16": ("kern/abi/event.py", "EventMsg", 24, {"ev_type": 0, "arg1": 2, "arg2": 4, "arg3": 8, "arg4": 16}),
     "event-04": ("kern/abi/event.py", "Ceq", 80, {"events": 0, "ring": 8, "prod_idx": 32, "cons_pub": 36, "consumer_lock": 64}),
     "async-01": (

@@ -12,6 +12,7 @@ from kern.event.notify import notify_here
 from kern.event.send import post_vcore_event
 from kern.proc.yield_ import give_up
 
+
 def submit_vc_entry(call: Syscall) -> None:
     p = core.mine.owning_proc
     if p is not None:

@@ -4,7 +4,7 @@
 from lang import Uaddr, u32, u64
 from arch.abi import FpState, UserContext
 
-FRESH: u64 = 0xF4E5_0000                    # pc of vcore context, with the vcore's id
+FRESH: u64 = 0xF4E5_0000  # pc of vcore context, with the vcore's id
 
 
 def init_vcore_context(ctx: UserContext, entry: Uaddr, stack: Uaddr, tls: Uaddr, vcoreid: u32) -> None:

@@ -3,6 +3,7 @@
 
 from lang import PerCore, Ref, struct, u32
 from compiler.runtime.hosted import host_thread
+from kern.proc.proc import Proc
 from kern.sync.kthread import Kthread
 
 
@@ -12,6 +13,7 @@ class CoreInfo:
     irq_depth: u32
     spare: Ref[Kthread] | None
     own: Kthread  # the thread of this core
+    owning_proc: Ref[Proc] | None  # always None
 
     @property
     def core_id(self) -> u32:

@@ -3,7 +3,7 @@
 
 from typing import Callable
 
-from lang import Array, Ref, array, struct, u32, u64
+from lang import Array, array, struct, u32, u64
 from kern.sync.spinlock import SpinLock
 
 ROOM: u64 = 8
@@ -38,6 +38,10 @@ def send_routine(target: u32, handler: Callable[[u64, u64, u64], None], a0: u64,
         message.a1 = a1
         message.a2 = a2
         box.sent += 1
+
+
+def routine_pending() -> bool:
+    return False
 
 
 def run_routines(target: u32) -> None:

@@ -13,7 +13,7 @@ from typing import Any
 from compiler.diagnostics import CompileError
 from compiler.syntax.walk import walk
 from compiler.types import model
-from compiler.types.decls import AliasDecl, ClassDecl, GlobalDecl, ImportedName, ModuleDecl, NewTypeDecl, TypeVarDecl, Vocabulary
+from compiler.types.decls import AliasDecl, ClassDecl, FuncDecl, GlobalDecl, ImportedName, ModuleDecl, NewTypeDecl, TypeVarDecl, Vocabulary
 from compiler.types.model import Type
 from compiler.types.vocabulary import TYPE_HEADS
 
@@ -31,6 +31,7 @@ def settle(program: Any, module: ModuleDecl, glob: GlobalDecl) -> Any:
         bare = program.lookup_path(module, made.value)
         if isinstance(bare, (ClassDecl, NewTypeDecl, Vocabulary)):
             module.scope[glob.name] = bare
+            module.renamed.add(glob.name)
     return module.scope[glob.name]
 
 
@@ -54,6 +55,18 @@ def settle_all(program: Any) -> None:
                     resolve(program, found)
             except CompileError as error:
                 program.reporter.add(error.diagnostic)
+        for function in module.functions:
+            if "syscall" in function.marks:
+                _refuse_in_call(program, module, function)
+
+
+def _refuse_in_call(program: Any, module: ModuleDecl, function: FuncDecl) -> None:
+    """The kernel's entry, the stub and the tracer of a system call are written from the names of its types."""
+    for annotation in [*(a.annotation for a in function.node.args.args[1:]), function.node.returns]:
+        for part in walk(annotation) if annotation is not None else ():
+            if isinstance(part, ast.Name) and (part.id in module.renamed or isinstance(_meaning(program, module, part), AliasDecl)):
+                message = f"a system call names its types themselves, and `{part.id}` is an alias"
+                program.reporter.add(program.error("E0337", module, part, message).diagnostic)
 
 
 def resolve(program: Any, alias: AliasDecl) -> Type:
@@ -95,4 +108,4 @@ def _refuse_variables(program: Any, alias: AliasDecl) -> None:
 
 def _meaning(program: Any, module: ModuleDecl, node: ast.Name) -> Any:
     item = module.scope.get(node.id)
-    return program.lookup(module, node.id, node) if isinstance(item, (ImportedName, TypeVarDecl)) else None
+    return program.lookup(module, node.id, node) if isinstance(item, (ImportedName, TypeVarDecl, AliasDecl)) else None

@@ -38,6 +38,7 @@ class ModuleDecl:
     functions: list[FuncDecl] = field(default_factory=list)
     classes: list[ClassDecl] = field(default_factory=list)
     globals: list[GlobalDecl] = field(default_factory=list)
+    renamed: set[str] = field(default_factory=set)  # aliases of a bare class or scalar, which mean that itself
 
 
 @dataclass(eq=False)

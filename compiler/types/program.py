@@ -267,9 +267,26 @@ class Program(Instances):
             self.reporter.add(
                 self.error("E0715", decl.module, decl.unknown_option, message, "there are `align=N`, `packed=True` and `size=N`").diagnostic
             )
-        bases = [b for b in decl.node.bases]
-        kind, plain = decl.kind, []
-        for base in bases:
+        kind, plain = self._bases(decl)
+        if len(plain) > 1:
+            raise self.error("E0714", decl.module, plain[1][0], "a class has at most one base class here", "put the second one in a field")
+        if plain:
+            kind = self._derive(decl, *plain[0], kind)
+        if decl.options.get("storage") and kind not in ("enum", "int enum", "flag"):
+            hint = "an enum may have it as storage: `class Kind(u8, Enum)`"
+            base = decl.node.bases[0]
+            raise self.error("E0716", decl.module, base, f"`{ast.unparse(base)}` cannot be a base class", hint)
+        decl.kind = kind or "object"
+        if decl.kind == "error":
+            self.error_classes.append(decl)
+            decl.error_id = len(self.error_classes)
+        return decl.kind
+
+    def _bases(self, decl: ClassDecl) -> tuple[str, list[tuple[ast.expr, ClassDecl]]]:
+        """What the vocabulary among its bases makes of a class, and its bases that are classes themselves."""
+        kind = decl.kind
+        plain: list[tuple[ast.expr, ClassDecl]] = []
+        for base in decl.node.bases:
             head = base.value if isinstance(base, ast.Subscript) else base
             meaning = self.lookup(decl.module, head.id, head) if isinstance(head, ast.Name) else self.lookup_path(decl.module, head)
             word = meaning.name if isinstance(meaning, Vocabulary) else ""
@@ -293,33 +310,22 @@ class Program(Instances):
             else:
                 hint = "it is an alias: name the class itself" if isinstance(meaning, AliasDecl) else ""
                 raise self.error("E0716", decl.module, base, f"`{ast.unparse(base)}` cannot be a base class", hint)
-        if len(plain) > 1:
-            raise self.error("E0714", decl.module, plain[1][0], "a class has at most one base class here", "put the second one in a field")
-        if plain:
-            decl.base, decl.base_decl = plain[0]
-            base_kind = self.class_kind(plain[0][1])
-            plain[0][1].subclasses.append(decl)
-            if base_kind == "error":
-                kind = "error"
-            elif not decl.kind:
-                if kind == "object" and base_kind == "struct":
-                    raise self.error(
-                        "E0710",
-                        decl.module,
-                        decl.node,
-                        f"`{decl.name}` adds virtual methods to a base that is a plain @struct",
-                        "make the base a class without `@struct`, or leave out the interface",
-                        labels=[(plain[0][0], "this has no table of methods")],
-                    )
-                kind = base_kind
-        if decl.options.get("storage") and kind not in ("enum", "int enum", "flag"):
-            hint = "an enum may have it as storage: `class Kind(u8, Enum)`"
-            raise self.error("E0716", decl.module, bases[0], f"`{ast.unparse(bases[0])}` cannot be a base class", hint)
-        decl.kind = kind or "object"
-        if decl.kind == "error":
-            self.error_classes.append(decl)
-            decl.error_id = len(self.error_classes)
-        return decl.kind
+        return kind, plain
+
+    def _derive(self, decl: ClassDecl, node: ast.expr, base: ClassDecl, kind: str) -> str:
+        """The kind of a class that is `kind` by itself, and derives from `base`."""
+        decl.base, decl.base_decl = node, base
+        base_kind = self.class_kind(base)
+        base.subclasses.append(decl)
+        if base_kind == "error":
+            return "error"
+        if decl.kind:
+            return kind
+        if kind == "object" and base_kind == "struct":
+            message = f"`{decl.name}` adds virtual methods to a base that is a plain @struct"
+            hint = "make the base a class without `@struct`, or leave out the interface"
+            raise self.error("E0710", decl.module, decl.node, message, hint, labels=[(node, "this has no table of methods")])
+        return base_kind
 
     def _typevars(self, decl: ClassDecl, base: ast.expr) -> None:
         if isinstance(base, ast.Subscript):

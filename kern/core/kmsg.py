@@ -21,14 +21,17 @@ from kern.mm.slab import serve_drain
 from kern.sync.spinlock import SpinLock
 
 
+Handler = Callable[[u64, u64, u64], None]
+
+
 @struct
 class Kmsg:
     """A message. Embed one in an object to send without any allocation (see `post_routine`)."""
 
     next: Ref["Kmsg"] | None
     # Its handler, by type. Two fields, so that the compiler knows who runs in an interrupt handler.
-    routine: Callable[[u64, u64, u64], None] | None
-    immediate: Callable[[u64, u64, u64], None] | None
+    routine: Handler | None
+    immediate: Handler | None
     a0: u64
     a1: u64
     a2: u64
@@ -44,7 +47,7 @@ class KmsgQueue:
 
 
 @interrupt_context
-def send_routine(target: u32, handler: Callable[[u64, u64, u64], None], a0: u64, a1: u64, a2: u64) -> None:
+def send_routine(target: u32, handler: Handler, a0: u64, a1: u64, a2: u64) -> None:
     """Have core `target` run `handler(a0, a1, a2)` from its idle loop. Callable from anywhere, handlers included. Never fails."""
     message = make_message(a0, a1, a2)
     message.routine = handler
@@ -66,7 +69,7 @@ def enqueue_routine(target: u32, message: Kmsg) -> None:
 
 
 @interrupt_context
-def send_immediate(target: u32, handler: Callable[[u64, u64, u64], None], a0: u64, a1: u64, a2: u64) -> None:
+def send_immediate(target: u32, handler: Handler, a0: u64, a1: u64, a2: u64) -> None:
     """Have core `target` (this one too) run `handler(a0, a1, a2)` in its interrupt handler. Callable from anywhere. Never fails."""
     message = make_message(a0, a1, a2)
     message.immediate = handler

@@ -32,6 +32,8 @@ SPAN = '''class Span(Generic[_T]):
     @property
     def ptr(self) -> Any: ...
 
+class Array(Span[_T]): ...
+
 '''
 # What replaces what in mypy's description of the builtins: our `str`, and a `print` that takes descriptors.
 BUILTINS = (
@@ -45,6 +47,7 @@ BUILTINS = (
         "    @overload\n    def __getitem__(self, key: slice[Any], /) -> str: ...\n"
         "    @overload\n    def __getitem__(self, key: int, /) -> int: ...",
     ),
+    ("class tuple(Sequence[_T_co]):\n", "class tuple(Sequence[_T_co], Array[_T_co]):\n"),
     ("    def __iter__(self) -> Iterator[str]: ...", "    def __iter__(self) -> Iterator[int]: ..."),
     ("    file: SupportsWrite[str] | None = None,", "    file: Any = None,"),
 )

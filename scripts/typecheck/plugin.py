@@ -94,7 +94,7 @@ def span(ctx: AnalyzeTypeContext) -> Type:
     args = ctx.type.args
     if len(args) == 1 and isinstance(args[0], UnboundType) and args[0].name == "u8":
         return api.named_type("builtins.str")
-    name = "lang.Array" if ctx.type.name.endswith("Array") else "builtins.Span"
+    name = "builtins.Array" if ctx.type.name.endswith("Array") else "builtins.Span"  # `table: Array[T] = (a, b)`: a tuple is one
     return api.named_type(name, [api.anal_type(a) for a in args] or [AnyType(TypeOfAny.from_omitted_generics)])
 
 

@@ -5,7 +5,7 @@ from typing import Callable, Generic, TypeAlias, TypeVar
 
 from abc import struct
 from collections.abc import Iterable
-from lang import Array, Bits, Enum as FromLang, Mmio, Ref, Reg, array, bit, bits, hook, reg, u8, u16, u32, u64
+from lang import Array, Bits, Enum as FromLang, Mmio, Ref, Reg, array, bit, bits, hook, reg, syscall, u8, u16, u32, u64
 from typing import cast
 
 T = TypeVar("T")
@@ -81,3 +81,8 @@ def relase(address: u64) -> None:
 @hook
 def something_else() -> None:
     pass
+
+
+@syscall(901)
+def sys_visit(p: Word, visit: Visitor, ring: Words, n: u32) -> u32:
+    return n

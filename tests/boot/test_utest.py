@@ -132,6 +132,20 @@ SHOWS: dict[str, list[str]] = {
     "pthread.futex": ["parlib-41"],
     "pthread.futex_timeout": ["parlib-41"],
     "pthread.futex_against_timeout": [],
+    "pvcalarm.pvcalarms": ["parlib-52", "utest-07"],
+    "pvcalarm.real": ["parlib-52"],
+    "pvcalarm.refusals": [],
+    "pvcalarm.sigperf": ["parlib-42", "utest-07"],
+    "efence.alloc_and_free": ["utest-05"],
+    "efence.overrun": [],
+    "efence.double_free": [],
+    "efence.write_after_free": ["parlib-57"],
+    "library.timing": ["parlib-54"],
+    "library.children": ["parlib-58"],
+    "library.standard_descriptors": ["parlib-58"],
+    "library.provision": ["parlib-58"],
+    "library.trace": ["parlib-57"],
+    "library.errors_of_threads": ["parlib-63", "parlib-56"],
 }
 
 logs: dict[str, str] = {}

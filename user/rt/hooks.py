@@ -1,18 +1,19 @@
 # SPDX-License-Identifier: LGPL-2.1-or-later
 """What the language calls when something goes wrong, and where a thread keeps its error.
 
-A panic or failed check prints what happened and the call chain as code addresses (the kernel's symbol tool and `addr2line`
-resolve them), and ends the process. Works in vcore context too.
+A panic or failed check prints what happened, on which vcore, and the call chain with the functions' names, and ends the process. Works in
+vcore context too, without names there.
 """
 
 from typing import NoReturn
 
 from lang import CheckSite, ErrorSlot, FailedCheck, Format, Ptr, ThreadLocal
-from lang import export, frame_address, hook, i32, return_address, text, u32, u64
+from lang import export, frame_address, hook, i32, i64, return_address, text, u32, u64
 from arch.abi import FRAME_RECORD
 from parlib.current import current_vcoreid, in_vcore_context
 from rt.exit import exit_now
 from rt.io import STDERR, flush_stdout, print_to
+from rt.symbols import write_symbol
 
 PANIC_STATUS: i32 = 134
 MAX_FRAMES = 24
@@ -73,7 +74,15 @@ def print_frames(frame: u64) -> None:
         words = Ptr[u64](at - FRAME_RECORD)
         if words[1] == 0:
             return
-        print_to(STDERR, f"  #{depth:<2} {words[1]:#x}\n")
+        print_frame(depth, words[1])
         if words[0] <= at:
             return                          # a chain that does not climb is broken, or on another stack
         at = words[0]
+
+
+def print_frame(depth: i64, address: u64) -> None:
+    """With the function's name, where the program's file may be read: vcore context cannot wait for it."""
+    line = text(160)
+    if not in_vcore_context():
+        write_symbol(address - 1, line)
+    print_to(STDERR, f"  #{depth:<2} {address:#x}{line}\n")

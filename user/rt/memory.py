@@ -3,16 +3,19 @@
 
 Small blocks come in size classes from 64 KiB chunks of the heap, one mapping that grows from BRK_START on as brk did elsewhere; what is
 larger than the largest class is mapped by itself. A block is preceded by a 16-byte header that says which class it is of (or how large its
-mapping), so `free` needs only the address. Memory is zeroed.
+mapping), so `free` needs only the address. Memory is zeroed. Checked builds guard the blocks of classes, and keep
+freed ones back for a while: rt/heap_guard.py.
 Lock: `lock`, preemption-safe (see parlib.pdr), a leaf, and never held across a system call. Never called in vcore context: a thread
 that holds the lock may be the one that was interrupted to get there.
 """
 
-from lang import Atomic, Errno, Error, Ptr, Span, Uaddr, array, hook, memset, struct, u64
+from lang import CHECKED, Atomic, Errno, Error, Ptr, Span, Uaddr, array, hook, memset, recursion, return_address, struct, u8, u64
+from kern.abi.guard import GUARD_ROOM, prepare
 from kern.abi.mman import MapFlags, Prot
 from kern.abi.proc import BRK_END, BRK_START
 from parlib.current import in_vcore_context
 from parlib.pdr import PdrLock
+from rt.heap_guard import check_freed, check_given, exchange
 from syscalls import sys_mmap, sys_munmap
 
 PAGE_SIZE: u64 = 4096
@@ -24,6 +27,7 @@ REGION: u64 = 1 << 20                       # what the heap grows by at a time
 LARGE_MARK: u64 = 1 << 63                   # in the header: a mapping of its own, with the length in the other bits
 ALIGNED_MARK: u64 = 1 << 62                 # the block's true start is so many bytes before
 IN_USE: u64 = 0x5059_4B00                   # the header's second word while the block is given out
+FREED: u64 = 0x4652_4500                    # while it is not, with the block's class in the low byte
 
 
 @struct
@@ -82,7 +86,10 @@ def refill(index: u64) -> None:
     with arena.lock:
         offset: u64 = 0
         while offset < CHUNK:
+            if CHECKED:
+                prepare(chunk + offset + HEADER, size - HEADER, False)
             Ptr[u64](chunk + offset)[0] = free_lists[index]
+            Ptr[u64](chunk + offset)[1] = FREED | index
             free_lists[index] = chunk + offset
             offset += size
 
@@ -96,16 +103,23 @@ def take_block(index: u64) -> u64:
         return block
 
 
-def allocate_plain(size: u64) -> u64:
-    """Zeroed memory, aligned to 16. Raises ENOMEM."""
-    if size > (SMALLEST << (NR_CLASSES - 1)) - HEADER:
+def allocate_plain(size: u64, by: u64) -> u64:
+    """Zeroed memory, aligned to 16. `by`: who asks, for the guards. Raises ENOMEM."""
+    room = size + HEADER
+    if CHECKED:
+        room = size + HEADER + GUARD_ROOM
+    if room > SMALLEST << (NR_CLASSES - 1):
         return allocate_large(size)
-    index = class_of(size + HEADER)
+    index = class_of(room)
     block = take_block(index)
     while block == 0:
         refill(index)
         block = take_block(index)
-    memset(Span[u64](block, (SMALLEST << index) // 8), 0)
+    if CHECKED:
+        check_given(block + HEADER, (SMALLEST << index) - HEADER, size, by)
+        memset(Span[u8](block + HEADER, size), 0)
+    else:
+        memset(Span[u64](block, (SMALLEST << index) // 8), 0)
     header = Ptr[u64](block)
     header[0] = index
     header[1] = IN_USE
@@ -128,8 +142,8 @@ def allocate(size: u64, align: u64) -> u64:
     """Zeroed memory. Raises ENOMEM."""
     assert not in_vcore_context(), "allocation in vcore context"
     if align <= HEADER:
-        return allocate_plain(size)
-    inner = allocate_plain(size + align)
+        return allocate_plain(size, return_address())
+    inner = allocate_plain(size + align, return_address())
     address = (inner + align - 1) // align * align
     if address != inner:
         header = Ptr[u64](address - HEADER)
@@ -141,19 +155,40 @@ def allocate(size: u64, align: u64) -> u64:
 @hook
 def release(address: u64) -> None:
     """Give a block back. Freeing twice, or what was never allocated, is caught."""
+    release_block(address, return_address())
+
+
+@recursion(2)                               # an aligned block lies within another
+def release_block(address: u64, by: u64) -> None:
     header = Ptr[u64](address - HEADER)
+    if CHECKED and header[1] & ~u64(255) == FREED and header[1] & 255 < NR_CLASSES:
+        check_freed(address, (SMALLEST << (header[1] & 255)) - HEADER, by)  # says what is wrong
     assert header[1] == IN_USE, "free of memory that is not allocated"
-    header[1] = 0
     what = header[0]
     if what & LARGE_MARK != 0:
+        header[1] = 0
         unmap_quietly(address - HEADER, what ^ LARGE_MARK)
-        return
-    if what & ALIGNED_MARK != 0:
-        release(address - (what ^ ALIGNED_MARK))
-        return
+    elif what & ALIGNED_MARK != 0:
+        header[1] = 0
+        release_block(address - (what ^ ALIGNED_MARK), by)
+    elif CHECKED:
+        check_freed(address, (SMALLEST << what) - HEADER, by)
+        header[1] = FREED | what
+        leaving = exchange(address - HEADER)
+        if leaving != 0:
+            put_back(leaving)
+    else:
+        header[1] = FREED | what
+        put_back(address - HEADER)
+
+
+def put_back(block: u64) -> None:
+    """To the free blocks of its class."""
+    header = Ptr[u64](block)
+    index = header[1] & 255
     with arena.lock:
-        header[0] = free_lists[what]
-        free_lists[what] = address - HEADER
+        header[0] = free_lists[index]
+        free_lists[index] = block
 
 
 def unmap_quietly(address: u64, length: u64) -> None:

@@ -5,11 +5,12 @@ from typing import Callable
 
 from lang import Errno, Error, Span, addr_of, array, at, copy_bytes, free, i32, new, u8, u32, u64
 from kern.abi.file import FdPair, SpawnArgs, SpawnFlag, WaitFlag, WaitStatus
-from kern.abi.proc import PROCINFO_ADDR, ProcInfo
+from kern.abi.proc import PROCINFO_ADDR, ProcInfo, Resource
+from parlib.core_set import LIMIT, CoreSet
 from rt.args import MAX_ARGS, MAX_ARGUMENTS, environment
 from parlib.init import start_anew
 from rt.io import flush_stdout
-from syscalls import sys_exec, sys_fork, sys_proc_create, sys_proc_destroy, sys_proc_run, sys_waitpid
+from syscalls import sys_exec, sys_fork, sys_proc_create, sys_proc_destroy, sys_proc_run, sys_provision, sys_waitpid
 
 KILLED: i32 = -9
 MAX_AFTER_FORK = 16
@@ -141,6 +142,29 @@ def exit_status(status: WaitStatus) -> i32:
 def kill(pid: i32) -> None:
     """End a process. Raises ESRCH, EPERM."""
     sys_proc_destroy(pid, KILLED)
+
+
+def create_child(path: str, argv: Span[str]) -> i32:
+    """A child with our environment and descriptors, that has not started yet; its pid. `run` starts it."""
+    none = array(1, FdPair)
+    return create(path, argv, environment(), none[:0], SpawnFlag.DUP_FDS)
+
+
+def create_child_with_stdfds(path: str, argv: Span[str], stdin: i32, stdout: i32, stderr: i32) -> i32:
+    """The same with just these as its three standard descriptors."""
+    fds = array(3, FdPair)
+    fds[0] = FdPair(first=stdin, second=0)
+    fds[1] = FdPair(first=stdout, second=1)
+    fds[2] = FdPair(first=stderr, second=2)
+    return create(path, argv, environment(), fds[:], SpawnFlag(0))
+
+
+def provision_core_set(pid: i32, cores: CoreSet) -> None:
+    """Guarantee these cores to a process; pid 0: to nobody any more. If one is refused, that raises, and those before it stand."""
+    core = cores.next_from(0)
+    while core < LIMIT:
+        sys_provision(pid, Resource.CORES, u32(core))
+        core = cores.next_from(core + 1)
 
 
 def run_and_wait(path: str, argv: Span[str]) -> i32:

@@ -11,7 +11,7 @@ from lib.args import misuse
 from rt.args import args
 from rt.io import flush_stdout
 from rt.process import run_and_wait
-from utest import call_tests, core_tests, fault_tests, harness, memory_tests, paging, preempt_tests, single_tests, thread_tests
+from utest import call_tests, core_tests, fault_tests, harness, heap_tests, memory_tests, paging, preempt_tests, single_tests, thread_tests
 from utest.fork_tests import wait_for_argument
 from utest.harness import Suite, run, suites
 
@@ -28,6 +28,8 @@ def main() -> i32:
         return paging.read_mapped(given[2], u64(given[3]))
     if len(given) > 3 and given[1] == "--read-mapped-in-thread":
         return fault_tests.read_in_thread(given[2], u64(given[3]))
+    if len(given) > 2 and given[1] == "--damage":
+        return heap_tests.damage(given[2])
     if len(given) > 1 and given[1] == "--list":
         for suite in suites:
             print(suite.name)

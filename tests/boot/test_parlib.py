@@ -118,3 +118,9 @@ def test_a_program_without_threads_blocks_and_wakes(guest8: Guest) -> None:
     """Its thread 0 sleeps in the kernel on its one core, which others use meanwhile, and goes on."""
     assert guest8.output("(sleep 1; echo woken) | cat", 60) == "woken\n"
     assert re.search(r"^PASSED single.two_sleeps ", guest8.output("utest single", 60), re.MULTILINE)
+
+
+def test_more_threads_than_there_can_be_regions_of_memory(guest8: Guest) -> None:
+    """All alive at once. (`crowd 100000` works as well, and takes half a minute.)"""
+    output = guest8.output("crowd 6000", 120)
+    assert output.startswith("6000 threads alive at once"), output

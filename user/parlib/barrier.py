@@ -57,7 +57,7 @@ class BarrierWait:
 def barrier_block(uthread: Uthread, address: u64) -> None:
     request = at(BarrierWait, address)
     barrier = request.barrier
-    sched.current.has_blocked(uthread, Blocked.MUTEX)
+    sched.note_blocked(uthread, Blocked.MUTEX)
     barrier.guard.lock_on(my_vcore())
     if barrier.arrived + 1 < barrier.parties:
         barrier.arrived += 1

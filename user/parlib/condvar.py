@@ -26,6 +26,7 @@ from parlib.sched import Blocked
 from parlib.timed_wait import TimedWait, begin_wait, end_wait
 from parlib.uth_sync import UthSync
 from parlib.uthread import Uthread, uthread_yield
+from parlib.vcore import disable_notifs, enable_notifs
 
 
 @struct
@@ -70,11 +71,14 @@ class CondVar:
         return woken
 
     def signal(self) -> None:
-        with self.guard:
-            self.wakes += 1
-            uthread = self.waiters.get_next()
+        disable_notifs()                    # once for the guard and for the 2LS' lock
+        self.guard.lock_on(my_vcore())
+        self.wakes += 1
+        uthread = self.waiters.get_next()
+        self.guard.unlock_on()
         if uthread is not None:
             sched.current.runnable(uthread)
+        enable_notifs()
 
     def broadcast(self) -> None:
         woken = UthSync()
@@ -147,7 +151,7 @@ def condition_block(uthread: Uthread, address: u64) -> None:
     request = at(CondWait, address)
     condition = request.condition
     mutex = request.mutex
-    sched.current.has_blocked(uthread, Blocked.MUTEX)
+    sched.note_blocked(uthread, Blocked.MUTEX)
     condition.guard.lock_on(my_vcore())
     condition.waiters.enqueue(uthread)
     condition.guard.unlock_on()
@@ -158,7 +162,7 @@ def condition_block_timed(uthread: Uthread, address: u64) -> None:
     request = at(TimedCondWait, address)
     condition = request.condition
     mutex = request.mutex
-    sched.current.has_blocked(uthread, Blocked.MUTEX)
+    sched.note_blocked(uthread, Blocked.MUTEX)
     condition.guard.lock_on(my_vcore())
     waits = request.wait.join(uthread, False)
     condition.guard.unlock_on()
@@ -170,7 +174,7 @@ def condition_block_timed(uthread: Uthread, address: u64) -> None:
 def own_block(uthread: Uthread, address: u64) -> None:
     request = at(OwnWait, address)
     condition = request.condition
-    sched.current.has_blocked(uthread, Blocked.MUTEX)
+    sched.note_blocked(uthread, Blocked.MUTEX)
     condition.guard.lock_on(my_vcore())
     waits = condition.wakes == request.wakes
     if waits:
@@ -183,7 +187,7 @@ def own_block(uthread: Uthread, address: u64) -> None:
 def own_block_timed(uthread: Uthread, address: u64) -> None:
     request = at(TimedOwnWait, address)
     condition = request.condition
-    sched.current.has_blocked(uthread, Blocked.MUTEX)
+    sched.note_blocked(uthread, Blocked.MUTEX)
     condition.guard.lock_on(my_vcore())
     waits = request.wait.join(uthread, condition.wakes != request.wakes)
     condition.guard.unlock_on()

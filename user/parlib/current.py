@@ -25,6 +25,11 @@ def in_vcore_context() -> bool:
     return me.mine.uthread == 0
 
 
+def is_pinned() -> bool:
+    """In vcore context, or a thread with notifications disabled: `my_vcore` is right, and locks need not disable them again."""
+    return me.mine.uthread == 0 or at(Uthread, me.mine.uthread).notif_depth != 0
+
+
 def my_uthread() -> Uthread:
     """The calling uthread. Not in vcore context."""
     return at(Uthread, me.mine.uthread)

@@ -12,6 +12,7 @@ from parlib import sched
 from parlib.blockon import set_parlib_ready
 from parlib.completion import complete, is_completion
 from parlib.debug import init_diagnosis
+from parlib.control import limit_vcores
 from parlib.event import handle_indirection, init_ucq_mailbox, register_handler
 from parlib.machine import vcore_start
 from parlib.pages import PAGE_SIZE, make_guard, map_pages
@@ -32,6 +33,7 @@ NOT_READY: u32 = 16                         # VcoreFlag.SCP_NOVCCTX
 
 def init_parlib() -> None:
     """Called once, by thread 0, before main. Ends the process if there is no memory for it."""
+    limit_vcores(max_vcores())
     prepare_vcore(0)
     register_handler(EventType.EVENT, handle_indirection)
     register_handler(EventType.SYSCALL, handle_call_done)

@@ -98,7 +98,7 @@ def refuse(uthread: Uthread) -> None:
 
 
 def join_callback(joiner: Uthread, address: u64) -> None:
-    sched.current.has_blocked(joiner, Blocked.MISC)
+    sched.note_blocked(joiner, Blocked.MISC)
     kick(at(JoinKicker, address))
 
 

@@ -13,6 +13,7 @@ from parlib.sched import Blocked
 from parlib.timed_wait import TimedWait, begin_wait, end_wait
 from parlib.uth_sync import UthSync
 from parlib.uthread import Uthread, uthread_yield
+from parlib.vcore import disable_notifs, enable_notifs
 
 FREE: u32 = 0
 HELD: u32 = 1
@@ -50,12 +51,15 @@ class Mutex:
             self.hand_over()
 
     def hand_over(self) -> None:
-        with self.guard:
-            next = self.waiters.get_next()
-            if next is None:
-                self.state.store(FREE, order=RELEASE)
+        disable_notifs()                    # once for the guard and for the 2LS' lock
+        self.guard.lock_on(my_vcore())
+        next = self.waiters.get_next()
+        if next is None:
+            self.state.store(FREE, order=RELEASE)
+        self.guard.unlock_on()
         if next is not None:
             sched.current.runnable(next)
+        enable_notifs()
 
     def is_held(self) -> bool:
         return self.state.load() != FREE
@@ -77,7 +81,7 @@ class MutexWait:
 def mutex_block(uthread: Uthread, address: u64) -> None:
     """In vcore context: take the mutex for the thread after all, or queue it."""
     mutex = at(Mutex, address)
-    sched.current.has_blocked(uthread, Blocked.MUTEX)
+    sched.note_blocked(uthread, Blocked.MUTEX)
     mutex.guard.lock_on(my_vcore())
     free = mutex.state.swap(CONTENDED) == FREE
     if not free:
@@ -90,7 +94,7 @@ def mutex_block(uthread: Uthread, address: u64) -> None:
 def mutex_block_timed(uthread: Uthread, address: u64) -> None:
     request = at(MutexWait, address)
     mutex = request.mutex
-    sched.current.has_blocked(uthread, Blocked.MUTEX)
+    sched.note_blocked(uthread, Blocked.MUTEX)
     mutex.guard.lock_on(my_vcore())
     waits = request.wait.join(uthread, not request.wait.expired and mutex.state.swap(CONTENDED) == FREE)
     mutex.guard.unlock_on()

@@ -266,7 +266,7 @@ def queue_block(uthread: Uthread, address: u64) -> None:
     """In vcore context: into each queue's list, then look, then sleep. Once asleep `wait` is not ours any more."""
     wait = at(QueueWait, address)
     wait.uthread = uthread
-    sched.current.has_blocked(uthread, Blocked.EVENTQ)
+    sched.note_blocked(uthread, Blocked.EVENTQ)
     vcore = my_vcore()
     for i in range(wait.count):
         link = wait.links[i]

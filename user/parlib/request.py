@@ -19,14 +19,14 @@ pokes_made: u64 = 0                         # calls of poke_kernel: one at a tim
 def vcore_request_total(total: u32) -> None:
     """Ask for `total` vcores in all, if fewer were asked for: as many as there can be at most, and as the program wants. They come, or
     not, whenever the kernel has them."""
-    if control.never_vc_request:
-        return
-    raise_wanted(min(total, max_vcores(), control.vcore_limit))
+    wanted = min(total, control.vcore_limit)
+    if wanted_cores().load(order=RELAXED) < u64(wanted) and not control.never_vc_request:
+        raise_wanted(wanted)
 
 
 def vcore_request_more(count: u32) -> None:
     """Ask for so many more than there are now."""
-    vcore_request_total(num_vcores() + min(count, max_vcores()))
+    vcore_request_total(num_vcores() + min(count, control.vcore_limit))
 
 
 def vcore_request_exactly(total: u32) -> None:
@@ -35,6 +35,7 @@ def vcore_request_exactly(total: u32) -> None:
     kernel_poke.poke(poke_kernel)
 
 
+@noinline
 def raise_wanted(wanted: u32) -> None:
     amount = wanted_cores()
     while True:

@@ -121,7 +121,7 @@ class RwWait:
 
 def read_block(uthread: Uthread, address: u64) -> None:
     lock = at(RwLock, address)
-    sched.current.has_blocked(uthread, Blocked.MUTEX)
+    sched.note_blocked(uthread, Blocked.MUTEX)
     lock.guard.lock_on(my_vcore())
     admitted = lock.admit_reader()
     if not admitted:
@@ -133,7 +133,7 @@ def read_block(uthread: Uthread, address: u64) -> None:
 
 def write_block(uthread: Uthread, address: u64) -> None:
     lock = at(RwLock, address)
-    sched.current.has_blocked(uthread, Blocked.MUTEX)
+    sched.note_blocked(uthread, Blocked.MUTEX)
     lock.guard.lock_on(my_vcore())
     admitted = lock.admit_writer()
     if not admitted:
@@ -146,7 +146,7 @@ def write_block(uthread: Uthread, address: u64) -> None:
 def read_block_timed(uthread: Uthread, address: u64) -> None:
     request = at(RwWait, address)
     lock = request.lock
-    sched.current.has_blocked(uthread, Blocked.MUTEX)
+    sched.note_blocked(uthread, Blocked.MUTEX)
     lock.guard.lock_on(my_vcore())
     waits = request.wait.join(uthread, not request.wait.expired and lock.admit_reader())
     lock.guard.unlock_on()
@@ -157,7 +157,7 @@ def read_block_timed(uthread: Uthread, address: u64) -> None:
 def write_block_timed(uthread: Uthread, address: u64) -> None:
     request = at(RwWait, address)
     lock = request.lock
-    sched.current.has_blocked(uthread, Blocked.MUTEX)
+    sched.note_blocked(uthread, Blocked.MUTEX)
     lock.guard.lock_on(my_vcore())
     waits = request.wait.join(uthread, not request.wait.expired and lock.admit_writer())
     lock.guard.unlock_on()

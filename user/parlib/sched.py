@@ -1,9 +1,9 @@
 # SPDX-License-Identifier: LGPL-2.1-or-later
 """The second-level scheduler (2LS): what a thread library gives parlib, and which one is in charge.
 
-A 2LS is a class that defines the abstract operations below and overrides others as it likes. An operation costs an indirect call only
-in a program that links two classes which define it; one that nobody overrides is inlined where it is used. Every operation runs
-in vcore context but where it says something else. None may block, or allocate, in vcore context.
+A 2LS is a class that defines the abstract operations below and overrides others as it likes. Each costs an indirect call, so those that few
+have and that stand in the way of every hand-over are called only if the 2LS says that it has them: `has_reasons`, `has_sync`. Every
+operation runs in vcore context but where it says something else. None may block, or allocate, in vcore context.
 Akaros calls them thread_runnable, thread_paused, thread_blockon_sysc, thread_has_blocked, thread_refl_fault, thread_exited,
 thread_create, thread_bulk_runnable, sched_init, sched_entry, preempt_pending, got_posix_signal, sync_….
 """
@@ -33,6 +33,9 @@ class Blocked(u32, Enum):
 
 
 class Scheduler(ABC):
+    has_reasons: bool = False               # it defines `has_blocked`
+    has_sync: bool = False                  # it defines the operations of sync objects
+
     def init(self) -> None:                 # noqa: B027
         """Before it takes over, once, as thread 0 of an SCP: make whatever it needs. Raises ENOMEM."""
 
@@ -124,9 +127,19 @@ class Scheduler(ABC):
 
 
 current: Ref[Scheduler] = thread0_scheduler
+takes_reasons: bool = False                 # of the current one
+keeps_waiters: bool = False
 
 
 def use_scheduler(scheduler: Scheduler) -> None:
     """Put another 2LS in charge; the caller has seen to the threads of the old one."""
-    global current
+    global current, takes_reasons, keeps_waiters
     current = scheduler
+    takes_reasons = scheduler.has_reasons
+    keeps_waiters = scheduler.has_sync
+
+
+def note_blocked(uthread: Uthread, why: Blocked) -> None:
+    """For who puts a saved thread to sleep: tell the 2LS, before others can wake it."""
+    if takes_reasons:
+        current.has_blocked(uthread, why)

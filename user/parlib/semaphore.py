@@ -1,13 +1,14 @@
 # SPDX-License-Identifier: LGPL-2.1-or-later
 """Counting semaphore for uthreads: each `up` lets exactly one `down` through. All zero is an empty one."""
 
-from lang import Ref, addr_of, at, must_use, struct, u64
+from lang import RELAXED, Ref, addr_of, at, atomic, must_use, struct, u64
 from parlib import sched
 from parlib.current import my_uthread, my_vcore
 from parlib.pdr import PdrLock
 from parlib.sched import Blocked
 from parlib.timed_wait import TimedWait, begin_wait, end_wait
 from parlib.uth_sync import UthSync
+from parlib.vcore import disable_notifs, enable_notifs
 from parlib.uthread import Uthread, uthread_yield
 
 
@@ -20,7 +21,8 @@ class Semaphore:
     waiters: UthSync
 
     def down(self) -> None:
-        if not self.try_down():
+        # A look without the lock: if there seems to be none, the thread is on its way to sleep when it looks again.
+        if atomic(self.count).load(order=RELAXED) == 0 or not self.try_down():
             uthread_yield(semaphore_block, addr_of(self))
 
     @must_use
@@ -42,12 +44,15 @@ class Semaphore:
         return end_wait(request.wait)
 
     def up(self) -> None:
-        with self.guard:
-            uthread = self.waiters.get_next()
-            if uthread is None:
-                self.count += 1
+        disable_notifs()                    # once for the guard and for the 2LS' lock
+        self.guard.lock_on(my_vcore())
+        uthread = self.waiters.get_next()
+        if uthread is None:
+            self.count += 1
+        self.guard.unlock_on()
         if uthread is not None:
             sched.current.runnable(uthread)
+        enable_notifs()
 
 
 @struct
@@ -66,7 +71,7 @@ def take_one(semaphore: Semaphore) -> bool:
 
 def semaphore_block(uthread: Uthread, address: u64) -> None:
     semaphore = at(Semaphore, address)
-    sched.current.has_blocked(uthread, Blocked.MUTEX)
+    sched.note_blocked(uthread, Blocked.MUTEX)
     semaphore.guard.lock_on(my_vcore())
     taken = take_one(semaphore)
     if not taken:
@@ -79,7 +84,7 @@ def semaphore_block(uthread: Uthread, address: u64) -> None:
 def semaphore_block_timed(uthread: Uthread, address: u64) -> None:
     request = at(SemaphoreWait, address)
     semaphore = request.semaphore
-    sched.current.has_blocked(uthread, Blocked.MUTEX)
+    sched.note_blocked(uthread, Blocked.MUTEX)
     semaphore.guard.lock_on(my_vcore())
     waits = request.wait.join(uthread, not request.wait.expired and take_one(semaphore))
     semaphore.guard.unlock_on()

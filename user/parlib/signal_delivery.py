@@ -295,7 +295,7 @@ def wait_for_any_until(wanted: u64, deadline_ns: u64) -> bool:
 
 def wait_block(uthread: Uthread, address: u64) -> None:
     request = at(SignalWait, address)
-    sched.current.has_blocked(uthread, Blocked.MISC)
+    sched.note_blocked(uthread, Blocked.MISC)
     table.lock.lock_on(my_vcore())
     waits = request.wait.join(uthread, something_came(uthread, request.wanted))
     table.lock.unlock_on()

@@ -63,7 +63,7 @@ def uthread_sched_yield() -> None:
 
 
 def yield_callback(uthread: Uthread, arg: u64) -> None:
-    sched.current.has_blocked(uthread, Blocked.YIELD)
+    sched.note_blocked(uthread, Blocked.YIELD)
     sched.current.paused(uthread)
 
 
@@ -82,4 +82,4 @@ def uthread_sleep_forever() -> NoReturn:
 
 
 def sleep_callback(uthread: Uthread, arg: u64) -> None:
-    sched.current.has_blocked(uthread, Blocked.MISC)
+    sched.note_blocked(uthread, Blocked.MISC)

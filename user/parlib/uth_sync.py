@@ -28,23 +28,29 @@ class UthSync:
 
     def enqueue(self, uthread: Uthread) -> None:
         """Add a thread that is saved."""
-        sched.current.sync_enqueue(self, uthread)
+        if sched.keeps_waiters:
+            sched.current.sync_enqueue(self, uthread)
+        else:
+            fifo_push(self, uthread)
 
     def get_next(self) -> Uthread | None:
         """Take out the thread that is to be woken next."""
-        return sched.current.sync_get_next(self)
+        return sched.current.sync_get_next(self) if sched.keeps_waiters else fifo_pop(self)
 
     @must_use
     def get_uth(self, uthread: Uthread) -> bool:
         """Take out this thread; False if it is not in there (any more): then it is somebody else's to wake."""
-        return sched.current.sync_get_uth(self, uthread)
+        return sched.current.sync_get_uth(self, uthread) if sched.keeps_waiters else fifo_remove(self, uthread)
 
     def swap(self, other: "UthSync") -> None:
         """Exchange all waiters of two."""
-        sched.current.sync_swap(self, other)
+        if sched.keeps_waiters:
+            sched.current.sync_swap(self, other)
+        else:
+            fifo_swap(self, other)
 
     def is_empty(self) -> bool:
-        return sched.current.sync_is_empty(self)
+        return sched.current.sync_is_empty(self) if sched.keeps_waiters else self.head is None
 
 
 # -- in the order of arrival ----------------------------------------------------------------------------------------

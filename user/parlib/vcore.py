@@ -9,7 +9,7 @@ was missed in between.
 
 from typing import Callable
 
-from lang import ACQUIRE, RELAXED, Ref, Uaddr, addr_of, array, at, compiler_fence, cycle_counter, pause, struct, u32, u64
+from lang import ACQUIRE, RELAXED, Ref, Uaddr, addr_of, array, at, compiler_fence, cycle_counter, inline, noinline, pause, struct, u32, u64
 from kern.abi.event import EventMsg
 from kern.abi.proc import PROCDATA_ADDR, PROCINFO_ADDR, ProcData, ProcInfo, VcoreMapping, VcorePreemptData
 from kern.abi.syscall import Syscall
@@ -125,6 +125,7 @@ def vcoreid_now() -> u32:
 
 
 # -- notifications ------------------------------------------------------------------------------------------------
+@inline
 def disable_notifs() -> None:
     """Keep the calling uthread on its vcore, and events away from it. Nests. Nothing to do in vcore context."""
     if me.mine.uthread == 0:
@@ -138,6 +139,7 @@ def disable_notifs() -> None:
     compiler_fence()
 
 
+@inline
 def enable_notifs() -> None:
     """Undo one `disable_notifs`; the last one looks for events that came in between."""
     if me.mine.uthread == 0:
@@ -158,6 +160,7 @@ def enable_notifs() -> None:
         enter_vcore_context()
 
 
+@noinline
 def enter_vcore_context() -> None:
     """Have the kernel interrupt the calling thread for vcore context, as a notification would. Returns when it is resumed."""
     call = Syscall()

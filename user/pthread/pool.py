@@ -93,7 +93,7 @@ def take_thread(fn: Callable[[u64], Raises[None]], arg: u64) -> Uthread:
     uthread = take_usual()
     if uthread is None:
         uthread = map_thread(DEFAULT_STACK_SIZE, PAGE_SIZE)
-    begin_thread(uthread, DEFAULT_STACK_SIZE, PAGE_SIZE, fn, arg)
+    begin_thread(uthread, fn, arg)
     return uthread
 
 
@@ -108,12 +108,13 @@ def take_thread_with(attr: Attr, fn: Callable[[u64], Raises[None]], arg: u64) ->
     uthread = take_other(stack_size, guard_size)
     if uthread is None:
         uthread = map_thread(stack_size, guard_size)
-    begin_thread(uthread, stack_size, guard_size, fn, arg)
+    begin_thread(uthread, fn, arg)
     return uthread
 
 
-def begin_thread(uthread: Uthread, stack_size: u64, guard_size: u64, fn: Callable[[u64], Raises[None]], arg: u64) -> None:
-    block = uthread.memory + guard_size + stack_size
+def begin_thread(uthread: Uthread, fn: Callable[[u64], Raises[None]], arg: u64) -> None:
+    # Right below the Uthread, so that a thread with little on its stack touches one page, or two.
+    block = (addr_of(uthread) - tls_block_size()) // ALIGN * ALIGN
     tp = init_tls_block(block)
     init_uthread(uthread, block, tp, current_of(tp), fn, arg)
     uthread.id = pool.made.add(1) + 1

@@ -10,7 +10,7 @@ from typing import Callable
 from lang import ACQUIRE, RELAXED, SEQ_CST, Atomic, Raises, Ref, addr_of, at, compiler_fence, fence, inline, pause, struct, u32, u64
 from kern.abi.syscall import Syscall
 from parlib import threads
-from parlib.current import Current, in_vcore_context, my_uthread, my_vcore
+from parlib.current import Current, is_pinned, my_uthread, my_vcore
 from parlib.dtls import destroy_values
 from parlib.machine import switch_direct
 from parlib.pdr import FREE, PdrLock
@@ -106,7 +106,7 @@ class ThreadScheduler(Scheduler):
             run_uthread(vcore, uthread)
 
     def runnable(self, uthread: Uthread) -> None:
-        if in_vcore_context():
+        if is_pinned():
             push_on(my_vcore(), uthread)
         else:
             with ready.lock:
@@ -115,7 +115,7 @@ class ThreadScheduler(Scheduler):
 
     def bulk_runnable(self, woken: UthSync) -> None:
         """The lock is taken once for all."""
-        if in_vcore_context():
+        if is_pinned():
             vcore = my_vcore()
             ready.lock.lock_on(vcore)
             push_all_locked(woken)

@@ -11,7 +11,7 @@ from typing import Callable
 
 from lang import SEQ_CST, Atomic, Raises, addr_of, array, at, fence, pause, struct, u32, u64
 from kern.abi.syscall import Syscall
-from parlib.current import in_vcore_context, my_vcore
+from parlib.current import is_pinned, my_vcore
 from parlib.deque import LOST, NOTHING, Deque
 from parlib.pdr import PdrLock
 from parlib.request import vcore_request_more
@@ -61,7 +61,7 @@ class StealScheduler(Scheduler):
             run_uthread(vcore, uthread)
 
     def runnable(self, uthread: Uthread) -> None:
-        if in_vcore_context():
+        if is_pinned():
             push(my_vcore(), queues[my_vcore().id].fresh, uthread)
         else:
             disable_notifs()                # only a vcore itself adds to its deques

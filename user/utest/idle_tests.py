@@ -6,7 +6,7 @@ stays on a single core.
 from typing import Callable
 
 from lang import Atomic, Raises, array, pause, u32, u64
-from parlib.control import control
+from parlib.control import control, limit_vcores
 from parlib.join import JoinRequest, uthread_join, uthread_join_arr
 from parlib.request import vcore_request_exactly
 from parlib.sync import Mutex
@@ -161,7 +161,7 @@ class Ticking(Suite):
     def run(self) -> None:
         if not is_wanted(self.name):
             return
-        control.vcore_limit = 1
+        limit_vcores(1)
         use_library(preemptive_scheduler)
         uthread_mcp_init()
         run("tick.preemptive", test_threads_that_never_yield_take_turns)

@@ -55,6 +55,9 @@ counts = OpCounts()
 class ImportanceScheduler(ThreadScheduler):
     """Ready threads are a FIFO as usual; those who wait for a sync object are kept by importance, which is their argument."""
 
+    has_reasons: bool = True
+    has_sync: bool = True
+
     def init(self) -> None:
         counts.inits.add(1)
         super().init()

@@ -5,7 +5,7 @@ from lang import Atomic, Error, Uaddr, addr_of, array, frame_address, pause, tex
 from kern.abi.errno import Errno
 from kern.abi.event import EventFlag, EventMsg, EventType, MailboxKind
 from kern.abi.file import OpenMode
-from parlib.control import control
+from parlib.control import control, limit_vcores
 from parlib.current import in_vcore_context, my_vcore
 from parlib.event import OwnedQueue, init_queue, register_handler
 from parlib import request
@@ -128,11 +128,11 @@ def test_requests_are_clamped() -> None:
     equal(wanted_cores().load(), u64(max_vcores()), "vcores wanted")
     vcore_request_exactly(100_000)
     equal(wanted_cores().load(), u64(max_vcores()), "vcores wanted exactly")
-    control.vcore_limit = 1
+    limit_vcores(1)
     wanted_cores().store(0)
     vcore_request_total(5)
     equal(wanted_cores().load(), 1, "vcores wanted by who wants one at most")
-    control.vcore_limit = 0xFFFF_FFFF
+    limit_vcores(100_000)
     vcore_request_total(max_vcores())
     control.never_yield = False
     check(num_vcores() <= max_vcores(), "more vcores than there can be")

@@ -10,12 +10,14 @@ from kern.abi.file import OpenMode
 from kern.abi.syscall import Syscall
 from parlib.current import in_vcore_context
 from parlib.join import JoinRequest, uthread_detach, uthread_join_arr
+from parlib.control import control
+from parlib.request import vcore_request_total, wanted_cores
 from parlib.sched import Blocked
 from parlib.sync import Barrier, Mutex, Semaphore
 from parlib.threads import uthread_create, uthread_mcp_init, uthread_sched_yield, uthread_usleep, use_library
 from parlib.uth_sync import UthSync
 from parlib.uthread import Uthread
-from parlib.vcore import Vcore, max_vcores
+from parlib.vcore import Vcore, max_vcores, num_vcores
 from pthread.ready import ThreadScheduler
 from rt.io import close, open, write_all
 from rt.process import getpid
@@ -333,7 +335,9 @@ def test_barrier_wakes_all_at_once() -> None:
 
 # -- losing cores -------------------------------------------------------------------------------------------------
 def spin(number: u64) -> None:
-    while stop.load() == 0:
+    """Not for ever: the vcores that are left are all that others have to run on."""
+    until = now_ns() + 100_000_000
+    while stop.load() == 0 and now_ns() < until:
         pause()
 
 
@@ -351,36 +355,41 @@ def control_process(command: str) -> bool:
         close(fd)
 
 
-def with_spinning_vcores(command: str, counter: Atomic[u32]) -> None:
-    """Threads that spin on all vcores but one; the command, with each vcore's number, until the counter rises."""
+def spin_and_lose(command: str, after: str, counter: Atomic[u32]) -> None:
+    """Threads that spin on all vcores but one; the command for each vcore in turn, until the counter rises."""
     if max_vcores() < 2:
         return
-    stop.store(u32(0))
-    requests = array(16, JoinRequest)
-    count = u64(min(max_vcores() - 1, u32(16)))  # one is left for this thread
-    for i in range(count):
-        requests[i].uthread = uthread_create(spin, i)
     before = counter.load()
-    until = now_ns() + 5_000_000_000
+    requests = array(16, JoinRequest)
+    count = u64(min(max_vcores() - 1, u32(16)))
+    until = now_ns() + 10_000_000_000
+    turn: u32 = 0
     while counter.load() == before and now_ns() < until:
-        for v in range(max_vcores()):
-            line = text(40)
-            line.write(f"{command} {v}")
-            if command == "warn":
-                line.write(" 20000")
-            control_process(line.view)
+        stop.store(u32(0))
+        for i in range(count):
+            requests[i].uthread = uthread_create(spin, i)
         uthread_usleep(2000)
+        # One less is wanted meanwhile: else the kernel gives it back before others have looked.
+        control.never_vc_request = True
+        wanted_cores().store(u64(max(num_vcores(), 2) - 1))
+        line = text(40)
+        line.write(f"{command} {turn % max_vcores()}{after}")
+        control_process(line.view)
+        turn += 1
+        uthread_usleep(2000)
+        stop.store(u32(1))
+        uthread_join_arr(requests[:count])
+        control.never_vc_request = False
+        vcore_request_total(max_vcores())
     check(counter.load() > before, f"{command}: the scheduler was not told")
-    stop.store(u32(1))
-    uthread_join_arr(requests[:count])
 
 
 def test_warning_of_preemption() -> None:
-    with_spinning_vcores("warn", counts.warnings)
+    spin_and_lose("warn", " 20000", counts.warnings)
 
 
 def test_preempted_threads_are_paused() -> None:
-    with_spinning_vcores("preempt", counts.pauses)
+    spin_and_lose("preempt", "", counts.pauses)
 
 
 def test_contexts() -> None:

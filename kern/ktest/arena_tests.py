@@ -1,14 +1,19 @@
 # SPDX-License-Identifier: GPL-2.0-or-later
 """Arenas and their caches in the running machine, one by one what Akaros' suite asks of them (kern/src/ktest/kt_arena.c has the names)."""
 
-from lang import Error, array, u64
+from lang import Error, Paddr, array, memset, u8, u64
+from arch import mmu
 from kern.abi.errno import Errno
+from kern.arch_api import PageFlag
 from kern.ktest.runner import KernelTest, check, equal, kernel_tests
 from kern.mm.arena import Arena
-from kern.mm.pages import PAGE_SIZE, free_bytes
+from kern.mm.dma import FOUR_GIB, DmaPool, UserDma, dma32, dma_alloc, dma_free
+from kern.mm.pages import PAGE_SIZE, base, bytes_at, free_bytes
 from kern.mm.resource import ResourceCache
 from kern.mm.segments import LAST, Constraints, Fit
 from kern.mm.slab import SlabCache
+from kern.mm.umem import check_range
+from kern.proc.create import discard, new_process
 
 SHIFT: u64 = 15                             # how far one test moves what it imports
 
@@ -438,3 +443,76 @@ class ManySegments(ArenaTest):
         found = arena.alloc_within(3000, Constraints(maximum=LAST))
         equal(found, 0, "all of it, in one piece")
         arena.free_within(found, 3000)
+
+
+# -- memory for devices -------------------------------------------------------------------------------------------
+pool = DmaPool()
+user = UserDma()
+blocks = array(10, u64)
+
+
+@kernel_tests
+class Pool(KernelTest):
+    """Blocks for a device are aligned, cross no boundary, lie below 4 GiB, and are disjoint."""
+
+    name: str = "arena.dma_pool"
+
+    def run(self) -> None:
+        pool.init("test-pool", 33, 16, 64)
+        for i in range(u64(10)):
+            block = u64(pool.alloc())
+            equal(block % 16, 0, "misalignment")
+            equal(block // 64, (block + 32) // 64, "the unit of 64 that it lies in")
+            check(block + 33 <= FOUR_GIB, f"a device cannot reach {block:#x}")
+            memset(bytes_at(Paddr(block), 33), u8(i))
+            blocks[i] = block
+        for i in range(u64(10)):
+            for byte in bytes_at(Paddr(blocks[i]), 33):
+                equal(u64(byte), i, "a byte that another block overwrote")
+            pool.free(Paddr(blocks[i]))
+        pool.destroy()
+        equal(dma32.segments.used, 0, "bytes of pages that are used")
+
+
+@kernel_tests
+class ContiguousForDevices(KernelTest):
+    """Contiguous pages for a device go back to memory."""
+
+    name: str = "dma.pages"
+
+    def run(self) -> None:
+        before = base.segments.used
+        block = dma_alloc(5 << 20)
+        check(u64(block) % PAGE_SIZE == 0 and u64(block) + (5 << 20) <= FOUR_GIB, f"5 MiB at {u64(block):#x}")
+        check(base.segments.used >= before + (5 << 20), "they are not accounted for")
+        dma_free(block, 5 << 20)
+        equal(base.segments.used, before, "bytes used")
+
+
+@kernel_tests
+class UserPages(KernelTest):
+    """A process' pages for a device are its own memory, there from the start, and come back."""
+
+    name: str = "arena.user_dma"
+
+    def run(self) -> None:
+        p = new_process(None, "/ktest", "/ktest\0")
+        try:
+            user.init(p)
+            first = user.alloc(4 * PAGE_SIZE)
+            second = user.alloc(PAGE_SIZE)
+            check_range(first, 4 * PAGE_SIZE)
+            check(u64(second) >= u64(first) + 4 * PAGE_SIZE or u64(second) + PAGE_SIZE <= u64(first), "they overlap")
+            for offset in range(u64(0), 4 * PAGE_SIZE, PAGE_SIZE):
+                check(mmu.lookup(p.space, first + offset) is not None, "a page that a device would not find")
+            check(PageFlag.WRITE in mmu.lookup_flags(p.space, second), "a page that cannot be written")
+            large = user.alloc(40 * PAGE_SIZE)
+            user.free(first, 4 * PAGE_SIZE)
+            user.free(second, PAGE_SIZE)
+            equal(u64(user.alloc(4 * PAGE_SIZE)), u64(first), "what was freed")
+            user.free(first, 4 * PAGE_SIZE)
+            user.free(large, 40 * PAGE_SIZE)
+            user.destroy()
+            check(mmu.lookup(p.space, first) is None, "a page is still mapped")
+        finally:
+            discard(None, p)

@@ -1,18 +1,22 @@
 # SPDX-License-Identifier: GPL-2.0-or-later
 """Caches, their magazines and depots, and what happens to them when memory is short."""
 
-from lang import Atomic, Error, Paddr, array, at, free, new, struct, u32, u64, unproven
+from lang import Atomic, Error, Paddr, Span, array, at, free, memset, new, struct, u8, u32, u64, unproven
 from arch import mmu
 from kern.abi.errno import Errno
 from kern.core.smp import call_on_all
 from kern.ktest.runner import KernelTest, check, equal, kernel_tests
 from kern.mm.arena import Arena
+from kern.mm.kmalloc import kfree, kmalloc, kmalloc_aligned, kmalloc_incref, kmalloc_size, kmalloc_wait, krealloc, kzmalloc, try_kmalloc
 from kern.mm.magazine import BUSY, LARGEST, SMALLEST, start_trace, stop_trace
 from kern.mm.buddy import MAX_ORDER
 from kern.mm.pages import alloc_pages, free_pages, try_alloc_pages
 from kern.mm.resource import ResourceCache
 from kern.mm.shootdown import relax
 from kern.mm.slab import SlabCache
+from kern.sync.kthread import spawn_ktask
+from kern.sync.rendez import sleep_ns
+from kern.sync.semaphore import Semaphore
 from kern.time.clock import now_ns
 
 COUNT: u64 = 500
@@ -255,3 +259,99 @@ def use_up() -> u64:
 @struct
 class Link:
     next: u64
+
+
+# -- blocks by size -----------------------------------------------------------------------------------------------
+@kernel_tests
+class CountedBlock(KernelTest):
+    """A block is freed with its last reference, and not before."""
+
+    name: str = "kmalloc.incref"
+
+    def run(self) -> None:
+        block = kmalloc(1000)
+        memset(Span[u8](block, 1000), 7)
+        kmalloc_incref(block)
+        kmalloc_incref(block)
+        kfree(block)
+        kfree(block)
+        other = kmalloc(1000)
+        check(other != block, "a block in use was given out again")
+        memset(Span[u8](other, 1000), 8)
+        for byte in Span[u8](block, 1000):
+            equal(u64(byte), 7, "a byte of it")
+        kfree(block)
+        kfree(other)
+        kfree(0)
+
+
+@kernel_tests
+class Resized(KernelTest):
+    """A block keeps its contents as it grows and shrinks; it is aligned as asked; zeros are zeros."""
+
+    name: str = "kmalloc.resize"
+
+    def run(self) -> None:
+        block: u64 = 0
+        size: u64 = 1
+        while size < 100_000:
+            block = krealloc(block, size)
+            equal(kmalloc_size(block) // size, 1, "times the size that was asked for")
+            for i in range(size // 2):
+                equal(u64(Span[u8](block, size)[i]), i % 251, "a byte that was there before")
+            for i in range(size):
+                Span[u8](block, size)[i] = u8(i % 251)
+            size *= 2
+        block = krealloc(block, 10)
+        for i in range(u64(10)):
+            equal(u64(Span[u8](block, 10)[i]), i, "a byte of what is left")
+        kfree(block)
+        for shift in range(u64(0), 16):
+            aligned = kmalloc_aligned(100, u64(1) << shift)
+            misplaced = aligned % (u64(1) << shift)
+            memset(Span[u8](aligned, 100), 0xFF)
+            kfree(aligned)
+            equal(misplaced, 0, "bytes off")
+        zeros = kzmalloc(100)
+        for byte in Span[u8](zeros, 100):
+            equal(u64(byte), 0, "a byte of zeros")
+        kfree(zeros)
+        check(try_kmalloc(1 << 39) == 0, "half a TiB was had")
+
+
+waited = Semaphore()
+waiting_for: u64 = 0
+
+
+def wait_for_memory(size: u64) -> None:
+    """As a kernel task."""
+    global waiting_for
+    try:
+        waiting_for = kmalloc_wait(size)
+    except Error:
+        waiting_for = 1
+    waited.up()
+
+
+@kernel_tests
+class WaitForMemory(KernelTest):
+    """Who is willing to wait gets memory when there is some again; who is not is told at once."""
+
+    name: str = "kmalloc.wait"
+
+    def run(self) -> None:
+        global waiting_for
+        waiting_for = 0
+        count = use_up()
+        size: u64 = 4 << 20                 # which is nowhere in one piece now
+        refused = try_kmalloc(size) == 0
+        spawn_ktask("waits for memory", wait_for_memory, size)
+        sleep_ns(10_000_000)
+        early = waiting_for
+        for i in range(count):
+            free_pages(Paddr(blocks[i]), MAX_ORDER)
+        waited.down()
+        check(refused, "memory was had that is not there")
+        equal(early, 0, "what came of waiting before there was memory")
+        check(waiting_for > 1, "nothing came of waiting")
+        kfree(waiting_for)

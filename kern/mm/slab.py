@@ -323,7 +323,8 @@ def drain_this_core() -> None:
         cache = caches.first()
         while cache is not None:
             drain_core(cache)
-            cache.settle()
+            while cache.shrink(0):
+                pass
             cache = caches.after(cache)
 
 

@@ -85,6 +85,16 @@ ROWS = {
     "mmu.large_pages": ("kmem-12", "kmem-16"),
     "pages.large": ("kmem-12",),
     "kmap.device": ("kmem-18",),
+    "kmalloc.incref": ("kmem-10",),
+    "kmalloc.resize": ("kmem-10",),
+    "kmalloc.wait": ("kmem-10",),
+    "arena.dma_pool": ("kmem-15",),
+    "arena.user_dma": ("kmem-15",),
+    "dma.pages": ("kmem-15",),
+    "lib.check_sums": ("kmem-20",),
+    "lib.hashes": ("kmem-20",),
+    "lib.packing": ("kmem-20",),
+    "lib.page_slices": ("kmem-19",),
     "slab.constructor": ("kmem-07",),
     "slab.magazines": ("kmem-07",),
     "slab.resize": ("kmem-07",),
@@ -147,6 +157,21 @@ def test_the_machine_ends_with_their_number_of_failures(pool: Pool, arch: str, s
     assert end == (Ending.STATUS, 0), shown
     disabled = len(DISABLED.get(arch, ()))
     assert f"{len(NAMES) - disabled} passed, 0 failed, {disabled} disabled" in shown
+
+
+# Akaros' arena suite, by its names.
+ARENA_SUITE = (
+    "nextfit bestfit instantfit quantum_align odd_quantum nocross_fallback xalloc_from_freelist qcache qc_odd_quantum qc_large_quantum "
+    "import import_slab import_alignment xalloc xalloc_minmax accounting self_source dma_pool user_dma"
+).split()
+
+
+@pytest.mark.feature("ktest-02")
+@pytest.mark.parametrize("smp", CORES)
+def test_the_arena_suite_passes_whole(pool: Pool, arch: str, smp: int) -> None:
+    shown, _ = results(pool, arch, smp)
+    passed = re.findall(r"^PASSED arena\.(\w+) ", shown, re.MULTILINE)
+    assert len(ARENA_SUITE) == 19 and set(ARENA_SUITE) <= set(passed), shown
 
 
 @pytest.mark.parametrize("smp", CORES)

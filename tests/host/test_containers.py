@@ -1,5 +1,5 @@
 # SPDX-License-Identifier: GPL-2.0-or-later
-"""The kernel's containers against Python's: lists, queues, rings, maps, bitmaps, sorting."""
+"""The kernel's containers against Python's: lists, queues, rings, maps, trees, bitmaps, ranges, sorting."""
 
 from __future__ import annotations
 
@@ -18,9 +18,12 @@ from lang import Array, Ref, array, struct, u64
 from kern.lib.bcq import Bcq, BcqSlot
 from kern.lib.bitmap import Bitmap
 from kern.lib.circular_buffer import CircularBuffer
+from kern.lib.address_range import AddressRange, are_sorted, find_range
 from kern.lib.hashmap import HashMap
+from kern.lib.hashtable import HashTable
 from kern.lib.list import IntrusiveList, ListLink
 from kern.lib.queue import Queue
+from kern.lib.rbtree import RedBlackTree, TreeLink
 from kern.lib.ring import Ring
 from kern.lib.sort import sort
 
@@ -33,6 +36,7 @@ class Item:
     other: ListLink["Item"]
     hash_key: u64
     hash_next: Ref["Item"] | None
+    node: TreeLink["Item"]
 
 
 @struct
@@ -139,6 +143,86 @@ def test_hash_map(unit: Unit, operations: list[tuple[str, int, int]]) -> None:
             assert table.remove(key) == (items[model.pop(key)] if key in model else None)
         assert table.find(key) == (items[model[key]] if key in model else None)
         assert table.count == len(model)
+
+
+@pytest.mark.feature("kmem-19")
+@MANY
+@given(st.lists(st.tuples(st.sampled_from(["insert", "find", "remove"]), KEYS, st.integers(0, 299)), max_size=300))
+def test_hash_table(unit: Unit, operations: list[tuple[str, int, int]]) -> None:
+    items, table, model = unit.Item.array(300), unit.HashTable[unit.Item](), dict[int, int]()
+    for what, key, n in operations:
+        if what == "insert" and n not in model.values():
+            assert table.insert(key, items[n]) == (key not in model)
+            model.setdefault(key, n)
+        elif what == "remove":
+            assert table.remove(key) == (items[model.pop(key)] if key in model else None)
+        assert table.find(key) == (items[model[key]] if key in model else None)
+        assert table.count == len(model)
+    table.clear()
+    assert table.count == 0 and len(table.chains) == 0
+
+
+@pytest.mark.feature("kmem-19")
+def test_a_hash_table_grows_so_that_chains_stay_short(unit: Unit) -> None:
+    items, table = unit.Item.array(1000), unit.HashTable[unit.Item]()
+    for n, item in enumerate(items):
+        assert table.insert(n * 4096, item)
+    assert len(table.chains) >= 500 and table.longest() < 12
+    assert all(table.find(n * 4096) == item for n, item in enumerate(items))
+    table.clear()
+
+
+@pytest.mark.feature("kmem-19")
+@MANY
+@given(st.lists(st.tuples(st.booleans(), st.integers(0, 63), st.integers(0, 70)), max_size=150))
+def test_red_black_tree(unit: Unit, operations: list[tuple[bool, int, int]]) -> None:
+    """Against a dictionary; and every way down has as many black items, no red one a red child."""
+    items, model = items_of(unit), dict[int, Any]()
+    tree = unit.RedBlackTree[unit.Item, Literal["node"], Literal["hash_key"]]()
+    for insert, n, key in operations:
+        if insert and items[n] not in model.values():
+            items[n].hash_key = key
+            assert tree.insert(items[n]) == (key not in model)
+            model.setdefault(key, items[n])
+        elif not insert and key in model:
+            tree.remove(model.pop(key))
+        assert tree.count == len(model)
+        assert tree.find(key) == model.get(key)
+        assert tree.at_or_before(key) == model.get(max((k for k in model if k <= key), default=None))
+        assert tree.at_or_after(key) == model.get(min((k for k in model if k >= key), default=None))
+        black_height(tree.root, None)
+    walked, item = [], tree.first()
+    while item is not None:
+        walked.append(item.hash_key)
+        item = tree.after(item)
+    assert walked == sorted(model)
+    assert tree.last() == (model[max(model)] if model else None)
+
+
+def black_height(item: Any, parent: Any) -> int:
+    if item is None:
+        return 1
+    assert item.node.parent == parent and not (item.node.red and (parent is None or parent.node.red))
+    left, right = black_height(item.node.left, item), black_height(item.node.right, item)
+    assert left == right
+    return left + (0 if item.node.red else 1)
+
+
+@pytest.mark.feature("kmem-19")
+@MANY
+@given(st.lists(st.integers(0, 100), unique=True, max_size=20), st.integers(0, 110))
+def test_address_ranges(unit: Unit, ends: list[int], address: int) -> None:
+    bounds = sorted(ends)[: len(ends) // 2 * 2]
+    pairs = list(zip(bounds[::2], bounds[1::2], strict=True))
+    ranges = unit.AddressRange.array(len(pairs))
+    for table, (start, end) in zip(ranges, pairs, strict=True):
+        table.start, table.end, table.meaning = start, end, start * 2
+    found = unit.find_range(ranges, address)
+    assert (None if found is None else found.meaning) == next((start * 2 for start, end in pairs if start <= address < end), None)
+    assert unit.are_sorted(ranges)
+    if len(pairs) > 1:
+        ranges[0].end = ranges[1].end
+        assert not unit.are_sorted(ranges)
 
 
 @MANY

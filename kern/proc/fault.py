@@ -7,6 +7,7 @@ No locks but `vm.lock`, for the list of mappings. May block.
 """
 
 from lang import Error, Span, Text, Uaddr, array, text, u64, valid
+from arch import serial
 from arch.abi import FRAME_RECORD, UserContext
 from kern.abi.errno import Errno
 from kern.abi.fault import TrapKind, problem_of, told
@@ -27,6 +28,17 @@ from kern.proc.user_symbols import UserSymbols, open_program, write_symbol
 MAX_FRAMES: u64 = 16
 STDERR = 2
 
+on_console: bool = False                    # Akaros' printx: each is told on the console, even if the process is asked
+
+
+def printx() -> bool:
+    return on_console
+
+
+def set_printx(on: bool) -> None:
+    global on_console
+    on_console = on
+
 
 def handle_user_trap(ctx: UserContext, kind: TrapKind, problem: Errno) -> None:
     """The current process did what it may not, at `ctx`, or needs a page that must be read first. `problem`: of a page fault, why.
@@ -37,8 +49,20 @@ def handle_user_trap(ctx: UserContext, kind: TrapKind, problem: Errno) -> None:
     ctx.error_code = told(ctx.error_code, kind, problem)
     if problem == Errno.EAGAIN and not p.is_mcp:
         wait_for_page(p, ctx.fault_address)
-    elif not reflect(p, ctx):
+        return
+    if on_console and problem != Errno.EAGAIN:
+        print_trap(p, ctx, kind)
+    if not reflect(p, ctx):
         die(p, ctx, kind)
+
+
+def print_trap(p: Proc, ctx: UserContext, kind: TrapKind) -> None:
+    """A line on the console, whatever the process makes of the fault."""
+    line = text(300)
+    line.write(f"trap of {p.name} (process {p.pid}, vcore {core.mine.owning_vcoreid}) at {ctx.pc:#x}: ")
+    describe_cause(ctx, kind, line)
+    line.append("\n")
+    serial.put(line.view)
 
 
 def die(p: Proc, ctx: UserContext, kind: TrapKind) -> None:
@@ -65,6 +89,10 @@ def die(p: Proc, ctx: UserContext, kind: TrapKind) -> None:
 
 def describe(p: Proc, ctx: UserContext, kind: TrapKind, report: Text) -> None:
     report.write(f"{p.name} (process {p.pid}, vcore {core.mine.owning_vcoreid}) killed: ")
+    describe_cause(ctx, kind, report)
+
+
+def describe_cause(ctx: UserContext, kind: TrapKind, report: Text) -> None:
     match kind:
         case TrapKind.PAGE_FAULT:
             describe_page_fault(ctx, report)

@@ -20,7 +20,7 @@ CALLS = [
     ("bad_programs", []),
     ("create_and_run", ["proc-03", "sys-08", "sys-15", "sys-53"]),
     ("kill", ["sys-09", "sys-10"]),
-    ("core_calls", []),
+    ("core_calls", ["core-06", "proc-20", "proc-26", "sys-26"]),
     ("unknown_call", []),
     ("nanosleep", []),
     ("abort", ["async-07", "async-08", "sys-30"]),

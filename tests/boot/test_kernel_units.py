@@ -101,6 +101,8 @@ ROWS = {
     "slab.ids": ("kmem-08",),
     "slab.trace": ("kmem-09",),
     "slab.reclaim": ("kmem-06",),
+    "proc.bad_transition": ("proc-01",),
+    "proc.pids": ("proc-02",),
     "check.locks": ("core-16", "debug-04", "debug-09", "sync-19"),
 }
 

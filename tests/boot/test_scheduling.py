@@ -24,6 +24,8 @@ LAB = {
     "warning": ["proc-23"],
     "change_vcore": ["proc-26", "sys-12"],
     "notify": ["proc-27", "proc-28", "sys-25"],
+    "contexts": ["core-08"],
+    "migration": ["core-09"],
     "halt": ["proc-29", "sys-26"],
     "accounting": ["proc-16", "proc-30"],
     "preempt_all": ["proc-24", "proc-40"],
@@ -238,3 +240,45 @@ def test_a_storm_of_deaths_gives_all_cores_back(guest: Guest) -> None:
     assert re.findall(r"provisioned to +(\S+),", guest.output("prov -s")) == ["-"] * 4
     assert any(before - free_kib(guest) < 1024 for _ in range(50)), "memory"
     assert "20 threads finished" in guest.output("threads 20 3", 60)
+
+
+@smp4
+@pytest.mark.feature("core-01")
+def test_coreinfo_shows_what_each_core_does(guest: Guest) -> None:
+    guest.output("hold 1 > /tmp/held &")
+    pid = states(guest)["hold"][1]
+    core = wait_for(guest, "cat /tmp/held", r"has core (\d)")[1]
+    shown = guest.output("cat '#sched/coreinfo'")
+    end(guest, "hold")
+    guest.output("rm /tmp/held")
+    line = re.compile(
+        r"^core (\d): cur_proc (\d+) owning_proc (\d+)(?: vcore (\d+))? kthread 0x\w+ \((.*)\) sysc 0x(\w+) locks 0 ", re.MULTILINE
+    )
+    found = {found[0]: found for found in line.findall(shown)}
+    assert sorted(found) == ["0", "1", "2", "3"], shown
+    assert found[core][1:4] == (pid, pid, "0"), shown
+    # Core 0 runs the very call that reads the file.
+    assert found["0"][1] == found["0"][2] != "0" and found["0"][5] != "0", shown
+
+
+@smp4
+@pytest.mark.feature("core-20")
+def test_printx_tells_every_fault_on_the_console(guest: Guest) -> None:
+    quiet = "faults null 2> /dev/null > /dev/null"
+    assert "trap of" not in guest.run(quiet).output
+    guest.output("echo on > '#kprof/kprintx'")
+    assert guest.output("cat '#kprof/kprintx'") == "on\n"
+    told = guest.run(quiet).output
+    guest.output("echo off > '#kprof/kprintx'")
+    assert re.search(r"trap of faults \(process \d+, vcore 0\) at 0x\w+: bad memory access to 0x0", told), told
+    assert "trap of" not in guest.run(quiet).output
+    assert guest.run("echo perhaps > '#kprof/kprintx'").status != 0
+
+
+@smp4
+@pytest.mark.feature("core-22")
+def test_threads_change_without_system_calls(guest: Guest) -> None:
+    """200,000 switches, each of which sets the thread pointer, in a program that makes some dozens of calls."""
+    answer = guest.run("strace switch 2", 120)
+    assert "200000 switches among 2 threads" in answer.output
+    assert len(re.findall(r"^\w+\(.*\) = ", answer.output, re.MULTILINE)) < 500, "the calls"

@@ -9,7 +9,9 @@ one back, but by order.
 from enum import Enum, auto
 from typing import Callable
 
-from lang import Atomic, Errno, Error, Format, array, cycle_counter, i32, pause, ptr_of, struct, text, u16, u32, u64, volatile_load
+from arch.abi import ContextKind
+from lang import Atomic, Errno, Error, Format, ThreadLocal, array, cycle_counter, f64, i32, pause, ptr_of, struct, text, thread_pointer
+from lang import u16, u32, u64, volatile_load
 from kern.abi.event import EventMsg, EventType
 from kern.abi.file import OpenMode
 from kern.abi.syscall import Syscall
@@ -415,6 +417,38 @@ def test_notify() -> None:
     equal(vcores[0].entries, entries + 1, "entries by vc_entry")
 
 
+def test_contexts() -> None:
+    """Interrupted anywhere, a thread leaves a whole context; when it yields, what a call preserves."""
+    has(2)
+    heard = ipis.load()
+    give(1, Order.NOTIFY, 0)
+    while ipis.load() == heard:             # no system call: the message finds us here
+        pause()
+    check(vcores[0].data.uthread_ctx.kind == ContextKind.HARDWARE, "kind after an interrupt")
+    uthread_sched_yield()
+    check(thread0.ctx.kind == ContextKind.SOFTWARE, "kind after a yield")
+
+
+mark = ThreadLocal[u64]()
+
+
+def test_migration() -> None:
+    """A thread that goes on on another core has its thread pointer, and its registers of all kinds, with it."""
+    mark.mine = 4711
+    tp = thread_pointer()
+    third = 1.0 / f64(3)
+    moved: u64 = 0
+    for _ in range(20):
+        has(3)
+        before = core_of(0)
+        wanted_cores().store(2)             # its core is not to come back, so another vcore takes the thread over
+        order_kernel("preempt 0")
+        moved += 1 if core_of(here()) != before else 0
+        check(thread_pointer() == tp and mark.mine == 4711, "thread pointer")
+        check(third * 3.0 == 1.0, "floating point")
+    check(moved > 0, "it never went to another core")
+
+
 def shows_idle(core: u32) -> bool:
     """Whether the kernel says that a core of ours is idle."""
     line = text(40)
@@ -544,6 +578,8 @@ class LabTests(Suite):
         run("lab.warning", test_warning)
         run("lab.change_vcore", test_change_vcore)
         run("lab.notify", test_notify)
+        run("lab.contexts", test_contexts)
+        run("lab.migration", test_migration)
         run("lab.halt", test_halt)
         run("lab.accounting", test_accounting)
         run("lab.preempt_all", test_preempt_all)

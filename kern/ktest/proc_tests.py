@@ -1,0 +1,66 @@
+# SPDX-License-Identifier: GPL-2.0-or-later
+"""Processes, without any that runs: their numbers, and what the kernel says of a change of state that cannot be."""
+
+from lang import Ref, array, i64, u32, u64
+from kern.abi.proc import MAX_PID, ProcState
+from kern.ktest.check_tests import expect
+from kern.ktest.runner import KernelTest, check, equal, kernel_tests
+from kern.proc.proc import Proc, assign_pid, find_proc, forget_pid, proc_put
+from kern.proc.structure import unknown_process
+
+LIVING: u64 = 20
+ROUNDS: u64 = 40_000
+
+living = array(LIVING, Ref[Proc] | None)
+
+
+def run_what_waits(unused: u64) -> None:
+    """WAITING is not followed by RUNNING_M: a scheduler must have chosen cores first."""
+    p = unknown_process()
+    p.state_bits.store(u32(ProcState.WAITING))
+    p.set_state(ProcState.RUNNING_M)
+
+
+@kernel_tests
+class BadTransition(KernelTest):
+    name: str = "proc.bad_transition"
+
+    def run(self) -> None:
+        expect(run_what_waits, "process 0: state WAITING -> RUNNING_M")
+
+
+@kernel_tests
+class Pids(KernelTest):
+    """Forty thousand processes come and go, one after the other, beside some that stay."""
+
+    name: str = "proc.pids"
+
+    def run(self) -> None:
+        for i in range(LIVING):
+            p = unknown_process()
+            assign_pid(p)
+            living[i] = p
+        passing = unknown_process()
+        before = 0
+        wrapped: u64 = 0
+        for _ in range(ROUNDS):
+            assign_pid(passing)
+            pid = i64(passing.pid)
+            check(0 < pid <= i64(MAX_PID), f"pid {pid}")
+            if pid <= before:
+                wrapped += 1
+            else:
+                check(pid - before <= i64(LIVING) + 10 or before == 0, f"pid {pid} after {before}")
+            before = pid
+            forget_pid(passing)
+            check(find_proc(passing.pid) is None, "found when it had gone")
+        equal(wrapped, 1 + (ROUNDS - (u64(MAX_PID) - LIVING)) // u64(MAX_PID), "times round")
+        proc_put(passing)
+        for i in range(LIVING):
+            stayed = living[i]
+            if stayed is not None:
+                found = find_proc(stayed.pid)
+                check(found is stayed, "one that stayed is not found, or another")
+                proc_put(stayed)
+                proc_put(stayed)
+            living[i] = None

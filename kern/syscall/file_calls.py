@@ -218,17 +218,33 @@ def sys_rename(p: Proc, path: User[str], new_path: User[str]) -> None:
 
 @syscall(113)
 def sys_chdir(p: Proc, pid: i32, path: User[str]) -> None:
-    """Set one's own working directory (pid 0), or that of a process that has not started yet."""
+    """Set one's own working directory (pid 0), or that of a process that has not started yet. Raises ENOENT, ENOTDIR, ESRCH, EPERM."""
     full = text(1024)
     take_path(p, path, full)
     find_directory(full.view).put()
+    set_directory(p, pid, full.view)
+
+
+@syscall(140)
+def sys_fchdir(p: Proc, pid: i32, fd: i32) -> None:
+    """The same, to an open directory. Raises EBADF, ENOTDIR, ESRCH, EPERM."""
+    chan = get_chan(p.fds, fd)
+    try:
+        if chan.node.kind != FileKind.DIR:
+            raise Error(Errno.ENOTDIR, f"descriptor {fd} is not a directory")
+        set_directory(p, pid, chan.path)
+    finally:
+        chan_put(chan)
+
+
+def set_directory(p: Proc, pid: i32, path: str) -> None:
     target = get_proc(p.pid if pid == 0 else pid)
     try:
         if target is not p and not target.is_in(ProcState.CREATED):
             raise Error(Errno.EPERM, f"process {pid} has started, and its directory is its own")
         with target.cwd_lock:
             target.cwd.clear()
-            target.cwd.append(full.view)
+            target.cwd.append(path)
     finally:
         proc_put(target)
 

@@ -17,6 +17,8 @@ UNITS = {
     "descriptors": ["proc-10", "proc-11"],
     "names": ["proc-08", "sys-48"],
     "umask": ["proc-44"],
+    "directories": ["sys-48"],
+    "aborted_sleep": ["sys-03"],
     "no_effect": ["sys-04", "sys-56"],
     "no_call": ["sys-27", "sys-61"],
 }

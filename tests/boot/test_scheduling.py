@@ -26,6 +26,7 @@ LAB = {
     "notify": ["proc-27", "proc-28", "sys-25"],
     "contexts": ["core-08"],
     "migration": ["core-09"],
+    "pop_ctx": ["sys-33"],
     "halt": ["proc-29", "sys-26"],
     "accounting": ["proc-16", "proc-30"],
     "preempt_all": ["proc-24", "proc-40"],

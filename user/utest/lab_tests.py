@@ -11,27 +11,27 @@ from typing import Callable
 
 from arch.abi import ContextKind
 from lang import Atomic, Errno, Error, Format, ThreadLocal, array, cycle_counter, f64, i32, pause, ptr_of, struct, text, thread_pointer
-from lang import u16, u32, u64, volatile_load
+from lang import addr_of, at, u16, u32, u64, volatile_load
 from kern.abi.event import EventMsg, EventType
 from kern.abi.file import OpenMode
 from kern.abi.syscall import Syscall
 from lib.files import read_file
 from lib.strings import discard
-from parlib.current import my_vcore
+from parlib.current import Current, my_vcore
 from parlib.event import handle_events, register_handler
 from parlib.init import become_mcp
 from parlib.request import poke_kernel, wanted_cores
 from parlib.sched import Scheduler
 from parlib.threads import uthread_sched_yield
-from parlib.uthread import Uthread, run_uthread, thread0
+from parlib.uthread import RUNNING, Uthread, run_uthread, thread0
 from parlib.vcore import Vcore, change_vcore, disable_notifs, enable_notifs, enter_vcore_context, max_vcores, notify_self
 from parlib.vcore import is_mcp, proc_info, vcore_is_preempted, vcores, wait_spinning
 from parlib.yielding import ALL_BUT_CAN_RCV, CAN_RCV_MSG
 from rt import io
 from rt.process import getpid
-from rt.syscall import is_done
+from rt.syscall import is_done, reset
 from rt.time import now_ns, sleep_usec, tsc_to_ns
-from syscalls import submit_halt_core, submit_proc_yield, submit_write, sys_change_vcore, sys_null, sys_proc_yield
+from syscalls import submit_halt_core, submit_pop_ctx, submit_proc_yield, submit_write, sys_change_vcore, sys_null, sys_proc_yield
 from utest.harness import Suite, check, equal, is_wanted, run, suites
 
 PATIENCE_NS: u64 = 10_000_000_000
@@ -71,10 +71,13 @@ last_ipi_vcore = Atomic[u32](0)
 
 class Lab(Scheduler):
     ready: Atomic[bool]                     # thread 0 is saved and may run ...
-    at_home: Atomic[bool]                   # ... on vcore 0 only
+    at_home: Atomic[bool]                   # ... on vcore 0 only ...
+    by_kernel: Atomic[bool]                 # ... by a system call that loads its context
 
     def entry(self, vcore: Vcore) -> None:
         if (vcore.id == 0 or not self.at_home.load()) and self.ready.swap(False):
+            if self.by_kernel.load():
+                pop_by_kernel(vcore, thread0)
             run_uthread(vcore, thread0)
 
     def runnable(self, uthread: Uthread) -> None:
@@ -108,6 +111,19 @@ class Lab(Scheduler):
 
 
 lab = Lab()
+pop_call = Syscall()
+pops: u64 = 0
+
+
+def pop_by_kernel(vcore: Vcore, uthread: Uthread) -> None:
+    """As run_uthread, but that the kernel leaves vcore context, in one step with loading the registers."""
+    global pops
+    pops += 1
+    at(Current, uthread.vars).vcore = addr_of(vcore)
+    vcore.current = uthread
+    uthread.saved = RUNNING
+    reset(pop_call)
+    submit_pop_ctx(pop_call, uthread.ctx)
 
 
 def obey(vcore: Vcore, station: Station, order: Order) -> None:
@@ -429,6 +445,24 @@ def test_contexts() -> None:
     check(thread0.ctx.kind == ContextKind.SOFTWARE, "kind after a yield")
 
 
+def test_pop_ctx() -> None:
+    """The kernel loads the context of a thread and leaves vcore context with it; what comes in between is not missed."""
+    has(2)
+    heard = ipis.load()
+    lab.by_kernel.store(True)
+    for i in range(50):
+        value = u64(i) * 3 + 1
+        entries = vcores[0].entries
+        if i % 5 == 0:
+            give(1, Order.NOTIFY, 0)
+        uthread_sched_yield()
+        check(value == u64(i) * 3 + 1 and here() == 0, "a register")
+        check(vcores[0].data.notif_disabled.load() == 0 or vcores[0].entries > entries, "still in vcore context")
+    lab.by_kernel.store(False)
+    equal(pops, 50, "contexts that the kernel loaded")
+    until(lambda: ipis.load() > heard, "no message arrives")
+
+
 mark = ThreadLocal[u64]()
 
 
@@ -580,6 +614,7 @@ class LabTests(Suite):
         run("lab.notify", test_notify)
         run("lab.contexts", test_contexts)
         run("lab.migration", test_migration)
+        run("lab.pop_ctx", test_pop_ctx)
         run("lab.halt", test_halt)
         run("lab.accounting", test_accounting)
         run("lab.preempt_all", test_preempt_all)

@@ -5,6 +5,7 @@ from lang import Errno, Error, Uaddr, addr_of, array, i32, text, u32, u64
 from kern.abi.file import AT_FDCWD, FdPair, OpenMode, SpawnFlag, Stat, WaitFlag, WaitStatus
 from kern.abi.proc import KILLED_EXIT_CODE
 from kern.abi.syscall import Syscall
+from kern.abi.time import TimeSpec
 from lib.files import read_file
 from lib.strings import discard
 from rt import io
@@ -12,11 +13,13 @@ from rt import process
 from rt.process import create, getpid
 from rt.syscall import finish, raw_submit, wait_for
 from syscalls import (
+    submit_nanosleep,
     submit_waitpid,
     sys_abort_sysc,
     sys_cache_invalidate,
     sys_chdir,
     sys_close,
+    sys_fchdir,
     sys_fstat,
     sys_kill,
     sys_openat,
@@ -193,6 +196,45 @@ def test_umask() -> None:
     sys_waitpid(pid, WaitStatus(), HANG)
 
 
+def test_directories() -> None:
+    """One's own, and that of a child that has not started; by path and by descriptor."""
+    pid = child("true", "", SpawnFlag(0))
+    fd = sys_openat(AT_FDCWD, "/bin", OpenMode.READ, 0)
+    plain = sys_openat(AT_FDCWD, "/bin/true", OpenMode.READ, 0)
+    sys_fchdir(pid, fd)
+    check(shown(pid, "status", "cwd: /bin\n") and shown(getpid(), "status", "cwd: /\n"), "a child's")
+    sys_fchdir(0, fd)
+    check(shown(getpid(), "status", "cwd: /bin\n"), "our own")
+    sys_chdir(0, "/")
+    for bad, wanted in ((plain, Errno.ENOTDIR), (i32(60), Errno.EBADF)):
+        try:
+            sys_fchdir(0, bad)
+            check(False, "a descriptor that is no directory")
+        except Error as e:
+            check(e.errno == wanted, f"{e.errno.name}")
+    process.run(pid)
+    sys_waitpid(pid, WaitStatus(), HANG)
+    try:
+        sys_chdir(1, "/tmp")
+        check(False, "the directory of a process that runs")
+    except Error as e:
+        check(e.errno == Errno.EPERM, f"{e.errno.name}")
+    sys_close(fd)
+    sys_close(plain)
+
+
+def test_aborted_sleep() -> None:
+    """It says how much was left."""
+    left = TimeSpec()
+    sleeping = Syscall()
+    submit_nanosleep(sleeping, TimeSpec(sec=100), Uaddr(addr_of(left)))
+    while not sys_abort_sysc(Uaddr(addr_of(sleeping))):
+        check(sleeping.flags.load() & 1 == 0, "it ended by itself")
+    wait_for(sleeping)
+    equal(u64(sleeping.err), u64(Errno.EINTR), "errno")
+    check(50 <= left.sec < 100 and left.nsec < 1_000_000_000, f"{left.sec} s left")
+
+
 def test_calls_without_effect() -> None:
     sys_setuid(0)
     sys_setuid(1000)
@@ -222,5 +264,7 @@ class Processes(Suite):
         run("process.descriptors", test_descriptors_of_children)
         run("process.names", test_names_and_users)
         run("process.umask", test_umask)
+        run("process.directories", test_directories)
+        run("process.aborted_sleep", test_aborted_sleep)
         run("process.no_effect", test_calls_without_effect)
         run("process.no_call", test_numbers_without_a_call)

@@ -449,6 +449,10 @@ class Usercopy(Protocol):
         """Copy up to and with the NUL; returns its length without NUL, `room` if no NUL came, -1 on a fault."""
 
     @abstractmethod
+    def copy_user_call(self, into: u64, source: u64) -> u64:
+        """Copy in the number and the arguments of a SyscallWords, and nothing else of it; not 0 on a fault."""
+
+    @abstractmethod
     def load_user_u32(self, address: u64, fault: Ptr[u32]) -> u32:
         """One word, atomically; on a fault stores 1 to `fault` and returns 0. So do all of the following, which return the old value."""
 

@@ -123,6 +123,32 @@ string_fault:
     ret
 END copy_user_string
 
+/* copy_user_call(into, source) -> 0, or 1 on a fault: number and arguments of a SyscallWords, which are 0 to 7 and 40 to 87. */
+FUNCTION copy_user_call
+    ALLOW_USER_ACCESS
+    USER call_fault, ld t0, 0(a1)
+    USER call_fault, ld t1, 40(a1)
+    USER call_fault, ld t2, 48(a1)
+    USER call_fault, ld t3, 56(a1)
+    USER call_fault, ld t4, 64(a1)
+    USER call_fault, ld t5, 72(a1)
+    USER call_fault, ld a2, 80(a1)
+    END_USER_ACCESS
+    sd t0, 0(a0)
+    sd t1, 40(a0)
+    sd t2, 48(a0)
+    sd t3, 56(a0)
+    sd t4, 64(a0)
+    sd t5, 72(a0)
+    sd a2, 80(a0)
+    li a0, 0
+    ret
+call_fault:
+    END_USER_ACCESS
+    li a0, 1
+    ret
+END copy_user_call
+
 /* Single words, each atomic. The last argument is where a 1 goes when the word is not there; the result is then 0.
    Loads and stores are sequentially consistent, as the language's are. */
 .macro WORD fault

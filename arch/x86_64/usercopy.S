@@ -127,6 +127,32 @@ string_fault:
     ret
 END copy_user_string
 
+/* copy_user_call(into, source) -> 0, or 1 on a fault: number and arguments of a SyscallWords, which are 0 to 7 and 40 to 87. */
+FUNCTION copy_user_call
+    ALLOW_USER_ACCESS
+    USER call_fault, movq (%rsi), %rax
+    USER call_fault, movq 40(%rsi), %rcx
+    USER call_fault, movq 48(%rsi), %rdx
+    USER call_fault, movq 56(%rsi), %r8
+    USER call_fault, movq 64(%rsi), %r9
+    USER call_fault, movq 72(%rsi), %r10
+    USER call_fault, movq 80(%rsi), %r11
+    END_USER_ACCESS
+    movq %rax, (%rdi)
+    movq %rcx, 40(%rdi)
+    movq %rdx, 48(%rdi)
+    movq %r8, 56(%rdi)
+    movq %r9, 64(%rdi)
+    movq %r10, 72(%rdi)
+    movq %r11, 80(%rdi)
+    xorl %eax, %eax
+    ret
+call_fault:
+    END_USER_ACCESS
+    movl $1, %eax
+    ret
+END copy_user_call
+
 /* Single words, each atomic. The last argument is where a 1 goes when the word is not there; the result is then 0. */
 FUNCTION load_user_u32
     ALLOW_USER_ACCESS

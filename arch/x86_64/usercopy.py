@@ -32,6 +32,13 @@ def copy_user_string(into: u64, source: u64, room: u64) -> i64:
 
 @takes_user_fault
 @extern
+def copy_user_call(into: u64, source: u64) -> u64:
+    """Copy in the number and the arguments of a SyscallWords, and nothing else of it; not 0 on a fault."""
+    ...
+
+
+@takes_user_fault
+@extern
 def load_user_u32(address: u64, fault: Ptr[u32]) -> u32: ...
 
 

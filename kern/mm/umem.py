@@ -8,10 +8,12 @@ Locks: none held while copying but what fault handling takes (`vm.lock`); so cal
 
 from typing import Callable, TypeVar
 
-from lang import Error, Ptr, Ref, Sink, Span, Text, Uaddr, User, array, as_bytes, cold, inline, noinline, ptr_of, struct, u8, u32, u64
+from lang import Error, Ptr, Ref, Sink, Span, Text, Uaddr, User, addr_of, array, as_bytes, cold, inline, noinline, ptr_of, sizeof, struct
+from lang import u8, u32, u64
 from arch import usercopy
 from kern.abi.errno import Errno
 from kern.abi.proc import USER_BASE, USER_TOP
+from kern.abi.syscall import SyscallWords
 
 T = TypeVar("T")
 N = TypeVar("N")
@@ -68,6 +70,15 @@ def read_bytes(into: Span[u8], source: Uaddr) -> None:
     """Copy len(into) bytes in. Raises EFAULT."""
     check_range(source, len(into))
     if usercopy.copy_user(u64(into.ptr), u64(source), len(into)) != 0:
+        fail_at(source)
+
+
+def read_call(into: SyscallWords, source: Uaddr) -> None:
+    """Copy in what a system call asks for: its number and arguments. Raises EFAULT; EINVAL unless `source` is aligned to 8."""
+    check_range(source, sizeof(SyscallWords))
+    if u64(source) % 8 != 0:
+        fail_unaligned(source, 8)
+    if usercopy.copy_user_call(addr_of(into), u64(source)) != 0:
         fail_at(source)
 
 

@@ -76,7 +76,7 @@ class Kthread:
     stack_top: u64
     proc: Ref[Proc] | None                  # address space to come back into, with a counted reference, while blocked
     sysc: Uaddr                             # the user's Syscall that it works on; 0 for none
-    call: Ref[SyscallWords] | None          # with `sysc`: what was asked for, on this thread's own stack
+    call: SyscallWords                      # with `sysc`: what was asked for
     fd: i32 = -1                            # the descriptor that the call has looked up last
     errors: ErrorSlot                       # where `raise` keeps errno and message
     flags: KthreadFlag
@@ -93,7 +93,6 @@ class Kthread:
         """Forget what the last user of this stack was: it is about to do something new."""
         self.flags = KthreadFlag(0)
         self.sysc = Uaddr(0)
-        self.call = None
         self.fd = -1
         self.borrowing = 0
         self.name = "kthread"
@@ -151,10 +150,9 @@ def copy_blocked(p: Proc, index: u64, into: BlockedCall) -> bool:
         kthread = all_kthreads.first()
         while kthread is not None:
             if KthreadFlag.BLOCKED in kthread.flags and kthread.proc is p and u64(kthread.sysc) != 0:
-                call = kthread.call
-                if seen == index and call is not None:
+                if seen == index:
                     into.sysc = kthread.sysc
-                    assign(into.words, call)
+                    assign(into.words, kthread.call)
                     return True
                 seen += 1
             kthread = all_kthreads.after(kthread)

@@ -7,7 +7,7 @@ the event if one was asked for, then K_LOCK off. Calls that do not return to the
 Locks: none.
 """
 
-from lang import SEQ_CST, Error, Uaddr, array, as_bytes, copy_bytes, fence, i64, lend, offsetof, text, u8, u32, u64, wrap
+from lang import SEQ_CST, Error, Uaddr, array, copy_bytes, fence, i64, offsetof, text, u8, u32, u64, wrap
 from arch.abi import UserContext
 from kern.abi.errno import Errno
 from kern.abi.event import EventMsg, EventType
@@ -15,7 +15,7 @@ from kern.abi.syscall import ERRSTR_LEN, Syscall, SyscallFlag, SyscallWords
 from kern.core.percore import core
 from kern.debug import log
 from kern.event.send import send_event
-from kern.mm.umem import and_u32, check_word, load_u32, load_u64, or_u32, publish, read_bytes, store_u32, store_u64, write_bytes
+from kern.mm.umem import and_u32, load_u32, load_u64, or_u32, publish, read_call, store_u32, store_u64, write_bytes
 from kern.proc.destroy import kill
 from kern.proc.proc import Proc
 from kern.sync.kthread import current_kthread
@@ -29,17 +29,16 @@ def handle_syscall(ctx: UserContext, calls: u64, count: u64) -> None:
         return
     if count > 1:
         log.warn(f"process {p.pid} submits {count} calls at once; only the first is run")
-    call = SyscallWords()
+    kthread = current_kthread()
+    call = kthread.call
     try:
-        check_word(Uaddr(calls), 8)
-        read_bytes(as_bytes(call), Uaddr(calls))
+        read_call(call, Uaddr(calls))
     except Error:
         # There is nowhere to put an answer.
         kill(p, "system call with a bad structure")
         return
-    kthread = current_kthread()
+    call.retval = 0
     kthread.sysc = Uaddr(calls)
-    kthread.call = lend(call)
     kthread.fd = -1
     if p.traced:
         trace_call(p, call)

@@ -20,7 +20,7 @@ from pthread import Thread, exit_thread, yield_now
 from pthread.ready import ThreadScheduler
 from rt.time import now_ns
 from syscalls import sys_mprotect, sys_mmap
-from utest.harness import Suite, check, equal, run, suites
+from utest.harness import Suite, check, equal, is_wanted, run, suites
 from utest.paging import ANONYMOUS, PAGE, disk_count, end_file, make_file, map_block, map_file, map_of, order_disk, unmap, word, write_block
 
 LATENCY_USEC: u64 = 100_000
@@ -73,6 +73,8 @@ class Faults(Suite):
     name: str = "faults"
 
     def run(self) -> None:
+        if not is_wanted(self.name):
+            return
         limit_vcores(1)
         use_library(catcher)
         run("faults.others_run", test_others_run)

@@ -1,5 +1,5 @@
 # SPDX-License-Identifier: GPL-2.0-or-later
-"""The work-stealing deque: against a model in Python, under every schedule of owner and thieves, and that it needs each of its barriers."""
+"""Stealing: threads from a deque, and the thread of a preempted vcore. Against a model in Python, and under every schedule."""
 
 from __future__ import annotations
 
@@ -17,6 +17,8 @@ from compiler.host.explore import Explorer, explore
 
 SCENARIOS = "tests/host/explorer/stealing.py"
 SOURCE = "user/parlib/deque.py"
+RECOVERY = "tests/host/explorer/recovery.py"
+HANDSHAKE = "user/parlib/stealing.py"
 CAPACITY = 256
 
 
@@ -73,3 +75,29 @@ def test_each_barrier_is_needed(tmp_path: Path, line: str, instead: str, name: s
     weak = over / "parlib/deque.py"
     weak.write_text(text.replace(line, instead))
     assert explore(SCENARIOS, name, over=over).failure is not None
+
+
+@pytest.mark.feature("parlib-31")
+def test_a_preempted_thread_is_run_by_exactly_one() -> None:
+    assert explore(RECOVERY, "Recovering").raise_failure().complete
+
+
+@pytest.mark.parametrize(
+    ("line", "instead"),
+    [
+        ("    if settled_flags(data) & PREEMPTED != 0 and data", "    if data"),
+        ("    return data.flags.load() & STEALING != 0", "    return False"),
+        ("            theirs.current = None\n", ""),
+        (
+            "        if data.flags.cas(flags, flags | STEALING):\n            return True",
+            "        data.flags.store(flags | STEALING)\n        return True",
+        ),
+    ],
+)
+def test_each_step_of_the_recovery_is_needed(tmp_path: Path, line: str, instead: str) -> None:
+    text = (REPO / HANDSHAKE).read_text()
+    assert text.count(line) == 1, f"{HANDSHAKE} has changed: what is to be taken out of it now?"
+    weak = tmp_path / "machine/parlib/stealing.py"
+    weak.parent.mkdir(parents=True)
+    weak.write_text(text.replace(line, instead))
+    assert explore(RECOVERY, "Recovering", over=tmp_path / "machine").failure is not None

@@ -8,17 +8,17 @@ was interrupted to get us here.
 
 from typing import NoReturn
 
-from lang import RELAXED, addr_of, assign, at, entry, export, frame_address, u32, u64, vcore_context
+from lang import RELAXED, addr_of, assign, at, entry, export, frame_address, u64, vcore_context
 from parlib import sched
 from parlib.current import in_vcore_context
 from parlib.event import handle_events, handle_one
 from parlib.machine import save_fp
 from parlib.preempt import continue_draining
+from parlib.stealing import is_being_stolen_from
 from parlib.uthread import run_current_raw
 from parlib.vcore import ANY_VCORE, STACK_SIZE, Vcore, relax_for, vcores
 from parlib.yielding import answer_preemption
 
-STEALING: u32 = 8                           # VcoreFlag.UTHREAD_STEALING
 ENTRY_DEPTH: u64 = 512                      # no frame of ours is deeper in its stack than this when a vcore starts
 
 
@@ -30,7 +30,7 @@ def vcore_entry(vcoreid: u64) -> None:
     vcore = vcores[vcoreid]
     assert in_vcore_context() and vcore.data.notif_disabled.load(order=RELAXED) != 0, "a fresh vcore that can be interrupted"
     assert vcore.stack_top - ENTRY_DEPTH <= frame_address() <= vcore.stack_top, "a fresh vcore that is not at the top of its stack"
-    if vcore.data.flags.load() & STEALING == 0:
+    if not is_being_stolen_from(vcore.data):
         uthread = vcore.current
         if uthread is not None:
             save_fp(addr_of(uthread.fp))
@@ -44,7 +44,7 @@ def wait_for_stealer(vcore: Vcore) -> None:
     """Another vcore is taking our current uthread, or finding that it cannot. Until it is through we may only help it on:
     one message at a time, since one of them may tell that it, in turn, was preempted."""
     data = vcore.data
-    while data.flags.load() & STEALING != 0:
+    while is_being_stolen_from(data):
         handle_one(vcore, data.public_mbox)
         relax_for(ANY_VCORE)
     uthread = vcore.current
@@ -70,7 +70,7 @@ def begin_vcore(vcore: Vcore) -> NoReturn:
 def vcore_restarted(address: u64) -> None:
     """The top of the stack again, for work that may not return to where it began."""
     vcore = at(Vcore, address)
-    if vcore.data.flags.load() & STEALING != 0:
+    if is_being_stolen_from(vcore.data):
         wait_for_stealer(vcore)
     begin_vcore(vcore)
 

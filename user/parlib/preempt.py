@@ -2,25 +2,21 @@
 """Recovering what was on a vcore that the kernel took away: its uthread, and the messages that nobody would look at.
 
 A vcore preempted in vcore context, or whose uthread must not migrate, holds locks or half-done work: it is made to run, by
-giving it our core. Otherwise its uthread is stolen: UTHREAD_STEALING keeps it from starting meanwhile. No livelock: a vcore changes
+giving it our core. Otherwise its uthread is stolen (parlib.stealing): it does not start meanwhile. No livelock: a vcore changes
 away "to come back" only while somebody steals from it or while its thread must not migrate, and both end once the other has run.
 """
 
-from lang import RELAXED, SEQ_CST, assign, fence, must_use, pause, u32
+from lang import RELAXED, SEQ_CST, fence, pause, u32
 from kern.abi.errno import Errno
 from kern.abi.event import EventFlag, EventMsg, EventQueue, EventType
-from kern.abi.proc import VcorePreemptData
 from parlib import sched
 from parlib.event import handle_mailbox, mailbox_is_empty, register_handler, want_kernel_event
-from parlib.uthread import BY_KERNEL, Uthread, take_current
+from parlib.stealing import PREEMPTED, Recovery, Stolen, is_being_stolen_from, recover_uthread, settled_flags
+from parlib.uthread import take_current
 from parlib.yielding import vcore_restart
 from parlib.vcore import Vcore, change_vcore, max_vcores, notify_self, vcores
 
-K_LOCK: u32 = 1
-PREEMPTED: u32 = 2
-CAN_RCV_MSG: u32 = 4
-STEALING: u32 = 8
-NOT_STEALING: u32 = 0xFFFF_FFF7
+CAN_RCV_MSG: u32 = 4                        # VcoreFlag.CAN_RCV_MSG
 
 preempt_queue = EventQueue()
 
@@ -36,15 +32,6 @@ def init_preemption() -> None:
     want_kernel_event(EventType.PREEMPT_PENDING, preempt_queue)
 
 
-def settled_flags(data: VcorePreemptData) -> u32:
-    """The vcore's flags, at a moment when the kernel is not changing its state."""
-    while True:
-        flags = data.flags.load()
-        if flags & K_LOCK == 0:
-            return flags
-        pause()
-
-
 def handle_vcore_preempt(vcore: Vcore, msg: EventMsg) -> None:
     """EV_VCORE_PREEMPT: vcore arg2 was taken, or has changed away to come back."""
     rem = msg.arg2
@@ -57,44 +44,24 @@ def handle_vcore_preempt(vcore: Vcore, msg: EventMsg) -> None:
     if data.notif_disabled.load() != 0:
         change_to(vcore, rem)
         return
-    if not start_stealing(data):
-        return                              # somebody else recovers it
-    if settled_flags(data) & PREEMPTED != 0 and data.notif_disabled.load() == 0:
-        uthread = theirs.current
-        if uthread is not None and uthread.dont_migrate.load() != 0:
-            data.flags.and_(NOT_STEALING)
+    stolen = Stolen()
+    match recover_uthread(theirs, data, stolen):
+        case Recovery.BUSY:
+            return
+        case Recovery.MUST_RUN:
             change_to(vcore, rem)
             return
-        if uthread is not None:
-            steal(theirs, uthread)
-    data.flags.and_(NOT_STEALING)
+        case Recovery.DONE:
+            uthread = stolen.uthread
+            if uthread is not None:
+                sched.current.paused(uthread)
     take_messages(vcore, rem)
-
-
-@must_use
-def start_stealing(data: VcorePreemptData) -> bool:
-    while True:
-        flags = settled_flags(data)
-        if flags & STEALING != 0:
-            return False
-        if data.flags.cas(flags, flags | STEALING):
-            return True
-
-
-def steal(theirs: Vcore, uthread: Uthread) -> None:
-    """Take the uthread that a preempted vcore was running, and give it to the 2LS. STEALING is set."""
-    theirs.current = None
-    assign(uthread.ctx, theirs.data.uthread_ctx)
-    assign(uthread.fp, theirs.data.preempt_anc)
-    uthread.saved = BY_KERNEL
-    sched.current.paused(uthread)
-    fence(SEQ_CST)                          # all copies before STEALING is lowered: pairs with wait_for_stealer of entry.py
 
 
 def change_to(vcore: Vcore, rem: u32) -> None:
     """Let vcore `rem` run on this core. Returns if it runs already, or when we are resumed; mostly it does not return."""
     uthread = vcore.current
-    if vcore.data.flags.load() & STEALING != 0:
+    if is_being_stolen_from(vcore.data):
         change_vcore(vcore, rem, False)
         return
     if uthread is not None and uthread.dont_migrate.load(order=RELAXED) != 0:

@@ -9,7 +9,7 @@ from parlib.pvcalarm import PvcMethod, disable_pvcalarms, enable_pvcalarms, onli
 from parlib.signal import MaskChange, handle, sigprocmask
 from parlib.signal_state import SignalInfo, bit
 from parlib.request import vcore_request_total
-from parlib.vcore import Vcore, max_vcores
+from parlib.vcore import Vcore, max_vcores, vcore_is_mapped
 from pthread import Thread, yield_now
 from pthread.profalarm import disable_profalarm, enable_profalarm
 from rt.time import now_ns, sleep_usec
@@ -46,7 +46,8 @@ def nothing(number: u64) -> None:
 
 
 def lowest() -> u64:
-    return min(counts[i].load() for i in range(max_vcores()))
+    """Of the vcores that have a core: the kernel may have kept some for others."""
+    return min((counts[i].load() for i in range(max_vcores()) if vcore_is_mapped(i)), default=0)
 
 
 def ring_on_all(method: PvcMethod) -> u64:

@@ -10,7 +10,7 @@ Locks: `alloc.lock` guards the lists; never together with a process' lock.
 
 from typing import Literal
 
-from lang import Span, never_blocks, recursion, struct, u32, u64
+from lang import Array, Span, array, never_blocks, recursion, struct, u32, u64
 from arch import cpu
 from kern.abi.proc import MAX_CORES, ProcState, Resource
 from kern.core import alloc

@@ -138,6 +138,10 @@ class Cpu(Protocol):
         """Contiguous from 0, the boot core."""
 
     @abstractmethod
+    def hardware_random(self) -> u64 | None:
+        """64 unpredictable bits from the processor, or from what the firmware gave; None if there are none (any more)."""
+
+    @abstractmethod
     def set_kernel_stack(self, top: u64) -> None:
         """Where traps and system calls from user space on this core start from now on."""
 
@@ -334,6 +338,18 @@ class Trap(Protocol):
     @abstractmethod
     def register_irq(self, irq: u32, handler: Callable[[u64], None], arg: u64, target: u32) -> None:
         """Call handler(arg) with interrupts off for interrupts of line `irq`, on core `target`; lines may be shared. May raise."""
+
+    @abstractmethod
+    def unregister_irq(self, irq: u32, handler: Callable[[u64], None], arg: u64) -> None:
+        """Undo that. When it returns the handler does not run, nor will. Raises ENOENT. Interrupts are on."""
+
+    @abstractmethod
+    def irq_count(self) -> u32:
+        """How many handlers there are to describe."""
+
+    @abstractmethod
+    def describe_irq(self, index: u32, into: Text) -> None:
+        """Line, where it arrives, core, and how often the handler ran; nothing if it is gone."""
 
 
 class Smp(Protocol):

@@ -117,6 +117,7 @@ test_device: u64 = 0                        # ends the emulator
 clock: u64 = 0                              # the board's clock
 debug_console: u64 = 0                      # a paravirtual console with a register for single characters
 command_line = Property(0, 0)
+random_seed = Property(0, 0)
 isa: Text = text(120)
 tree_size: u64 = 0
 
@@ -292,6 +293,9 @@ def take(depth: u64, name: str, value: u64, size: u64) -> None:
             node.isa = Property(value, size)
         case "timebase-frequency":
             timebase = cells(value, u32(size // 4))
+        case "rng-seed":
+            random_seed.at = value
+            random_seed.size = size
         case "bootargs":
             command_line.at = value
             command_line.size = size

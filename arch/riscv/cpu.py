@@ -24,6 +24,8 @@ SBI_IPI: u64 = 0x73_5049
 SBI_HSM: u64 = 0x48_534D
 SBI_RESET: u64 = 0x5352_5354
 
+random_words_used: u64 = 0
+
 core_number = extern_symbol("core_number")
 core_emergency = extern_symbol("core_emergency")
 trap_entry = extern_symbol("trap_entry")
@@ -180,6 +182,16 @@ def features() -> u64:
 
 def extended_state() -> u64:
     return 0
+
+
+def hardware_random() -> u64 | None:
+    """The next word of what the firmware put into the device tree, since a core has nothing of the kind for the kernel."""
+    global random_words_used
+    place = random_words_used * 8
+    if place + 8 > acpi.random_seed.size:
+        return None
+    random_words_used += 1
+    return acpi.quad(acpi.random_seed.at + place)
 
 
 def describe(into: Text) -> None:

@@ -4,12 +4,12 @@
 trap.S saves the registers and calls one of two functions here: `trap_from_user` (context in the core's `actual_ctx`; ends in
 `leave_kernel`) and `trap_from_kernel` (a TrapFrame; returns to what was interrupted).
 Interrupts of devices come through the board's controller (ioapic.py), timer and other cores through the firmware.
-Locks: none. Handlers are registered at boot or with the line still masked, and stay for good.
+Locks: none. Handlers come at boot or with the line still masked; one caller at a time.
 """
 
 from typing import Callable, NoReturn
 
-from lang import Array, Error, Ptr, Ref, Uaddr, addr_of, array, at, export, extern, extern_symbol
+from lang import Array, Error, Ptr, Ref, Text, Uaddr, addr_of, array, at, export, extern, extern_symbol
 from lang import entry, interrupt_context, sizeof, struct, text, u32, u64
 from arch import apic, context, cpu, ioapic, mmu, timer, usercopy
 from arch.abi import UserContext
@@ -17,9 +17,12 @@ from kern.abi.errno import Errno
 from kern.abi.fault import TrapKind
 from kern.abi.proc import USER_TOP
 from kern.arch_api import PageFlag
+from kern.core.cpu_state import CpuState, current_state, enter_state
 from kern.core.idle import leave_kernel
 from kern.core.kmsg import handle_ipi
+from kern.core.noise import note_event
 from kern.core.percore import core
+from kern.core.smp import call_on_core
 from kern.debug import log
 from kern.debug.panic import panic_at
 from kern.mm.fault import handle_page_fault
@@ -62,6 +65,7 @@ class IrqHandler:
     line: u32
     handler: Callable[[u64], None] | None
     arg: u64
+    target: u32
     count: u64
 
 
@@ -82,21 +86,61 @@ def attach_core() -> None:
 
 def register_irq(irq: u32, handler: Callable[[u64], None], arg: u64, target: u32) -> None:
     """Call handler(arg) with interrupts off for line `irq`, on core `target`. Lines may be shared. Raises ENOSPC."""
+    entry = free_slot(irq)
+    entry.line = irq
+    entry.arg = arg
+    entry.target = target
+    entry.count = 0
+    entry.handler = handler
+    ioapic.route(irq, target)
+
+
+def free_slot(irq: u32) -> IrqHandler:
+    """For a handler more. Raises ENOSPC."""
     global handler_count
+    for i in range(handler_count):
+        if handlers[i].handler is None:
+            return handlers[i]
     if handler_count == MAX_HANDLERS:
         raise Error(Errno.ENOSPC, f"no room for a handler of interrupt {irq}")
-    entry = handlers[handler_count]
-    entry.line = irq
-    entry.handler = handler
-    entry.arg = arg
     handler_count += 1
-    ioapic.route(irq, target)
+    return handlers[handler_count - 1]
+
+
+def unregister_irq(irq: u32, handler: Callable[[u64], None], arg: u64) -> None:
+    """Undo `register_irq`. When it returns the handler does not run, nor will. Raises ENOENT. Interrupts are on."""
+    line = irq
+    for i in range(handler_count):
+        entry = handlers[i]
+        found = entry.handler
+        if found is not None and entry.line == line and found is handler and entry.arg == arg:
+            entry.handler = None
+            call_on_core(entry.target, come_by, 0)  # it is not in the middle of an interrupt any more
+            return
+    raise Error(Errno.ENOENT, f"nothing of the kind handles interrupt {irq}")
+
+
+def come_by(unused: u64) -> None:
+    pass
+
+
+def irq_count() -> u32:
+    """How many handlers there are to describe."""
+    return handler_count
+
+
+def describe_irq(index: u32, into: Text) -> None:
+    """Line, controller, core, and how often the handler ran; empty if it is gone."""
+    entry = handlers[index]
+    if entry.handler is not None:
+        into.write(f"line {entry.line} {ioapic.describe()} core {entry.target} count {entry.count}")
 
 
 @entry(stack=STACK_SIZE)
 @export("trap_from_user")
 def trap_from_user(ctx_address: u64) -> NoReturn:
     """Any trap or interrupt of user code: interrupts off, the kernel stack empty."""
+    enter_state(CpuState.KERNEL)
     ctx = at(UserContext, ctx_address)
     core.mine.cur_ctx = ctx
     if ctx.trap_number & INTERRUPT != 0:
@@ -249,6 +293,9 @@ def fault_name(cause: u64) -> str:
 def dispatch_interrupt(cause: u64, pc: u64, frame: u64) -> None:
     """An interrupt, with interrupts off. `pc` and `frame`: where it came."""
     core.mine.irq_depth += 1
+    note_event()
+    interrupted = current_state()
+    enter_state(CpuState.IRQ)
     source = cause & ~INTERRUPT
     if source == cpu.INTERRUPT_TIMER:
         timer.set_core_timer(0)             # or it stays pending
@@ -266,6 +313,7 @@ def dispatch_interrupt(cause: u64, pc: u64, frame: u64) -> None:
             else:
                 run_handlers(line)
                 ioapic.complete(line)
+    enter_state(interrupted)
     core.mine.irq_depth -= 1
 
 

@@ -233,6 +233,21 @@ FUNCTION asm_triple_fault
     ud2
 END asm_triple_fault
 
+/* A number from the processor's source of noise, or 0 if it has none ready: it may be exhausted for a moment. */
+FUNCTION asm_rdseed
+    rdseed %rax
+    jc 1f
+    xorl %eax, %eax
+1:  ret
+END asm_rdseed
+
+FUNCTION asm_rdrand
+    rdrand %rax
+    jc 1f
+    xorl %eax, %eax
+1:  ret
+END asm_rdrand
+
 FUNCTION asm_device_fence
     mfence
     ret

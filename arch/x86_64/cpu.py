@@ -62,6 +62,7 @@ IST_NMI: u64 = 1
 IST_DOUBLE_FAULT: u64 = 2
 IST_MACHINE_CHECK: u64 = 3
 IST_DEBUG: u64 = 4
+RANDOM_TRIES: u32 = 10                      # RDRAND may have to wait for its source (Intel SDM vol. 1, 7.3.17.1)
 
 core_gdt = extern_symbol("core_gdt")
 core_tss = extern_symbol("core_tss")
@@ -99,6 +100,14 @@ def irqs_off() -> None: ...
 def flags() -> u64:
     """RFLAGS."""
     ...
+
+
+@extern("asm_rdseed")
+def rdseed() -> u64: ...
+
+
+@extern("asm_rdrand")
+def rdrand() -> u64: ...
 
 
 @extern("asm_device_fence")
@@ -382,6 +391,20 @@ def enable_features() -> None:
         Ptr[u8](addr_of(cpu_has_xsave))[0] = 1
     Ptr[u8](addr_of(cpu_has_fsgsbase))[0] = 1 if cr4 & CR4_FSGSBASE != 0 else 0
     Ptr[u8](addr_of(cpu_has_smap))[0] = 1 if cr4 & CR4_SMAP != 0 else 0
+
+
+def hardware_random() -> u64 | None:
+    """RDSEED, else RDRAND (Intel SDM vol. 1, 7.3.17); None if the processor has neither, or nothing ready."""
+    words = CpuidWords()
+    cpuid(7, 0, words)
+    has_seed = words.ebx & (1 << 18) != 0
+    cpuid(1, 0, words)
+    has_random = words.ecx & (1 << 30) != 0
+    for _ in range(RANDOM_TRIES):
+        found = rdseed() if has_seed else rdrand() if has_random else u64(0)
+        if found != 0:
+            return found
+    return None
 
 
 def describe(into: Text) -> None:

@@ -5,21 +5,42 @@ trap.S saves the registers and calls one of four functions here: `trap_from_user
 core's `actual_ctx`; end in `leave_kernel`), `trap_from_kernel` (a TrapFrame; returns to what was interrupted) and
 `trap_on_ist` (NMI, double fault, machine check, kernel debug).
 Vectors: 0-31 faults, 0x20-0x2f the masked PIC's, from IRQ_VECTOR on the I/O interrupt controller's lines, then our own.
-Locks: none. Handlers are registered at boot or with the line still masked, and stay for good.
+Locks: none. Handlers come at boot or with the line still masked; one caller at a time.
 """
 
 from typing import Callable, NoReturn
 
-from lang import Error, Ptr, Ref, Uaddr, addr_of, array, at, entry, export, extern, extern_symbol, interrupt_context, struct, text, u32, u64
+from lang import (
+    Error,
+    Ptr,
+    Ref,
+    Text,
+    Uaddr,
+    addr_of,
+    array,
+    at,
+    entry,
+    export,
+    extern,
+    extern_symbol,
+    interrupt_context,
+    struct,
+    text,
+    u32,
+    u64,
+)
 from arch import apic, cpu, ioapic
 from arch.abi import UserContext
 from kern.abi.errno import Errno
 from kern.abi.fault import TrapKind
 from kern.abi.proc import USER_TOP
 from kern.arch_api import PageFlag
+from kern.core.cpu_state import CpuState, current_state, enter_state
 from kern.core.idle import leave_kernel
 from kern.core.kmsg import handle_ipi
+from kern.core.noise import note_event
 from kern.core.percore import core
+from kern.core.smp import call_on_core
 from kern.debug import log
 from kern.debug.panic import handle_nmi, panic_at
 from kern.mm.fault import handle_page_fault
@@ -89,6 +110,7 @@ class IrqHandler:
     line: u32                               # global interrupt number
     handler: Callable[[u64], None] | None
     arg: u64
+    target: u32
     count: u64
 
 
@@ -109,22 +131,64 @@ def attach_core() -> None:
 
 def register_irq(irq: u32, handler: Callable[[u64], None], arg: u64, target: u32) -> None:
     """Call handler(arg) with interrupts off for ISA line `irq`, on core `target`. Lines may be shared. Raises ENOSPC."""
-    global handler_count
     line = ioapic.line_of(irq)
-    if handler_count == MAX_HANDLERS or line >= IRQ_LINES:
-        raise Error(Errno.ENOSPC, f"no room for a handler of interrupt {irq}")
-    entry = handlers[handler_count]
+    if line >= IRQ_LINES:
+        raise Error(Errno.ENOSPC, f"there is no vector for interrupt {irq}")
+    entry = free_slot(irq)
     entry.line = line
-    entry.handler = handler
     entry.arg = arg
-    handler_count += 1
+    entry.target = target
+    entry.count = 0
+    entry.handler = handler
     ioapic.route(line, IRQ_VECTOR + u64(line), target)
+
+
+def free_slot(irq: u32) -> IrqHandler:
+    """For a handler more. Raises ENOSPC."""
+    global handler_count
+    for i in range(handler_count):
+        if handlers[i].handler is None:
+            return handlers[i]
+    if handler_count == MAX_HANDLERS:
+        raise Error(Errno.ENOSPC, f"no room for a handler of interrupt {irq}")
+    handler_count += 1
+    return handlers[handler_count - 1]
+
+
+def unregister_irq(irq: u32, handler: Callable[[u64], None], arg: u64) -> None:
+    """Undo `register_irq`. When it returns the handler does not run, nor will. Raises ENOENT. Interrupts are on."""
+    line = ioapic.line_of(irq)
+    for i in range(handler_count):
+        entry = handlers[i]
+        found = entry.handler
+        if found is not None and entry.line == line and found is handler and entry.arg == arg:
+            entry.handler = None
+            call_on_core(entry.target, come_by, 0)  # it is not in the middle of an interrupt any more
+            return
+    raise Error(Errno.ENOENT, f"nothing of the kind handles interrupt {irq}")
+
+
+def come_by(unused: u64) -> None:
+    pass
+
+
+def irq_count() -> u32:
+    """How many handlers there are to describe."""
+    return handler_count
+
+
+def describe_irq(index: u32, into: Text) -> None:
+    """Line, vector, core, and how often the handler ran; empty if it is gone."""
+    entry = handlers[index]
+    if entry.handler is not None:
+        into.write(f"line {entry.line} vector {IRQ_VECTOR + u64(entry.line):#x} core {entry.target} count {entry.count}")
 
 
 @entry(stack=STACK_SIZE)
 @export("syscall_from_user")
 def syscall_from_user(ctx_address: u64, calls: u64, count: u64) -> NoReturn:
     """`syscall`: interrupts off, the kernel stack empty."""
+    enter_state(CpuState.KERNEL)
     ctx = at(UserContext, ctx_address)
     core.mine.cur_ctx = ctx
     cpu.irqs_on()
@@ -136,6 +200,7 @@ def syscall_from_user(ctx_address: u64, calls: u64, count: u64) -> NoReturn:
 @export("trap_from_user")
 def trap_from_user(ctx_address: u64) -> NoReturn:
     """Any trap or interrupt of user code: interrupts off, the kernel stack empty."""
+    enter_state(CpuState.KERNEL)
     ctx = at(UserContext, ctx_address)
     core.mine.cur_ctx = ctx
     if ctx.trap_number >= FIRST_INTERRUPT:
@@ -295,6 +360,9 @@ def fault_name(vector: u64) -> str:
 def dispatch_interrupt(vector: u64) -> None:
     """An interrupt, with interrupts off."""
     core.mine.irq_depth += 1
+    note_event()
+    interrupted = current_state()
+    enter_state(CpuState.IRQ)
     if vector == TIMER_VECTOR:
         apic.end_of_interrupt()
         timer_interrupt()
@@ -309,6 +377,7 @@ def dispatch_interrupt(vector: u64) -> None:
         apic.clear_error()
         apic.end_of_interrupt()
     # What remains is spurious, from the PIC or the local controller: neither wants an acknowledgement.
+    enter_state(interrupted)
     core.mine.irq_depth -= 1
 
 

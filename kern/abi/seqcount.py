@@ -20,13 +20,17 @@ class SeqCounter:
 
     def begin_write(self) -> None:
         """Announce a change. Caller excludes other writers."""
-        self.value.store(self.value.load(order=RELAXED) + 1, order=RELAXED)
+        before = self.value.load(order=RELAXED)
+        assert before % 2 == 0, "a change begins inside another"
+        self.value.store(before + 1, order=RELAXED)
         # Pairs with the fence in must_retry: who sees any of the values written after this sees the odd number.
         fence(RELEASE)
 
     def end_write(self) -> None:
         # Pairs with the load in begin_read: who sees this number sees all that was written before it.
-        self.value.store(self.value.load(order=RELAXED) + 1, order=RELEASE)
+        before = self.value.load(order=RELAXED)
+        assert before % 2 == 1, "a change ends that has not begun"
+        self.value.store(before + 1, order=RELEASE)
 
     def begin_read(self) -> u64:
         """Wait until no change is under way. The number to give to `must_retry`."""

@@ -13,6 +13,7 @@ from typing import NoReturn
 from lang import CHECKED, never_blocks, u64
 from arch import context, cpu, timer, trap
 from kern.core import sched
+from kern.core.cpu_state import CpuState, enter_state
 from kern.core.current import abandon_core, enter_address_space
 from kern.core.kmsg import routine_pending, run_one_routine
 from kern.core.percore import core
@@ -67,6 +68,7 @@ def resume_owner() -> None:
         check_none_held("return to user space")
     ctx = mine.cur_ctx
     if ctx is not None:
+        enter_state(CpuState.USER)
         trap.pop_user(ctx)
 
 
@@ -74,7 +76,9 @@ def halt() -> None:
     """Halt until an interrupt came, and count the time as idle. Interrupts are off before and after."""
     mine = core.mine
     mine.idle_since_ns = timer.now_ns()
+    enter_state(CpuState.IDLE)
     cpu.halt_with_irqs_on()
     cpu.irqs_off()
+    enter_state(CpuState.KERNEL)
     mine.idle_ns += timer.now_ns() - mine.idle_since_ns
     mine.idle_since_ns = 0

@@ -31,6 +31,7 @@ class CoreInfo:
     cur_kthread: Ref[Kthread] | None        # the thread whose stack is in use
     spare: Ref[Kthread] | None              # a thread with a stack, ready for the next block
     ipis: u64                               # interrupts from other cores that were taken
+    timer_irqs: u64                         # interrupts of its timer
     switches: u64                           # times that a thread left its stack here to wait
     idle_since_ns: u64                      # 0 while the core does something
     idle_ns: u64                            # time spent halted since boot

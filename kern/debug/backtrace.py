@@ -7,7 +7,7 @@ a user frame only as far as copies from user memory succeed.
 Prints through log.raw: no locks, any context; the user part only where user memory may be touched.
 """
 
-from lang import Error, Span, Uaddr, array, at, frame_address, struct, u64
+from lang import Error, Sink, Span, Uaddr, array, at, frame_address, struct, u64
 from arch import mmu
 from arch.abi import FRAME_RECORD
 from kern.abi.proc import USER_BASE, USER_TOP
@@ -66,6 +66,17 @@ def callers_of(start: u64, into: Span[u64]) -> None:
         into[i] = current.return_address
         # Stacks grow down: a caller's frame lies above.
         frame = current.caller if current.return_address != 0 and current.caller > frame else u64(0)
+
+
+def put_pc(out: Sink, return_address: u64) -> None:
+    """A line of a backtrace, for a file."""
+    where = Location(function="", file="")
+    if not find(return_address - 1, where):
+        out.print(f"  {return_address:#x}\n")
+    elif where.file:
+        out.print(f"  {where.function}  {where.file}:{where.line}\n")
+    else:
+        out.print(f"  {where.function}+{where.offset:#x}\n")
 
 
 def is_kernel_frame(frame: u64) -> bool:

@@ -9,6 +9,7 @@ from typing import Callable
 
 from lang import CHECKED, Error, Ptr, Raises, Ref, addr_of, array, at, free, i32, new, pause, recursion, struct, u8, u32, u64, unproven
 from kern.abi.errno import Errno
+from kern.abi.seqcount import SeqCounter
 from kern.core.kmsg import send_immediate
 from kern.core.percore import core
 from kern.core.smp import call_on_all
@@ -20,6 +21,7 @@ from kern.mm.slab import SlabCache
 from kern.sync.lockcheck import set_spin_limit
 from kern.sync.qlock import QLock
 from kern.sync.semaphore import Semaphore
+from kern.sync.seqlock import SeqLock
 from kern.sync.spinlock import SpinLock
 
 table = array(8, u32)
@@ -246,6 +248,10 @@ handled = SpinLock()
 mutex = QLock()
 other_mutex = QLock()
 never = Semaphore()
+seq = SeqLock()
+endless = SeqLock()
+nested = SeqLock()
+counter = SeqCounter()
 
 
 def take_in_order() -> None:
@@ -374,3 +380,46 @@ class SleepingLocks(KernelTest):
         expect(mutex_twice, "sleeping lock 0xffff* taken twice on core 0; first taken in *.mutex_twice at kern/ktest/check_tests.py:*")
         mutex.held = False
         expect(mutex_order, "lock order: *")
+
+
+# -- sequence locks ------------------------------------------------------------------------------------------------
+def read_own_change(i: u64) -> None:
+    with seq.writing():
+        seq.must_retry(seq.begin_read())
+
+
+def read_endless_change(i: u64) -> None:
+    """As if a writer on another core had stopped in the middle."""
+    endless.counter.value.store(1)
+    set_spin_limit(50_000_000)
+    endless.must_retry(endless.begin_read())
+
+
+@unproven("shows the panic of the run-time check")
+def change_in_a_change(i: u64) -> None:
+    with nested.writing(), nested.writing():
+        table[0] = 10
+
+
+def change_without_end(i: u64) -> None:
+    counter.begin_write()
+    counter.begin_write()
+
+
+def end_without_begin(i: u64) -> None:
+    counter.end_write()
+
+
+@kernel_tests
+class SequenceLocks(KernelTest):
+    """Readers that would never end, and changes inside changes, are found."""
+
+    name: str = "check.seqlocks"
+
+    def run(self) -> None:
+        expect(read_own_change, "sequence lock 0xffff* is read by core 0 in the middle of its own change")
+        expect(read_endless_change, "core 0 has been spinning for * ms for spinlock 0xffff*, which nobody holds")
+        expect(change_in_a_change, "spinlock 0xffff* taken twice on core 0; first taken in *.SeqWriter.__enter__ at *")
+        counter.value.store(0)
+        expect(end_without_begin, "kern/abi/seqcount.py:*: in SeqCounter.end_write: a change ends that has not begun")
+        expect(change_without_end, "kern/abi/seqcount.py:*: in SeqCounter.begin_write: a change begins inside another")

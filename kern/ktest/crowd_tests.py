@@ -443,7 +443,7 @@ class Litmus:
 
 
 litmus = Litmus()
-LITMUS_ROUNDS: u32 = 1_000
+LITMUS_ROUNDS: u32 = 300
 
 
 def other_side(forced: u64, unused1: u64, unused2: u64) -> None:

@@ -9,7 +9,7 @@ It is taken with interrupts off, so that handlers may signal. Waiters leave in F
 Locks: the caller's, which guards `waiters` too.
 """
 
-from lang import struct
+from lang import addr_of, struct
 from kern.core.percore import core
 from kern.lib.queue import Queue
 from kern.sync.kthread import Kthread, current_kthread, park, prepare_to_block, wake
@@ -33,6 +33,7 @@ class CondVar:
                 held.retake()
             return
         kthread = current_kthread()
+        kthread.sleeps_on("condition variable", addr_of(self))
         self.waiters.push(kthread)
         park(kthread, releasing=held)
 

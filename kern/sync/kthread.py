@@ -44,7 +44,7 @@ from arch import context, cpu, mmu
 from arch.context import KthreadContext
 from kern.abi.syscall import SyscallWords
 from kern.core import idle
-from kern.core.kmsg import Kmsg, post_routine, send_routine
+from kern.core.kmsg import Kmsg, post_routine, routine_pending, send_routine
 from kern.core.percore import core
 from kern.lib.list import IntrusiveList, ListLink
 from kern.lib.queue import Queue
@@ -82,6 +82,8 @@ class Kthread:
     flags: KthreadFlag
     borrowing: u32                          # depth of switch_to(): a ktask inside comes back into that address space
     name: str = "kthread"
+    waits_for: str = "nothing"              # while it is blocked: the kind of object that it sleeps on,
+    wait_object: u64                        # ... and its address
     launch: Kmsg                            # so that waking needs no memory
     qlocks: HeldLocks                       # checked builds: the sleeping locks that it holds
 
@@ -100,6 +102,11 @@ class Kthread:
     def become_ktask(self, name: str) -> None:
         self.flags = KthreadFlag.KTASK
         self.name = name
+
+    def sleeps_on(self, kind: str, object: u64) -> None:
+        """About to be parked: what to show of it meanwhile."""
+        self.waits_for = kind
+        self.wait_object = object
 
     def check_canary(self) -> None:
         if at(Canary, self.stack_top - STACK_SIZE).value != CANARY:
@@ -174,6 +181,11 @@ def prepare_to_block() -> Kthread:
     kthread = current_kthread()
     kthread.check_canary()
     return kthread
+
+
+def core_is_free() -> bool:
+    """Whether nothing but this thread wants the core: no message waits, and no process has user code to go on with."""
+    return core.mine.owning_proc is None and not routine_pending()
 
 
 @blocks

@@ -30,6 +30,7 @@ class QLock:
         kthread = prepare_to_block()
         with self.lock.irqs_off() as inner:
             if self.held:
+                kthread.sleeps_on("sleeping lock", addr_of(self))
                 self.waiters.push(kthread)
                 park(kthread, releasing=inner)  # the releaser has handed the lock over: `held` stayed True
             self.held = True

@@ -10,7 +10,7 @@ A reader must not enter again, for reading or writing: a writer that came meanwh
 Locks: `lock` is a leaf. Not for interrupt handlers.
 """
 
-from lang import cast, must_use, sleeping_section, struct, u32
+from lang import addr_of, cast, must_use, sleeping_section, struct, u32
 from kern.lib.queue import Queue
 from kern.sync.kthread import Kthread, park, prepare_to_block, wake
 from kern.sync.spinlock import SpinLock
@@ -51,6 +51,7 @@ class RwLock:
         kthread = prepare_to_block()
         with self.lock.irqs_off() as held:
             if not self.admit_reader():
+                kthread.sleeps_on("readers-writer lock", addr_of(self))
                 self.waiting_readers.push(kthread)
                 park(kthread, releasing=held)  # who left has counted us in
 
@@ -61,6 +62,7 @@ class RwLock:
         kthread = prepare_to_block()
         with self.lock.irqs_off() as held:
             if not self.admit_writer():
+                kthread.sleeps_on("readers-writer lock", addr_of(self))
                 self.waiting_writers.push(kthread)
                 park(kthread, releasing=held)  # who left has set `written` for us
 

@@ -7,15 +7,13 @@ Guarantees: each `up` lets exactly one `down` through; sleepers leave in FIFO or
 Locks: `lock` is a leaf and is taken with interrupts off, since `up` may run in a handler.
 """
 
-from lang import RELAXED, Error, atomic, i32, interrupt_context, must_use, struct, u64
+from lang import RELAXED, Error, addr_of, atomic, i32, interrupt_context, must_use, struct, u64
 from kern.boot.cmdline import option_or
 from kern.boot.main import inits
-from kern.core.kmsg import routine_pending
-from kern.core.percore import core
 from kern.debug import log
 from kern.lib.queue import Queue
 from kern.mm.shootdown import relax
-from kern.sync.kthread import Kthread, park, prepare_to_block, wake
+from kern.sync.kthread import Kthread, core_is_free, park, prepare_to_block, wake
 from kern.sync.spinlock import SpinLock
 from kern.time.clock import NS_PER_USEC, now_ns
 
@@ -36,13 +34,14 @@ class Semaphore:
         with self.lock.irqs_off() as held:
             self.signals -= 1
             if self.signals < 0:
+                kthread.sleeps_on("semaphore", addr_of(self))
                 self.waiters.push(kthread)
                 park(kthread, releasing=held)
 
     def spin_for_signal(self) -> bool:
         """Wait for a signal without leaving the stack, while this core has nothing better to do. Whether one came, and was taken."""
         end = now_ns() + spin_limit_ns
-        while core.mine.owning_proc is None and not routine_pending() and now_ns() < end:
+        while core_is_free() and now_ns() < end:
             if atomic(self.signals).load(order=RELAXED) > 0 and self.try_down():
                 return True
             relax()

@@ -7,13 +7,16 @@
                                                 if not seq.must_retry(start):
                                                     break
 Readers store nothing, so they do not slow each other; a reader may be made to read again as long as writers keep coming. Only where every
-writer is in the kernel and brief. The rules of reading are SeqCounter's (kern/abi/seqcount.py).
+writer is in the kernel and brief. Checked builds find a reader that would wait for its own core's writer, one whose writer never ends, and
+a writer inside a writer. The rules of reading are SeqCounter's (kern/abi/seqcount.py).
 Locks: `lock`, taken with interrupts off, since a handler on the writer's core that reads would wait for ever.
 """
 
-from lang import atomic_section, container_of, struct, u64
+from lang import CHECKED, RELAXED, addr_of, atomic_section, container_of, noinline, panic, pause, struct, u32, u64
 from kern.abi.seqcount import SeqCounter
-from kern.sync.spinlock import SpinLock
+from kern.core.percore import core
+from kern.sync.lockcheck import MOST_SPINS, check_spin
+from kern.sync.spinlock import HOLDER, SpinLock
 
 
 @struct
@@ -27,11 +30,27 @@ class SeqLock:
 
     def begin_read(self) -> u64:
         """Wait until no change is under way. The number to give to `must_retry`."""
+        if CHECKED:
+            self.await_writer()
         return self.counter.begin_read()
 
     def must_retry(self, start: u64) -> bool:
         """Whether a change came by since `begin_read`."""
         return self.counter.must_retry(start)
+
+    @noinline
+    def await_writer(self) -> None:
+        """In checked builds: a reader that would wait for ever says for whom."""
+        spins: u32 = 0
+        since: u64 = 0
+        while self.counter.value.load(order=RELAXED) % 2 != 0:
+            holder = self.lock.owner.load(order=RELAXED) & HOLDER
+            if holder == core.mine.core_id + 1:
+                panic(f"sequence lock {addr_of(self):#x} is read by core {core.mine.core_id} in the middle of its own change")
+            pause()
+            spins += 1
+            if spins % MOST_SPINS == 0:
+                since = check_spin(addr_of(self.lock), holder, since)
 
 
 @struct

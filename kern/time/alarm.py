@@ -117,6 +117,7 @@ def reset_alarm(alarm: Alarm, when_ns: u64) -> bool:
 @interrupt_context
 def timer_interrupt() -> None:
     """The core's timer went off. The architecture calls it from the handler, interrupts off."""
+    core.mine.timer_irqs += 1
     chain = core.mine.alarms
     with chain.lock.irqs_off():
         kick = not chain.kicked

@@ -103,6 +103,7 @@ ROWS = {
     "slab.reclaim": ("kmem-06",),
     "proc.bad_transition": ("proc-01",),
     "proc.pids": ("proc-02",),
+    "check.seqlocks": ("sync-21",),
     "check.locks": ("core-16", "debug-04", "debug-09", "sync-19"),
 }
 

@@ -1,7 +1,7 @@
 # SPDX-License-Identifier: GPL-2.0-or-later
 """Stand-in: a kernel thread is a thread of the host. Parking is to drop the lock and wait for one's own flag."""
 
-from lang import ACQUIRE, RELEASE, Atomic, Ref, blocks, pause, struct, u32
+from lang import ACQUIRE, RELEASE, Atomic, Ref, blocks, pause, struct, u32, u64
 from kern.core.percore import core
 from kern.sync.lockcheck import HeldLocks
 from kern.sync.spinlock import IrqsOffLock
@@ -13,6 +13,9 @@ class Kthread:
     woken: Atomic[u32]
     qlocks: HeldLocks
 
+    def sleeps_on(self, kind: str, object: u64) -> None:
+        pass
+
 
 def current_kthread() -> Kthread:
     return core.mine.own
@@ -22,6 +25,10 @@ def prepare_to_block() -> Kthread:
     kthread = current_kthread()
     core.mine.spare = kthread
     return kthread
+
+
+def core_is_free() -> bool:
+    return True
 
 
 @blocks

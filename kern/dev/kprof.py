@@ -1,0 +1,105 @@
+# SPDX-License-Identifier: GPL-2.0-or-later
+"""#kprof: what the kernel's cores and threads do.
+
+#kprof/mpstat   a line for each core: how much of its time went to interrupts, the kernel, user code, nothing, in percent, and how
+                long was counted, in ms. Takes commands: `on` begins at zero, `off` ends the accounting, which costs a little.
+#kprof/counts   a line for each core: interrupts from other cores, timer interrupts, threads that left their stack to wait
+#kprof/sleepers the threads that sleep in the kernel: what each waits for, and where (also /proc/N/sleepers, of one process)
+#kprof/irqs     a line for each handler of a device's interrupt: line, vector or controller, core, how often it ran
+No locks of its own; what is shown may have changed since.
+"""
+
+from lang import Array, Error, cycle_counter, text, u32, u64
+from arch import smp, timer, trap
+from kern.abi.errno import Errno
+from kern.core.cpu_state import CpuState, start_accounting, stop_accounting, times
+from kern.core.percore import core
+from kern.debug.threads import show_sleeping
+from kern.dev.proc_dev import ProcFile, proc_files
+from kern.ns.dev import Dev, devices
+from kern.ns.folder import FolderFile, new_folder
+from kern.ns.node import Node
+from kern.ns.text_file import Page
+from kern.proc.proc import Proc
+from kern.time.clock import NS_PER_MS
+
+DEV_ID: u64 = 12
+ROOM: u64 = 65536
+
+
+def show_mpstat(out: Page) -> None:
+    out.print(f"{'CORE':>4} {'IRQ':>7} {'KERNEL':>7} {'USER':>7} {'IDLE':>7} {'MS':>8}\n")
+    if not times[0].on:
+        raise Error(Errno.EAGAIN, "the time of cores is not accounted for: write `on` first")
+    for id in range(u32(0), smp.core_count()):
+        show_core(out, id)
+
+
+def show_core(out: Page, id: u32) -> None:
+    there = times[id]
+    now = cycle_counter()
+    total = now - min(there.since, now)     # what it is at since its last change counts as well
+    for cycles in there.cycles:
+        total += cycles
+    out.print(f"{id:>4}")
+    for state in CpuState:
+        cycles = there.cycles[state]
+        if state == there.state:
+            cycles += now - min(there.since, now)
+        tenths = cycles * 1000 // max(total, 1)
+        out.print(f" {tenths // 10:>5}.{tenths % 10}")
+    out.print(f" {timer.cycles_to_ns(total) // NS_PER_MS:>8}\n")
+
+
+def obey_mpstat(order: str) -> None:
+    match order:
+        case "on":
+            start_accounting()
+        case "off":
+            stop_accounting()
+        case _:
+            raise Error(Errno.EINVAL, f"mpstat cannot be told {order}; there are on and off")
+
+
+def show_counts(out: Page) -> None:
+    for id in range(u32(0), smp.core_count()):
+        info = core[id]
+        out.print(f"{id} ipis {info.ipis} timer {info.timer_irqs} switches {info.switches}\n")
+
+
+def show_all_sleepers(out: Page) -> None:
+    show_sleeping(out, None)
+
+
+def show_irqs(out: Page) -> None:
+    for i in range(trap.irq_count()):
+        line = text(120)
+        trap.describe_irq(i, line)
+        if line.len > 0:
+            out.print(f"{line}\n")
+
+
+@proc_files
+class Sleepers(ProcFile):
+    name: str = "sleepers"
+    room: u64 = ROOM
+
+    def show(self, p: Proc, out: Page) -> None:
+        show_sleeping(out, p)
+
+
+files: Array[FolderFile] = (
+    FolderFile("mpstat", show=show_mpstat, command=obey_mpstat, room=ROOM),
+    FolderFile("counts", show=show_counts, room=ROOM),
+    FolderFile("sleepers", show=show_all_sleepers, room=ROOM),
+    FolderFile("irqs", show=show_irqs),
+)
+
+
+@devices
+class Kprof(Dev):
+    name: str = "kprof"
+    dev_id: u64 = DEV_ID
+
+    def attach(self) -> Node:
+        return new_folder(files[:], DEV_ID)

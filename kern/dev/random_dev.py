@@ -1,0 +1,145 @@
+# SPDX-License-Identifier: GPL-2.0-or-later
+"""#random: unpredictable bytes without end, for keys, sequence numbers, ports.
+
+#random/random      waits until enough has happened since boot; then as urandom
+#random/urandom     never waits
+What is written to either is stirred in. Fortuna (kern/lib/fortuna.py) is fed by what the hardware or the firmware has, and by the moments
+at which interrupts come (kern/core/noise.py), whenever somebody reads.
+Locks: `lock`, a sleeping lock, over the generator.
+"""
+
+from lang import Error, Span, array, cycle_counter, new, u8, u64
+from arch import cpu
+from kern.abi.errno import Errno
+from kern.abi.file import DirEntry, FileKind, OpenMode, Stat
+from kern.boot.main import inits
+from kern.core.noise import harvest
+from kern.lib import random
+from kern.lib.fortuna import Fortuna
+from kern.ns.dev import Dev, devices
+from kern.ns.node import Node, set_entry
+from kern.ns.transfer import Transfer
+from kern.sync.qlock import QLock
+from kern.sync.rendez import sleep_ns
+from kern.time.clock import NS_PER_MS, now_ns
+
+DEV_ID: u64 = 11
+CHUNK: u64 = 256
+HARDWARE_WORDS: u64 = 64 * 8                # of 64 bits: enough for a first reseed
+FROM_HARDWARE: u8 = 1
+FROM_INTERRUPTS: u8 = 2
+FROM_WRITER: u8 = 3
+NAP_NS: u64 = 10 * NS_PER_MS
+
+generator = Fortuna()
+lock = QLock()
+
+
+@inits
+def start_random() -> None:
+    """The first events: what the machine gives, and when it is."""
+    generator.init()
+    for _ in range(HARDWARE_WORDS):
+        word = cpu.hardware_random()
+        if word is None:
+            break
+        add_word(FROM_HARDWARE, word)
+        random.stir(word)
+    add_word(FROM_INTERRUPTS, cycle_counter())
+    generator.reseed_if_due(now_ns())
+
+
+def add_word(source: u8, word: u64) -> None:
+    bytes = array(8, u8)
+    for i in range(u64(8)):
+        bytes[i] = u8(word >> (i * 8) & 0xFF)
+    generator.add_event(source, bytes[0:8])
+
+
+def add_noise(word: u64) -> None:
+    add_word(FROM_INTERRUPTS, word)
+
+
+def fill(into: Span[u8]) -> bool:
+    """The next bytes. Whether the generator has ever had enough to start from. Raises ENOMEM."""
+    with lock:
+        harvest(add_noise)
+        generator.reseed_if_due(now_ns())
+        generator.fill(into)
+        return generator.is_seeded
+
+
+class RandomFile(Node):
+    kind: FileKind = FileKind.CHAR
+    waits: bool
+
+    def is_seekable(self) -> bool:
+        return False
+
+    def read(self, io: Transfer, offset: u64, mode: OpenMode) -> u64:
+        """As much as is asked for. Raises EINTR."""
+        buffer = array(CHUNK, u8)
+        start = io.done
+        while io.left > 0:
+            size = min(io.left, CHUNK)
+            if not fill(buffer[:size]) and self.waits:
+                sleep_ns(NAP_NS)
+                continue
+            io.give(buffer[:size])
+        return io.done - start
+
+    def write(self, io: Transfer, offset: u64, mode: OpenMode) -> u64:
+        buffer = array(32, u8)
+        start = io.done
+        while io.left > 0:
+            count = io.take(buffer[0:32])
+            with lock:
+                generator.add_event(FROM_WRITER, buffer[:count])
+        return io.done - start
+
+    def stat(self, into: Stat) -> None:
+        into.dev = DEV_ID
+        into.mode = 0o666
+        into.nlink = 1
+
+
+random_file = RandomFile(waits=True)
+urandom_file = RandomFile(waits=False)
+
+
+class RandomFolder(Node):
+    kind: FileKind = FileKind.DIR
+
+    def walk(self, name: str) -> Node:
+        match name:
+            case "random":
+                random_file.get()
+                return random_file
+            case "urandom":
+                urandom_file.get()
+                return urandom_file
+        raise Error(Errno.ENOENT, f"there is no {name}")
+
+    def entry(self, index: u64, into: DirEntry) -> bool:
+        if index > 1:
+            return False
+        set_entry(into, "random" if index == 0 else "urandom", FileKind.CHAR, index + 1, 0, 0)
+        return True
+
+    def stat(self, into: Stat) -> None:
+        into.dev = DEV_ID
+        into.mode = 0o555
+        into.nlink = 1
+
+
+@devices
+class RandomDev(Dev):
+    name: str = "random"
+    dev_id: u64 = DEV_ID
+
+    def attach(self) -> Node:
+        random_file.refs.init(1)
+        urandom_file.refs.init(1)
+        root = new(RandomFolder)
+        root.refs.init(1)
+        return root

@@ -26,7 +26,7 @@ from enum import IntFlag
 from typing import Callable, NoReturn, Protocol
 
 from lang import Array, Kaddr, Paddr, Ptr, Span, Text, Uaddr, array, i64, struct, text, u8, u32, u64
-from arch import boot, context, cpu, mmu, power, serial, smp, timer, trap, usercopy
+from arch import boot, context, cpu, hpet, mmu, power, serial, smp, timer, trap, usercopy
 from arch.abi import FpState, UserContext
 from arch.context import KthreadContext
 from arch.mmu import AddressSpace
@@ -410,6 +410,10 @@ class Serial(Protocol):
     """serial.py: the console's port."""
 
     @abstractmethod
+    def line(self) -> u32:
+        """The interrupt that it raises, as `register_irq` takes it."""
+
+    @abstractmethod
     def put_early(self, data: str) -> None:
         """Write and wait: from the first instruction on, in a panic, in an NMI handler. Never waits for a lock."""
 
@@ -504,6 +508,25 @@ class Usercopy(Protocol):
     def add_user_u64(self, address: u64, amount: u64, fault: Ptr[u32]) -> u64: ...
 
 
+class Hpet(Protocol):
+    """hpet.py: a timer of the board that interrupts core 0 whatever it does. All of it runs on core 0 but `start_watchdog`."""
+
+    @abstractmethod
+    def start_watchdog(self, timeout_ns: u64) -> bool:
+        """Interrupt core 0 unmaskably in so long, unless `kick_watchdog` comes before. False if the board cannot. May raise."""
+
+    @abstractmethod
+    def kick_watchdog(self, timeout_ns: u64) -> None:
+        """So long from now on."""
+
+    @abstractmethod
+    def stop_watchdog(self) -> None: ...
+
+    @abstractmethod
+    def watchdog_fired(self) -> bool:
+        """In the handler of a non-maskable interrupt: whether this is why it came."""
+
+
 # Modules that satisfy protocols (PEP 544). Nothing is made of these lines.
 given_boot: Boot = boot
 given_cpu: Cpu = cpu
@@ -515,3 +538,4 @@ given_timer: Timer = timer
 given_serial: Serial = serial
 given_power: Power = power
 given_usercopy: Usercopy = usercopy
+given_hpet: Hpet = hpet

@@ -73,6 +73,11 @@ def init_interrupts() -> None:
     write(IRQ_ENABLE, IRQ_RECEIVED)
 
 
+def line() -> u32:
+    """The interrupt that it raises."""
+    return acpi.uart_line
+
+
 def put_debug(data: str) -> None:
     """To the emulator's debug console only."""
     if acpi.debug_console == 0:

@@ -72,6 +72,7 @@ overrides = array(MAX_OVERRIDES, Override)
 override_count: u32 = 0
 local_apic: u64 = 0xFEE0_0000               # physical
 fadt = Fadt()
+hpet: u64 = 0                               # physical address of its registers; 0 if there is none
 power_button_handler: Callable[[], None] | None = None
 srat: u64 = 0                               # the table of who is near whom
 
@@ -132,7 +133,7 @@ def find_rsdp() -> u64:
 
 
 def read_root(root: u64, width: u64) -> None:
-    global srat
+    global srat, hpet
     length = u64(word(root + 4))
     for place in range(root + 36, root + length, width):
         table = quad(place) if width == 8 else u64(word(place))
@@ -142,6 +143,8 @@ def read_root(root: u64, width: u64) -> None:
             read_fadt(table)
         elif has_signature(table, "SRAT"):
             srat = table
+        elif has_signature(table, "HPET") and byte(table + 40) == SPACE_MEMORY:
+            hpet = quad(table + 44)         # IA-PC HPET specification 1.0a, 3.2.4
 
 
 def read_srat(table: u64) -> None:

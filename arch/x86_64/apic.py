@@ -5,13 +5,14 @@ Also puts the old PIC aside: remapped, in case something spurious comes, and mas
 Registers belong to their core; sending is two writes in xAPIC mode, so it runs with interrupts off. No locks.
 """
 
-from lang import Atomic, Paddr, Ptr, pause, u32, u64, volatile_load, volatile_store
+from lang import Atomic, Paddr, Ptr, array, pause, ptr_of, u8, u16, u32, u64, volatile_load, volatile_store
 from arch import acpi, cpu, trap
 from kern.mm.kmap import map_mmio
 
 REG_ID: u64 = 0x20
 REG_EOI: u64 = 0xB0
 REG_SPURIOUS: u64 = 0xF0
+REG_REQUESTED: u64 = 0x200                  # 8 registers of 32 vectors
 REG_ERROR: u64 = 0x280
 REG_COMMAND: u64 = 0x300
 REG_COMMAND_HIGH: u64 = 0x310
@@ -32,14 +33,20 @@ SOFTWARE_ENABLED: u32 = 1 << 8
 MASKED: u32 = 1 << 16
 DELIVERY_NMI: u32 = 4 << 8
 DELIVERY_INIT: u32 = 5 << 8
+DELIVERY_EXTERNAL: u32 = 7 << 8             # ask the PIC for the vector
 DELIVERY_STARTUP: u32 = 6 << 8
 LEVEL_ASSERT: u32 = 1 << 14
 PENDING: u32 = 1 << 12
 DIVIDE_BY_16: u32 = 3
 
 
+PIC_COMMAND: u16 = 0x20
+PIC_MASK: u16 = 0x21
+PIC_LINES: u32 = 8                          # of the first one; the second stays masked
+
 x2apic: bool = False
 registers: u64 = 0                          # kernel address of the memory-mapped ones
+pic_counts = array(8, u64)                  # by line of the first PIC
 stopping = Atomic[bool](False)              # the next NMI is for good
 
 
@@ -144,3 +151,40 @@ def mask_pic() -> None:
     cpu.out8(0xA1, 1)
     cpu.out8(0x21, 0xFF)
     cpu.out8(0xA1, 0xFF)
+
+
+def open_pic(line: u32) -> None:
+    """Let one line of the first PIC through to this core, whose local controller then passes the PIC's interrupts on. Core 0."""
+    write(REG_LVT_LINT0, DELIVERY_EXTERNAL)
+    cpu.out8(PIC_MASK, ~(u8(1) << u8(line)))
+
+
+def close_pic() -> None:
+    cpu.out8(PIC_MASK, 0xFF)
+    write(REG_LVT_LINT0, MASKED)
+
+
+def take_pic(line: u32) -> None:
+    """An interrupt of the PICs. One that is not in service is spurious, and wants no acknowledgement (Intel 8259A)."""
+    if line >= PIC_LINES:
+        return
+    cpu.out8(PIC_COMMAND, 0x0B)             # read the register of what is in service
+    if cpu.in8(PIC_COMMAND) >> u8(line) & 1 == 0:
+        return
+    pic_counts[line] += 1
+    cpu.out8(PIC_COMMAND, 0x20)
+
+
+def pic_interrupts(line: u32) -> u64:
+    """How many came by that line of the first PIC."""
+    return volatile_load(ptr_of(pic_counts[line]))
+
+
+def is_sending() -> bool:
+    """Whether the last command has not left this controller yet; in x2APIC mode sending has no such state."""
+    return not x2apic and read(REG_COMMAND) & PENDING != 0
+
+
+def is_requested(vector: u32) -> bool:
+    """Whether an interrupt has arrived at this core and not been taken yet."""
+    return read(REG_REQUESTED + u64(vector // 32) * 0x10) >> (vector % 32) & 1 != 0

@@ -14,6 +14,7 @@ WINDOW: u64 = 0x10
 VERSION: u32 = 1
 TABLE: u32 = 0x10
 MASKED: u32 = 1 << 16
+DELIVERY_NMI: u32 = 4 << 8
 ACTIVE_LOW: u32 = 1 << 13
 LEVEL: u32 = 1 << 15
 USUAL_ADDRESS: u32 = 0xFEC0_0000
@@ -57,6 +58,18 @@ def trigger_of(line: u32) -> u32:
         if entry.line == line:
             return (ACTIVE_LOW if entry.active_low else u32(0)) | (LEVEL if entry.level else u32(0))
     return 0
+
+
+def route_nmi(line: u32, target: u32) -> bool:
+    """Unmask a line towards core `target`, as an interrupt that cannot be masked there. False if no controller has that line."""
+    for i in range(acpi.ioapic_count):
+        first = acpi.ioapics[i].first_line
+        if line >= first and line < first + line_counts[i]:
+            entry = TABLE + (line - first) * 2
+            write(i, entry + 1, smp.apic_id_of(target) << 24)
+            write(i, entry, DELIVERY_NMI)
+            return True
+    return False
 
 
 def route(line: u32, vector: u64, target: u32) -> None:

@@ -65,6 +65,11 @@ def init_interrupts() -> None:
     cpu.out8(IRQ_ENABLE, IRQ_RECEIVED)
 
 
+def line() -> u32:
+    """The interrupt that it raises."""
+    return LINE
+
+
 def put_debug(data: str) -> None:
     """To the emulator's debug console only."""
     for byte in data:

@@ -12,6 +12,7 @@ from kern.debug import log
 
 NS_PER_SEC: u64 = 1_000_000_000
 PIT_RATE: u64 = 1_193_182
+PIT_CHANNEL0: u16 = 0x40
 PIT_CHANNEL2: u16 = 0x42
 PIT_COMMAND: u16 = 0x43
 PIT_GATE: u16 = 0x61
@@ -174,19 +175,39 @@ def reference_mask() -> u64:
 def start_reference() -> None:
     if acpi.fadt.pm_timer != 0:
         return
-    cpu.out8(PIT_GATE, (cpu.in8(PIT_GATE) & 0xFC) | 1)
-    cpu.out8(PIT_COMMAND, 0xB4)             # channel 2, both bytes, mode 2: it goes round and round
-    cpu.out8(PIT_CHANNEL2, 0)
-    cpu.out8(PIT_CHANNEL2, 0)
+    start_pit()
 
 
 def reference() -> u64:
     """Its time in ticks, modulo reference_mask() + 1."""
     if acpi.fadt.pm_timer != 0:
         return u64(cpu.in32(acpi.fadt.pm_timer)) & 0xFF_FFFF
+    return pit_ticks()
+
+
+# The interval timer (Intel 8254): channel 2 counts for us, channel 0 could interrupt.
+
+
+def start_pit() -> None:
+    """Let channel 2 go round and round."""
+    cpu.out8(PIT_GATE, (cpu.in8(PIT_GATE) & 0xFC) | 1)
+    cpu.out8(PIT_COMMAND, 0xB4)             # channel 2, both bytes, mode 2
+    cpu.out8(PIT_CHANNEL2, 0)
+    cpu.out8(PIT_CHANNEL2, 0)
+
+
+def pit_ticks() -> u64:
+    """Its ticks, modulo 65536."""
     cpu.out8(PIT_COMMAND, 0x80)             # latch
     low = cpu.in8(PIT_CHANNEL2)
     return 0xFFFF - (u64(low) | (u64(cpu.in8(PIT_CHANNEL2)) << 8))
+
+
+def pit_alarm(ticks: u32) -> None:
+    """One interrupt at the old PIC in so many ticks, if its line is open there."""
+    cpu.out8(PIT_COMMAND, 0x30)             # channel 0, both bytes, mode 0
+    cpu.out8(PIT_CHANNEL0, u8(ticks & 0xFF))
+    cpu.out8(PIT_CHANNEL0, u8(ticks >> 8 & 0xFF))
 
 
 # The board's clock (MC146818), read when it does not change.

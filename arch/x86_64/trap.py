@@ -376,7 +376,9 @@ def dispatch_interrupt(vector: u64) -> None:
     elif vector == APIC_ERROR_VECTOR:
         apic.clear_error()
         apic.end_of_interrupt()
-    # What remains is spurious, from the PIC or the local controller: neither wants an acknowledgement.
+    elif vector < IRQ_VECTOR:
+        apic.take_pic(u32(vector - FIRST_INTERRUPT))
+    # What remains is spurious, from the local controller, which wants no acknowledgement.
     enter_state(interrupted)
     core.mine.irq_depth -= 1
 

@@ -11,7 +11,7 @@ from typing import NoReturn
 
 from lang import CHECKED, Atomic, CheckSite, FailedCheck, Format, PerCore, Text, export, frame_address, hook, pause, recursion
 from lang import return_address, struct, text, u32, u64
-from arch import cpu, power, smp, timer
+from arch import cpu, hpet, power, smp, timer
 from kern.boot.cmdline import option
 from kern.core.percore import core
 from kern.debug import log
@@ -131,6 +131,9 @@ def ask_others(me: u32) -> None:
 def handle_nmi(pc: u64, frame: u64) -> None:
     """A non-maskable interrupt: somebody panics, or somebody wants to know what this core does."""
     me = cpu.core_id()
+    if panicking.load() == NOBODY and hpet.watchdog_fired():
+        hpet.stop_watchdog()
+        panic_at("watchdog: core 0 has not come by in time", pc, frame)
     if panicking.load() == NOBODY:
         while not telling.cas(NOBODY, me) and panicking.load() == NOBODY:
             pause()

@@ -2,13 +2,15 @@
 """/dev/sysctl: one word written to it is an order to the machine.
 
 `reboot` and `halt` (power off); and, to see what they look like, faults of the kernel: `panic`, `overflow` (of its stack),
-`hold` (a spinlock, on the way back to the program). What checked builds find besides: kern/ktest/check_tests.py.
+`hang` (this core for good, interrupts off), `hang N` (core N), `spin` (this core, interrupts on), `hold` (a spinlock, on the way back to
+the program). What checked builds find besides: kern/ktest/check_tests.py.
 """
 
-from lang import Error, array, panic, u8, u64, unproven
-from arch import power
+from lang import Error, array, panic, pause, u8, u32, u64, unproven
+from arch import cpu, power, smp
 from kern.abi.errno import Errno
 from kern.abi.file import OpenMode
+from kern.core.kmsg import send_routine
 from kern.debug import log
 from kern.dev.chardev import CharDev, char_devices
 from kern.ns.transfer import Transfer
@@ -40,10 +42,37 @@ class Sysctl(CharDev):
                 panic("ordered through /dev/sysctl")
             case "overflow":
                 overflow_stack(count)
+            case "hang":
+                hang(0, 0, 0)
+            case "spin":
+                spin()
             case "hold":
                 unused_lock.lock()
                 return count
-        raise Error(Errno.EINVAL, f"no order is called {order}; there are reboot, halt, panic, overflow and hold")
+        if order.startswith("hang "):
+            hang_other(order[5:])
+            return count
+        raise Error(Errno.EINVAL, f"no order is called {order}; there are reboot, halt, panic, overflow, hang, spin and hold")
+
+
+def hang(unused0: u64, unused1: u64, unused2: u64) -> None:
+    """This core does nothing more, and hears nothing."""
+    cpu.irqs_off()
+    while True:
+        pause()
+
+
+def hang_other(number: str) -> None:
+    id = u64(number)
+    if id >= u64(smp.core_count()):
+        raise Error(Errno.EINVAL, f"there is no core {id}")
+    send_routine(u32(id), hang, 0, 0, 0)
+
+
+def spin() -> None:
+    """This core does nothing more, but takes interrupts."""
+    while True:
+        pause()
 
 
 @unproven("overflows the stack on purpose")

@@ -5,8 +5,9 @@ from lang import Atomic, Error, array, u32, u64
 from arch import smp
 from kern.core.percore import core
 from kern.ktest.runner import KernelTest, check, equal, kernel_tests
+from kern.sync.completion import Completion
 from kern.sync.rendez import sleep_ns
-from kern.time.alarm import Alarm, reset_alarm, set_alarm, set_alarm_on, unset_alarm
+from kern.time.alarm import Alarm, reset_alarm, set_alarm, set_alarm_again, set_alarm_in, set_alarm_on, unset_alarm
 from kern.time.clock import NS_PER_MS, now_ns, spin_ns
 
 COUNT: u64 = 8
@@ -117,6 +118,36 @@ class AlarmReset(KernelTest):
         check(reset_alarm(alarm, start + 20 * NS_PER_MS), "it was not set")
         fired_after(1, 4_000)
         check(now_ns() >= start + 20 * NS_PER_MS, "it was early")
+        check(not unset_alarm(alarm), "it is still set")
+
+
+periods = Completion()
+PERIOD_NS: u64 = 2 * NS_PER_MS
+
+
+def count_period(alarm: Alarm) -> None:
+    alarm.arg -= 1
+    if alarm.arg == 0:
+        periods.done()
+    else:
+        set_alarm_again(alarm, PERIOD_NS)
+
+
+@kernel_tests
+class AlarmPeriods(KernelTest):
+    """An alarm that is set relative to when it was due keeps its pace, however late its handler runs."""
+
+    name: str = "alarm.periods"
+
+    def run(self) -> None:
+        alarm = Alarm(handler=count_period, arg=20)
+        periods.expect(1)
+        start = now_ns()
+        set_alarm_in(alarm, PERIOD_NS)
+        periods.wait()
+        took = now_ns() - start
+        check(took >= 20 * PERIOD_NS, f"20 periods of 2 ms took {took} ns")
+        check(alarm.when_ns >= start + 20 * PERIOD_NS, "the last was too early")
         check(not unset_alarm(alarm), "it is still set")
 
 

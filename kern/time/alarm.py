@@ -50,6 +50,16 @@ def set_alarm(alarm: Alarm, when_ns: u64) -> None:
     set_alarm_on(core.mine.core_id, alarm, when_ns)
 
 
+def set_alarm_in(alarm: Alarm, delay_ns: u64) -> None:
+    """The same, so long from now."""
+    set_alarm(alarm, timer.now_ns() + delay_ns)
+
+
+def set_alarm_again(alarm: Alarm, period_ns: u64) -> None:
+    """The same, so long after it was last due: in its handler, for a period without drift. What was missed is not made up for."""
+    set_alarm(alarm, max(alarm.when_ns + period_ns, timer.now_ns()))
+
+
 def set_alarm_on(target: u32, alarm: Alarm, when_ns: u64) -> None:
     """The same, on another core's chain. Never fails."""
     chain = core[target].alarms

@@ -14,7 +14,8 @@ from tests.boot.conftest import TEST_OPTIONS, Pool
 
 KTEST = Path(__file__).parents[2] / "kern" / "ktest"
 NAME = re.compile(r'^    name: str = "([\w.]+)"', re.MULTILINE)
-NAMES = sorted(name for source in KTEST.glob("*_tests.py") for name in NAME.findall(source.read_text()))
+SOURCES = [*KTEST.glob("*_tests.py"), KTEST.parents[1] / "arch/x86_64/ktests.py"]
+NAMES = sorted(name for source in SOURCES for name in NAME.findall(source.read_text()))
 CORES = (1, 4)
 DEADLINE_S = 120
 ROWS = {
@@ -103,12 +104,20 @@ ROWS = {
     "slab.reclaim": ("kmem-06",),
     "proc.bad_transition": ("proc-01",),
     "proc.pids": ("proc-02",),
+    "core.ipi_sending": ("core-13",),
+    "hw.lapic_status_bit": ("core-13",),
+    "hw.pit": ("time-11",),
+    "core.shared_irq": ("core-10",),
+    "alarm.periods": ("time-05",),
     "check.seqlocks": ("sync-21",),
     "check.locks": ("core-16", "debug-04", "debug-09", "sync-19"),
 }
 
 # What an architecture has nothing for. The kernel says why.
-DISABLED: dict[str, tuple[str, ...]] = {"x86_64": ("fail.on_purpose",), "riscv": ("fail.on_purpose",)}
+DISABLED: dict[str, tuple[str, ...]] = {
+    "x86_64": ("fail.on_purpose",),
+    "riscv": ("fail.on_purpose", "hw.pic_reception", "hw.pit"),
+}
 # Akaros' post-boot suite: the names of its tests, and of ours that show the same.
 POST_BOOT = {
     "barrier": "sync.barrier",
@@ -118,6 +127,10 @@ POST_BOOT = {
     "circ_buffer": "lib.ring",
     "circular_buffer": "lib.circular_buffer",
     "cmdline_parse": "lib.cmdline",
+    "ipi_sending": "core.ipi_sending",
+    "lapic_status_bit": "hw.lapic_status_bit",
+    "pic_reception": "hw.pic_reception",
+    "pit": "hw.pit",
     "cv": "sync.condvar",
     "hashtable": "lib.hashmap",
     "interrupts_irqsave": "core.irqs_save",

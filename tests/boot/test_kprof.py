@@ -69,3 +69,10 @@ def test_interrupts_are_listed_with_where_they_arrive(guest: Guest, arch: str) -
     where = r"vector 0x\w\w" if arch == "x86_64" else r"(plic|aplic)"
     assert lines and all(re.fullmatch(rf"line \d+ {where} core \d count \d+", line) for line in lines), lines
     assert sum(int(line.split()[-1]) for line in lines) > 0, "what was typed came without an interrupt?"
+
+
+@pytest.mark.feature("core-21")
+def test_each_process_keeps_its_floating_point_registers(guest: Guest) -> None:
+    """Three compute on one core in turns of 10 ms, with numbers of their own in every register."""
+    shown = guest.output("registers 300 1 & registers 300 2 & registers 300 3 & wait", 60)
+    assert shown.count("all registers kept") == 3 and "LOST" not in shown

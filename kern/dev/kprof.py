@@ -1,10 +1,11 @@
 # SPDX-License-Identifier: GPL-2.0-or-later
-"""#kprof: what the kernel's cores and threads do.
+"""#kprof: what cores, threads and programs do.
 
 #kprof/mpstat   a line for each core: how much of its time went to interrupts, the kernel, user code, nothing, in percent, and how
                 long was counted, in ms. Takes commands: `on` begins at zero, `off` ends the accounting, which costs a little.
 #kprof/counts   a line for each core: interrupts from other cores, timer interrupts, threads that left their stack to wait
 #kprof/sleepers the threads that sleep in the kernel: what each waits for, and where (also /proc/N/sleepers, of one process)
+#kprof/kprintx  `on`, `off` or `toggle`: whether every fault of a program is told on the console, whatever the program makes of it
 #kprof/irqs     a line for each handler of a device's interrupt: line, vector or controller, core, how often it ran
 No locks of its own; what is shown may have changed since.
 """
@@ -20,6 +21,7 @@ from kern.ns.dev import Dev, devices
 from kern.ns.folder import FolderFile, new_folder
 from kern.ns.node import Node
 from kern.ns.text_file import Page
+from kern.proc import fault
 from kern.proc.proc import Proc
 from kern.time.clock import NS_PER_MS
 
@@ -79,6 +81,22 @@ def show_irqs(out: Page) -> None:
             out.print(f"{line}\n")
 
 
+def show_printx(out: Page) -> None:
+    out.put("on\n" if fault.printx() else "off\n")
+
+
+def set_printx(order: str) -> None:
+    match order:
+        case "on":
+            fault.set_printx(True)
+        case "off":
+            fault.set_printx(False)
+        case "toggle":
+            fault.set_printx(not fault.printx())
+        case _:
+            raise Error(Errno.EINVAL, f"kprintx takes on, off and toggle, not {order}")
+
+
 @proc_files
 class Sleepers(ProcFile):
     name: str = "sleepers"
@@ -93,6 +111,7 @@ files: Array[FolderFile] = (
     FolderFile("counts", show=show_counts, room=ROOM),
     FolderFile("sleepers", show=show_all_sleepers, room=ROOM),
     FolderFile("irqs", show=show_irqs),
+    FolderFile("kprintx", show=show_printx, command=set_printx),
 )
 
 

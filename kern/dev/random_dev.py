@@ -21,14 +21,13 @@ from kern.ns.node import Node, set_entry
 from kern.ns.transfer import Transfer
 from kern.sync.qlock import QLock
 from kern.sync.rendez import sleep_ns
-from kern.time.clock import NS_PER_MS, now_ns
+from kern.time.clock import NS_PER_MS, now_ns, wall_ns
 
 DEV_ID: u64 = 11
 CHUNK: u64 = 256
-HARDWARE_WORDS: u64 = 64 * 8                # of 64 bits: enough for a first reseed
-FROM_HARDWARE: u8 = 1
-FROM_INTERRUPTS: u8 = 2
-FROM_WRITER: u8 = 3
+HARDWARE_WORDS: u64 = 8                     # of 64 bits; 4 are enough
+FROM_INTERRUPTS: u8 = 1
+FROM_WRITER: u8 = 2
 NAP_NS: u64 = 10 * NS_PER_MS
 
 generator = Fortuna()
@@ -37,27 +36,29 @@ lock = QLock()
 
 @inits
 def start_random() -> None:
-    """The first events: what the machine gives, and when it is."""
+    """The seed: what the hardware or the firmware gives, and, which is no secret but never the same, the time."""
     generator.init()
-    for _ in range(HARDWARE_WORDS):
-        word = cpu.hardware_random()
-        if word is None:
-            break
-        add_word(FROM_HARDWARE, word)
+    bytes = array(HARDWARE_WORDS * 8, u8)
+    count: u64 = 0
+    while count < HARDWARE_WORDS and (word := cpu.hardware_random()) is not None:
+        put_word(bytes[count * 8 :], word)
         random.stir(word)
-    add_word(FROM_INTERRUPTS, cycle_counter())
-    generator.reseed_if_due(now_ns())
+        count += 1
+    generator.seed(bytes[: count * 8])
+    put_word(bytes[0:8], cycle_counter())
+    put_word(bytes[8:16], wall_ns())
+    generator.seed(bytes[0:16])
 
 
-def add_word(source: u8, word: u64) -> None:
-    bytes = array(8, u8)
+def put_word(into: Span[u8], word: u64) -> None:
     for i in range(u64(8)):
-        bytes[i] = u8(word >> (i * 8) & 0xFF)
-    generator.add_event(source, bytes[0:8])
+        into[i] = u8(word >> (i * 8) & 0xFF)
 
 
 def add_noise(word: u64) -> None:
-    add_word(FROM_INTERRUPTS, word)
+    bytes = array(8, u8)
+    put_word(bytes[0:8], word)
+    generator.add_event(FROM_INTERRUPTS, bytes[0:8])
 
 
 def fill(into: Span[u8]) -> bool:

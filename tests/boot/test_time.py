@@ -6,9 +6,12 @@ from __future__ import annotations
 import re
 import time
 from collections import Counter
+from collections.abc import Callable
 
 import pytest
 
+from scripts.qemu import Settings
+from tests.boot.conftest import TEST_OPTIONS
 from tests.boot.guest import Guest
 
 pytestmark = pytest.mark.xdist_group("smp4")
@@ -80,3 +83,14 @@ def test_random_numbers_come_at_once_and_differ(guest: Guest) -> None:
         assert first != second and len(first) > 20
     assert guest.output("ls '#random'").split() == ["random", "urandom"]
     assert guest.run("echo of my own > '#random/random'").status == 0
+
+
+@pytest.mark.feature("time-10")
+def test_two_boots_do_not_give_the_same_numbers(fresh: Callable[[Settings], Guest], arch: str) -> None:
+    numbers = []
+    for _ in range(2):
+        guest = fresh(Settings(arch=arch, smp=1, append=TEST_OPTIONS))
+        numbers.append(guest.output("random 4").split())
+        guest.send("poweroff\n")
+        guest.wait(20)
+    assert not set(numbers[0]) & set(numbers[1])

@@ -1,5 +1,5 @@
 # SPDX-License-Identifier: GPL-2.0-or-later
-"""What random numbers are made of: SHA-256 against Python's, ChaCha20 against its RFC, Fortuna against a model of the book's."""
+"""What random numbers are made of: ChaCha20 against its RFC, Fortuna against a model of the book's."""
 
 from __future__ import annotations
 
@@ -24,17 +24,6 @@ def unit() -> Unit:
 
 def room(size: int) -> Any:
     return (ctypes.c_uint8 * size)()
-
-
-@MANY
-@given(st.lists(st.binary(max_size=150), max_size=5))
-def test_sha256(unit: Unit, pieces: list[bytes]) -> None:
-    ours, into = unit.Sha256(), room(32)
-    ours.init()
-    for piece in pieces:
-        ours.update(piece)
-    ours.digest(into)
-    assert bytes(into) == hashlib.sha256(b"".join(pieces)).digest()
 
 
 def test_chacha20_block_of_the_rfc(unit: Unit) -> None:
@@ -113,6 +102,19 @@ def test_fortuna(unit: Unit, steps: list[tuple[str, int, bytes | None]], first: 
             ours.fill(into)
             assert bytes(into) == model.fill(number)
     assert ours.is_seeded == (model.reseeds > 0)
+
+
+def test_a_seed_changes_what_comes_and_counts_if_it_is_long_enough(unit: Unit) -> None:
+    seen = set()
+    for seed in (b"", b"short", b"x" * 31, b"x" * 32, b"y" * 32):
+        ours, into = unit.Fortuna(), room(32)
+        ours.init()
+        ours.seed(seed)
+        assert ours.is_seeded == (len(seed) >= 32)
+        assert list(ours.key) == list(struct.unpack("<8I", hashlib.sha256(bytes(32) + seed).digest()))
+        ours.fill(into)
+        seen.add(bytes(into))
+    assert len(seen) == 5
 
 
 def test_what_was_given_cannot_be_had_again_from_the_state(unit: Unit) -> None:

@@ -60,7 +60,8 @@ class Atomic(metaclass=_Of):
         return type(self)(self.value)
 
     def __assign_storage__(self, other: Any) -> None:
-        self.value = other.value
+        """From an atomic, or from what it shall hold."""
+        self.value = other.value if isinstance(other, Atomic) else to(self.elem, other)
 
 
 class AtomicPlace(Atomic):

@@ -171,7 +171,7 @@ class ModuleEmitter:
                 self.copies.append(fn)
             else:
                 params = ", ".join(self.param_type(fn, v.ty) for v in fn.params if v.ty not in VALUELESS)
-                noreturn = " noreturn" if fn.result is NORETURN else ""
+                noreturn = " noreturn" if fn.result is NORETURN and not fn.raises else ""  # an error comes back
                 self.declared[self.name(fn)] = f"declare dso_local {self.return_type(fn)} {self.name(fn)}({params}){noreturn} nounwind"
         return self.name(fn)
 

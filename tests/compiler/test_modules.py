@@ -159,3 +159,39 @@ def test_types_of_one_name_in_several_modules_have_instances_of_their_own(progra
     compiled = subprocess.run([sys.executable, "-m", "compiler", "run", mode, str(program)], capture_output=True, text=True, check=False)
     assert compiled.stderr == by_python.stderr == "" and compiled.stdout == by_python.stdout
     assert compiled.stdout.splitlines()[0] == "7 11000"
+
+
+RAISER = """
+from typing import NoReturn
+
+from lang import Errno, Error
+
+
+def refuse(word: str) -> NoReturn:
+    raise Error(Errno.EPERM, f"no {word}")
+"""
+CATCHER = """
+from lang import Error, i32
+from raiser import refuse
+
+
+def main() -> i32:
+    try:
+        refuse("entry")
+    except Error as e:
+        print("caught", e.message)
+    return 0
+
+
+if __name__ == "__main__":
+    main()
+"""
+
+
+@pytest.mark.parametrize("mode", ["--checked", "--release"])
+def test_errors_of_another_module_s_functions_that_never_return_are_caught(tmp_path, mode):
+    """They were declared to the optimiser as calls that nothing comes back from."""
+    for name, text in {"raiser": RAISER, "catcher": CATCHER}.items():
+        (tmp_path / f"{name}.py").write_text(f'"""A module."""\n{text}', encoding="utf-8")
+    compiled = subprocess.run([sys.executable, "-m", "compiler", "run", mode, str(tmp_path / "catcher.py")], capture_output=True, text=True)
+    assert (compiled.stdout, compiled.stderr) == ("caught no entry\n", "")

@@ -199,8 +199,10 @@ class ConstructMixin:
             target.put(offset, U64, hir.VtableAddr(U64, storage.header))
             target.put(offset + storage.header.fields["room"].offset, U64, hir.u64(storage.room))
         elif isinstance(storage, AtomicType):
-            if isinstance(node, ast.Call) and node.args:
-                value = home.value(node.args[0], model.value_of(storage.elem))
+            if isinstance(node, ast.Call) and isinstance(home.type_meant(node.func), AtomicType):
+                node = node.args[0] if node.args else None  # `Atomic[u32](3)`, or what it shall hold
+            if node is not None:
+                value = home.value(node, model.value_of(storage.elem), f"`{name}`")
                 self._put(target, offset, storage.elem, value, node)
         elif node is not None:
             value = home.value(node, model.value_of(storage), f"`{name}`")

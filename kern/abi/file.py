@@ -7,7 +7,7 @@ from lang import Array, array, i32, struct, u8, u32, u64
 
 PATH_MAX: u64 = 1024
 NAME_MAX: u64 = 255
-MAX_FDS: u32 = 64
+MAX_FDS: u32 = 4096                         # of a process; its table grows
 AT_FDCWD: i32 = -100                        # "relative to the working directory"
 
 
@@ -45,7 +45,7 @@ class Stat:
     kind: u32                               # FileKind
     mode: u32                               # permission bits, 0o777
     nlink: u32
-    unused: u32
+    ready: u32                              # TapFilter: what holds now; 0 if the file cannot be tapped, or is not open
     spare: Array[u64] = array(2)
 
 

@@ -8,15 +8,19 @@ Locks: the byte queue's own.
 from lang import Error, Ref, User, array, free, new, syscall, u8, u64
 from kern.abi.errno import Errno
 from kern.abi.file import FdPair, FileKind, OpenMode, Stat
+from kern.abi.tap import TapFilter
 from kern.mm.umem import copy_out
 from kern.ns.byte_queue import ByteQueue
 from kern.ns.chan import Chan, chan_put, new_chan
 from kern.ns.fd import add_fd, close_fd
 from kern.ns.node import Node
+from kern.ns.tap import TapList
 from kern.ns.transfer import Transfer
 from kern.proc.proc import Proc
 
 CAPACITY: u64 = 64 * 1024
+READER_TAPS = TapFilter.READABLE | TapFilter.HANGUP
+WRITER_TAPS = TapFilter.WRITABLE | TapFilter.ERROR
 
 
 class PipeNode(Node):
@@ -34,6 +38,18 @@ class PipeNode(Node):
 
     def write(self, io: Transfer, offset: u64, mode: OpenMode) -> u64:
         return self.queue.write(io, OpenMode.NONBLOCK not in mode)
+
+    def tap_list(self) -> TapList:
+        return self.queue.taps
+
+    def tap_filter(self, mode: OpenMode, wanted: TapFilter) -> TapFilter:
+        """Either end may ask for what only the other one hears."""
+        if wanted & ~(READER_TAPS | WRITER_TAPS) != TapFilter(0):
+            raise Error(Errno.ENOSYS, f"a pipe does not tell of {wanted}")
+        return wanted & (WRITER_TAPS if OpenMode.WRITE in mode else READER_TAPS)
+
+    def ready(self, mode: OpenMode) -> TapFilter:
+        return self.queue.ready(OpenMode.WRITE in mode)
 
     def stat(self, into: Stat) -> None:
         into.mode = 0o600

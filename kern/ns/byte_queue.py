@@ -5,11 +5,14 @@ A read waits until there is something, or until no writer is left: then 0 is the
 reader is left. Both can be aborted. Bytes go straight between the queue and the user's memory, with no lock held, since that may
 fault: one reader and one writer at a time have claimed their part of the queue meanwhile. A writer keeps its claim until all is written,
 so writes do not mix. What a failing copy did not move stays where it was.
+Taps hear of the first bytes in an empty queue, of the first room in a full one, and of the end of either side.
 Locks: `cv.lock`, a leaf, guards everything but the bytes.
 """
 
 from lang import Error, Span, noinline, struct, u8, u32, u64
 from kern.abi.errno import Errno
+from kern.abi.tap import TapFilter
+from kern.ns.tap import TapList
 from kern.ns.transfer import Transfer
 from kern.sync.abort import AbortableSleep
 from kern.sync.condvar import CondVar
@@ -25,6 +28,7 @@ class ByteQueue:
     writers: u32
     reading: bool                           # a reader copies from `start` on
     writing: bool                           # a writer copies to behind what is in it, or waits for room
+    taps: TapList
 
     def read(self, io: Transfer, block: bool) -> u64:
         """Returns how much was read, 0 at the end. Raises EAGAIN if it would have to wait and may not; EINTR, EFAULT."""
@@ -72,12 +76,15 @@ class ByteQueue:
 
     def end_read(self, moved: u64) -> None:
         with self.cv.lock.irqs_off():
+            is_news = not self.taps.is_empty() and self.used == len(self.data) and moved > 0
             self.start += moved
             if self.start >= len(self.data):
                 self.start -= len(self.data)
             self.used -= moved
             self.reading = False
             self.cv.broadcast()
+        if is_news:
+            self.taps.fire(TapFilter.WRITABLE)
 
     def write(self, io: Transfer, block: bool) -> u64:
         """Writes everything, in pieces. Raises EPIPE, EAGAIN, EINTR, EFAULT if nothing was written before."""
@@ -129,9 +136,13 @@ class ByteQueue:
         """The writer has put `count` bytes behind what was there; returns the room that is left. Raises EPIPE."""
         with self.cv.lock.irqs_off():
             self.check_readers()
+            is_news = not self.taps.is_empty() and self.used == 0 and count > 0
             self.used += count
             self.cv.broadcast()
-            return self.room()
+            room = self.room()
+        if is_news:
+            self.taps.fire(TapFilter.READABLE)
+        return room
 
     def room(self) -> Span[u8]:
         """The free part behind what is in it, up to where it or the storage ends. Caller holds: the lock."""
@@ -158,4 +169,22 @@ class ByteQueue:
                 self.writers -= 1
             else:
                 self.readers -= 1
+            is_news = not self.taps.is_empty() and (self.writers if is_writer else self.readers) == 0
             self.cv.broadcast()
+        if is_news:
+            self.taps.fire(at_end(is_writer))
+
+    def ready(self, is_writer: bool) -> TapFilter:
+        """What holds now, for that end. Under the lock, so that what it does not see is told to a tap that was added before."""
+        with self.cv.lock.irqs_off():
+            if is_writer and self.readers == 0:
+                return at_end(False)
+            if is_writer:
+                return TapFilter.WRITABLE if self.used < len(self.data) else TapFilter(0)
+            found = TapFilter.READABLE if self.used > 0 else TapFilter(0)
+            return found if self.writers > 0 else found | at_end(True)
+
+
+def at_end(of_writers: bool) -> TapFilter:
+    """What the other end is told when there are no writers, or no readers, any more."""
+    return TapFilter.READABLE | TapFilter.HANGUP if of_writers else TapFilter.WRITABLE | TapFilter.ERROR

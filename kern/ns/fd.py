@@ -1,21 +1,27 @@
 # SPDX-License-Identifier: GPL-2.0-or-later
 """File descriptors: the table of a process' open channels.
 
-Every slot holds one reference to its channel. Once closed for good (the process is dying) nothing gets in any more.
-Locks: the table's `lock` is a leaf; channels are closed outside it, since that may block.
+Every slot holds one reference to its channel, and one to its tap, if it has one. The table grows when a descriptor needs it. Once closed
+for good (the process is dying) nothing gets in any more.
+Locks: the table's `lock` is a leaf; taps are dropped and channels closed outside it, since that may block.
 """
 
-from lang import Array, Error, Ref, array, i32, struct, u32
+from lang import Error, Ref, Span, Uaddr, array, free, i32, new, struct, u32, u64
 from kern.abi.errno import Errno
 from kern.abi.file import MAX_FDS
 from kern.ns.chan import Chan, chan_get, chan_put
+from kern.ns.tap import Tap, tap_put
 from kern.sync.kthread import current_kthread
 from kern.sync.spinlock import SpinLock
+
+
+FIRST_SLOTS: u64 = 32                       # of a table; then it doubles
 
 
 @struct
 class FdSlot:
     chan: Ref[Chan] | None
+    tap: Ref[Tap] | None
     cloexec: bool
 
 
@@ -23,50 +29,88 @@ class FdSlot:
 class FdTable:
     lock: SpinLock
     closed: bool
-    slots: Array[FdSlot] = array(MAX_FDS)
+    lowest: u32                             # no slot below is free
+    slots: Span[FdSlot]                     # allocated; empty before the first descriptor, and after the last
+
+
+def grow(table: FdTable, needed: u64) -> None:
+    """Give the table at least so many slots. Raises EMFILE, ENOMEM."""
+    if needed > u64(MAX_FDS):
+        raise Error(Errno.EMFILE, f"all {MAX_FDS} file descriptors are in use")
+    size = FIRST_SLOTS
+    while size < needed:
+        size *= 2
+    spare = new(array(size, FdSlot))
+    with table.lock:
+        if len(table.slots) < size and not table.closed:
+            for i, old in enumerate(table.slots):
+                spare[i].chan = old.chan
+                spare[i].tap = old.tap
+                spare[i].cloexec = old.cloexec
+            bigger = spare
+            spare = table.slots
+            table.slots = bigger
+    if len(spare) > 0:
+        free(spare)
 
 
 def add_fd(table: FdTable, chan: Chan, cloexec: bool) -> i32:
-    """The lowest free descriptor for `chan`. Takes over the caller's reference, whatever happens. Raises EMFILE."""
-    found: i32 = -1
-    with table.lock:
-        if not table.closed:
-            for fd in range(MAX_FDS):
-                slot = table.slots[fd]
-                if slot.chan is None:
-                    slot.chan = chan
-                    slot.cloexec = cloexec
-                    found = i32(fd)
-                    break
-    if found < 0:
+    """The lowest free descriptor for `chan`. Takes over the caller's reference, whatever happens. Raises EMFILE, ENOMEM."""
+    try:
+        while True:
+            with table.lock:
+                if table.closed:
+                    raise Error(Errno.EMFILE, "the process has ended")
+                room = u64(len(table.slots))
+                fd = u64(table.lowest)
+                while fd < room and table.slots[fd].chan is not None:
+                    fd += 1
+                table.lowest = u32(fd)
+                if fd < room:
+                    table.slots[fd].chan = chan
+                    table.slots[fd].cloexec = cloexec
+                    return i32(fd)
+            grow(table, room + 1)
+    except Error:
         chan_put(chan)
-        raise Error(Errno.EMFILE, f"all {MAX_FDS} file descriptors are in use")
-    return found
+        raise
 
 
 def set_fd(table: FdTable, fd: i32, chan: Chan) -> None:
-    """Make `fd` mean `chan`, closing what it meant. Takes over the caller's reference, whatever happens. Raises EBADF."""
-    drop = chan
-    good = False
-    old: Ref[Chan] | None = None
-    with table.lock:
-        if not table.closed and 0 <= fd < i32(MAX_FDS):
+    """Make `fd` mean `chan`, closing what it meant. Takes over the caller's reference, whatever happens. Raises EBADF, ENOMEM."""
+    try:
+        if fd < 0 or fd >= i32(MAX_FDS):
+            raise Error(Errno.EBADF, f"{fd} is not a possible file descriptor")
+        grow_for(table, u64(fd))
+        with table.lock:
+            if table.closed:
+                raise Error(Errno.EBADF, "the process has ended")
             slot = table.slots[fd]
             old = slot.chan
+            tap = slot.tap
             slot.chan = chan
+            slot.tap = None
             slot.cloexec = False
-            good = True
-    if not good:
-        chan_put(drop)
-        raise Error(Errno.EBADF, f"{fd} is not a possible file descriptor")
+    except Error:
+        chan_put(chan)
+        raise
+    if tap is not None:
+        tap_put(tap)
     if old is not None:
         chan_put(old)
 
 
+def grow_for(table: FdTable, fd: u64) -> None:
+    with table.lock:
+        room = u64(len(table.slots))
+    if fd >= room:
+        grow(table, fd + 1)
+
+
 def get_chan(table: FdTable, fd: i32) -> Chan:
     """The channel of a descriptor, with a reference for the caller; its call counts as one on this descriptor. Raises EBADF."""
-    if 0 <= fd < i32(MAX_FDS):
-        with table.lock:
+    with table.lock:
+        if is_slot(table, fd):
             chan = table.slots[fd].chan
             if chan is not None:
                 chan_get(chan)
@@ -75,15 +119,48 @@ def get_chan(table: FdTable, fd: i32) -> Chan:
     raise Error(Errno.EBADF, f"no open file has descriptor {fd}")
 
 
+def is_slot(table: FdTable, fd: i32) -> bool:
+    """Whether the table has room for that descriptor, open or not. Caller holds: the lock."""
+    return fd >= 0 and u64(fd) < len(table.slots)
+
+
 def take_fd(table: FdTable, fd: i32) -> Chan | None:
-    """Take a descriptor out; the caller gets its reference. None if there was none."""
-    if fd < 0 or fd >= i32(MAX_FDS):
-        return None
+    """Take a descriptor out, and end its tap; the caller gets its reference. None if there was none."""
     with table.lock:
+        if not is_slot(table, fd):
+            return None
         slot = table.slots[fd]
         chan = slot.chan
+        tap = slot.tap
         slot.chan = None
-        return chan
+        slot.tap = None
+        table.lowest = min(table.lowest, u32(fd))
+    if tap is not None:
+        tap_put(tap)
+    return chan
+
+
+def attach_tap(table: FdTable, fd: i32, chan: Chan, tap: Tap) -> None:
+    """Tie a tap on `chan` to the descriptor, with a reference of its own. Raises EBUSY; EBADF if it was closed meanwhile."""
+    with table.lock:
+        if not is_slot(table, fd) or table.slots[fd].chan is not chan:
+            raise Error(Errno.EBADF, f"descriptor {fd} was closed")
+        if table.slots[fd].tap is not None:
+            raise Error(Errno.EBUSY, f"descriptor {fd} has a tap")
+        tap.refs.get()
+        table.slots[fd].tap = tap
+
+
+def detach_tap(table: FdTable, fd: i32, queue: Uaddr) -> None:
+    """End the descriptor's tap into that queue. Raises EBADF, ENOENT."""
+    with table.lock:
+        if not is_slot(table, fd) or table.slots[fd].chan is None:
+            raise Error(Errno.EBADF, f"no open file has descriptor {fd}")
+        tap = table.slots[fd].tap
+        if tap is None or u64(tap.queue) != u64(queue):
+            raise Error(Errno.ENOENT, f"descriptor {fd} has no tap into this queue")
+        table.slots[fd].tap = None
+    tap_put(tap)
 
 
 def close_fd(table: FdTable, fd: i32) -> None:
@@ -105,6 +182,8 @@ class FdView:
 def view_fd(table: FdTable, fd: u32, view: FdView) -> bool:
     """Whether the descriptor is open; then `view` has its channel, with a reference for the caller."""
     with table.lock:
+        if u64(fd) >= len(table.slots):
+            return False
         slot = table.slots[fd]
         view.chan = slot.chan
         view.cloexec = slot.cloexec
@@ -118,50 +197,82 @@ def close_all_fds(table: FdTable) -> None:
     """Close everything, for good. May block."""
     with table.lock:
         table.closed = True
-    for fd in range(MAX_FDS):
+        room = len(table.slots)             # a closed table does not grow
+    for fd in range(room):
         chan = take_fd(table, i32(fd))
         if chan is not None:
             chan_put(chan)
+    free_slots(table)
+
+
+def free_slots(table: FdTable) -> None:
+    """Of a table that is closed, and empty."""
+    with table.lock:
+        slots = table.slots
+        table.slots = slots[:0]
+    if len(slots) > 0:
+        free(slots)
+
+
+def room_of(table: FdTable) -> u64:
+    with table.lock:
+        return len(table.slots)
 
 
 def clone_fds(source: FdTable, into: FdTable) -> None:
-    """Give the empty table of a process that nobody else fills every descriptor of `source`, with its CLOEXEC."""
-    for fd in range(MAX_FDS):
+    """Give the empty table of a process that nobody else fills every descriptor of `source`, with its CLOEXEC. Raises ENOMEM."""
+    room = room_of(source)                  # its process has one core, which makes this call
+    if room > 0:
+        grow(into, room)
+    for fd in range(len(into.slots)):
         slot = into.slots[fd]
         with source.lock:
-            chan = source.slots[fd].chan
-            if chan is not None:
-                chan_get(chan)
-            slot.cloexec = source.slots[fd].cloexec
-        slot.chan = chan
+            if u64(fd) < len(source.slots):
+                slot.chan = source.slots[fd].chan
+                slot.cloexec = source.slots[fd].cloexec
+                chan = slot.chan
+                if chan is not None:
+                    chan_get(chan)
 
 
 def move_fds(source: FdTable, into: FdTable) -> None:
     """Give a process that does not run yet every descriptor of `source`, which is closed for good, except the CLOEXEC ones. May block."""
     with source.lock:
         source.closed = True
-    for fd in range(MAX_FDS):
-        stays_behind = source.slots[fd].cloexec  # nobody changes a closed table
-        chan = take_fd(source, i32(fd))
-        if chan is None:
-            continue
-        if stays_behind:
-            chan_put(chan)
-            continue
-        try:
-            set_fd(into, i32(fd), chan)
-        except Error:
-            continue                        # it was killed: its table is closed, and now so is the channel
+        slots = source.slots
+        source.slots = slots[:0]
+    for slot in slots:
+        drop_slot(slot, slot.cloexec)       # its taps are the old program's
+    with into.lock:
+        killed = into.closed
+        if not killed:
+            slots, into.slots = into.slots, slots
+            into.lowest = 0
+    for slot in slots:                      # it was killed, so these are all; else it had none
+        drop_slot(slot, True)
+    if len(slots) > 0:
+        free(slots)
+
+
+def drop_slot(slot: FdSlot, closing: bool) -> None:
+    """End the tap, and close the channel too if `closing`. The slot is in no table."""
+    tap = slot.tap
+    chan = slot.chan
+    slot.tap = None
+    if tap is not None:
+        tap_put(tap)
+    if closing and chan is not None:
+        slot.chan = None
+        chan_put(chan)
 
 
 def copy_fds(source: FdTable, into: FdTable) -> None:
-    """Give a new process every descriptor of `source`, except the CLOEXEC ones."""
-    for fd in range(MAX_FDS):
+    """Give a new process every descriptor of `source`, except the CLOEXEC ones. Raises ENOMEM."""
+    for fd in range(room_of(source)):
+        chan: Ref[Chan] | None = None
         with source.lock:
-            slot = source.slots[fd]
-            chan = slot.chan
-            if chan is not None and slot.cloexec:
-                chan = None
+            if fd < len(source.slots) and not source.slots[fd].cloexec:
+                chan = source.slots[fd].chan
             if chan is not None:
                 chan_get(chan)
         if chan is not None:

@@ -8,8 +8,10 @@ A node lives while it is referenced; `put` of the last reference calls `release`
 from lang import Error, Paddr, panic, u32, u64
 from kern.abi.errno import Errno
 from kern.abi.file import DirEntry, FileKind, OpenMode, Stat
+from kern.abi.tap import TapFilter
 from kern.mm.pagecache import Mappable, PageCache
 from kern.mm.pages import PAGE_MASK, PAGE_SIZE, bytes_at
+from kern.ns.tap import TapList
 from kern.ns.transfer import Transfer
 from kern.sync.kref import Kref
 
@@ -55,6 +57,20 @@ class Node(Mappable):
 
     def truncate(self, size: u64) -> None:
         """Make the file that long. Streams don't care."""
+
+    # Taps (kern/ns/tap.py)
+
+    def tap_list(self) -> TapList:
+        """Who is told of changes. Raises ENOSYS: the file cannot be tapped."""
+        raise Error(Errno.ENOSYS, "the file supports no taps")
+
+    def tap_filter(self, mode: OpenMode, wanted: TapFilter) -> TapFilter:
+        """What of it can happen to a channel of this mode. Raises ENOSYS for what the device never tells."""
+        raise Error(Errno.ENOSYS, "the file supports no taps")
+
+    def ready(self, mode: OpenMode) -> TapFilter:
+        """What holds now, for a channel of this mode."""
+        return TapFilter(0)
 
     # Directories
 

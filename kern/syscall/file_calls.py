@@ -89,6 +89,7 @@ def sys_fstat(p: Proc, fd: i32, into: User[Ref[Stat]]) -> None:
     try:
         found = Stat()
         stat_node(chan.node, found)
+        found.ready = u32(chan.node.ready(chan.mode))
         copy_out(into, found)
     finally:
         chan_put(chan)

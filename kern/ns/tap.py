@@ -4,7 +4,7 @@
 A device that supports them keeps a TapList with what the taps are about, and fires into it at each change, with no spinlock held: sending
 an event touches user memory. It says only what changes; who adds a tap looks afterwards at what holds already.
 A tap is referenced by its slot in the descriptor table (kern/ns/fd.py), and by who adds or fires it. It stays in the list as long as
-anybody refers to it, so who fires goes on from where it stood; the last reference takes it out. An event on its way comes after the removal.
+anybody refers to it, so who fires goes on from where it stood; the last reference takes it out. One on its way comes after the removal.
 It keeps the file's node, not its channel: a channel is closed with its last descriptor, whoever is still being told of it.
 Locks: `TapList.lock`, a leaf.
 """

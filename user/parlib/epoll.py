@@ -2,8 +2,8 @@
 """epoll: a thread waits until something happens to one of many files (Akaros: user/iplib/epoll.c; the system call: kern/abi/tap.py).
 
 A set is one coalescing event queue with the descriptor as the id of its events, and a tap into it for each descriptor: whatever happens,
-there is one message a descriptor, and a full ring loses none. It is edge-triggered: a message says what changed since the last one, so read or
-write until EAGAIN. What holds when a descriptor is added counts as a change. A descriptor is in one set at most; a set is in none.
+there is one message a descriptor, and a full ring loses none. It is edge-triggered: a message says what changed since the last one, so read
+or write until EAGAIN. What holds when a descriptor is added counts as a change. A descriptor is in one set at most; a set is in none.
 To change what is waited for, remove and add. Remove a descriptor before it is closed: what was told of it before is else still reported.
 A message that was on its way when its descriptor was removed and added again may say what no longer holds.
 Lock: `Epoll.lock`, a Mutex, over adding and removing. Any number of threads may wait.

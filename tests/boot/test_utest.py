@@ -79,6 +79,7 @@ SHOWS: dict[str, list[str]] = {
     "signal_scp.errors_survive": [],
     "signal_scp.refusals": [],
     "signal_scp.default_actions": ["parlib-60"],
+    "signal_scp.fault": ["utest-05"],
     "signal.sigmask": ["parlib-60"],
     "signal.to_running_thread": ["parlib-60"],
     "signal.to_blocked_thread": [],

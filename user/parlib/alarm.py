@@ -20,7 +20,7 @@ from kern.abi.event import EventFlag, EventMsg, EventType
 from kern.abi.syscall import Syscall
 from kern.abi.time import NS_PER_USEC
 from parlib.completion import Completion
-from parlib.current import my_vcore
+from parlib.current import in_vcore_context, my_vcore
 from parlib.event import OwnedQueue, QueuePages, init_static_queue, register_handler
 from parlib.pdr import PdrLock
 from parlib.vcore import Vcore, disable_notifs, enable_notifs, notify_self, relax_for, wait_spinning
@@ -59,15 +59,16 @@ class Alarm:
         self.set_at(self.when_ns + ns)
 
     def unset(self) -> bool:
-        """Whether it was set, and so will not ring now. If it rings already, wait until its handler has returned."""
+        """Whether it was set, and so will not ring now. If it rings, wait until its handler, unless that calls this, has returned."""
+        was_set = False
         while True:
             with chain.lock:
+                # Both under the lock: a handler may set its alarm again and return as we look.
                 if self.is_set:
                     remove(self)
-                    return True
-            if chain.ringing.load() != addr_of(self):
-                return False
-            # The handler, on another vcore, may have set it again.
+                    was_set = True
+                if chain.ringing.load() != addr_of(self) or in_vcore_context() and chain.runner.load() == my_vcore().id + 1:
+                    return was_set
             relax_for(chain.runner.load() - 1)
 
     def reset_at(self, when_ns: u64) -> bool:

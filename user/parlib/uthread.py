@@ -282,6 +282,7 @@ def uthread_exit() -> NoReturn:
 def exit_callback(uthread: Uthread, arg: u64) -> None:
     before = uthread.join.swap(EXITED)      # from here on it is its joiner's, if it has one or ever will
     if before == DETACHED:
+        uthread.join.store(DETACHED)        # who joins it all the same, too late, is refused for as long as its memory is not used again
         sched.current.exited(uthread)
     elif before != JOINABLE:
         kick(at(JoinKicker, before))

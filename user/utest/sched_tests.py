@@ -197,9 +197,11 @@ taken = Atomic[u64](0)
 
 
 def run_threads(fn: Callable[[u64], Raises[None]], count: u64) -> None:
+    """None of those that take the mutex gets anywhere before all are there."""
     requests = array(16, JoinRequest)
-    for i in range(count):
-        requests[i].uthread = uthread_create(fn, i)
+    with mutex:
+        for i in range(count):
+            requests[i].uthread = uthread_create(fn, i)
     uthread_join_arr(requests[:count])
 
 

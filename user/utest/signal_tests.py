@@ -72,6 +72,7 @@ class SingleCore(Suite):
         run("signal_scp.errors_survive", test_errors_survive)
         run("signal_scp.refusals", test_refusals)
         run("signal_scp.default_actions", test_default_actions)
+        run("signal_scp.fault", test_fault)
 
 
 @suites

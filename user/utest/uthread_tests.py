@@ -92,13 +92,21 @@ def test_join_array_with_one_that_is_refused() -> None:
     for i in range(3):
         requests[i].uthread = uthread_create(wait_for_go, u64(i))
     uthread_detach(requests[1].uthread)
-    go.store(u32(1))
+    last = requests[2].uthread
+    opener = uthread_create(let_go_when_joined, addr_of(last))
     try:
         uthread_join_arr(requests[:])
         check(False, "a detached thread was joined")
     except Error as e:
         check(e.errno == Errno.EINVAL and e.message == "1 of 3 threads could not be joined", f"{e.message}")
     check(requests[1].refused and requests[0].result == 7 and requests[2].result == 9, "the others' results")
+    uthread_join(opener)
+
+
+def let_go_when_joined(address: u64) -> None:
+    """The last of the others has its joiner: until then the detached one must not be gone."""
+    wait_for_joiner(at(Uthread, address))
+    go.store(u32(1))
 
 
 def test_states_of_joining() -> None:

@@ -3,8 +3,7 @@
 
 from typing import Literal
 
-from lang import RELAXED, Array, Atomic, addr_of, array, at, container_of, free, new, struct, u32, u64
-from kern.lib.bcq import Bcq, BcqSlot
+from lang import RELAXED, Atomic, addr_of, at, container_of, free, new, struct, u32, u64
 from kern.sync.kref import Kref
 from kern.sync.poke import PokeTracker
 from kern.sync.rcu import RcuHead, call_rcu, reading, run_callbacks
@@ -160,7 +159,7 @@ class Broken:
 
 @struct
 class Crowd:
-    """Readers and writers, pokes, and a bounded queue of tickets that come back."""
+    """Readers and writers, and pokes."""
 
     rw: RwLock
     a: u64
@@ -169,13 +168,6 @@ class Crowd:
     posted: Atomic[u64]
     seen: u64
     inside: Atomic[u32]
-    queue: Bcq[u64]
-    slots: Array[BcqSlot[u64]] = array(4)
-    sent: Atomic[u64]
-    taken: Atomic[u64]
-
-    def open(self) -> None:
-        self.queue.init(self.slots[0:4])
 
     def write(self) -> None:
         with self.rw.writing():
@@ -189,16 +181,6 @@ class Crowd:
     def poke(self) -> None:
         self.posted.add(1)
         self.tracker.poke(look, addr_of(self))
-
-    def send(self) -> None:
-        ticket = self.sent.load(order=RELAXED) % 7 + 1
-        if self.queue.push(ticket):
-            self.sent.add(ticket)
-
-    def take(self) -> None:
-        ticket = self.queue.pop()
-        if ticket is not None:
-            self.taken.add(ticket)
 
 
 def look(address: u64) -> None:

@@ -91,14 +91,40 @@ def test_the_last_poke_is_seen_and_runs_never_overlap(unit: Unit) -> None:
     assert crowd.seen == crowd.posted == sum(report.calls) and crowd.tracker.pokes == 0
 
 
-def test_a_bounded_queue_loses_and_doubles_nothing(unit: Unit) -> None:
-    crowd = unit.Crowd()
-    crowd.open()
-    report = stress([(crowd.send,), (crowd.send,), (crowd.take,), (crowd.take,)], iterations=MANY, seconds=SECONDS)
-    print(report)
-    while (ticket := crowd.queue.pop()) is not None:
-        crowd.taken += ticket
-    assert crowd.taken == crowd.sent > 0
+@pytest.fixture(scope="module")
+def queues(unit: Unit) -> Unit:
+    return load("tests/host/stress_queues.py", over=("tests/host/paging", "tests/host/machine"))
+
+
+def test_an_unbounded_queue_loses_and_doubles_nothing(queues: Unit) -> None:
+    shared = queues.Messages()
+    shared.open()
+    calls: list[Any] = [(shared.post, 0), (shared.post, 1), (shared.post, 2), (shared.take, 0), (shared.take, 1)]
+    print(stress(calls, iterations=MANY, seconds=SECONDS))
+    shared.close()
+    sent, taken = shared.ledger.total_sent(), shared.ledger.total_taken()
+    print(f"{sent:,} messages")
+    assert taken == sent > 127 and queues.pages_in_use() > 0
+
+
+def test_a_bounded_queue_loses_and_doubles_nothing(queues: Unit) -> None:
+    shared = queues.Tickets()
+    shared.open()
+    calls: list[Any] = [(shared.push, 0), (shared.push, 1), (shared.push, 2), (shared.pop, 0), (shared.pop, 1)]
+    print(stress(calls, iterations=MANY, seconds=SECONDS))
+    shared.close()
+    print(f"{shared.ledger.total_sent():,} tickets")
+    assert shared.ledger.total_taken() == shared.ledger.total_sent() > 0
+
+
+def test_a_coalescing_queue_adds_up(queues: Unit) -> None:
+    shared = queues.Coalesced()
+    shared.open()
+    calls: list[Any] = [(shared.post, 0), (shared.post, 1), (shared.post, 2), (shared.take,), (shared.take,)]
+    report = stress(calls, iterations=MANY, seconds=SECONDS)
+    shared.close()
+    print(f"{report}; {sum(report.calls[:3]):,} posts became {shared.messages:,} messages")
+    assert sum(report.calls[:3]) >= shared.messages > 0
 
 
 def test_a_failing_thread_stops_all_and_the_unit_lives_on(unit: Unit) -> None:

@@ -18,8 +18,9 @@ PRODUCERS: u64 = 3
 CONSUMERS: u64 = 2
 BACKLOG: u64 = 1500                         # messages on their way: a dozen pages of a Ucq
 WINDOW: u64 = 4096                          # more than can be on their way; and a shift of 12
-NR_IDS: u64 = 16
-RING: u64 = 4                               # of NR_IDS ids: it overflows
+NR_IDS: u64 = 13
+SHARED_ID: u64 = 12                         # all producers'; the others have one each
+RING: u64 = 2                               # of NR_IDS ids: it overflows
 
 
 @struct
@@ -131,28 +132,42 @@ class Tickets:
 
 @struct
 class CeqMemory:
-    events: Array[CeqEvent] = array(16)
-    ring: Array[RingSlot] = array(4)
+    events: Array[CeqEvent] = array(13)
+    ring: Array[RingSlot] = array(2)
 
 
 @struct
 class Coalesced:
-    """A Ceq that adds: what comes out under an id is in sum what went in under it, however it was joined."""
+    """A Ceq that adds: what comes out under an id is in sum what went in under it, however it was joined.
+
+    A producer posts a few messages under an id, then waits until they have come: the next one would hide that the last was lost.
+    """
 
     ceq: Ceq
     memory: CeqMemory
-    posted: Array[Cell] = array(16)         # by id
-    came: Array[Cell] = array(16)
+    posted: Array[Cell] = array(13)         # by id
+    came: Array[Cell] = array(13)
     messages: Atomic[u64]
-    turns: Array[u64] = array(3)            # by producer
+    posts: Array[u64] = array(3)            # by producer
+    bursts: Array[u64] = array(3)
 
     def open(self) -> None:
         ceq_init(self.ceq, addr_of(self.memory), u32(NR_IDS), u32(RING), CeqOperation.ADD)
 
     def post(self, producer: u64) -> None:
-        self.turns[producer] += producer * 2 + 1
-        number = self.turns[producer] % NR_IDS
-        amount = self.turns[producer] % 5 + 1
+        burst = self.bursts[producer]
+        number = producer * 4 + burst % 4
+        if self.posts[producer] <= burst % 3:
+            self.post_to(number, burst % 5 + 1)
+            self.posts[producer] += 1
+        elif self.came[number].number.load() == self.posted[number].number.load():
+            self.post_to(SHARED_ID, 1)
+            self.bursts[producer] += 1
+            self.posts[producer] = 0
+        else:
+            pause()
+
+    def post_to(self, number: u64, amount: u64) -> None:
         msg = EventMsg(ev_type=u16(number), arg2=u32(amount), arg3=number << 32 | 0xB10B)
         post_ceq(Uaddr(addr_of(self.ceq)), msg)
         self.posted[number].number.add(amount)

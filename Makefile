@@ -19,7 +19,7 @@ MINUTES = 60
 COUNT   = 10000
 SEED    =
 # What `make soak` runs, one after the other, each for at most MINUTES: add yours here, with a rule of that name.
-SOAKS   = soak-oracle soak-floats soak-threads soak-explorer
+SOAKS   = soak-oracle soak-floats soak-threads soak-explorer soak-calls
 
 PYTHON  = .venv/bin/python
 VENV    = .venv/.ready
@@ -89,6 +89,12 @@ soak-explorer: $(VENV)
 soak-threads: $(VENV)
 	scripts/setup.sh headers
 	STRESS_SECONDS=$$(($(MINUTES) * 6)) $(PYTHON) -m pytest -v tests/host/test_stress.py
+
+# A million asynchronous calls on a machine, then as many while vcores are taken: each is told of once. Half of the time for each part.
+soak-calls: build emulator
+	for storm in "" "-t 8 -p 20000"; do \
+		$(PYTHON) -m scripts run $(MACHINE) --deadline $$(($(MINUTES) * 30 + 120)) -- \
+			"callstorm -n 1000000 -m $$(($(MINUTES) * 30)) -s $(or $(SEED),1) $$storm" || exit 1; done
 
 bench: $(VENV)
 	scripts/setup.sh gcc

@@ -54,3 +54,32 @@ def test_calls_that_sleep_are_shown_with_their_arguments(guest4: Guest) -> None:
     found = re.search(r"^ *(\d+) .* cat$", guest4.output("ps"), re.MULTILINE)
     assert found and re.match(r"0x[0-9a-f]+ read\(fd=0, ", guest4.output(f"cat /proc/{found[1]}/blocked"))
     guest4.output("wait")
+
+
+def told_of_once(output: str) -> int:
+    """What callstorm says when all went well: how many calls it made."""
+    found = re.search(r"^(\d+) calls, (\d+) completed, (\d+) of them aborted; \d+ preemptions$", output, re.MULTILINE)
+    assert found and found[1] == found[2] and int(found[3]) > 0, output
+    assert "0 lost, 0 doubled, 0 wrong" in output and "each call was told of once" in output, output
+    return int(found[1])
+
+
+def test_of_many_asynchronous_calls_each_is_told_of_once(guest4: Guest) -> None:
+    """The short form of `make soak-calls`."""
+    assert told_of_once(guest4.output("callstorm -n 10000", 120)) >= 10_000
+
+
+def test_a_process_of_which_all_vcores_yield_wakes_for_each_call(guest4: Guest) -> None:
+    """S2: one thread, whose calls sleep for random times: the process is seen to wait, and goes on each time."""
+    guest4.output(
+        "callstorm -t 1 -n 4000 > /tmp/calls & p=$!; for i in $(seq 1 60); do grep state /proc/$p/status; done > /tmp/states 2> /dev/null"
+    )
+    guest4.output("wait", 120)
+    assert told_of_once(guest4.output("cat /tmp/calls")) >= 4000
+    assert "state: WAITING" in (states := guest4.output("sort /tmp/states | uniq -c")), states
+
+
+@pytest.mark.feature("event-28")
+def test_no_indirection_is_lost_while_vcores_are_taken(guest4: Guest) -> None:
+    """Each message is told of by an indirection in the mailbox of some vcore, which is taken as likely as not before it looks."""
+    assert told_of_once(guest4.output("callstorm -t 8 -p 500", 120)) >= 10_000

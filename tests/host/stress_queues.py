@@ -16,11 +16,11 @@ from parlib.ucq import ucq_get, ucq_init, ucq_is_empty
 
 PRODUCERS: u64 = 3
 CONSUMERS: u64 = 2
-BACKLOG: u64 = 1500                         # messages on their way: a dozen pages of a Ucq
-WINDOW: u64 = 4096                          # more than can be on their way; and a shift of 12
+BACKLOG: u64 = 1500  # messages on their way: a dozen pages of a Ucq
+WINDOW: u64 = 4096  # more than can be on their way; and a shift of 12
 NR_IDS: u64 = 13
-SHARED_ID: u64 = 12                         # all producers'; the others have one each
-RING: u64 = 2                               # of NR_IDS ids: it overflows
+SHARED_ID: u64 = 12  # all producers'; the others have one each
+RING: u64 = 2  # of NR_IDS ids: it overflows
 
 
 @struct
@@ -32,10 +32,10 @@ class Cell:
 class Ledger:
     """Messages of each producer are numbered from 1 on. Each comes once, and a consumer sees those of a producer in their order."""
 
-    sent: Array[Cell] = array(3)            # by producer: its last number
-    taken: Array[Cell] = array(2)           # by consumer: how many
-    last: Array[Cell] = array(6)            # by consumer and producer: the last number it saw
-    came: Array[Cell] = array(12288)        # by producer and number % WINDOW: the last that came
+    sent: Array[Cell] = array(3)  # by producer: its last number
+    taken: Array[Cell] = array(2)  # by consumer: how many
+    last: Array[Cell] = array(6)  # by consumer and producer: the last number it saw
+    came: Array[Cell] = array(12288)  # by producer and number % WINDOW: the last that came
 
     def total_sent(self) -> u64:
         return self.sent[0].number.load() + self.sent[1].number.load() + self.sent[2].number.load()
@@ -145,10 +145,10 @@ class Coalesced:
 
     ceq: Ceq
     memory: CeqMemory
-    posted: Array[Cell] = array(13)         # by id
+    posted: Array[Cell] = array(13)  # by id
     came: Array[Cell] = array(13)
     messages: Atomic[u64]
-    posts: Array[u64] = array(3)            # by producer
+    posts: Array[u64] = array(3)  # by producer
     bursts: Array[u64] = array(3)
 
     def open(self) -> None:

@@ -21,7 +21,7 @@ class Word:
     value: u64
 
 
-room = array(266240, u8)                    # PAGES, and one to align them
+room = array(266240, u8)  # PAGES, and one to align them
 lock = SpinLock()
 free_pages = array(PAGES, u64)
 free_count: u64 = 0

@@ -92,7 +92,7 @@ soak-threads: $(VENV)
 
 # A million asynchronous calls on a machine, then as many while vcores are taken: each is told of once. Half of the time for each part.
 soak-calls: build emulator
-	for storm in "" "-t 8 -p 20000"; do \
+	for storm in "" "-t 8 -p 5000"; do \
 		$(PYTHON) -m scripts run $(MACHINE) --deadline $$(($(MINUTES) * 30 + 120)) -- \
 			"callstorm -n 1000000 -m $$(($(MINUTES) * 30)) -s $(or $(SEED),1) $$storm" || exit 1; done
 

@@ -2,7 +2,8 @@
 """#regress: the kernel's tests of itself (kern/ktest/), on order.
 
 #regress/monctl     takes a command: `ktest` runs all tests, `ktest NAME` those whose names begin so; the write returns when they are
-                    over, and raises EPROTO if one failed. `off NAME` and `on NAME` switch one.
+                    over, and raises EPROTO if one failed. `off NAME` and `on NAME` switch one. `fail` fails with a sentence and no number,
+                    as nothing else does: what a process is told then can be tested.
 #regress/mondata    the report of the last run: a line PASSED, FAILED or DISABLED for each test, with its time, and their numbers
 #regress/tests      a line for each test: its name, and `on`, `off` or why it cannot run here
 A run changes nothing that it does not put back, but takes its time on core 0.
@@ -29,8 +30,10 @@ def obey(order: str) -> None:
             switch(argument.strip(), True)
         case "off":
             switch(argument.strip(), False)
+        case "fail":
+            raise Error(Errno.OK, "failed on order")
         case _:
-            raise Error(Errno.EINVAL, f"no command is called {command}; there are ktest, on and off")
+            raise Error(Errno.EINVAL, f"no command is called {command}; there are ktest, on, off and fail")
 
 
 def run_tests(wanted: str) -> None:

@@ -16,6 +16,7 @@ ASYNC = [
     ("time_limit", ["async-12"]),
     ("abort_and_end", ["async-03", "sys-30"]),
     ("failure", ["async-13", "async-04"]),
+    ("unspecified", ["async-05"]),
     ("no_remote_ring", ["async-09", "sys-27"]),
     ("early", ["async-10"]),
     ("in_vcore_context", ["async-10"]),
@@ -79,7 +80,11 @@ def test_a_process_of_which_all_vcores_yield_wakes_for_each_call(guest4: Guest) 
     assert "state: WAITING" in (states := guest4.output("sort /tmp/states | uniq -c")), states
 
 
-@pytest.mark.feature("event-28")
-def test_no_indirection_is_lost_while_vcores_are_taken(guest4: Guest) -> None:
-    """Each message is told of by an indirection in the mailbox of some vcore, which is taken as likely as not before it looks."""
+def test_no_completion_is_lost_while_vcores_are_taken(guest4: Guest) -> None:
     assert told_of_once(guest4.output("callstorm -t 8 -p 500", 120)) >= 10_000
+
+
+@pytest.mark.feature("event-28")
+def test_no_indirection_is_lost_and_those_of_taken_vcores_are_handled_by_others(guest4: Guest) -> None:
+    answer = guest4.run("utest vcores.indirections", 60)
+    assert answer.status == 0 and "PASSED vcores.indirections" in answer.output, answer.output

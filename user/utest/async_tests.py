@@ -3,7 +3,7 @@
 
 from lang import Atomic, Errno, Error, Ref, Uaddr, addr_of, array, at, i32, u8, u16, u32, u64
 from kern.abi.event import EventMsg, EventQueue, EventType, MailboxKind
-from kern.abi.file import FdPair, SpawnFlag, WaitFlag, WaitStatus
+from kern.abi.file import FdPair, OpenMode, SpawnFlag, WaitFlag, WaitStatus
 from kern.abi.proc import VcoreFlag
 from kern.abi.syscall import Syscall, SyscallFlag
 from parlib import blockon
@@ -21,8 +21,8 @@ from rt.args import environment
 from rt.process import create, wait
 from rt.syscall import error_text, errno, failed, finish, is_done, raw_submit, reset, result_of, wait_for
 from rt.time import now_ns, sleep_usec
-from syscalls import submit_block, submit_getpcoreid, submit_getvcoreid, submit_null, submit_read, submit_waitpid, sys_abort_sysc
-from syscalls import sys_abort_sysc_fd, sys_close, sys_read, sys_write
+from syscalls import submit_block, submit_getpcoreid, submit_getvcoreid, submit_null, submit_read, submit_waitpid, submit_write
+from syscalls import sys_abort_sysc, sys_abort_sysc_fd, sys_close, sys_read, sys_write
 from utest.harness import Suite, check, equal, run, suites
 
 MANY: u64 = 100
@@ -159,6 +159,17 @@ def test_failure_is_told_alike() -> None:
     check(failed(call) and error_text(call) == "no open file has descriptor 77", f"{error_text(call)}")
 
 
+def test_sentence_without_number() -> None:
+    """The kernel's test device fails with a sentence and no errno: the process gets both, and is not told that all went well."""
+    fd = io.open("#regress/monctl", OpenMode.WRITE)
+    call = Syscall()
+    submit_write(call, fd, "fail")
+    finish(call)
+    check(failed(call) and call.retval == -1 and errno(call) == Errno.EUNSPECIFIED, f"{call.retval} {errno(call).name}")
+    check(error_text(call) == "failed on order", f"{error_text(call)}")
+    sys_close(fd)
+
+
 def test_remote_ring_is_absent() -> None:
     call = Syscall(num=INIT_ARSC)
     raw_submit(call)
@@ -279,6 +290,7 @@ class Asynchronous(Suite):
         run("async.time_limit", test_time_limit)
         run("async.abort_and_end", test_abort_and_end_meet)
         run("async.failure", test_failure_is_told_alike)
+        run("async.unspecified", test_sentence_without_number)
         run("async.no_remote_ring", test_remote_ring_is_absent)
         run("async.early", test_before_vcore_context)
         run("async.in_vcore_context", test_in_vcore_context)

@@ -3,7 +3,8 @@
 
 Each thread has several calls under way at a time, of random kinds and lengths: some are over at once, some sleep, some are aborted. The
 thread sleeps until its queue hears of one, so that with few threads all vcores yield again and again. A message that comes only because the
-wait for it had an end counts as lost. -p: a child takes so many random vcores meanwhile. -m: no new calls after so many seconds.
+wait for it had an end counts as lost. -p: a child takes so many random vcores meanwhile. -m: no new calls after so many seconds,
+or after the last preemption.
 """
 
 from lang import Array, Atomic, Errno, Ref, Uaddr, addr_of, array, at, i32, pause, struct, text, u16, u32, u64
@@ -125,7 +126,8 @@ def start_preempting(count: u64, seed: u64) -> i32:
 
 # -- a thread -----------------------------------------------------------------------------------------------------
 def wants_more() -> bool:
-    return (submitted.load() < calls_wanted or storm_is_over.load() == 0) and now_ns() < deadline
+    """The child ends only if it finds vcores to take."""
+    return submitted.load() < calls_wanted and now_ns() < deadline or storm_is_over.load() == 0
 
 
 def work(number: u64) -> None:

@@ -4,17 +4,20 @@
 The kernel takes the cores at once; what ran on them must be recovered by the vcores that are left, and counts stay exact.
 """
 
-from lang import Atomic, array, i32, u32, u64
+from lang import Atomic, Ref, Uaddr, addr_of, array, i32, u16, u32, u64
+from kern.abi.event import FIRST_DYNAMIC_EVENT, EventFlag, EventMsg, EventQueue, MailboxKind
 from kern.abi.file import FdPair, SpawnFlag
 from kern.abi.proc import Resource
+from parlib.event import set_queue_handler, take_message
 from parlib.pdr import PdrLock
+from parlib.queues import get_queue, mailbox_of, put_queue
 from parlib.sync import Mutex
-from parlib.vcore import max_vcores, proc_info
+from parlib.vcore import Vcore, max_vcores, proc_info
 from pthread import Thread, yield_now
 from rt.args import environment
 from rt.process import create, run, wait
 from rt.time import now_ns
-from syscalls import sys_null, sys_provision
+from syscalls import sys_null, sys_provision, sys_send_event
 from utest.harness import check, equal
 
 WORKERS = 24
@@ -67,6 +70,74 @@ def test_preempted_while_counting() -> None:
     equal(counted, expected.load(), "counted under a PdrLock")
     equal(counted_too, expected.load(), "counted under a Mutex")
     check(preemptions() > before, "no vcore was taken")
+
+
+# -- messages of vcores that are gone ---------------------------------------------------------------------------
+QUEUES: u64 = 4
+
+told_queues = array(4, Ref[EventQueue])     # queue v tells vcore v, and no other
+posted = Atomic[u64](0)
+came = Atomic[u64](0)
+posted_sum = Atomic[u64](0)
+came_sum = Atomic[u64](0)
+came_elsewhere = Atomic[u64](0)             # handled on another vcore than the one that was told
+stage = Atomic[u32](0)
+POSTING: u32 = 0
+WAITING: u32 = 1
+OVER: u32 = 2
+
+
+def count_messages(vcore: Vcore, queue: EventQueue) -> None:
+    """The queues' handler."""
+    msg = EventMsg()
+    while take_message(mailbox_of(queue), msg):
+        came.add(1)
+        came_sum.add(msg.arg3)
+        if vcore.id != queue.vcore:
+            came_elsewhere.add(1)
+
+
+def post_indirections(number: u64) -> None:
+    """To one vcore after the other; they look when somebody yields, which is seldom, so most lose their core with messages unread."""
+    rounds: u64 = number
+    while stage.load() != OVER:
+        if stage.load() == POSTING:
+            rounds += 1
+            msg = EventMsg(ev_type=u16(FIRST_DYNAMIC_EVENT), arg3=rounds)
+            posted.add(1)
+            posted_sum.add(rounds)
+            sys_send_event(Uaddr(addr_of(told_queues[rounds % min(QUEUES, u64(max_vcores()))])), msg, 0)
+        if rounds % 64 == number or stage.load() == WAITING:
+            yield_now()
+
+
+def test_indirections_of_taken_vcores() -> None:
+    """Nobody but one vcore is told of a message, and without an interrupt. When it is taken, those that are left look into its mailbox."""
+    if max_vcores() < 2:
+        return
+    stage.store(POSTING)
+    for v in range(QUEUES):
+        told_queues[v] = get_queue(MailboxKind.UCQ, EventFlag.INDIR, u32(v))
+        set_queue_handler(told_queues[v], count_messages)
+    for i in range(WORKERS):
+        threads[i].start(post_indirections, u64(i))
+    before = preemptions()
+    for _ in range(ROUNDS):
+        check(take_our_cores() == 0, "the child failed")
+    stage.store(WAITING)
+    deadline = now_ns() + 20_000_000_000
+    while came.load() < posted.load() and now_ns() < deadline:
+        yield_now()
+    stage.store(OVER)
+    for i in range(WORKERS):
+        threads[i].join()
+    equal(came.load(), posted.load(), "messages")
+    equal(came_sum.load(), posted_sum.load(), "their sum")
+    check(preemptions() > before, "no vcore was taken")
+    check(came_elsewhere.load() > 0, "no vcore has looked into the mailbox of one that was taken")
+    print(f"{came.load()} messages, {came_elsewhere.load()} of them on another vcore; {preemptions() - before} preemptions")
+    for queue in told_queues:
+        put_queue(queue)
 
 
 def take_our_cores() -> i32:

@@ -169,6 +169,7 @@ def run_vcores() -> None:
     run("vcores.allocator", thread_tests.test_allocator_with_threads)
     run("vcores.come_and_go", thread_tests.test_vcores_come_and_go)
     run("vcores.preempted", preempt_tests.test_preempted_while_counting)
+    run("vcores.indirections", preempt_tests.test_indirections_of_taken_vcores)
 
 
 def run_memory() -> None:

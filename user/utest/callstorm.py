@@ -1,10 +1,10 @@
 # SPDX-License-Identifier: LGPL-2.1-or-later
-"""callstorm [-n CALLS] [-t THREADS] [-p PREEMPTIONS] [-m SECONDS] [-s SEED]: asynchronous calls of which each must be told of exactly once.
+"""callstorm [-n CALLS] [-t THREADS] [-p PREEMPTIONS] [-m SECONDS] [-l USEC] [-s SEED]: asynchronous calls of which each must be told of exactly once.
 
 Each thread has several calls under way at a time, of random kinds and lengths: some are over at once, some sleep, some are aborted. The
 thread sleeps until its queue hears of one, so that with few threads all vcores yield again and again. A message that comes only because the
 wait for it had an end counts as lost. -p: a child takes so many random vcores meanwhile. -m: no new calls after so many seconds,
-or after the last preemption.
+or after the last preemption. -l: the longest sleep.
 """
 
 from lang import Array, Atomic, Errno, Ref, Uaddr, addr_of, array, at, i32, pause, struct, text, u16, u32, u64
@@ -22,7 +22,7 @@ from rt.syscall import errno, is_done, reset
 from rt.time import now_ns, sleep_usec
 from syscalls import submit_block, submit_null, sys_abort_sysc
 
-USAGE = "usage: callstorm [-n CALLS] [-t THREADS] [-p PREEMPTIONS] [-m SECONDS] [-s SEED]"
+USAGE = "usage: callstorm [-n CALLS] [-t THREADS] [-p PREEMPTIONS] [-m SECONDS] [-l USEC] [-s SEED]"
 MAX_THREADS: u64 = 32
 DEPTH: u64 = 16                             # calls that a thread has under way
 MIX: u64 = 6364136223846793005              # of Knuth's linear congruential generator
@@ -51,12 +51,13 @@ lost = Atomic[u64](0)
 doubled = Atomic[u64](0)
 wrong = Atomic[u64](0)                      # calls that are not done when they are told of, or with a result that they cannot have
 calls_wanted: u64 = 10_000
+longest_usec: u64 = 300
 deadline: u64 = 0
 storm_is_over = Atomic[u32](1)
 
 
 def main() -> i32:
-    global calls_wanted, deadline
+    global calls_wanted, deadline, longest_usec
     threads: u64 = 4
     preemptions: u64 = 0
     seed: u64 = 1
@@ -71,6 +72,8 @@ def main() -> i32:
             preemptions = options.number()
         elif option == ord("m"):
             seconds = options.number()
+        elif option == ord("l"):
+            longest_usec = max(options.number(), 1)
         elif option == ord("s"):
             seed = options.number()
         else:
@@ -181,7 +184,7 @@ def submit_one(lane: Lane, call: Syscall, place: u64) -> None:
         submit_null(call)
     elif chance < 7:
         lane.kinds[place] = SLEEPS
-        submit_block(call, draw(lane, 300))
+        submit_block(call, draw(lane, longest_usec))
     else:
         lane.kinds[place] = ABORTED
         submit_block(call, 2000)

@@ -1,5 +1,5 @@
 # SPDX-License-Identifier: LGPL-2.1-or-later
-"""callstorm [-n CALLS] [-t THREADS] [-p PREEMPTIONS] [-m SECONDS] [-l USEC] [-s SEED]: asynchronous calls of which each must be told of exactly once.
+"""callstorm [-n CALLS] [-t THREADS] [-p PREEMPTIONS] [-m SECONDS] [-l USEC] [-s SEED]: asynchronous calls, each told of exactly once.
 
 Each thread has several calls under way at a time, of random kinds and lengths: some are over at once, some sleep, some are aborted. The
 thread sleeps until its queue hears of one, so that with few threads all vcores yield again and again. A message that comes only because the

@@ -37,12 +37,12 @@ def distance_base(n: u64) -> u16:
     return u16(n + 1) if n < 4 else u16((2 + n % 2 << (n - 2) // 2) + 1)
 
 
-LENGTH_BASE: Array[u16] = tuple(length_base(n) for n in range(u64(29)))
-LENGTH_EXTRA: Array[u8] = tuple(length_extra(n) for n in range(u64(29)))
-DISTANCE_BASE: Array[u16] = tuple(distance_base(n) for n in range(u64(30)))
-DISTANCE_EXTRA: Array[u8] = tuple(distance_extra(n) for n in range(u64(30)))
+LENGTH_BASE: tuple[u16, ...] = tuple(length_base(n) for n in range(u64(29)))
+LENGTH_EXTRA: tuple[u8, ...] = tuple(length_extra(n) for n in range(u64(29)))
+DISTANCE_BASE: tuple[u16, ...] = tuple(distance_base(n) for n in range(u64(30)))
+DISTANCE_EXTRA: tuple[u8, ...] = tuple(distance_extra(n) for n in range(u64(30)))
 # In which order the lengths of the code for code lengths stand.
-LENGTH_ORDER: Array[u8] = (16, 17, 18, 0, 8, 7, 9, 6, 10, 5, 11, 4, 12, 3, 13, 2, 14, 1, 15)
+LENGTH_ORDER: tuple[u8, ...] = (16, 17, 18, 0, 8, 7, 9, 6, 10, 5, 11, 4, 12, 3, 13, 2, 14, 1, 15)
 
 
 class PackedError(Error):

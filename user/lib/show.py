@@ -5,7 +5,7 @@ hexdumps.
 An f-string takes any class with `format(self, sink)`, so these are no extensions of the language.
 """
 
-from lang import Array, Sink, Span, array, struct, u8, u32, u64
+from lang import Array, Errno, Sink, Span, array, struct, u8, u32, u64
 from rt.hooks import error_slot
 
 PER_LINE: u64 = 16
@@ -19,7 +19,7 @@ class ErrStr:
 
     def format(self, sink: Sink) -> None:
         slot = error_slot()
-        sink.print(f"{slot.errno.name}: {slot.message}")
+        sink.print(f"{Errno(slot.errno).name}: {slot.message}")
 
 
 @struct

@@ -4,7 +4,7 @@
 Requests only raise the number; `want_one_less` lowers it when a vcore leaves. Any context; no locks.
 """
 
-from lang import RELAXED, Atomic, u32, u64
+from lang import RELAXED, Atomic, noinline, u32, u64
 from kern.abi.proc import Resource
 from kern.abi.syscall import Syscall
 from parlib.control import control

@@ -33,7 +33,7 @@ SHOWS: dict[str, list[str]] = {
     "cache.truncate": ["vm-18"],
     "cache.buffers": ["vm-16"],
     "cache.failing_write": ["vm-18"],
-    "faults.others_run": ["vm-14"],
+    "faults.others_run": ["parlib-24", "vm-14"],
     "faults.many_pages": ["vm-14"],
     "faults.one_page": ["vm-18"],
     "faults.divide": ["core-18"],

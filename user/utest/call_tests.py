@@ -2,7 +2,7 @@
 """Tests of the system calls one by one: what they do, and what they answer to nonsense. They run in an SCP, before threads."""
 
 from lang import Errno, Error, Span, Uaddr, addr_of, array, i32, text, u32, u64, u8
-from kern.abi.file import AT_FDCWD, FdPair, FileKind, OpenMode, SpawnFlag, Stat, WaitFlag, WaitStatus, Whence
+from kern.abi.file import AT_FDCWD, MAX_FDS, FdPair, FileKind, OpenMode, SpawnFlag, Stat, WaitFlag, WaitStatus, Whence
 from kern.abi.mman import MapFlags, Prot
 from kern.abi.proc import PROCINFO_ADDR, Resource
 from kern.abi.syscall import Syscall
@@ -205,15 +205,15 @@ def test_descriptors() -> None:
     except Error as e:
         expect(e.errno, Errno.EPIPE, "writing without a reader")
     sys_close(40)
-    count: u64 = 0
+    count: u32 = 0
     try:
-        while count < 100:
+        while count < MAX_FDS:
             open_at("/dev/null", OpenMode.READ)
             count += 1
     except Error as e:
         expect(e.errno, Errno.EMFILE, "too many files")
-    check(40 < count < 64, f"{count} files were open")
-    for fd in range(64 - count, u64(64)):
+    check(MAX_FDS - 24 < count < MAX_FDS, f"{count} files were open")
+    for fd in range(MAX_FDS - count, MAX_FDS):
         sys_close(i32(fd))
 
 

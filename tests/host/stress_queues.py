@@ -43,10 +43,12 @@ class Ledger:
     def total_taken(self) -> u64:
         return self.taken[0].number.load() + self.taken[1].number.load()
 
-    def may_send(self) -> bool:
-        """Producers wait for consumers that are far behind."""
+    def may_send(self, producer: u64) -> bool:
+        """Producers wait for consumers that are far behind, and for one that stands still with a message while others go on."""
+        number = self.next(producer)
+        passed = self.came[producer * WINDOW + number % WINDOW].number.load() == before_it(number)
         taken = self.total_taken()
-        if self.total_sent() - taken < BACKLOG:
+        if passed and self.total_sent() - taken < BACKLOG:
             return True
         pause()
         return False
@@ -60,8 +62,13 @@ class Ledger:
         assert number > last.number.load(order=RELAXED), f"{number} of producer {producer} after {last.number.load(order=RELAXED)}"
         last.number.store(number, order=RELAXED)
         before = self.came[producer * WINDOW + number % WINDOW].number.swap(number)
-        assert before == (number - WINDOW if number > WINDOW else u64(0)), f"{number} of producer {producer} came after {before}"
+        assert before == before_it(number), f"{number} of producer {producer} came after {before}"
         self.taken[consumer].number.add(1)
+
+
+def before_it(number: u64) -> u64:
+    """The number whose place in the window this one takes."""
+    return number - WINDOW if number > WINDOW else u64(0)
 
 
 @struct
@@ -77,7 +84,7 @@ class Messages:
         ucq_init(self.ucq, take_page(), take_page())
 
     def post(self, producer: u64) -> None:
-        if self.ledger.may_send():
+        if self.ledger.may_send(producer):
             number = self.ledger.next(producer)
             msg = EventMsg(ev_type=u16(producer + 1), arg1=u16(number & 0xFFFF), arg2=u32(producer), arg3=number, arg4=~number)
             post_ucq(self.p, Uaddr(addr_of(self.ucq)), msg)
@@ -114,7 +121,7 @@ class Tickets:
 
     def push(self, producer: u64) -> None:
         number = self.ledger.next(producer)
-        if self.queue.push(producer << 56 | number):
+        if self.ledger.may_send(producer) and self.queue.push(producer << 56 | number):
             self.ledger.sent[producer].number.store(number)
 
     def pop(self, consumer: u64) -> bool:

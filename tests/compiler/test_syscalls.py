@@ -32,7 +32,7 @@ def test_rows_tell_kinds_sizes_and_members(kernel, calls):
     kinds = [(a["name"], a["kind"], a["words"]) for a in by_name["mmap"]["arguments"]]
     assert kinds == [
         *(("addr", "address", 1), ("length", "unsigned", 1), ("prot", "member", 1)),
-        *(("flags", "member", 1), ("fd", "signed", 1), ("offset", "unsigned", 1)),
+        *(("flags", "member", 1), ("fd", "signed", 1), ("page", "unsigned", 1)),
     ]
     assert by_name["mmap"]["arguments"][2]["members"]["WRITE"] == 2
     assert by_name["read"]["arguments"][1] == {"name": "into", "kind": "span", "type": "u8", "words": 2, "size": 1}

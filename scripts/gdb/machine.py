@@ -126,7 +126,7 @@ def processes() -> Iterator[gdb.Value]:
     data = bytes(gdb.selected_inferior().read_memory(first, size * (high - low + 1)))
     for at in range(0, len(data), size):
         if data[at : at + 8] != bytes(8):
-            yield table[at // size]["proc"].dereference()
+            yield table[at // size]["proc"]["value"].dereference()
 
 
 def find_process(pid: int) -> gdb.Value:

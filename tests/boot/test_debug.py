@@ -181,7 +181,7 @@ def test_the_stack_goes_through_the_trap_into_the_program(gdb: Session) -> None:
         r"<(system call|trap in user code)>",
         r"syscall_trap",
         r"start_threads \(\) at user/pthread/ready.py:\d+\n",
-        r"Thread.start \(self=0x\w+, fn=0x\w+ <work.*>, arg=\d+\) at user/pthread/thread.py:\d+\n",
+        r"Thread.start \(self=0x\w+, fn=0x\w+ <work.*>, arg=\d+, attr=0x0\) at user/pthread/thread.py:\d+\n",
         r"main \(\) at user/apps/threads.py:\d+\n",
     )
 

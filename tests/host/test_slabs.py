@@ -51,7 +51,7 @@ OPERATIONS = st.lists(
 
 @pytest.fixture(scope="module")
 def unit() -> Unit:
-    unit = load(SOURCE, over="tests/host/machine")
+    unit = load(SOURCE, over=["tests/host/machine", "tests/host/memory"])
     unit.start()
     return unit
 

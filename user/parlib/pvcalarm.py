@@ -81,7 +81,7 @@ def enable_pvcalarms(method: PvcMethod, interval_ns: u64, callback: Callable[[Vc
         entry.alarm.handler = tell_vcore
         entry.alarm.arg = u64(vcoreid)
         entry.start_cycles = online_cycles(vcoreid)
-        entry.alarm.set_after(interval_ns)
+        entry.alarm.reset_after(interval_ns)  # its handler may have been at work when it was unset last
 
 
 def disable_pvcalarms() -> None:

@@ -82,7 +82,9 @@ def test_a_report_names_the_lines_where_it_came_about(panics: list[tuple[str, st
 def test_each_has_a_backtrace_down_to_who_tripped_it(panics: list[tuple[str, str]]) -> None:
     for message, trace in panics:
         frames = FRAME.findall(trace)
-        assert any(function.startswith("kern.ktest.") for function, _, _ in frames), f"{message}\n{trace}"
+        assert any(function.startswith(("kern.ktest.check_tests.", "kern.ktest.proc_tests.")) for function, _, _ in frames), (
+            f"{message}\n{trace}"
+        )
         if "interrupt depth 1" in message:
             continue  # on the stack of the handler
         assert any("fn(wire.arg)" in line_of(file, line) for _, file, line in frames if file == "kern/debug/tripwire.py"), trace

@@ -139,7 +139,7 @@ def post_to(v: u32, kind: u32, private: bool) -> None:
 
 
 def next_message(mailbox: EventMailbox) -> tuple[u32, u32, u64] | None:
-    """(type, arg2, arg3) of a message; an indirection to our queue is told from others by arg3 = 1."""
+    """(type, arg2, arg3) of a vcore's message; an indirection to our queue is told from others by arg3 = 1."""
     msg = EventMsg()
     if not take_message(mailbox, msg):
         return None
@@ -158,7 +158,11 @@ def next_private(v: u32) -> tuple[u32, u32, u64] | None:
 
 
 def next_own() -> tuple[u32, u32, u64] | None:
-    return next_message(here.mailbox)
+    """As it is: in a coalescing queue the type is an id, which may be that of indirections."""
+    msg = EventMsg()
+    if not take_message(here.mailbox, msg):
+        return None
+    return u32(msg.ev_type), msg.arg2, msg.arg3
 
 
 def own_is_empty() -> bool:

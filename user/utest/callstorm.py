@@ -7,20 +7,20 @@ wait for it had an end counts as lost. -p: a child takes so many random vcores m
 or after the last preemption. -l: the longest sleep.
 """
 
-from lang import Array, Atomic, Errno, Ref, Uaddr, addr_of, array, at, i32, pause, struct, text, u16, u32, u64
+from lang import Array, Atomic, Errno, Ref, Uaddr, addr_of, array, at, i32, pause, struct, u16, u32, u64
 from kern.abi.event import EventMsg, EventQueue, EventType, MailboxKind
-from kern.abi.file import FdPair, SpawnFlag
 from kern.abi.syscall import Syscall
 from lib.args import Options, misuse
 from parlib.calls import tell
 from parlib.queues import RELIABLE, attach_wakeup, block_on_queues, check_queues, get_queue, put_queue
 from parlib.vcore import max_vcores, proc_info
 from pthread import Thread
-from rt.args import args, environment
-from rt.process import create, getpid, run, wait
+from rt.args import args
+from rt.process import wait
 from rt.syscall import errno, is_done, reset
 from rt.time import now_ns, sleep_usec
 from syscalls import submit_block, submit_null, sys_abort_sysc
+from utest.preempting import start_preempting
 
 USAGE = "usage: callstorm [-n CALLS] [-t THREADS] [-p PREEMPTIONS] [-m SECONDS] [-l USEC] [-s SEED]"
 MAX_THREADS: u64 = 32
@@ -105,26 +105,6 @@ def storm(threads: u64, preemptions: u64, seed: u64) -> i32:
         return 1
     print("each call was told of once")
     return 0
-
-
-def start_preempting(count: u64, seed: u64) -> i32:
-    """Program storm's child takes vcores of ours."""
-    pid = text(12)
-    pid.write(f"{getpid()}")
-    number = text(24)
-    number.write(f"{count}")
-    start = text(24)
-    start.write(f"{seed}")
-    arguments = array(5, str)
-    arguments[0] = "storm"
-    arguments[1] = "--preempt"
-    arguments[2] = pid.view
-    arguments[3] = number.view
-    arguments[4] = start.view
-    none = array(1, FdPair)
-    child = create("/bin/storm", arguments[:], environment(), none[:0], SpawnFlag.DUP_FDS)
-    run(child)
-    return child
 
 
 # -- a thread -----------------------------------------------------------------------------------------------------

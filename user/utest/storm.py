@@ -8,7 +8,7 @@ what the kernel says of how many vcores were taken. -2: the 2LS.
 
 from lang import Atomic, Error, array, f64, i32, pause, text, u32, u64
 from kern.abi.errno import Errno
-from kern.abi.file import FdPair, OpenMode, SpawnFlag
+from kern.abi.file import OpenMode
 from lib.args import Options, misuse
 from lib.strings import number_or_none
 from parlib.current import my_vcore
@@ -18,11 +18,12 @@ from parlib.sync import Mutex
 from parlib.vcore import disable_notifs, enable_notifs, max_vcores, proc_info
 from pthread import Thread, yield_now
 from pthread.choose import use_2ls
-from rt.args import args, environment
+from rt.args import args
 from rt.io import close, open, write_all
-from rt.process import create, getpid, run, wait
+from rt.process import wait
 from rt.time import sleep_usec
 from syscalls import sys_block, sys_getvcoreid, sys_null
+from utest.preempting import start_preempting
 
 USAGE = "usage: storm [-2 fifo|steal] [-n PREEMPTIONS] [-s SEED]"
 WORKERS: u64 = 16
@@ -70,7 +71,7 @@ def storm(preemptions: u64, seed: u64) -> i32:
     threads = array(WORKERS, Thread)
     for i in range(WORKERS):
         threads[i].start(work, u64(i))
-    status = wait(start_child(preemptions, seed))
+    status = wait(start_preempting(preemptions, seed))
     stop.store(u32(1))
     for i in range(WORKERS):
         threads[i].join()
@@ -126,25 +127,6 @@ def stay(number: u64) -> None:
 
 
 # -- the child ----------------------------------------------------------------------------------------------------
-def start_child(preemptions: u64, seed: u64) -> i32:
-    pid = text(12)
-    pid.write(f"{getpid()}")
-    count = text(24)
-    count.write(f"{preemptions}")
-    start = text(24)
-    start.write(f"{seed}")
-    arguments = array(5, str)
-    arguments[0] = "storm"
-    arguments[1] = "--preempt"
-    arguments[2] = pid.view
-    arguments[3] = count.view
-    arguments[4] = start.view
-    none = array(1, FdPair)
-    child = create("/bin/storm", arguments[:], environment(), none[:0], SpawnFlag.DUP_FDS)
-    run(child)
-    return child
-
-
 def preempt_at_random(pid: str, count: u64, seed: u64) -> i32:
     path = text(40)
     path.write(f"/proc/{pid}/ctl")

@@ -1,0 +1,27 @@
+# SPDX-License-Identifier: LGPL-2.1-or-later
+"""A child that takes vcores of its parent at random moments: program `storm` with --preempt, for tests that must get over that."""
+
+from lang import array, i32, text, u64
+from kern.abi.file import FdPair, SpawnFlag
+from rt.args import environment
+from rt.process import create, getpid, run
+
+
+def start_preempting(count: u64, seed: u64) -> i32:
+    """Start it, for so many preemptions; its pid, to wait for."""
+    pid = text(12)
+    pid.write(f"{getpid()}")
+    number = text(24)
+    number.write(f"{count}")
+    start = text(24)
+    start.write(f"{seed}")
+    arguments = array(5, str)
+    arguments[0] = "storm"
+    arguments[1] = "--preempt"
+    arguments[2] = pid.view
+    arguments[3] = number.view
+    arguments[4] = start.view
+    none = array(1, FdPair)
+    child = create("/bin/storm", arguments[:], environment(), none[:0], SpawnFlag.DUP_FDS)
+    run(child)
+    return child

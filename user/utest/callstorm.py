@@ -10,7 +10,7 @@ or after the last preemption. -l: the longest sleep.
 from lang import Array, Atomic, Errno, Ref, Uaddr, addr_of, array, at, i32, pause, struct, u16, u32, u64
 from kern.abi.event import EventMsg, EventQueue, EventType, MailboxKind
 from kern.abi.syscall import Syscall
-from lib.args import Options, misuse
+from lib.args import Options, help_wanted, misuse
 from parlib.calls import tell
 from parlib.queues import RELIABLE, attach_wakeup, block_on_queues, check_queues, get_queue, put_queue
 from parlib.vcore import max_vcores, proc_info
@@ -62,6 +62,8 @@ def main() -> i32:
     preemptions: u64 = 0
     seed: u64 = 1
     seconds: u64 = 3600
+    if help_wanted(USAGE):
+        return 0
     options = Options(args=args())
     while (option := options.next()) != 0:
         if option == ord("n"):

@@ -9,7 +9,7 @@ what the kernel says of how many vcores were taken. -2: the 2LS.
 from lang import Atomic, Error, array, f64, i32, pause, text, u32, u64
 from kern.abi.errno import Errno
 from kern.abi.file import OpenMode
-from lib.args import Options, misuse
+from lib.args import Options, help_wanted, misuse
 from lib.strings import number_or_none
 from parlib.current import my_vcore
 from parlib.mcs import McsPdrLock
@@ -47,6 +47,8 @@ def main() -> i32:
         return preempt_at_random(args()[2], number(args()[3]), number(args()[4]))
     preemptions: u64 = 300
     seed: u64 = 1
+    if help_wanted(USAGE):
+        return 0
     options = Options(args=args())
     while (option := options.next()) != 0:
         if option == ord("n"):

@@ -13,6 +13,7 @@ import statistics
 import subprocess
 from collections.abc import Callable
 from dataclasses import dataclass, field
+from typing import Any
 
 from rich.console import Console
 from rich.progress import Progress
@@ -112,30 +113,20 @@ def _build(arch: str) -> None:
         raise Wrong(f"the build for {arch} fails:\n{done.stderr}")
 
 
-def _words(settings: Settings, counted: bool) -> list[str]:
-    words = command(settings, ["-chardev", "stdio,id=console"], RESULTS / "system.log")
-    return [*words, *COUNTED] if counted else words
-
-
-def _settings(counted: bool) -> dict[str, object]:
-    return {"smp": 1 if counted else 2, "checked": False, "accel": "tcg,thread=single" if counted else "tcg,thread=multi"}
-
-
 def _ours(arch: str, counted: bool) -> list[str]:
-    append = 'quiet panic=exit run="costs"'
-    return _words(Settings(arch=arch, cpu=CPU[arch], append=append, **_settings(counted)), counted)  # type: ignore[arg-type]
+    return _words(arch, counted, append='quiet panic=exit run="costs"')
 
 
 def _linux(guest: linux.Guest, counted: bool) -> list[str]:
-    settings = Settings(
-        arch="x86_64",
-        cpu=CPU["x86_64"],
-        loader=guest.kernel,
-        extra=("-initrd", str(guest.initrd)),
-        append=linux.OPTIONS,
-        **_settings(counted),  # type: ignore[arg-type]
-    )
-    return _words(settings, counted)
+    return _words("x86_64", counted, loader=guest.kernel, extra=("-initrd", str(guest.initrd)), append=linux.OPTIONS)
+
+
+def _words(arch: str, counted: bool, **more: Any) -> list[str]:
+    """The machine that both run on: one processor that counts, or two by the clock."""
+    smp, accel = (1, "tcg,thread=single") if counted else (2, "tcg,thread=multi")
+    settings = Settings(arch=arch, cpu=CPU[arch], smp=smp, checked=False, accel=accel, **more)
+    words = command(settings, ["-chardev", "stdio,id=console"], RESULTS / "system.log")
+    return [*words, *COUNTED] if counted else words
 
 
 def _costs(what: str, words: list[str]) -> dict[str, float]:

@@ -23,11 +23,11 @@ from rich.console import Console
 from rich.table import Table
 
 from scripts.bench.measure import Wrong
+from scripts.bench.system import COUNTED, CPU
 from scripts.machine import Machine
 from scripts.qemu import Settings, image_folder
 
 ADDRESS = re.compile(rb"^Trace \d+: \S+ \[[0-9a-f]+/([0-9a-f]+)/", re.MULTILINE)
-COUNTED = ("-icount", "shift=0,sleep=off")
 LONGEST_S = 60
 
 
@@ -69,7 +69,7 @@ def trace(arch: str, operation: str, per: str, instructions: int, console: Conso
 def _record(arch: str, operation: str, instructions: int, folder: Path) -> str:
     """Runs the machine; returns the operation's whole name. The log holds about that many instructions."""
     append = f"quiet panic=exit run=\"costs '{operation}' 1000000000\""
-    settings = Settings(arch=arch, smp=1, checked=False, accel="tcg,thread=single", append=append, extra=COUNTED)
+    settings = Settings(arch=arch, cpu=CPU[arch], smp=1, checked=False, accel="tcg,thread=single", append=append, extra=COUNTED)
     machine = Machine(settings, folder)
     try:
         name = machine.expect(r"^(\S(?: ?\S)*) {2}", LONGEST_S)[1]

@@ -14,7 +14,8 @@ from kern.sync.semaphore import Semaphore
 from kern.sync.spinlock import SpinLock
 from kern.time.clock import NS_PER_MS, now_ns
 
-PER_SENDER: u64 = 300
+IN_ORDER: u64 = 1_000_000                   # numbered messages, of all senders
+BURST: u64 = 3000                           # of each, before the receiver has a turn
 ROUNDS: u64 = 200
 DEADLINE_NS: u64 = 20_000_000_000
 
@@ -52,8 +53,8 @@ def count_in_order(number: u64, sender: u64, unused: u64) -> None:
     arrived.add(1)
 
 
-def send_burst(unused: u64) -> None:
-    for number in range(PER_SENDER):
+def send_burst(first: u64) -> None:
+    for number in range(first, first + BURST):
         send_routine(last_core(), count_in_order, number, u64(core.mine.core_id), 0)
 
 
@@ -68,8 +69,11 @@ class RoutineOrder(KernelTest):
         disorder.store(0)
         for i in range(u64(64)):
             expected_next[i] = 0
-        call_on_all(send_burst, 0)
-        wait_for(PER_SENDER * u64(smp.core_count()))
+        first: u64 = 0
+        while arrived.load() < IN_ORDER:
+            call_on_all(send_burst, first)
+            first += BURST
+            wait_for(first * u64(smp.core_count()))
         equal(disorder.load(), 0, "messages out of order")
 
 

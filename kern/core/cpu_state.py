@@ -2,13 +2,16 @@
 """What each core spends its time with: interrupts, the kernel, user code, nothing.
 
 Accounting is off until somebody asks (#kprof/mpstat), since each way into the kernel and back would read the cycle counter; while it is off
-the ways cost a test. A core's times are its own: only it writes them, with interrupts off or in a place that none enters twice.
-No locks. Who reads another core's times may miss what it is at right now.
+the ways cost a test. A core's times are its own: only it writes them, with interrupts off; who reads them looks again if they changed
+meanwhile, so that the parts and the whole are of one moment.
+No locks.
 """
 
 from enum import IntEnum
 
-from lang import Array, PerCore, array, cycle_counter, inline, struct, u32, u64
+from lang import Array, PerCore, Span, array, cycle_counter, inline, struct, u32, u64
+from arch import cpu
+from kern.abi.seqcount import SeqCounter
 from kern.core.smp import call_on_all
 
 
@@ -21,6 +24,7 @@ class CpuState(u32, IntEnum):
 
 @struct(align=64)
 class CpuTimes:
+    changes: SeqCounter
     on: bool
     state: CpuState = CpuState.KERNEL
     since: u64                              # cycle counter when it came into `state`
@@ -39,10 +43,28 @@ def enter_state(state: CpuState) -> None:
 
 
 def change_state(mine: CpuTimes, state: CpuState) -> None:
+    saved = cpu.irqs_save()
+    mine.changes.begin_write()
     now = cycle_counter()
     mine.cycles[mine.state] += now - mine.since
     mine.since = now
     mine.state = state
+    mine.changes.end_write()
+    cpu.irqs_restore(saved)
+
+
+def read_times(core_id: u32, into: Span[u64]) -> u64:
+    """Cycles by state until now, four of them; their sum."""
+    there = times[core_id]
+    while True:
+        start = there.changes.begin_read()
+        now = cycle_counter()
+        for i in range(len(into)):
+            into[i] = there.cycles[i]
+        # Its counter may be a little ahead of ours.
+        into[there.state] += now - min(there.since, now)
+        if not there.changes.must_retry(start):
+            return sum(into)
 
 
 def current_state() -> CpuState:
@@ -60,11 +82,13 @@ def stop_accounting() -> None:
 
 def start_here(unused: u64) -> None:
     mine = times.mine
+    mine.changes.begin_write()
     for i in range(4):
         mine.cycles[i] = 0
     mine.since = cycle_counter()
     mine.state = CpuState.IRQ               # this is an immediate message, whose interrupt ends as any does
     mine.on = True
+    mine.changes.end_write()
 
 
 def stop_here(unused: u64) -> None:

@@ -10,10 +10,10 @@
 No locks of its own; what is shown may have changed since.
 """
 
-from lang import Array, Error, cycle_counter, text, u32, u64
+from lang import Array, Error, array, text, u32, u64
 from arch import smp, timer, trap
 from kern.abi.errno import Errno
-from kern.core.cpu_state import CpuState, start_accounting, stop_accounting, times
+from kern.core.cpu_state import read_times, start_accounting, stop_accounting, times
 from kern.core.percore import core
 from kern.debug.threads import show_sleeping
 from kern.dev.proc_dev import ProcFile, proc_files
@@ -38,16 +38,10 @@ def show_mpstat(out: Page) -> None:
 
 
 def show_core(out: Page, id: u32) -> None:
-    there = times[id]
-    now = cycle_counter()
-    total = now - min(there.since, now)     # what it is at since its last change counts as well
-    for cycles in there.cycles:
-        total += cycles
+    by_state = array(4, u64)
+    total = read_times(id, by_state)
     out.print(f"{id:>4}")
-    for state in CpuState:
-        cycles = there.cycles[state]
-        if state == there.state:
-            cycles += now - min(there.since, now)
+    for cycles in by_state:
         tenths = cycles * 1000 // max(total, 1)
         out.print(f" {tenths // 10:>5}.{tenths % 10}")
     out.print(f" {timer.cycles_to_ns(total) // NS_PER_MS:>8}\n")

@@ -6,13 +6,13 @@ turns interrupts on. A routine message runs from the target's idle loop, with in
 its own; it may block, change who owns the core, or never return.
 Per target and type strictly first in, first out; each runs exactly once; none is lost. No order between types.
 Never hold a spinlock while waiting for a routine message.
-Locks: a queue's lock and the pool's are leaves, taken with interrupts off; the pool's may take the page allocator's.
+Locks: a queue's lock is a leaf, taken with interrupts off. The pools have none.
 """
 
 from typing import Callable
 
-from lang import Ref, at, interrupt_context, panic, sizeof, struct, u32, u64
-from arch import mmu, smp
+from lang import ACQUIRE, RELAXED, RELEASE, Atomic, PerCore, Ref, at, interrupt_context, panic, sizeof, struct, u32, u64
+from arch import cpu, mmu, smp
 from kern.core.percore import core
 from kern.lib.queue import Queue
 from kern.mm.pages import PAGE_SIZE, try_alloc_pages
@@ -36,7 +36,7 @@ class Kmsg:
     a1: u64
     a2: u64
     source: u32                             # the core that sent it
-    pooled: bool                            # goes back to the pool when it is taken
+    home: u32                               # 1 + the core whose pool it goes back to when it is taken; 0: its storage is the sender's
 
 
 @struct
@@ -57,7 +57,7 @@ def send_routine(target: u32, handler: Handler, a0: u64, a1: u64, a2: u64) -> No
 @interrupt_context
 def post_routine(target: u32, message: Kmsg) -> None:
     """Send a message whose storage is the caller's; it must not be queued already. It may be reused once it runs."""
-    message.pooled = False
+    message.home = 0
     enqueue_routine(target, message)
 
 
@@ -84,7 +84,6 @@ def make_message(a0: u64, a1: u64, a2: u64) -> Kmsg:
     message.a0 = a0
     message.a1 = a1
     message.a2 = a2
-    message.pooled = True
     return message
 
 
@@ -135,8 +134,8 @@ def routine_pending() -> bool:
 def take_words(message: Kmsg) -> tuple[u64, u64, u64]:
     """Its arguments. The storage is given back with that, before the handler runs: that may never return."""
     words = (message.a0, message.a1, message.a2)
-    if message.pooled:
-        give_to_pool(message)
+    if message.home != 0:
+        give_back(message)
     return words
 
 
@@ -148,34 +147,59 @@ def pop(queue: KmsgQueue) -> Kmsg | None:
     return message
 
 
-# The pool: messages that were used go round; a page is cut up when it runs dry. Nothing is ever handed back.
+# -- pools ---------------------------------------------------------------------------------------------------------
+# A core sends with messages of its own pool; who has taken one gives it back there. Only its core takes out of a pool, and it takes what
+# was given back all at once, so that no ABA can happen. A page is cut up when a pool runs dry. Nothing is handed back to the allocator.
 
-pool = Queue[Kmsg]()
-pool_lock = SpinLock()
+
+@struct(align=64)
+class KmsgPool:
+    free: Queue[Kmsg]                       # its core's, interrupts off
+    returned: Atomic[Ref[Kmsg] | None]      # anybody's: a stack
+
+
+pools = PerCore[KmsgPool]()
 
 
 def take_from_pool() -> Kmsg:
-    with pool_lock.irqs_off():
-        message = pool.pop()
-        if message is None:
-            refill_pool()
-            message = pool.pop()
+    saved = cpu.irqs_save()
+    mine = pools.mine
+    message = mine.free.pop()
+    if message is None:
+        collect_returned(mine)
+        message = mine.free.pop()
+    if message is None:
+        refill(mine)
+        message = mine.free.pop()
+    cpu.irqs_restore(saved)
     if message is None:
         panic("no memory for a kernel message")
     return message
 
 
-def give_to_pool(message: Kmsg) -> None:
-    with pool_lock.irqs_off():
-        pool.push(message)
+def give_back(message: Kmsg) -> None:
+    returned = pools[message.home - 1].returned
+    while True:
+        top = returned.load(order=RELAXED)
+        message.next = top
+        if returned.cas(top, message, order=RELEASE):  # pairs with collect_returned: what we did with it comes before its next use
+            return
 
 
-def refill_pool() -> None:
+def collect_returned(pool: KmsgPool) -> None:
+    message = pool.returned.swap(None, order=ACQUIRE)  # pairs with give_back
+    while message is not None:
+        following = message.next
+        pool.free.push(message)
+        message = following
+
+
+def refill(pool: KmsgPool) -> None:
     page = try_alloc_pages(0)
     if page is None:
         return
     base = u64(mmu.phys_to_virt(page))
     for offset in range(u64(0), PAGE_SIZE - sizeof(Kmsg) + 1, sizeof(Kmsg)):
         message = at(Kmsg, base + offset)
-        message.next = None
-        pool.push(message)
+        message.home = core.mine.core_id + 1
+        pool.free.push(message)

@@ -18,7 +18,7 @@ from kern.ktest.runner import KernelTest, kernel_tests
 from kern.mm.heap import allocate, release
 from kern.mm.pages import alloc_pages, bytes_at, free_pages
 from kern.mm.slab import SlabCache
-from kern.sync.lockcheck import set_spin_limit
+from kern.sync.lockcheck import SPIN_LIMIT_NS, set_spin_limit
 from kern.sync.qlock import QLock
 from kern.sync.semaphore import Semaphore
 from kern.sync.seqlock import SeqLock
@@ -361,6 +361,7 @@ class Locks(KernelTest):
         first.force_unlock()
         expect(release_a_free_one, "spinlock 0xffff* released by core 0, and nobody holds it")
         expect(wait_for_ever, "core 0 has been spinning for * ms for spinlock 0xffff*, which nobody holds")
+        set_spin_limit(SPIN_LIMIT_NS)
         expect(block_with_a_lock, "blocking with 1 spinlock held; 0xffff* taken in *.block_with_a_lock at kern/ktest/check_tests.py:*")
         second.force_unlock()
         expect(block_in_a_handler, "blocking with 0 spinlocks held, interrupt depth 1")
@@ -419,6 +420,7 @@ class SequenceLocks(KernelTest):
     def run(self) -> None:
         expect(read_own_change, "sequence lock 0xffff* is read by core 0 in the middle of its own change")
         expect(read_endless_change, "core 0 has been spinning for * ms for spinlock 0xffff*, which nobody holds")
+        set_spin_limit(SPIN_LIMIT_NS)
         expect(change_in_a_change, "spinlock 0xffff* taken twice on core 0; first taken in *.SeqWriter.__enter__ at *")
         counter.value.store(0)
         expect(end_without_begin, "kern/abi/seqcount.py:*: in SeqCounter.end_write: a change ends that has not begun")

@@ -30,6 +30,7 @@ EDGES: u32 = 4096
 NO_CLASS: u32 = 0                           # of locks whose order is not watched
 HAS_NO_CLASS: u32 = 0xFFFF                  # how a lock remembers that
 MOST_SPINS: u32 = 1 << 16                   # between two looks at the clock
+SPIN_LIMIT_NS: u64 = 20_000_000_000
 
 percpu_start = extern_symbol("percpu_start")
 percpu_end = extern_symbol("percpu_end")
@@ -83,7 +84,7 @@ edges = array(EDGES, Edge)
 graph_word = Atomic[u32](0)
 seen = array(CLASSES, u8)                   # of a search; with graph_word
 path = array(CLASSES, u16)
-spin_limit_ns: u64 = 20_000_000_000
+spin_limit_ns: u64 = SPIN_LIMIT_NS
 
 
 # -- what locks tell -----------------------------------------------------------------------------------------------

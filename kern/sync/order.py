@@ -28,7 +28,6 @@ ORDER = lock_order(
     "QLock.lock",
     "TimerChain.lock",
     "KmsgQueue.lock",
-    "kmsg.pool_lock",
     # Memory.
     "kmap.lock",
     "slab.caches_lock",

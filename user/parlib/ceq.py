@@ -10,9 +10,8 @@ from lang import ACQUIRE, Uaddr, addr_of, at, atomic, must_use, sizeof, struct, 
 from kern.abi.event import CEQ_NO_ID, Ceq, CeqEvent, CeqOperation, EventMsg
 from parlib.current import my_vcore
 from parlib.pdr import PdrLock
-from parlib.vcore import relax_for
+from parlib.vcore import ANY_VCORE, relax_for
 
-ANY_VCORE: u32 = 0xFFFF_FFFE
 
 
 @struct

@@ -10,12 +10,11 @@ from lang import ACQUIRE, Uaddr, addr_of, assign, at, must_use, u32, u64
 from kern.abi.event import UCQ_PAGE_SIZE, UCQ_SLOTS, EventMsg, Ucq, UcqPage
 from parlib.current import my_vcore
 from parlib.pdr import PdrLock
-from parlib.vcore import relax_for
+from parlib.vcore import ANY_VCORE, relax_for
 from syscalls import submit_munmap
 from kern.abi.syscall import Syscall
 
 SLOT_MASK: u64 = UCQ_PAGE_SIZE - 1
-ANY_VCORE: u32 = 0xFFFF_FFFE
 
 
 def ucq_init(ucq: Ucq, page: u64, spare: u64) -> None:

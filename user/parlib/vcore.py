@@ -81,7 +81,7 @@ def vcore_is_mapped(vcoreid: u32) -> bool:
 
 
 def vcore_is_preempted(vcoreid: u32) -> bool:
-    return vcores[vcoreid].data.flags.load(order=ACQUIRE) & PREEMPTED != 0
+    return proc_data().vcores[vcoreid].flags.load(order=ACQUIRE) & PREEMPTED != 0  # known of vcores that are not prepared, too
 
 
 def pcore_of(vcoreid: u32) -> u32:

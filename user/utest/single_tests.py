@@ -6,7 +6,17 @@ from kern.abi.event import EventFlag, EventMsg, EventType, MailboxKind
 from kern.abi.syscall import Syscall
 from parlib.event import OwnedQueue, init_queue, register_handler
 from parlib.sync import Mutex, Once, Semaphore
-from parlib.vcore import Vcore, disable_notifs, enable_notifs, is_mcp, notify_self
+from parlib.vcore import (
+    ANY_VCORE,
+    Vcore,
+    disable_notifs,
+    enable_notifs,
+    ensure_vcore_runs,
+    is_mcp,
+    max_vcores,
+    notify_self,
+    vcore_is_preempted,
+)
 from rt import io
 from rt.env import get_env, set_env, unset_env
 from rt.syscall import result_of, wait_for
@@ -225,6 +235,15 @@ def test_locks_uncontended() -> None:
     once.call(run_once)
     once.call(run_once)
     equal(once_runs, 1, "runs of a once")
+
+
+def test_look_for_preempted() -> None:
+    """Who spins for another vcore looks at all, those that only an MCP prepares as well."""
+    disable_notifs()
+    ensure_vcore_runs(ANY_VCORE)
+    for vcoreid in range(max_vcores()):
+        check(not vcore_is_preempted(vcoreid), "preempted, in an SCP")
+    enable_notifs()
 
 
 def test_is_single_core() -> None:

@@ -113,6 +113,7 @@ def run_single() -> None:
     run("single.self_notify", single_tests.test_self_notify)
     run("single.locks", single_tests.test_locks_uncontended)
     run("single.scp", single_tests.test_is_single_core)
+    run("single.preempted", single_tests.test_look_for_preempted)
 
 
 def run_calls() -> None:

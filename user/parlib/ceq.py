@@ -13,7 +13,6 @@ from parlib.pdr import PdrLock
 from parlib.vcore import ANY_VCORE, relax_for
 
 
-
 @struct
 class RingSlot:
     id: u32

@@ -155,6 +155,7 @@ def trap_from_user(ctx_address: u64) -> NoReturn:
 def user_call(ctx: UserContext) -> None:
     """`ecall`: a system call, or the fast call."""
     ctx.pc += CALL_SIZE
+    core.mine.system_calls += 1
     cpu.irqs_on()
     if ctx.a1 == RESUME_CALL:
         resume_context(ctx)
@@ -179,6 +180,7 @@ def resume_context(ctx: UserContext) -> None:
 def user_fault(ctx: UserContext) -> None:
     """A fault of user code: page it in, or have the process answer for it."""
     cause = ctx.trap_number
+    core.mine.faults += 1
     cpu.irqs_on()
     problem = Errno.OK
     if is_page_fault(cause):
@@ -236,6 +238,7 @@ def recover(frame: TrapFrame) -> bool:
     fixup = find_fixup(frame.pc)
     if fixup == 0:
         return False
+    core.mine.faults += 1
     if is_page_fault(frame.cause) and frame.value < u64(USER_TOP):
         # As the interrupted code had it: a copy by a system call may wait for a page with interrupts on.
         cpu.irqs_restore((frame.status >> 4) & cpu.STATUS_SIE)
@@ -311,6 +314,7 @@ def dispatch_interrupt(cause: u64, pc: u64, frame: u64) -> None:
                 apic.serve_requests(pc, frame)
                 handle_ipi()
             else:
+                core.mine.device_irqs += 1
                 run_handlers(line)
                 ioapic.complete(line)
     enter_state(interrupted)

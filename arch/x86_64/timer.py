@@ -20,6 +20,7 @@ PM_TIMER_RATE: u64 = 3_579_545
 MEASURE_MS: u64 = 20
 SAMPLE_TRIES: u32 = 20
 TSC_DEADLINE_MODE: u32 = 2 << 17
+LONGEST_COUNT: u64 = 0xFFFF_FFFF            # of the local timer's register
 HYPERVISOR_FIRST: u32 = 0x4000_0000
 HYPERVISOR_TIMING: u32 = 0x4000_0010        # eax: kHz of the counter
 HYPERVISOR_LAST: u32 = 0x4000_FFFF
@@ -97,8 +98,8 @@ def set_core_timer(when_ns: u64) -> None:
         return
     now = now_ns()
     wait = when_ns - now if when_ns > now else u64(0)
-    # A longer wait than the register holds ends early; the alarm code sees that nothing is due, and sets it again.
-    wait = min(wait, NS_PER_SEC)
+    # A longer wait than the register holds (over a minute in QEMU) ends early; the alarm code sees that nothing is due, and sets it again.
+    wait = min(wait, LONGEST_COUNT * NS_PER_SEC // apic_frequency)
     apic.write(apic.REG_TIMER_INITIAL, u32(max(wait * apic_frequency // NS_PER_SEC, u64(1))))
 
 

@@ -191,6 +191,7 @@ def syscall_from_user(ctx_address: u64, calls: u64, count: u64) -> NoReturn:
     enter_state(CpuState.KERNEL)
     ctx = at(UserContext, ctx_address)
     core.mine.cur_ctx = ctx
+    core.mine.system_calls += 1
     cpu.irqs_on()
     handle_syscall(ctx, calls, count)
     leave_kernel()
@@ -213,6 +214,7 @@ def trap_from_user(ctx_address: u64) -> NoReturn:
 def user_fault(ctx: UserContext) -> None:
     """A fault of user code: page it in, or have the process answer for it."""
     vector = ctx.trap_number
+    core.mine.faults += 1
     if vector == PAGE_FAULT:
         ctx.fault_address = cpu.read_cr2()
     cpu.irqs_on()
@@ -280,6 +282,7 @@ def recover(frame: TrapFrame) -> bool:
     fixup = find_fixup(frame.rip)
     if fixup == 0:
         return False
+    core.mine.faults += 1
     if frame.vector == PAGE_FAULT and address < u64(USER_TOP):
         # As the interrupted code had it: a copy by a system call may wait for a page with interrupts on.
         cpu.irqs_restore(frame.rflags)
@@ -308,6 +311,7 @@ def trap_on_ist(frame_address: u64) -> None:
     """Something that may hit anywhere, on a stack of its own. Takes no lock that the interrupted code may hold."""
     frame = at(TrapFrame, frame_address)
     if frame.vector == NMI:
+        core.mine.nmis += 1
         apic.stop_if_asked()
         handle_nmi(frame.rip, frame.rbp)
     elif frame.vector != DEBUG:
@@ -370,7 +374,15 @@ def dispatch_interrupt(vector: u64) -> None:
         # Acknowledged first: a message posted after we looked must raise a new interrupt.
         apic.end_of_interrupt()
         handle_ipi()
-    elif vector >= IRQ_VECTOR and vector < IRQ_VECTOR + u64(IRQ_LINES):
+    else:
+        core.mine.device_irqs += 1
+        device_interrupt(vector)
+    enter_state(interrupted)
+    core.mine.irq_depth -= 1
+
+
+def device_interrupt(vector: u64) -> None:
+    if vector >= IRQ_VECTOR and vector < IRQ_VECTOR + u64(IRQ_LINES):
         run_handlers(u32(vector - IRQ_VECTOR))
         apic.end_of_interrupt()
     elif vector == APIC_ERROR_VECTOR:
@@ -379,8 +391,6 @@ def dispatch_interrupt(vector: u64) -> None:
     elif vector < IRQ_VECTOR:
         apic.take_pic(u32(vector - FIRST_INTERRUPT))
     # What remains is spurious, from the local controller, which wants no acknowledgement.
-    enter_state(interrupted)
-    core.mine.irq_depth -= 1
 
 
 def run_handlers(line: u32) -> None:

@@ -30,8 +30,13 @@ class CoreInfo:
     cur_ctx: Ref[UserContext] | None        # what to resume; usually actual_ctx, or the process' scp_ctx
     cur_kthread: Ref[Kthread] | None        # the thread whose stack is in use
     spare: Ref[Kthread] | None              # a thread with a stack, ready for the next block
-    ipis: u64                               # interrupts from other cores that were taken
+    # How often the kernel was entered here, by what; interrupts of the kernel itself count as well
+    system_calls: u64
+    faults: u64                             # of user code, and the kernel's own on user memory
+    ipis: u64                               # interrupts from other cores
     timer_irqs: u64                         # interrupts of its timer
+    device_irqs: u64                        # all other interrupts
+    nmis: u64
     switches: u64                           # times that a thread left its stack here to wait
     idle_since_ns: u64                      # 0 while the core does something
     idle_ns: u64                            # time spent halted since boot

@@ -3,7 +3,8 @@
 
 #kprof/mpstat   a line for each core: how much of its time went to interrupts, the kernel, user code, nothing, in percent, and how
                 long was counted, in ms. Takes commands: `on` begins at zero, `off` ends the accounting, which costs a little.
-#kprof/counts   a line for each core: interrupts from other cores, timer interrupts, threads that left their stack to wait
+#kprof/counts   a line for each core: how often it entered the kernel, by what (system calls, faults, interrupts from other cores, of its
+                timer and of devices, NMIs), and how many threads left their stack there to wait
 #kprof/sleepers the threads that sleep in the kernel: what each waits for, and where (also /proc/N/sleepers, of one process)
 #kprof/kprintx  `on`, `off` or `toggle`: whether every fault of a program is told on the console, whatever the program makes of it
 #kprof/irqs     a line for each handler of a device's interrupt: line, vector or controller, core, how often it ran
@@ -60,7 +61,8 @@ def obey_mpstat(order: str) -> None:
 def show_counts(out: Page) -> None:
     for id in range(u32(0), smp.core_count()):
         info = core[id]
-        out.print(f"{id} ipis {info.ipis} timer {info.timer_irqs} switches {info.switches}\n")
+        out.print(f"{id} calls {info.system_calls} faults {info.faults} ipis {info.ipis} timer {info.timer_irqs}")
+        out.print(f" devices {info.device_irqs} nmis {info.nmis} switches {info.switches}\n")
 
 
 def show_all_sleepers(out: Page) -> None:

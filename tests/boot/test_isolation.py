@@ -1,0 +1,44 @@
+# SPDX-License-Identifier: GPL-2.0-or-later
+"""A core that a many-core process holds is its alone: the kernel's own counts say that nothing entered the kernel there."""
+
+from __future__ import annotations
+
+import re
+
+import pytest
+
+from tests.boot.guest import Guest
+
+pytestmark = pytest.mark.xdist_group("smp4")
+KINDS = ("calls", "faults", "ipis", "timer", "devices", "nmis")
+
+
+def counts(guest: Guest) -> list[dict[str, int]]:
+    """Of each core: how often it entered the kernel, by what."""
+    lines = guest.output("cat '#kprof/counts'").splitlines()
+    rows = [dict(zip(line.split()[1::2], map(int, line.split()[2::2]), strict=True)) for line in lines]
+    assert all(set(KINDS) < set(row) for row in rows), lines
+    return rows
+
+
+def entries(shown: str) -> dict[int, tuple[bool, int]]:
+    """Of each core, as `noise` tells it: was it held, and how often did it enter the kernel?"""
+    found = re.findall(r"^core (\d+) (held|not held), (\d+) entries: ", shown, re.MULTILINE)
+    return {int(core): (held == "held", int(total)) for core, held, total in found}
+
+
+def test_each_way_into_the_kernel_is_counted_where_it_happens(guest: Guest) -> None:
+    before = counts(guest)
+    guest.output("sleep 0.05; faults null; threads 4 20", 60)
+    after = counts(guest)
+    grown = {kind: [b[kind] - a[kind] for a, b in zip(before, after, strict=True)] for kind in KINDS}
+    assert grown["calls"][0] > 20 and grown["faults"][0] > 20 and grown["timer"][0] > 0 and grown["devices"][0] > 0, grown
+    assert max(grown["ipis"][1:]) > 0 and max(grown["calls"][1:]) > 0, grown
+
+
+def test_a_held_core_never_enters_the_kernel_while_others_work(guest: Guest) -> None:
+    shown = guest.output("noise -v 2-3 3000 threads 40 1000", 90)
+    told = entries(shown)
+    assert told[2] == (True, 0) and told[3] == (True, 0), shown
+    assert told[0][1] > 10 and told[1][1] > 50, f"the others did not work:\n{shown}"
+    assert len(re.findall(r"[1-9]\d* units of \d+ ns each", shown)) == 2, shown

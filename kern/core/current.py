@@ -73,6 +73,8 @@ def switch_to(p: Proc) -> Proc | None:
     """Work in p's address space for a while. Give the result to `switch_back`. The thread may block in between."""
     kthread = current_kthread()
     old = core.mine.cur_proc
+    if kthread.borrowing == 0:
+        kthread.home = 0 if old is None else old.pid
     kthread.borrowing += 1
     if old is not None:
         proc_get(old)

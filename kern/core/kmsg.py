@@ -15,7 +15,7 @@ from lang import ACQUIRE, RELAXED, RELEASE, Atomic, PerCore, Ref, at, interrupt_
 from arch import cpu, mmu, smp
 from kern.core.percore import core
 from kern.lib.queue import Queue
-from kern.mm.pages import PAGE_SIZE, try_alloc_pages
+from kern.mm.pages import PAGE_SIZE, take_pages
 from kern.mm.shootdown import serve_flush
 from kern.mm.slab import serve_drain
 from kern.sync.spinlock import SpinLock
@@ -195,7 +195,7 @@ def collect_returned(pool: KmsgPool) -> None:
 
 
 def refill(pool: KmsgPool) -> None:
-    page = try_alloc_pages(0)
+    page = take_pages(0)
     if page is None:
         return
     base = u64(mmu.phys_to_virt(page))

@@ -8,12 +8,21 @@
 #mem/slab_stats     each cache: objects, slabs, magazines
 #mem/slab_trace     takes `start NAME`, `stop NAME` and `reset NAME`: who allocates from that cache; after `print NAME`, reading it
                     lists the places, with their calls
+#mem/live           what is in use, exactly: objects of each class of the heap, big blocks, pages, places in the kernel map. What is kept to
+                    be faster, or in quarantine, is given back first, on all cores
+#mem/fail           takes `PID N`: of the allocations that this process' calls make, the N'th fails, once; with 0 they are only noted.
+                    `PID N faults`: its page faults, and what is sent to it; `0 0` ends it. Reading it tells whether one has failed
+                    by now. Checked builds only
+#mem/fail_places    where allocations were noted so: how often, how often they failed, and the callers
 Sizes are bytes where an arena stands for addresses. No locks of its own; what is shown may have changed since.
 """
 
-from lang import Array, Error, text, u64
+from lang import Array, Error, i32, text, u64
 from kern.abi.errno import Errno
 from kern.debug.symbols import Location, find
+from kern.mm.heap import CLASSES, classes
+from kern.mm.inject import FailSite, FailView, arm, copy_site, view_plan
+from kern.mm.live import LiveView, count_live, settle
 from kern.mm.magazine import start_trace, stop_trace
 from kern.mm.pages import free_bytes, total_bytes
 from kern.mm.slab import SlabCache, caches, caches_lock
@@ -142,13 +151,51 @@ def show_site(out: Page, site: Site) -> None:
     for pc in site.pcs:
         if pc == 0:
             return
-        where = Location(function="", file="")
-        if not find(pc - 1, where):
-            out.print(f"    {pc:#018x}\n")
-        elif where.file:
-            out.print(f"    {where.function}  {where.file}:{where.line}\n")
-        else:
-            out.print(f"    {where.function}+{where.offset:#x}\n")
+        put_place(out, pc)
+
+
+def put_place(out: Page, pc: u64) -> None:
+    where = Location(function="", file="")
+    if not find(pc - 1, where):
+        out.print(f"    {pc:#018x}\n")
+    elif where.file:
+        out.print(f"    {where.function}  {where.file}:{where.line}\n")
+    else:
+        out.print(f"    {where.function}+{where.offset:#x}\n")
+
+
+# -- what is in use, and what is made to fail ---------------------------------------------------------------------
+def show_live(out: Page) -> None:
+    view = LiveView()
+    settle()
+    count_live(view)
+    out.print(f"live: heap {view.bytes} large {view.large} pages {view.pages} places {view.places}\n")
+    for index in range(CLASSES):
+        out.print(f"{classes[index].name} {view.objects[index]}\n")
+
+
+def obey_fail(order: str) -> None:
+    words, mode = order.split1(" faults")
+    pid, number = words.split1(" ")
+    arm(i32(pid), u64(number.strip()), len(mode) > 0 or order.endswith(" faults"))
+
+
+def show_fail(out: Page) -> None:
+    view = FailView()
+    view_plan(view)
+    out.print(f"victim: {view.victim}\nleft: {view.left}\nfailed: {'yes' if view.fired else 'no'}\n")
+    out.print(f"places: {view.sites}\nwhere one failed: {view.failed_sites}\nwithout room: {view.lost}\n")
+
+
+def show_places(out: Page) -> None:
+    site = FailSite()
+    number: u64 = 0
+    while copy_site(number, site):
+        out.print(f"{site.seen} times, {site.failed} failed\n")
+        for pc in site.pcs:
+            if pc != 0:
+                put_place(out, pc)
+        number += 1
 
 
 files: Array[FolderFile] = (
@@ -156,6 +203,9 @@ files: Array[FolderFile] = (
     FolderFile("kmemstat", show=show_kmemstat),
     FolderFile("arena_stats", show=show_arenas),
     FolderFile("slab_stats", show=show_caches),
+    FolderFile("live", show=show_live),
+    FolderFile("fail", show=show_fail, command=obey_fail),
+    FolderFile("fail_places", show=show_places, room=1 << 18),
     FolderFile("slab_trace", show=show_trace, command=obey_trace),
 )
 

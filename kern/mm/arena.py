@@ -20,10 +20,30 @@ while pages are allocated.
 
 from typing import Callable, Literal
 
-from lang import Array, Error, Kaddr, Raises, Ref, Span, addr_of, array, as_bytes, at, free, memset, new, recursion, sizeof, struct, u64
+from lang import (
+    CHECKED,
+    Array,
+    Error,
+    Kaddr,
+    Raises,
+    Ref,
+    Span,
+    addr_of,
+    array,
+    as_bytes,
+    at,
+    free,
+    memset,
+    new,
+    recursion,
+    sizeof,
+    struct,
+    u64,
+)
 from arch import mmu
 from kern.abi.errno import Errno
 from kern.lib.list import IntrusiveList, ListLink
+from kern.mm.inject import should_fail
 from kern.mm.pages import PAGE_SIZE, free_pages, order_for, try_alloc_pages
 from kern.mm.resource import ResourceCache
 from kern.mm.segments import FIRST_BUCKETS, TAGS_NEEDED, Bucket, Constraints, Fit, Segments, Tag
@@ -116,6 +136,7 @@ class Arena:
     def alloc(self, size: u64) -> u64:
         """`size` of it, from wherever it goes fastest. Raises ENOMEM, EINVAL."""
         room = self.checked_room(size)
+        self.fail_if_ordered()
         if room <= self.cache_most:
             return self.caches[room // self.segments.quantum - 1].alloc()
         return self.alloc_segment(room, Fit.INSTANT)
@@ -135,6 +156,7 @@ class Arena:
     def alloc_within(self, size: u64, wanted: Constraints) -> u64:
         """A place with all that is asked for. Raises ENOMEM, EINVAL for what no place can have."""
         room = self.checked_room(size)
+        self.fail_if_ordered()
         if wanted.align == 0 or wanted.phase >= wanted.align or wanted.nocross != 0 and wanted.nocross < room:
             raise Error(Errno.EINVAL, f"no place for {room} can have align {wanted.align}, phase {wanted.phase}, nocross {wanted.nocross}")
         while True:
@@ -147,6 +169,10 @@ class Arena:
 
     def free_within(self, start: u64, size: u64) -> None:
         self.free_segment(start, self.rounded(size))
+
+    def fail_if_ordered(self) -> None:
+        if CHECKED and should_fail():
+            raise Error(Errno.ENOMEM, f"nothing of the arena {self.name}, as was ordered")
 
     def checked_room(self, size: u64) -> u64:
         if size == 0 or size > 0 - self.segments.quantum:

@@ -7,10 +7,29 @@ Checked builds guard each block, and keep freed ones back for a while: kern/mm/s
 No locks of its own.
 """
 
-from lang import CHECKED, Array, Kaddr, array, at, hook, never_blocks, noinline, panic, return_address, struct, u8, u32, u64, unlikely
+from lang import (
+    CHECKED,
+    Array,
+    Error,
+    Kaddr,
+    array,
+    at,
+    hook,
+    never_blocks,
+    noinline,
+    panic,
+    return_address,
+    struct,
+    u8,
+    u32,
+    u64,
+    unlikely,
+)
 from arch import mmu
+from kern.abi.errno import Errno
 from kern.abi.guard import GUARD_ROOM, BlockState, guard_of, prepare
 from kern.mm.buddy import PageUse
+from kern.mm.inject import should_fail
 from kern.mm.magazine import NOTHING, alloc_slow, free_slow, pop, push
 from kern.mm.pages import PAGE_MASK, PAGE_SIZE, alloc_pages, free_bytes, free_pages, is_ram, order_for, page_at
 from kern.mm.sanitize import check_freed, check_given, exchange, release_one
@@ -73,6 +92,8 @@ def allocate(size: u64, align: u64) -> u64:
     """A block of at least `size` bytes; raises ENOMEM."""
     if CHECKED:
         relieve_memory()
+        if should_fail():
+            raise Error(Errno.ENOMEM, f"no {size} bytes, as was ordered")
     if size > LARGEST_CLASS:
         return allocate_large(size, align, return_address())
     if align > CLASS_ALIGN:

@@ -62,17 +62,23 @@ def free_stack(top: u64) -> None:
         free_count += 1
         too_many = free_count >= KEPT + BATCH
     if too_many:
-        trim()
+        trim(KEPT)
 
 
-def trim() -> None:
-    """Take the pages of a batch of free stacks away."""
+def drop_free_stacks() -> None:
+    """Keep none. No spinlock is held."""
+    while free_count > 0:
+        trim(0)
+
+
+def trim(kept: u64) -> None:
+    """Take the pages of a batch of free stacks away, but not of so many."""
     bases = array(BATCH, u64)
     pages = array(BATCH * STACK_PAGES, u64)
     count: u64 = 0
     found: u64 = 0
     with lock.irqs_off():
-        while count < BATCH and free_count > KEPT:
+        while count < BATCH and free_count > kept:
             base = take_free_stack()
             bases[count] = base
             count += 1

@@ -19,6 +19,7 @@ from kern.arch_api import BootInfo
 from kern.abi.errno import Errno
 from kern.mm.arena import Arena
 from kern.mm.buddy import MAX_ORDER, Buddy, Page, PageUse
+from kern.mm.inject import should_fail
 from kern.mm.sanitize import FREED_PAGE, check_page, fill_freed
 from kern.mm.segments import FIRST_BUCKETS, Bucket, Constraints, Fit, Tag
 from kern.sync.spinlock import SpinLock
@@ -57,6 +58,8 @@ def alloc_pages(order: u32) -> Paddr:
 
 def alloc_above(reserve: u64, order: u32) -> Paddr:
     """The same, if so many pages then stay free. The count is read without the lock: a reserve need not be exact."""
+    if CHECKED and should_fail():
+        raise Error(Errno.ENOMEM, "no page, as was ordered")
     page = alloc_once(reserve, order)
     if page is None:
         reclaim()
@@ -94,7 +97,14 @@ def alloc_zeroed_user_page() -> Paddr:
 
 
 def try_alloc_pages(order: u32) -> Paddr | None:
-    """The same for what cannot fail lightly: down to the last page, and None after that."""
+    """The same for what does without, or gets over it: down to the last page, and None after that."""
+    if CHECKED and should_fail():
+        return None
+    return take_pages(order)
+
+
+def take_pages(order: u32) -> Paddr | None:
+    """The same for what cannot fail: it is never made to, and None means that the machine has no page left."""
     if order > MAX_ORDER:
         return alloc_large(order)
     while True:

@@ -36,9 +36,14 @@ def new_chan(node: Node, mode: OpenMode, path: str) -> Chan:
         node.put()
         raise
     try:
-        kept = new(array(len(path), u8)) if path else Span[u8](0, 0)
-        copy_bytes(kept, path)
-        chan = new(Chan, node=node, mode=mode, path=kept)
+        chan = new(Chan, node=node, mode=mode)
+        try:
+            if path:
+                chan.path = new(array(len(path), u8))
+                copy_bytes(chan.path, path)
+        except Error:
+            free(chan)
+            raise
     except Error:
         node.closed(mode)
         node.put()

@@ -81,6 +81,7 @@ class Kthread:
     errors: ErrorSlot                       # where `raise` keeps errno and message
     flags: KthreadFlag
     borrowing: u32                          # depth of switch_to(): a ktask inside comes back into that address space
+    home: i32                               # while it borrows one: the pid of the process that it works for, 0 for none
     name: str = "kthread"
     waits_for: str = "nothing"              # while it is blocked: the kind of object that it sleeps on,
     wait_object: u64                        # ... and its address
@@ -299,6 +300,29 @@ def new_kthread() -> Kthread:
     with all_lock.irqs_off():
         all_kthreads.push_back(kthread)
     return kthread
+
+
+def drop_spare() -> None:
+    """This core keeps no thread for its next block. From a routine message."""
+    spare = core.mine.spare
+    core.mine.spare = None
+    if spare is not None:
+        give_back(spare)
+
+
+def drop_pool() -> None:
+    """Keep no idle threads."""
+    global pool_count
+    while True:
+        with all_lock.irqs_off():
+            kthread = pool.pop()
+            if kthread is not None:
+                pool_count -= 1
+                all_kthreads.remove(kthread)
+        if kthread is None:
+            return
+        free_stack(kthread.stack_top)
+        free(kthread)
 
 
 def give_back(kthread: Kthread) -> None:

@@ -38,6 +38,7 @@ ORDER = lock_order(
     "Arena.lock",
     "pages.lock",
     # Leaves, and what may be said with any of these held.
+    "inject.lock",
     "proc.table_lock",
     "kthread.all_lock",
     "log.lock",

@@ -39,7 +39,7 @@ from kern.core.percore import core
 from kern.lib.queue import Queue
 from kern.mm.shootdown import relax
 from kern.sync.completion import Completion
-from kern.sync.kthread import spawn_ktask
+from kern.sync.kthread import prepare_to_block, spawn_ktask
 from kern.sync.rendez import sleep_ns
 from kern.sync.semaphore import Semaphore
 from kern.sync.spinlock import SpinLock
@@ -137,6 +137,7 @@ def call_rcu(head: RcuHead, callback: Callable[[RcuHead], None]) -> None:
 def rcu_barrier() -> None:
     """Sleep until every callback given before has run. May raise ENOMEM."""
     barrier = Barrier()
+    prepare_to_block()                      # raises here, not in the wait: by then the barrier is the task's as well
     barrier.done.expect(1)
     call_rcu(barrier.head, open_barrier)
     barrier.done.wait()

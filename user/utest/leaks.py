@@ -1,0 +1,92 @@
+# SPDX-License-Identifier: LGPL-2.1-or-later
+"""Whether the kernel has back what it gave: its memory, exactly, before and after (#mem/live), and its cores (/proc/cores).
+
+    before = Live()
+    before.take()
+    …
+    if not before.is_back():
+        before.tell_difference()
+What ends takes a moment to be gone, so `is_back` looks again, up to a deadline.
+"""
+
+from lang import Array, array, struct, u8, u64
+from lib.files import read_file
+from lib.strings import discard, next_field
+from rt.io import close, open, read_full
+from rt.time import now_ns, sleep_usec
+
+MOST: u64 = 32                              # numbers in #mem/live
+ROOM: u64 = 1024
+PATIENCE_NS: u64 = 10_000_000_000
+LOOK_USEC: u64 = 20_000
+
+
+@struct
+class Live:
+    """A reading of #mem/live."""
+
+    shown: Array[u8] = array(ROOM)
+    length: u64
+
+    def take(self) -> None:
+        """Read it; this empties all caches of the kernel first."""
+        fd = open("#mem/live")
+        try:
+            self.length = read_full(fd, self.shown[:ROOM])
+        finally:
+            close(fd)
+
+    def text(self) -> str:
+        return self.shown[: self.length]
+
+    def is_back(self, patience_ns: u64 = PATIENCE_NS) -> bool:
+        """Whether all is as it was when this was taken, or comes to be so in time."""
+        end = now_ns() + patience_ns
+        now = Live()
+        while True:
+            now.take()
+            if now.text() == self.text():
+                return True
+            if now_ns() > end:
+                return False
+            sleep_usec(LOOK_USEC)
+
+    def tell_difference(self) -> None:
+        now = Live()
+        now.take()
+        old: str = self.text()
+        new: str = now.text()
+        while len(old) > 0 and len(new) > 0:
+            old_line, old = old.split1("\n")
+            new_line, new = new.split1("\n")
+            if old_line != new_line:
+                print(f"  was {old_line}, is {new_line}")
+
+
+def busy_cores() -> u64:
+    """How many cores but the first are of a process, or not idle."""
+    content = read_file("/proc/cores")
+    rest: str = content
+    busy: u64 = 0
+    while len(rest) > 0:
+        line, rest = rest.split1("\n")
+        number, at = next_field(line, 0)
+        state, at = next_field(line, at)
+        owner, at = next_field(line, at)
+        vcore, at = next_field(line, at)
+        used, at = next_field(line, at)
+        promised, at = next_field(line, at)
+        if number != "0" and (state != "idle" or used != "-" or promised != "-"):
+            busy += 1
+    discard(content)
+    return busy
+
+
+def all_cores_idle() -> bool:
+    """Whether every core but the first is idle, and nobody's, or comes to be so in time."""
+    end = now_ns() + PATIENCE_NS
+    while busy_cores() > 0:
+        if now_ns() > end:
+            return False
+        sleep_usec(LOOK_USEC)
+    return True

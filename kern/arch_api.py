@@ -44,6 +44,8 @@ class PageFlag(u32, IntFlag):
     PRESENT = 32                            # faults only: there was a mapping, but not with these rights
     CLEAN = 64                              # have the first write noted: `take_pages` and `take_dirty` tell of it
     WRITE_COMBINING = 128                   # stores may be gathered, as suits a frame buffer (where COMBINES_WRITES)
+    ACCESSED = 256                          # `lookup_flags` only: it was touched since it was entered, or `take_accessed`
+    DIRTY = 512                             # `lookup_flags` only: it was written since it was entered CLEAN, or `take_dirty`
 
 
 @struct
@@ -202,6 +204,10 @@ class Mmu(Protocol):
         """Whether a page is mapped there."""
 
     @abstractmethod
+    def page_of(self, place: Ptr[u64]) -> Paddr:
+        """Which page that is."""
+
+    @abstractmethod
     def put_page(self, place: Ptr[u64], address: Uaddr, page: Paddr, flags: PageFlag) -> None:
         """What `map_page` does, with the place of the address's entry at hand."""
 
@@ -214,6 +220,11 @@ class Mmu(Protocol):
         """Take the user pages in [base, end) out, as many as `into` has room for; (how many, where to go on)."""
 
     @abstractmethod
+    def share_pages(self, space: AddressSpace, base: u64, end: u64, into: Span[TakenPage]) -> tuple[u64, u64]:
+        """Make the user pages in [base, end) read-only, as many as `into` has room for, and tell which they are; (how many, where to go
+        on). Cores may write to them until they have flushed."""
+
+    @abstractmethod
     def next_page(self, space: AddressSpace, base: u64, end: u64) -> u64:
         """The lowest address in [base, end) where a page is mapped; `end` if there is none."""
 
@@ -221,6 +232,11 @@ class Mmu(Protocol):
     def take_dirty(self, space: AddressSpace, address: Uaddr) -> bool:
         """Whether the page there was written since it was entered CLEAN, or since this was asked last. A core that keeps
         a translation notes no further write before it has flushed."""
+
+    @abstractmethod
+    def take_accessed(self, space: AddressSpace, address: Uaddr) -> bool:
+        """Whether the page there was touched since it was entered, or since this was asked last; entering one counts. A core that keeps
+        a translation notes no further access before it has flushed."""
 
     @abstractmethod
     def protect_page(self, space: AddressSpace, address: Uaddr, flags: PageFlag) -> bool:

@@ -9,9 +9,9 @@ before the first address space does):
     0xffffffe0_00000000   the kernel map (kern/mm/kmap.py)
     0xffffffff_80000000   the kernel image: text read-execute, constants read-only, data read-write
 The last three lie in the last 512 GiB: one table serves Sv39 as its root and Sv48 through its root's last entry.
-No page is ever both writable and executable. Direct map and image are global: they never change. Accessed and dirty bits are always set:
-the kernel does not use them, and not every core sets them itself. A core may remember that there was no translation, so
-entering one flushes it here. Nothing here flushes other cores, and callers serialise changes.
+No page is ever both writable and executable. Direct map and image are global: they never change. Pages enter as accessed, and as dirty
+unless they are CLEAN: a core that does not set the bits itself faults instead (4.3.1), and kern/mm/fault.py sets them. A core may remember
+that there was no translation, so entering one flushes it here. Nothing here flushes other cores, and callers serialise changes.
 
 A core keeps the translations of spaces that it has left, under their address space identifiers (ASIDs). Whether it may still use
 them says the space's stamp: a core that loads a space whose stamp is not the one it last loaded under that ASID forgets first.
@@ -233,6 +233,10 @@ def has_page(place: Ptr[u64]) -> bool:
     return place[0] & (PRESENT | HELD) != 0
 
 
+def page_of(place: Ptr[u64]) -> Paddr:
+    return Paddr(target_of(place[0]))
+
+
 def put_page(place: Ptr[u64], address: Uaddr, page: Paddr, flags: PageFlag) -> None:
     place[0] = entry_of(u64(page)) | entry_bits(flags)
     flush_local_page(u64(address))          # a processor may keep that there was nothing
@@ -263,6 +267,27 @@ def take_pages(space: AddressSpace, base: u64, end: u64, into: Span[TakenPage]) 
     return count, address
 
 
+def share_pages(space: AddressSpace, base: u64, end: u64, into: Span[TakenPage]) -> tuple[u64, u64]:
+    """Make pages in [base, end) read-only, as many as `into` has room for, and tell which; (how many, where to go on)."""
+    count: u64 = 0
+    address = base
+    while address < end and count < len(into):
+        table, next = leaf_table(space.root, address)
+        stop = min(next, end)
+        if table == 0:
+            address = stop
+        while address < stop and count < len(into):
+            entry = Ptr[u64](table + (address >> 12) % ENTRIES * 8)
+            if entry[0] & (PRESENT | HELD) != 0:
+                value = atomic(entry[0]).and_(~WRITABLE)  # the processor may be setting a bit in it
+                into[count].address = address
+                into[count].page = Paddr(target_of(value))
+                into[count].dirty = value & DIRTY != 0
+                count += 1
+            address += PAGE
+    return count, address
+
+
 def next_page(space: AddressSpace, base: u64, end: u64) -> u64:
     """The lowest address in [base, end) where a page is mapped; `end` if there is none."""
     address = base
@@ -282,6 +307,12 @@ def take_dirty(space: AddressSpace, address: Uaddr) -> bool:
     """Whether the page there was written since it was entered CLEAN, or since this was asked last."""
     place = find_entry(space.root, u64(address))
     return place != 0 and atomic(Ptr[u64](place)[0]).and_(~DIRTY) & DIRTY != 0
+
+
+def take_accessed(space: AddressSpace, address: Uaddr) -> bool:
+    """Whether the page there was touched since it was entered, or since this was asked last."""
+    place = find_entry(space.root, u64(address))
+    return place != 0 and atomic(Ptr[u64](place)[0]).and_(~ACCESSED) & ACCESSED != 0
 
 
 def protect_page(space: AddressSpace, address: Uaddr, flags: PageFlag) -> bool:
@@ -350,6 +381,10 @@ def flags_at(root: u64, address: u64) -> PageFlag:
         found = found | PageFlag.EXEC
     if value & USER != 0:
         found = found | PageFlag.USER
+    if value & ACCESSED != 0:
+        found = found | PageFlag.ACCESSED
+    if value & DIRTY != 0:
+        found = found | PageFlag.DIRTY
     return found
 
 

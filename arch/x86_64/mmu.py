@@ -32,6 +32,7 @@ WRITABLE: u64 = 2
 USER: u64 = 4
 WRITE_THROUGH: u64 = 8
 CACHE_OFF: u64 = 16
+ACCESSED: u64 = 32
 DIRTY: u64 = 64
 LARGE: u64 = 128
 COMBINES_WRITES: bool = True                # pages of the kernel map may be WRITE_COMBINING
@@ -137,6 +138,10 @@ def has_page(place: Ptr[u64]) -> bool:
     return place[0] & (PRESENT | HELD) != 0
 
 
+def page_of(place: Ptr[u64]) -> Paddr:
+    return Paddr(place[0] & ADDRESS)
+
+
 def put_page(place: Ptr[u64], address: Uaddr, page: Paddr, flags: PageFlag) -> None:
     place[0] = u64(page) | entry_bits(flags)
 
@@ -166,6 +171,27 @@ def take_pages(space: AddressSpace, base: u64, end: u64, into: Span[TakenPage]) 
     return count, address
 
 
+def share_pages(space: AddressSpace, base: u64, end: u64, into: Span[TakenPage]) -> tuple[u64, u64]:
+    """Make pages in [base, end) read-only, as many as `into` has room for, and tell which; (how many, where to go on)."""
+    count: u64 = 0
+    address = base
+    while address < end and count < len(into):
+        table, next = leaf_table(space.root, address)
+        stop = min(next, end)
+        if table == 0:
+            address = stop
+        while address < stop and count < len(into):
+            entry = Ptr[u64](table + (address >> 12) % ENTRIES * 8)
+            if entry[0] & (PRESENT | HELD) != 0:
+                value = atomic(entry[0]).and_(~WRITABLE)  # the processor may be setting a bit in it
+                into[count].address = address
+                into[count].page = Paddr(value & ADDRESS)
+                into[count].dirty = value & DIRTY != 0
+                count += 1
+            address += PAGE
+    return count, address
+
+
 def next_page(space: AddressSpace, base: u64, end: u64) -> u64:
     """The lowest address in [base, end) where a page is mapped; `end` if there is none."""
     address = base
@@ -185,6 +211,12 @@ def take_dirty(space: AddressSpace, address: Uaddr) -> bool:
     """Whether the page there was written since it was entered CLEAN, or since this was asked last."""
     place = find_entry(space.root, u64(address))
     return place != 0 and atomic(Ptr[u64](place)[0]).and_(~DIRTY) & DIRTY != 0
+
+
+def take_accessed(space: AddressSpace, address: Uaddr) -> bool:
+    """Whether the page there was touched since it was entered, or since this was asked last."""
+    place = find_entry(space.root, u64(address))
+    return place != 0 and atomic(Ptr[u64](place)[0]).and_(~ACCESSED) & ACCESSED != 0
 
 
 def protect_page(space: AddressSpace, address: Uaddr, flags: PageFlag) -> bool:
@@ -254,6 +286,10 @@ def flags_at(root: u64, address: u64) -> PageFlag:
         found = found | PageFlag.USER
     if value & CACHE_OFF != 0:
         found = found | PageFlag.UNCACHED
+    if value & ACCESSED != 0:
+        found = found | PageFlag.ACCESSED
+    if value & DIRTY != 0:
+        found = found | PageFlag.DIRTY
     if size == PAGE and value & PAT != 0:
         found = found | PageFlag.WRITE_COMBINING
     return found
@@ -293,7 +329,7 @@ def entry_bits(flags: PageFlag) -> u64:
     """The bits of a leaf entry. Without any right the page is held, not present."""
     if PageFlag.READ not in flags and PageFlag.WRITE not in flags and PageFlag.EXEC not in flags:
         return HELD
-    bits = PRESENT
+    bits = PRESENT | ACCESSED               # it is entered since somebody wants it: the processor need not note that
     if PageFlag.WRITE in flags:
         bits |= WRITABLE
     if PageFlag.USER in flags:

@@ -116,7 +116,7 @@ def new_node(name: str, kind: FileKind) -> RootNode:
     global node_count
     node = new(RootNode, name=name, kind=kind)
     node.refs.init(1)
-    node.cache.init(node, CacheKind.AT_ONCE)
+    node.cache.init(node, CacheKind.AT_ONCE | CacheKind.CONSTANT)
     node_count += 1
     node.ino = node_count
     node.mode = 0o755

@@ -191,8 +191,8 @@ def walk_one(space: mmu.AddressSpace, address: Uaddr, page: Paddr) -> None:
 
 @kernel_tests
 class PageRanges(KernelTest):
-    """Pages are found and taken out range by range, over tables that are there and others that are not; the first write to a clean
-    one is noted, once."""
+    """Pages are found, made read-only and taken out range by range, over tables that are there and others that are not; that one was
+    touched, and the first write to a clean one, are noted, once."""
 
     name: str = "mmu.ranges"
 
@@ -202,6 +202,7 @@ class PageRanges(KernelTest):
         page = alloc_pages(0)
         try:
             take_in_pieces(space, page)
+            note_accesses(space, page)
             note_writes(space, page)
         finally:
             mmu.destroy_space(space)
@@ -212,7 +213,8 @@ def take_in_pieces(space: mmu.AddressSpace, page: Paddr) -> None:
     taken = array(2, TakenPage)
     far = FIRST_MAPPED + (1 << 32)
     for address in (FIRST_MAPPED, FIRST_MAPPED + PAGE_SIZE, FIRST_MAPPED + 600 * PAGE_SIZE, far):
-        mmu.map_page(space, Uaddr(address), page, PageFlag.READ | PageFlag.USER | PageFlag.CLEAN)
+        mmu.map_page(space, Uaddr(address), page, PageFlag.READ | PageFlag.WRITE | PageFlag.USER | PageFlag.CLEAN)
+    share_in_pieces(space, page, far)
     equal(mmu.next_page(space, FIRST_MAPPED + 2 * PAGE_SIZE, far), FIRST_MAPPED + 600 * PAGE_SIZE, "next page")
     equal(mmu.next_page(space, FIRST_MAPPED + 2 * PAGE_SIZE, FIRST_MAPPED + 600 * PAGE_SIZE), FIRST_MAPPED + 600 * PAGE_SIZE, "the end")
     count, at = mmu.take_pages(space, FIRST_MAPPED, far + PAGE_SIZE, taken)
@@ -223,6 +225,39 @@ def take_in_pieces(space: mmu.AddressSpace, page: Paddr) -> None:
     equal(taken[1].address, far, "the last page's address")
     check(taken[1].page == page and not taken[1].dirty, "the last page")
     equal(mmu.next_page(space, FIRST_MAPPED, far + PAGE_SIZE), far + PAGE_SIZE, "nothing is left")
+
+
+def share_in_pieces(space: mmu.AddressSpace, page: Paddr, far: u64) -> None:
+    """The first three of four pages, two at a time."""
+    shared = array(2, TakenPage)
+    count, at = mmu.share_pages(space, FIRST_MAPPED, far, shared)
+    equal(count, 2, "pages shared first")
+    equal(at, FIRST_MAPPED + 2 * PAGE_SIZE, "where to go on sharing")
+    count, at = mmu.share_pages(space, at, far, shared)
+    equal(count, 1, "pages shared then")
+    check(shared[0].address == FIRST_MAPPED + 600 * PAGE_SIZE and shared[0].page == page, "the page shared last")
+    for address in (FIRST_MAPPED, FIRST_MAPPED + PAGE_SIZE, FIRST_MAPPED + 600 * PAGE_SIZE):
+        check(PageFlag.WRITE not in mmu.lookup_flags(space, Uaddr(address)), "a shared page is writable")
+    check(PageFlag.WRITE in mmu.lookup_flags(space, Uaddr(far)), "a page behind the range is not writable")
+
+
+def note_accesses(space: mmu.AddressSpace, page: Paddr) -> None:
+    """The processor's own accessed bits."""
+    where = Uaddr(FIRST_MAPPED)
+    mmu.map_page(space, where, page, PageFlag.READ | PageFlag.WRITE | PageFlag.USER | PageFlag.CLEAN)
+    check(PageFlag.ACCESSED in mmu.lookup_flags(space, where), "a page that was just entered looks untouched")
+    check(mmu.take_accessed(space, where), "entering a page does not count as touching it")
+    check(not mmu.take_accessed(space, where), "nobody touched it since")
+    mmu.outdate(space)
+    value_in(space)
+    check(mmu.lookup_flags(space, where) & (PageFlag.ACCESSED | PageFlag.DIRTY) == PageFlag.ACCESSED, "a read was not noted, or as a write")
+    check(mmu.take_accessed(space, where), "a read was not noted")
+    write_in(space, 5)
+    check(mmu.lookup_flags(space, where) & PageFlag.DIRTY == PageFlag.DIRTY, "a write does not show")
+    check(mmu.take_accessed(space, where) and mmu.take_dirty(space, where), "a write was not noted as a touch and as a write")
+    check(mmu.lookup_flags(space, where) & (PageFlag.ACCESSED | PageFlag.DIRTY) == PageFlag(0), "what was taken still shows")
+    check(not mmu.take_accessed(space, where + PAGE_SIZE), "what is not mapped was touched")
+    mmu.unmap_page(space, where)
 
 
 def note_writes(space: mmu.AddressSpace, page: Paddr) -> None:
@@ -385,7 +420,8 @@ class LargePages(KernelTest):
             equal(mmu.page_size_at(space, base + LARGE_PAGE * 2), 0, "the size of none")
             found = mmu.lookup(space, base + 5 * PAGE_SIZE)
             check(found is not None and found == block + 5 * PAGE_SIZE, "the sixth small page of a large one is elsewhere")
-            check(mmu.lookup_flags(space, base + 5 * PAGE_SIZE) == flags, "the large page has other rights")
+            noted = PageFlag.ACCESSED | PageFlag.DIRTY
+            check(mmu.lookup_flags(space, base + 5 * PAGE_SIZE) & ~noted == flags, "the large page has other rights")
             at(Word, mmu.phys_to_virt(block + LARGE_PAGE - 8)).value = 0x1234
             equal(word_at(space, base + LARGE_PAGE - 8), 0x1234, "the last word, by the large page")
             check(mmu.unmap_page(space, base) is None, "a small page came out of a large one")

@@ -1,34 +1,43 @@
 # SPDX-License-Identifier: GPL-2.0-or-later
-"""Copying an address space, for fork: eager, without copy-on-write (docs/decisions/page-cache.md).
+"""Copying an address space, for fork: the pages stay where they are, and both have them (docs/decisions/copy-on-write.md).
 
-The child gets the same regions. Of private ones it gets a copy of each page that is present, and finds the others by its own faults;
-shared file mappings are attached to the same file, whose pages both then see. Shared anonymous memory has no file that could hold it
-for two, and is refused.
+The child gets the same regions. A page of a private one is entered in its tables as well, and made read-only in the parent's: whoever writes to it
+first gets a copy of it (kern/mm/fault.py). What is not present each finds by its own faults.
+Two kinds of regions are otherwise: shared file mappings are attached to the same file, whose pages both then see; locked anonymous memory, which
+a device may know by its address, is copied at once, so that the parent's pages stay. Shared anonymous memory has no file that could hold it for two, and is refused.
 Locks: the parent's and the child's `vm.lock`, one after the other and never together; so the parent may fault, and change its mappings,
 meanwhile: the child gets what is there when it is looked at.
 """
 
-from lang import Error, Paddr, Uaddr, copy_bytes, u64
+from lang import Error, Paddr, Span, Uaddr, array, u64
 from arch import mmu
 from kern.abi.errno import Errno
-from kern.mm.pages import PAGE_SIZE, alloc_user_page, bytes_at, page_get, page_put
-from kern.mm.regions import VmRegion, clone, find_region, insert_region
-from kern.mm.vmr import page_flags_of
+from kern.arch_api import PageFlag, TakenPage
+from kern.mm.pages import copy_of, page_get, page_put
+from kern.mm.regions import VmRegion, clone, insert_region
+from kern.mm.shootdown import flush_space
+from kern.mm.vmr import BATCH, page_flags_of
 from kern.proc.proc import Proc
 
 
 def copy_space(parent: Proc, child: Proc) -> None:
-    """Give `child`, which has nothing mapped and does not run, the parent's memory. May block. Raises ENOMEM; EINVAL for shared
+    """Give `child`, which has nothing mapped and does not run, the parent's memory. Never blocks. Raises ENOMEM; EINVAL for shared
     anonymous memory. On an error the child has a part, which goes with it."""
-    at: u64 = 0
-    while (region := take_region(parent, at)) is not None:
-        base = region.base
-        at = region.end
-        shared = region.shared
-        with child.vm.lock:
-            insert_region(child.vm, region)
-        if not shared:
-            copy_pages(parent, child, base, at)
+    try:
+        at: u64 = 0
+        while (region := take_region(parent, at)) is not None:
+            base = region.base
+            at = region.end
+            flags = page_flags_of(region.prot)
+            private = not region.shared
+            stays = region.locked and region.cache is None
+            with child.vm.lock:
+                insert_region(child.vm, region)
+            if private:
+                share_range(parent, child, base, at, flags, stays)
+    finally:
+        # Until here cores in the parent's space may write to what is read-only by now; the child does not run yet.
+        flush_space(parent)
 
 
 def take_region(p: Proc, at: u64) -> VmRegion | None:
@@ -44,37 +53,47 @@ def take_region(p: Proc, at: u64) -> VmRegion | None:
         return clone(region, max(region.base, at), region.end)
 
 
-def copy_pages(parent: Proc, child: Proc, base: u64, end: u64) -> None:
-    """Copy what is present in a private range."""
+def share_range(parent: Proc, child: Proc, base: u64, end: u64, flags: PageFlag, stays: bool) -> None:
+    """Have the child see what is present in a private range, or copies of it if the parent's pages are to stay the parent's."""
+    batch = array(BATCH, TakenPage)
     at = base
-    while (page := hold_next(parent, at, end)) is not None:
-        address, source = page
+    while at < end:
+        count, at = hold_pages(parent, at, end, batch)
+        given: u64 = 0
         try:
-            copy_page(child, address, source)
+            while given < count:
+                held = batch[given]
+                if stays:
+                    give_copy(child, held.address, held.page, flags)
+                else:
+                    give_page(child, held.address, held.page, flags & ~PageFlag.WRITE)
+                given += 1
         finally:
-            page_put(source)
-        at = address + PAGE_SIZE
+            for held in batch[given:count]:
+                page_put(held.page)
 
 
-def hold_next(p: Proc, base: u64, end: u64) -> tuple[u64, Paddr] | None:
-    """The next page that is present: where, and which, with a reference."""
+def hold_pages(p: Proc, base: u64, end: u64, into: Span[TakenPage]) -> tuple[u64, u64]:
+    """The next pages that are present, read-only from here on, each with a reference; (how many, where to go on)."""
     with p.vm.lock:
-        address = mmu.next_page(p.space, base, end)
-        page = mmu.lookup(p.space, Uaddr(address)) if address < end else None
-        if page is None:
-            return None
-        page_get(page)
-        return address, page
+        count, at = mmu.share_pages(p.space, base, end, into)
+        for held in into[:count]:
+            page_get(held.page)
+    return count, at
 
 
-def copy_page(child: Proc, address: u64, source: Paddr) -> None:
-    own = alloc_user_page()
-    copy_bytes(bytes_at(own, PAGE_SIZE), bytes_at(source, PAGE_SIZE))
+def give_page(child: Proc, address: u64, page: Paddr, flags: PageFlag) -> None:
+    """Enter a page, with the caller's reference. Raises ENOMEM."""
+    with child.vm.lock:
+        mmu.map_page(child.space, Uaddr(address), page, flags)
+
+
+def give_copy(child: Proc, address: u64, source: Paddr, flags: PageFlag) -> None:
+    """Enter a copy of a page; the caller's reference on that goes. Raises ENOMEM."""
+    own = copy_of(source)
     try:
-        with child.vm.lock:
-            region = find_region(child.vm, address)
-            assert region is not None, "a copied region is gone"
-            mmu.map_page(child.space, Uaddr(address), own, page_flags_of(region.prot))
+        give_page(child, address, own, flags)
     except Error:
         page_put(own)
         raise
+    page_put(source)

@@ -2,14 +2,15 @@
 """Page faults of user addresses: demand paging, for user code and for the kernel's copies alike.
 
 Unmapped is EFAULT, rights that the region does not give EPERM, a file page beyond the end ESPIPE, no memory ENOMEM.
-Zeroed pages for anonymous memory; a private file page is copied at once (there is no copy-on-write); a shared one is
-the file's own. That the page is there by now, since another core was faster, counts as success.
+Zeroed pages for anonymous memory; a shared file page is the file's own, and so is a private one of a file that never changes; of another
+file it is a copy. A write to a private page that others have too gets a copy, or the page itself if the others are gone by now
+(docs/decisions/copy-on-write.md). That the page is there by now, since another core was faster, counts as success.
 A fault never blocks: a page that must be read from its file first is EAGAIN, and who is to wait for it is kern/proc/fault.py's business.
 A kernel thread that may wait calls `bring_in`.
 Locks: `vm.lock`.
 """
 
-from lang import Error, Paddr, Uaddr, copy_bytes, must_use, never_blocks, u64
+from lang import Error, Paddr, Ptr, Uaddr, must_use, never_blocks, u64
 from arch import mmu
 from kern.abi.errno import Errno
 from kern.abi.mman import Prot
@@ -17,10 +18,11 @@ from kern.abi.proc import USER_TOP
 from kern.arch_api import PageFlag
 from kern.core.percore import core
 from kern.debug import log
-from kern.mm.pagecache import PageCache
-from kern.mm.pages import PAGE_MASK, PAGE_SIZE, alloc_user_page, alloc_zeroed_user_page, bytes_at
+from kern.mm.pagecache import CacheKind, PageCache
+from kern.mm.pages import PAGE_MASK, PAGE_SIZE, alloc_zeroed_user_page, copy_of, is_only_reference, page_get, page_put
 from kern.mm.regions import VmRegion, find_region
-from kern.mm.vmr import page_flags
+from kern.mm.shootdown import flush_space
+from kern.mm.vmr import flags_for, page_flags
 from kern.proc.proc import Proc
 
 
@@ -50,16 +52,19 @@ def fault_in(p: Proc, address: u64, access: PageFlag) -> bool:
     check_access(region, access, address)
     place = mmu.place_of(p.space, Uaddr(address))
     if mmu.has_page(place):
-        repeat(p, region, address, access)
+        if PageFlag.WRITE in access and not region.shared and not is_only_reference(mmu.page_of(place)):
+            break_sharing(p, region, place, address)
+        else:
+            repeat(p, region, place, address, access)
         return True
     cache = region.cache
     if cache is None:
         mmu.put_page(place, Uaddr(address), alloc_zeroed_user_page(), page_flags(region))
         return True
-    page = file_page(cache, region, address)
+    page = file_page(cache, region, address, access)
     if page is None:
         return False
-    mmu.put_page(place, Uaddr(address), page, page_flags(region))
+    mmu.put_page(place, Uaddr(address), page, flags_for(region, page))
     return True
 
 
@@ -74,10 +79,20 @@ def check_access(region: VmRegion, access: PageFlag, address: u64) -> None:
         raise Error(Errno.EPERM, f"the mapping at {address:#x} does not allow that")
 
 
-def repeat(p: Proc, region: VmRegion, address: u64, access: PageFlag) -> None:
+def break_sharing(p: Proc, region: VmRegion, place: Ptr[u64], address: u64) -> None:
+    """A write to a private page that others have too: give the process one of its own. Raises ENOMEM."""
+    shared = mmu.page_of(place)
+    mmu.put_page(place, Uaddr(address), copy_of(shared), page_flags(region))
+    # Other cores in here may still read the old page, and must not once this one has written to the new one.
+    flush_space(p)
+    page_put(shared)
+
+
+def repeat(p: Proc, region: VmRegion, place: Ptr[u64], address: u64, access: PageFlag) -> None:
     """A fault on a page that is there: another core was faster, or this one still has a translation from before rights were added;
-    or the processor has the first write to a clean page noted by us (RISC-V privileged 1.12, 4.3.1)."""
-    flags = page_flags(region)
+    or all others that had the page are gone; or the processor has the first access, or the first write to a clean page, noted by us
+    (RISC-V privileged 1.12, 4.3.1)."""
+    flags = flags_for(region, mmu.page_of(place))
     if PageFlag.WRITE in access:
         flags = flags & ~PageFlag.CLEAN
     mmu.protect_page(p.space, Uaddr(address), flags)
@@ -89,18 +104,19 @@ def index_of(region: VmRegion, address: u64) -> u64:
     return (region.offset + (address - region.base)) // PAGE_SIZE
 
 
-def file_page(cache: PageCache, region: VmRegion, address: u64) -> Paddr | None:
+def file_page(cache: PageCache, region: VmRegion, address: u64, access: PageFlag) -> Paddr | None:
     """The page that belongs there, with a reference for the mapping. None if it must be read first."""
     index = index_of(region, address)
     theirs = cache.find(index)
     if theirs is None or region.shared:
         return theirs
     try:
-        own = alloc_user_page()
-        copy_bytes(bytes_at(own, PAGE_SIZE), bytes_at(theirs, PAGE_SIZE))
+        if CacheKind.CONSTANT not in cache.kind or PageFlag.WRITE in access:
+            return copy_of(theirs)
+        page_get(theirs)
+        return theirs
     finally:
         cache.put(index, False)
-    return own
 
 
 def bring_in(p: Proc, address: u64, access: PageFlag) -> None:

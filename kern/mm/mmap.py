@@ -17,7 +17,7 @@ from kern.mm.pagecache import PageCache
 from kern.mm.pages import PAGE_MASK, PAGE_SIZE, total_bytes
 from kern.mm.regions import VmRegion, check_count, find_room, forget, insert_region, is_free, join_range, split_at
 from kern.mm.shootdown import flush_space
-from kern.mm.vmr import page_flags, remove_range
+from kern.mm.vmr import flags_for, remove_range
 from kern.proc.proc import Proc
 
 OVERCOMMIT: u64 = 16                        # thread stacks are 4 MiB of addresses, of which a few pages are ever touched
@@ -193,10 +193,10 @@ def check_protect(p: Proc, base: u64, end: u64, prot: Prot) -> None:
 
 def protect_pages(p: Proc, region: VmRegion) -> bool:
     """Whether there were any pages."""
-    flags = page_flags(region)
     found = False
     address = mmu.next_page(p.space, region.base, region.end)
     while address < region.end:
-        found = mmu.protect_page(p.space, Uaddr(address), flags) or found
+        page = mmu.page_of(mmu.place_of(p.space, Uaddr(address)))
+        found = mmu.protect_page(p.space, Uaddr(address), flags_for(region, page)) or found
         address = mmu.next_page(p.space, address + PAGE_SIZE, region.end)
     return found

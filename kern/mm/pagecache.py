@@ -3,7 +3,8 @@
 
 Each page has a slot in a radix tree: one word with the page's number, the references on it (one for each mapping and each transfer) and
 its state. All that happens to a page is one atomic change of its slot, so looking a page up takes no lock, and nobody finds a page that is
-being thrown away: that needs "no references, not dirty" and the word's becoming 0 in the same step.
+being thrown away: that needs "no references, not dirty" and the word's becoming 0 in the same step. (The page itself counts
+references as well: the cache has one, and a private mapping of a CONSTANT file one for each entry, which outlives the slot.)
     empty -> LOCKED (being read) -> UPTODATE -> … -> empty          UPTODATE -> UPTODATE and LOCKED (being written back) -> UPTODATE
 DIRTY is set by who gives a page back that was written, and from the dirty bits of mappings, which the processor sets (writeback.py).
 Files that are memory anyway are filled at once, without waiting; of these, PINNED ones have no other copy (tmpfs) and are never thrown
@@ -20,7 +21,7 @@ from lang import ACQUIRE, Atomic, Bits, Error, Paddr, Ref, bit, bits, blocks, me
 from kern.abi.errno import Errno
 from kern.lib.list import IntrusiveList, ListLink
 from kern.lib.radix import RadixTree
-from kern.mm.pages import PAGE_SHIFT, PAGE_SIZE, Shrinker, alloc_user_page, bytes_at, page_put, shrinkers
+from kern.mm.pages import PAGE_SHIFT, PAGE_SIZE, Shrinker, alloc_user_page, bytes_at, is_only_reference, page_put, shrinkers
 from kern.mm.writeback import request_writeback
 from kern.sync.condvar import CondVar
 from kern.sync.qlock import QLock
@@ -46,6 +47,7 @@ LOCKED: u64 = 1 << 58
 class CacheKind(u32, IntFlag):
     AT_ONCE = 1                             # `fill_page` gives the contents without waiting
     PINNED = 2                              # there is no other copy: never thrown away, never written back
+    CONSTANT = 4                            # what the file holds never changes: private mappings have its pages, until they write
 
 
 class Mappable(Protocol):
@@ -275,7 +277,7 @@ class PageCache:
         index = self.tree.next_used(0, END_OF_KEYS)
         while index < END_OF_KEYS:
             word = self.tree.find(index)
-            if word is not None and remove_unused(word, DIRTY):
+            if word is not None and not is_mapped(word.load()) and remove_unused(word, DIRTY):
                 count += 1
             index = self.tree.next_used(index + 1, END_OF_KEYS)
         return count
@@ -357,6 +359,11 @@ class FilePages(Shrinker):
 
 all_caches = IntrusiveList[PageCache, Literal["among_all"]]()
 all_lock = SpinLock()
+
+
+def is_mapped(word: u64) -> bool:
+    """Whether private mappings have the page: without it here their memory would not be free, and the next one would need it once more."""
+    return word != 0 and not is_only_reference(Paddr(Slot.from_raw(word).number << PAGE_SHIFT))
 
 
 def is_being_read(word: u64) -> bool:

@@ -13,7 +13,7 @@ Locks: `lock` guards the buddy allocator; the arena's own. Each is taken alone, 
 
 from abc import ABC, abstractmethod
 
-from lang import CHECKED, Error, Paddr, Registry, Span, memset, never_blocks, sizeof, u8, u32, u64
+from lang import CHECKED, Error, Paddr, Registry, Span, copy_bytes, memset, never_blocks, sizeof, u8, u32, u64
 from arch import boot, mmu
 from kern.arch_api import BootInfo
 from kern.abi.errno import Errno
@@ -94,6 +94,13 @@ def alloc_zeroed_user_page() -> Paddr:
     page = alloc_user_page()
     memset(bytes_at(page, PAGE_SIZE), 0)
     return page
+
+
+def copy_of(page: Paddr) -> Paddr:
+    """A page for a process that holds what `page` does; raises ENOMEM as `alloc_user_page`."""
+    own = alloc_user_page()
+    copy_bytes(bytes_at(own, PAGE_SIZE), bytes_at(page, PAGE_SIZE))
+    return own
 
 
 def try_alloc_pages(order: u32) -> Paddr | None:
@@ -194,6 +201,11 @@ def page_put(paddr: Paddr) -> None:
     assert old > 0, "page given back twice"
     if old == 1:
         free_pages(paddr, 0)
+
+
+def is_only_reference(paddr: Paddr) -> bool:
+    """Whether the caller's is the only reference on a single page: nobody else can see what is written there, nor get one meanwhile."""
+    return page_at(paddr).refs.load() == 1
 
 
 def is_ram(paddr: Paddr) -> bool:

@@ -2,17 +2,19 @@
 """The address space of a process: its regions (regions.py) with their lock, and taking pages out of it.
 
 Pages come by demand (fault.py).
-A page of a shared file mapping holds a reference in the file's cache, any other one is the process' own.
+An entry for a page of a shared file mapping has a reference in the file's cache, any other one has one on the page itself. Of
+private pages others may have some too: processes that were one before a fork, and the cache of a file that never changes. While
+they do, nobody has the page writable (`flags_for`).
 Pages go in two steps: out of the tables, then, after every core has flushed, back to the allocator.
 Locks: `vm.lock` is a plain spinlock, taken before the allocators'. No interrupt handler and no immediate message
 touches user memory. Who holds it never touches user memory itself: a fault would take it again.
 """
 
-from lang import Sink, Span, array, struct, u64
+from lang import Paddr, Sink, Span, array, struct, u64
 from arch import mmu
 from kern.abi.mman import Prot
 from kern.arch_api import PageFlag, TakenPage
-from kern.mm.pages import PAGE_SIZE, page_put
+from kern.mm.pages import PAGE_SIZE, is_only_reference, page_put
 from kern.mm.regions import RegionList, VmRegion, forget, split_at, take_out
 from kern.mm.shootdown import flush_space
 from kern.proc.proc import Proc
@@ -29,10 +31,19 @@ class VmSpace(RegionList):
 
 
 def page_flags(region: VmRegion) -> PageFlag:
-    """How a region's pages are entered. What is written to a shared page of a file is noted, since the file is to have it."""
+    """How a region's own pages are entered. What is written to a shared page of a file is noted, since the file is to have it."""
     flags = page_flags_of(region.prot)
     if region.shared and region.cache is not None:
         flags = flags | PageFlag.CLEAN
+    return flags
+
+
+def flags_for(region: VmRegion, page: Paddr) -> PageFlag:
+    """How a page of the region is entered. One of a private region that somebody else has too, another process or a file, is never
+    writable: who writes gets a copy (fault.py)."""
+    flags = page_flags(region)
+    if not region.shared and not is_only_reference(page):
+        flags = flags & ~PageFlag.WRITE
     return flags
 
 

@@ -2,8 +2,9 @@
 """Loading a statically linked ELF64 program into an empty address space.
 
 Every field is checked before it is used (elf_format.py); a file that is no good program raises ENOEXEC.
-Segments are copied into anonymous memory and then get their own rights, never writable and executable at once. Thread-local
-storage is left to user land, which finds its template by the program headers.
+Segments are private mappings of the file, never writable and executable at once; what a file that never changes holds is shared by all
+processes that run it, until they write to it. All of it is there before the program runs (kern/mm/mmap.py). Thread-local storage is left to user
+land, which finds its template by the program headers.
 No locks. May block.
 """
 
@@ -11,8 +12,11 @@ from lang import Error, Span, Uaddr, as_bytes, sizeof, struct, u8, u64
 from kern.abi.errno import Errno
 from kern.abi.file import OpenMode
 from kern.abi.mman import MapFlags, Prot
-from kern.mm.mmap import mm_map, mm_populate, mm_protect
+from kern.arch_api import PageFlag
+from kern.mm.fault import bring_in
+from kern.mm.mmap import Mapping, mm_map, mm_protect
 from kern.mm.pages import PAGE_MASK, PAGE_SIZE
+from kern.mm.umem import zero_bytes
 from kern.ns.node import Node
 from kern.ns.transfer import Transfer, set_kernel
 from kern.proc.elf_format import FLAG_R, FLAG_W, FLAG_X, SEGMENT_LOAD, ElfHeader, ElfSegment, check_header, check_segment
@@ -63,16 +67,25 @@ def read_exactly(node: Node, into: Span[u8], offset: u64) -> None:
 
 
 def load_segment(p: Proc, node: Node, segment: ElfSegment) -> None:
+    """The file's pages, and zeros behind what of them belongs to the segment."""
     start = segment.vaddr & ~PAGE_MASK
-    length = segment.vaddr + segment.memsz - start
-    flags = MapFlags.PRIVATE | MapFlags.ANONYMOUS | MapFlags.FIXED
-    mm_map(p, Uaddr(start), length, Prot.READ | Prot.WRITE, flags, None)
+    file_end = segment.vaddr + segment.filesz
+    end = segment.vaddr + segment.memsz
+    rest = start
+    rights = Prot.READ | Prot.WRITE if end > file_end else rights_of(segment)
     if segment.filesz > 0:
-        bring_in(p, start, segment.vaddr + segment.filesz - start)
-    io = Transfer(base=segment.vaddr, length=segment.filesz)
-    while io.left > 0:
-        if node.read(io, segment.offset + io.done, OpenMode.READ) == 0:
-            raise Error(Errno.ENOEXEC, "the program file ends too early")
+        file = Mapping(cache=node.page_cache(), first_page=segment.offset // PAGE_SIZE)
+        mm_map(p, Uaddr(start), file_end - start, rights, MapFlags.PRIVATE | MapFlags.FIXED, file)
+        rest = (file_end + PAGE_MASK) & ~PAGE_MASK
+        if end > file_end:
+            clear(p, file_end, min(rest, end) - file_end)
+    if end > rest:
+        mm_map(p, Uaddr(rest), end - rest, rights, MapFlags.PRIVATE | MapFlags.ANONYMOUS | MapFlags.FIXED, None)
+    if rights != rights_of(segment):
+        mm_protect(p, Uaddr(start), end - start, rights_of(segment))
+
+
+def rights_of(segment: ElfSegment) -> Prot:
     prot = Prot.NONE
     if segment.flags & FLAG_R:
         prot = prot | Prot.READ
@@ -80,12 +93,10 @@ def load_segment(p: Proc, node: Node, segment: ElfSegment) -> None:
         prot = prot | Prot.WRITE
     if segment.flags & FLAG_X:
         prot = prot | Prot.EXEC
-    if Prot.WRITE not in prot:
-        mm_protect(p, Uaddr(start), length, prot)
+    return prot
 
 
-def bring_in(p: Proc, start: u64, length: u64) -> None:
-    """Make all pages of a range present. Raises ENOMEM: said here, it does not look like a bad address later."""
-    pages = (length + PAGE_MASK) // PAGE_SIZE
-    if mm_populate(p, Uaddr(start), pages) < pages:
-        raise Error(Errno.ENOMEM, "not enough memory for the program")
+def clear(p: Proc, start: u64, length: u64) -> None:
+    """Zeros, up to the end of a page. Raises ENOMEM: said here, it does not look like a bad address later."""
+    bring_in(p, start & ~PAGE_MASK, PageFlag.WRITE)
+    zero_bytes(Uaddr(start), length)

@@ -71,5 +71,7 @@ def check_segment(segment: ElfSegment, file_size: u64, lowest: u64) -> None:
         raise Error(Errno.ENOEXEC, f"a segment at {segment.vaddr:#x}, outside what programs may use")
     if (segment.vaddr & ~PAGE_MASK) < max(lowest, USER_BASE):
         raise Error(Errno.ENOEXEC, f"a segment at {segment.vaddr:#x} that is out of order or at address 0")
+    if segment.vaddr & PAGE_MASK != segment.offset & PAGE_MASK:
+        raise Error(Errno.ENOEXEC, f"a segment at {segment.vaddr:#x} that lies otherwise in its pages of the file")
     if segment.flags & FLAG_W and segment.flags & FLAG_X:
         raise Error(Errno.ENOEXEC, f"a segment at {segment.vaddr:#x} that is writable and executable")

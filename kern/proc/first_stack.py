@@ -9,10 +9,12 @@ from lang import Error, Span, Uaddr, u8, u64
 from kern.abi.errno import Errno
 from kern.abi.mman import MapFlags, Prot
 from kern.abi.proc import USER_STACK_SIZE, USER_STACK_TOP, AuxType
+from kern.arch_api import PageFlag
+from kern.mm.fault import bring_in
 from kern.mm.mmap import mm_map
 from kern.mm.pages import PAGE_MASK, PAGE_SIZE
 from kern.mm.umem import store_u64, write_bytes
-from kern.proc.elf import ElfImage, bring_in
+from kern.proc.elf import ElfImage
 from kern.proc.proc import Proc
 
 MAX_STRINGS: u64 = 1024                     # arguments and environment together
@@ -37,7 +39,8 @@ def build_stack(p: Proc, image: ElfImage, strings: Span[u8], argc: u64, envc: u6
     words = 1 + argc + 1 + envc + 1 + 6 * 2
     stack = (text_at - words * 8) & ~u64(15)
     first_page = stack & ~PAGE_MASK
-    bring_in(p, first_page, USER_STACK_TOP - first_page)
+    for page in range(first_page, USER_STACK_TOP, PAGE_SIZE):
+        bring_in(p, page, PageFlag.WRITE)   # ENOMEM said here does not look like a bad address later
     if len(strings) > 0:
         write_bytes(Uaddr(text_at), strings)
     place = put_word(stack, argc)

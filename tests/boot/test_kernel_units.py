@@ -83,6 +83,7 @@ ROWS = {
     "arena.accounting": ("kmem-04",),
     "text.complete": ("kmem-11",),
     "mmu.pages": ("kmem-16",),
+    "mmu.ranges": ("kmem-16",),
     "mmu.large_pages": ("kmem-12", "kmem-16"),
     "pages.large": ("kmem-12",),
     "kmap.device": ("kmem-18",),

@@ -83,6 +83,7 @@ def test_bad_headers_are_named(unit: Unit, changes: dict[str, Any], why: str) ->
         ({"memsz": (1 << 64) - 1, "filesz": 0}, "outside"),
         ({"vaddr": 0}, "out of order or at address 0"),
         ({"lowest": 0x40_1000}, "out of order"),
+        ({"offset": 0x800}, "lies otherwise in its pages"),
         ({"flags": 7}, "writable and executable"),
     ],
 )
@@ -104,3 +105,4 @@ def test_what_passes_is_safe_to_load(unit: Unit, flags: int, offset: int, vaddr:
     assert offset + filesz <= FILE_SIZE and filesz <= memsz
     assert max(lowest, 4096) <= vaddr // 4096 * 4096 and vaddr + memsz <= LIMIT
     assert flags & 3 != 3
+    assert vaddr % 4096 == offset % 4096

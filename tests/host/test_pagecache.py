@@ -16,7 +16,7 @@ SOURCE = """
 from lang import Error, Paddr, array, at, addr_of, struct, u64, Array
 from kern.abi.errno import Errno
 from kern.mm.pagecache import CacheKind, Mappable, PageCache
-from kern.mm.pages import bytes_at, pages_in_use
+from kern.mm.pages import bytes_at, page_get, page_put, pages_in_use
 
 BLOCKS = 8
 NONE: u64 = 99
@@ -134,6 +134,18 @@ def writes() -> u64:
 
 def block(index: u64) -> u64:
     return disk.blocks[index]
+
+
+def attach(index: u64) -> u64:
+    # As a private mapping of a file that never changes has a page.
+    page = cache.load(index, False)
+    page_get(page)
+    cache.put(index, False)
+    return u64(page)
+
+
+def detach(page: u64) -> None:
+    page_put(Paddr(page))
 
 
 def used() -> u64:
@@ -257,3 +269,15 @@ def check_steps(unit: Unit, model: Model, steps: list[tuple[str, int, int]]) -> 
         assert [unit.call("peek", i) for i in range(BLOCKS)] == [model.pages[i].value if i in model.pages else NONE for i in range(BLOCKS)]
         assert (unit.call("reads"), unit.call("writes"), unit.call("used")) == (model.reads, model.writes, len(model.pages))
         assert [unit.call("block", i) for i in range(BLOCKS)] == model.blocks
+
+
+@pytest.mark.feature("vm-18")
+def test_pages_of_private_mappings_are_not_thrown_away_and_outlive_the_file(unit: Unit) -> None:
+    unit.call("start")
+    page = unit.call("attach", 3)
+    unit.call("detach", unit.call("attach", 4))
+    assert unit.call("flush") == 1 and unit.call("peek", 4) == NONE
+    assert unit.call("peek", 3) == 103
+    assert unit.call("stop") == 1
+    unit.call("detach", page)
+    assert unit.call("used") == 0

@@ -21,6 +21,7 @@ from syscalls import sys_mmap, sys_munmap, sys_null
 USAGE = "usage: costs [NAME [TIMES]]"
 PAGE: u64 = 4096
 BLOCK: u64 = 65536
+MOST_PAGES: u64 = 2000                      # of a mapping whose pages fault in
 
 ends = array(4, i32)
 mutex = Mutex()
@@ -101,11 +102,15 @@ def clock_reads(times: u64) -> None:
 
 
 def page_faults(times: u64) -> None:
-    place = sys_mmap(Uaddr(0), times * PAGE, Prot.READ | Prot.WRITE, MapFlags.PRIVATE | MapFlags.ANONYMOUS, -1, 0)
-    memory = Span[u8](u64(place), times * PAGE)
-    for page in range(times):
-        memory[page * PAGE] = 1
-    sys_munmap(place, times * PAGE)
+    left = times
+    while left > 0:
+        pages = min(left, MOST_PAGES)
+        place = sys_mmap(Uaddr(0), pages * PAGE, Prot.READ | Prot.WRITE, MapFlags.PRIVATE | MapFlags.ANONYMOUS, -1, 0)
+        memory = Span[u8](u64(place), pages * PAGE)
+        for page in range(pages):
+            memory[page * PAGE] = 1
+        sys_munmap(place, pages * PAGE)
+        left -= pages
 
 
 def mappings(times: u64) -> None:

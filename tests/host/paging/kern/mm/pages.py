@@ -1,9 +1,9 @@
 # SPDX-License-Identifier: GPL-2.0-or-later
-"""Stand-in: a memory of 12 pages, of which each is in use or not."""
+"""Stand-in: a memory of 12 pages, of which each has so many references."""
 
 from abc import ABC, abstractmethod
 
-from lang import Error, Paddr, Registry, Span, addr_of, array, u8, u64
+from lang import Error, Paddr, Registry, Span, addr_of, array, u8, u32, u64
 from kern.abi.errno import Errno
 
 PAGE_SHIFT: u64 = 12
@@ -12,7 +12,7 @@ PAGE_MASK: u64 = 4095
 PAGES: u64 = 12
 
 memory = array(49152, u8)
-in_use = array(12, bool)
+refs = array(12, u32)
 
 
 class Shrinker(ABC):
@@ -25,16 +25,26 @@ shrinkers = Registry[Shrinker]()
 
 def alloc_user_page() -> Paddr:
     for i in range(PAGES):
-        if not in_use[i]:
-            in_use[i] = True
+        if refs[i] == 0:
+            refs[i] = 1
             return Paddr((i + 1) << PAGE_SHIFT)
     raise Error(Errno.ENOMEM, "no page is free")
 
 
+def page_get(page: Paddr) -> None:
+    number = (u64(page) >> PAGE_SHIFT) - 1
+    assert refs[number] > 0, "reference on a free page"
+    refs[number] += 1
+
+
 def page_put(page: Paddr) -> None:
     number = (u64(page) >> PAGE_SHIFT) - 1
-    assert in_use[number], "a page is freed twice"
-    in_use[number] = False
+    assert refs[number] > 0, "a page is freed twice"
+    refs[number] -= 1
+
+
+def is_only_reference(page: Paddr) -> bool:
+    return refs[(u64(page) >> PAGE_SHIFT) - 1] == 1
 
 
 def bytes_at(page: Paddr, length: u64) -> Span[u8]:
@@ -43,6 +53,6 @@ def bytes_at(page: Paddr, length: u64) -> Span[u8]:
 
 def pages_in_use() -> u64:
     count: u64 = 0
-    for used in in_use:
-        count += 1 if used else 0
+    for users in refs:
+        count += 1 if users > 0 else 0
     return count

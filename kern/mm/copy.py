@@ -1,10 +1,11 @@
 # SPDX-License-Identifier: GPL-2.0-or-later
 """Copying an address space, for fork: the pages stay where they are, and both have them (docs/decisions/copy-on-write.md).
 
-The child gets the same regions. A page of a private one is entered in its tables as well, and made read-only in the parent's: whoever writes to it
-first gets a copy of it (kern/mm/fault.py). What is not present each finds by its own faults.
-Two kinds of regions are otherwise: shared file mappings are attached to the same file, whose pages both then see; locked anonymous memory, which
-a device may know by its address, is copied at once, so that the parent's pages stay. Shared anonymous memory has no file that could hold it for two, and is refused.
+The child gets the same regions. A page of a private one is entered in its tables as well, and made read-only in the parent's: whoever
+writes to it first gets a copy of it (kern/mm/fault.py). What is not present each finds by its own faults.
+Two kinds of regions are otherwise: shared file mappings are attached to the same file, whose pages both then see; locked anonymous memory,
+which a device may know by its address, is copied at once, so that the parent's pages stay. Shared anonymous memory has no file that could
+hold it for two, and is refused.
 Locks: the parent's and the child's `vm.lock`, one after the other and never together; so the parent may fault, and change its mappings,
 meanwhile: the child gets what is there when it is looked at.
 """

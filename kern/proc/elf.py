@@ -3,8 +3,8 @@
 
 Every field is checked before it is used (elf_format.py); a file that is no good program raises ENOEXEC.
 Segments are private mappings of the file, never writable and executable at once; what a file that never changes holds is shared by all
-processes that run it, until they write to it. All of it is there before the program runs (kern/mm/mmap.py). Thread-local storage is left to user
-land, which finds its template by the program headers.
+processes that run it, until they write to it. All of it is there before the program runs (kern/mm/mmap.py). Thread-local storage is left
+to user land, which finds its template by the program headers.
 No locks. May block.
 """
 

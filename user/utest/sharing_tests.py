@@ -67,7 +67,7 @@ def expect_status(pid: i32, wanted: u64, what: str) -> None:
 
 
 def test_each_its_own() -> None:
-    """What either writes, before or after the other, only it sees: of anonymous memory and of private pages of a file. The shared ones stay shared."""
+    """What either writes, before or after the other, only it sees: in anonymous memory and in private pages of a file. Shared ones stay so."""
     fd = make_file(4)
     own = map_file(fd, 4, USUAL, MapFlags.PRIVATE)
     common = map_file(fd, 4, USUAL, MapFlags.SHARED)
@@ -241,7 +241,7 @@ def time_of_forks() -> u64:
 
 
 def test_cost_of_a_fork() -> None:
-    """What a page more adds to a fork and the copy's end is a small part of what copying it would: less than touching it for the first time did."""
+    """What a page more adds to a fork and the copy's end is less than touching it for the first time took, not to speak of copying it."""
     small = time_of_forks()
     pages = 32 * PAGES_OF_MIB
     memory = map_memory(pages)
@@ -275,7 +275,7 @@ def test_no_leak() -> None:
 
 
 def test_many_cores() -> None:
-    """A copy that becomes a many-core process: when one core has been given a page of its own to write to, no other core reads the old one any more."""
+    """A copy that becomes a many-core process: when one core has got a page of its own to write to, no other reads the old one any more."""
     global shared_place
     shared_place = filled(PAGES_OF_RACE, 1)
     pid = fork()

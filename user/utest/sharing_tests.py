@@ -67,7 +67,7 @@ def expect_status(pid: i32, wanted: u64, what: str) -> None:
 
 
 def test_each_its_own() -> None:
-    """What either writes, before or after the other, only it sees: in anonymous memory and in private pages of a file. Shared ones stay so."""
+    """Either sees what it writes itself, and nothing of the other: in anonymous memory and private pages of a file. Shared ones stay so."""
     fd = make_file(4)
     own = map_file(fd, 4, USUAL, MapFlags.PRIVATE)
     common = map_file(fd, 4, USUAL, MapFlags.SHARED)

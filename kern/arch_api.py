@@ -171,6 +171,18 @@ class Cpu(Protocol):
     def extended_state(self) -> u64:
         """Which extended registers are in use, as the processor numbers them; 0 where there is nothing to choose."""
 
+    @abstractmethod
+    def read_register(self, number: u32, into: Ptr[u64]) -> bool:
+        """One of this core's special registers, by the processor's own number. False if it has none of this number, or none to be read."""
+
+    @abstractmethod
+    def may_write_register(self, number: u32) -> bool:
+        """Whether programs may set it: nothing may depend on what is in it."""
+
+    @abstractmethod
+    def write_register(self, number: u32, value: u64) -> bool:
+        """Set one that may be set. False if there is none, or it cannot hold this."""
+
 
 class Mmu(Protocol):
     """mmu.py: page tables. None of it flushes other cores; kern/mm/shootdown.py does."""
@@ -178,6 +190,10 @@ class Mmu(Protocol):
     @abstractmethod
     def phys_to_virt(self, address: Paddr) -> Kaddr:
         """Through the direct map of all RAM."""
+
+    @abstractmethod
+    def real_mode_memory(self) -> Span[u8]:
+        """What firmware of old keeps at the lowest addresses; empty where there is nothing of the kind."""
 
     @abstractmethod
     def virt_to_phys(self, address: Kaddr) -> Paddr:

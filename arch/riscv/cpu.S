@@ -19,6 +19,39 @@ FUNCTION asm_irqs_restore
     ret
 END asm_irqs_restore
 
+/* KNOWN number: if it is the register that a0 asks for, read it, and go on at 2. */
+.macro KNOWN number
+    li t0, \number
+    bne a0, t0, .Lnext\@
+.Lread\@:
+    csrr t1, \number
+    j 2f
+    .pushsection .extable, "a"
+    .dword .Lread\@, no_csr
+    .popsection
+.Lnext\@:
+.endm
+
+/* asm_try_read_csr(number, into) -> 1; 0 if it is not among these, or the processor does not let it be read: the fault goes on at no_csr.
+   An instruction names its register, so each is one of its own. */
+FUNCTION asm_try_read_csr
+    KNOWN 0x100                             /* sstatus */
+    KNOWN 0x104                             /* sie */
+    KNOWN 0x105                             /* stvec */
+    KNOWN 0x106                             /* scounteren */
+    KNOWN 0x144                             /* sip */
+    KNOWN 0x180                             /* satp */
+    KNOWN 0xc00                             /* cycle */
+    KNOWN 0xc01                             /* time */
+    KNOWN 0xc02                             /* instret */
+no_csr:
+    li a0, 0
+    ret
+2:  sd t1, 0(a1)
+    li a0, 1
+    ret
+END asm_try_read_csr
+
 FUNCTION asm_irqs_on
     csrsi sstatus, SSTATUS_SIE
     ret

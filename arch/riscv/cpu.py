@@ -68,6 +68,10 @@ def halt_with_irqs_on() -> None:
 def halt_forever() -> NoReturn: ...
 
 
+@extern("asm_try_read_csr")
+def try_read_csr(number: u32, into: Ptr[u64]) -> u32: ...
+
+
 @extern("asm_flush_caches")
 def flush_caches() -> None:
     """Data caches are coherent, and not the software's to flush without Zicbom; what was written becomes visible, to fetches too."""
@@ -178,6 +182,20 @@ def features() -> u64:
             break
         found |= 1 << u64(letter - ord("a"))
     return found
+
+
+def read_register(number: u32, into: Ptr[u64]) -> bool:
+    """A control and status register: one of the supervisor's that say something, or a counter (cpu.S lists them)."""
+    return try_read_csr(number, into) != 0
+
+
+def may_write_register(number: u32) -> bool:
+    """The counters are the machine mode's, and all else is the kernel's."""
+    return False
+
+
+def write_register(number: u32, value: u64) -> bool:
+    return False
 
 
 def extended_state() -> u64:

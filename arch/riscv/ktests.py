@@ -3,6 +3,7 @@
 stands in its place.
 """
 
+from lang import array, ptr_of, u64
 from arch import apic, cpu
 from kern.core.percore import core
 from kern.ktest.runner import KernelTest, check, equal, kernel_tests
@@ -45,3 +46,16 @@ class SoftwareInterrupt(KernelTest):
             spin_ns(100)
         equal(early, 0, "interrupts that came while they were off")
         check(core.mine.ipis > before, "the interrupt never came")
+
+
+@kernel_tests
+class Registers(KernelTest):
+    """A register that is not there is an answer and no fault; one that is there gives what is in it."""
+
+    name: str = "hw.registers"
+
+    def run(self) -> None:
+        value = array(1, u64)
+        check(cpu.read_register(0xC01, ptr_of(value[0])) and value[0] != 0, "the time cannot be read")
+        check(not cpu.read_register(0x7C0, ptr_of(value[0])), "a register that is not there was read")
+        check(not cpu.write_register(0xC01, 0), "a counter took a value")

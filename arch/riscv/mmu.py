@@ -42,6 +42,7 @@ from lang import (
     popcount,
     recursion,
     struct,
+    u8,
     u32,
     u64,
 )
@@ -140,6 +141,11 @@ class AddressSpace:
 
 def phys_to_virt(address: Paddr) -> Kaddr:
     return Kaddr(u64(address) + direct_map)
+
+
+def real_mode_memory() -> Span[u8]:
+    """This processor has no such mode, and the board devices there."""
+    return Span[u8](0, 0)
 
 
 def virt_to_phys(address: Kaddr) -> Paddr:

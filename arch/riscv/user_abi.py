@@ -4,11 +4,18 @@
 Thread-local variables lie from the thread pointer on (variant I of the ELF TLS models), with nothing else there.
 """
 
-from lang import addr_of, u64
+from lang import addr_of, i64, u64
 from arch.abi import ContextKind, UserContext
 from parlib.machine import uthread_start
 
 CONTROL_SIZE: u64 = 0                       # what stands at the thread pointer beside the image
+
+# Special registers by number, for tests of #arch.
+TIME_REGISTER: i64 = 0xC01                  # the counter of time
+COUNTER_REGISTER: i64 = 0                   # 0: none that programs may set
+KERNEL_REGISTER: i64 = 0x105                # where traps enter the kernel
+MISSING_REGISTER: i64 = 0xFFF
+HAS_REAL_MODE = False
 
 
 def image_start(block: u64, size: u64) -> u64:

@@ -84,6 +84,41 @@ FUNCTION asm_rdmsr
     ret
 END asm_rdmsr
 
+/* asm_try_rdmsr(msr, into) -> 1; 0 if the processor has no such register: the general protection fault goes on behind it (trap.py). */
+FUNCTION asm_try_rdmsr
+    movl %edi, %ecx
+.Ltry_rdmsr:
+    rdmsr
+    movl %eax, (%rsi)
+    movl %edx, 4(%rsi)
+    movl $1, %eax
+    ret
+.Lno_msr:
+    xorl %eax, %eax
+    ret
+    .pushsection .extable, "a"
+    .quad .Ltry_rdmsr, .Lno_msr
+    .popsection
+END asm_try_rdmsr
+
+/* asm_try_wrmsr(msr, value) -> 1; 0 if there is no such register, or it cannot hold the value. */
+FUNCTION asm_try_wrmsr
+    movl %edi, %ecx
+    movl %esi, %eax
+    movq %rsi, %rdx
+    shrq $32, %rdx
+.Ltry_wrmsr:
+    wrmsr
+    movl $1, %eax
+    ret
+.Lcannot_wrmsr:
+    xorl %eax, %eax
+    ret
+    .pushsection .extable, "a"
+    .quad .Ltry_wrmsr, .Lcannot_wrmsr
+    .popsection
+END asm_try_wrmsr
+
 FUNCTION asm_wrmsr
     movl %edi, %ecx
     movl %esi, %eax

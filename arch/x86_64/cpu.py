@@ -16,6 +16,7 @@ from lang import (
     array,
     at,
     begins_atomic,
+    cycle_counter,
     ends_atomic,
     extern,
     extern_symbol,
@@ -39,6 +40,9 @@ MSR_APIC_BASE: u32 = 0x1B
 MEMORY_TYPES: u64 = 0x0007_0401_0007_0406
 MSR_PAT: u32 = 0x277
 MSR_TSC_DEADLINE: u32 = 0x6E0
+MSR_TSC: u32 = 0x10
+MSR_PMC0: u32 = 0xC1                        # eight counters of chosen events
+MSR_FIXED_CTR0: u32 = 0x309                 # three of fixed ones (Intel SDM vol. 3, 20.2)
 EFER_SYSCALL: u64 = 1
 
 # Cleared on `syscall`: TF IF DF IOPL NT AC.
@@ -144,6 +148,14 @@ def read_msr(msr: u32) -> u64: ...
 
 @extern("asm_wrmsr")
 def write_msr(msr: u32, value: u64) -> None: ...
+
+
+@extern("asm_try_rdmsr")
+def try_read_msr(msr: u32, into: Ptr[u64]) -> u32: ...
+
+
+@extern("asm_try_wrmsr")
+def try_write_msr(msr: u32, value: u64) -> u32: ...
 
 
 @extern("asm_cpuid")
@@ -358,6 +370,23 @@ def features() -> u64:
     words = CpuidWords()
     cpuid(1, 0, words)
     return u64(words.ecx) << 32 | u64(words.edx)
+
+
+def read_register(number: u32, into: Ptr[u64]) -> bool:
+    """A model-specific register."""
+    if number == MSR_TSC:
+        into[0] = cycle_counter()           # the same; but emulators say 0 here
+        return True
+    return try_read_msr(number, into) != 0
+
+
+def may_write_register(number: u32) -> bool:
+    """The performance counters, on which nothing depends."""
+    return number in range(MSR_PMC0, MSR_PMC0 + 8) or number in range(MSR_FIXED_CTR0, MSR_FIXED_CTR0 + 3)
+
+
+def write_register(number: u32, value: u64) -> bool:
+    return try_write_msr(number, value) != 0
 
 
 def extended_state() -> u64:

@@ -10,7 +10,7 @@ No page is ever both writable and executable. Direct map and image are global: t
 so that loading CR3 forgets all that may change. Nothing here flushes other cores, and callers serialise changes.
 """
 
-from lang import Error, Kaddr, Paddr, Ptr, Span, Uaddr, addr_of, atomic, ctz, extern, extern_symbol, recursion, struct, u32, u64
+from lang import Error, Kaddr, Paddr, Ptr, Span, Uaddr, addr_of, atomic, ctz, extern, extern_symbol, recursion, struct, u8, u32, u64
 from arch import cpu
 from kern.abi.errno import Errno
 from kern.arch_api import BootInfo, PageFlag, TakenPage
@@ -67,6 +67,11 @@ class AddressSpace:
 
 def phys_to_virt(address: Paddr) -> Kaddr:
     return Kaddr(u64(address) + DIRECT_MAP)
+
+
+def real_mode_memory() -> Span[u8]:
+    """The first MiB, with what the firmware keeps there."""
+    return Span[u8](u64(phys_to_virt(Paddr(0))), 1 << 20)
 
 
 def virt_to_phys(address: Kaddr) -> Paddr:

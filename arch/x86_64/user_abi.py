@@ -5,7 +5,7 @@ Thread-local variables lie below the thread pointer (variant II of the ELF TLS m
 pointer is its own address.
 """
 
-from lang import Ptr, addr_of, u32, u64
+from lang import Ptr, addr_of, i64, u32, u64
 from arch.abi import ContextKind, UserContext
 from parlib.machine import uthread_start
 
@@ -13,6 +13,13 @@ CONTROL_SIZE: u64 = 64                      # what stands at the thread pointer 
 RFLAGS: u64 = 0x202                         # interrupts on, the bit that is always set
 MXCSR: u32 = 0x1F80                         # no floating-point exceptions, round to nearest
 FPUCW: u32 = 0x37F
+
+# Special registers by number, for tests of #arch.
+TIME_REGISTER: i64 = 0x10                   # the cycle counter
+COUNTER_REGISTER: i64 = 0x309               # a counter of events that programs may set
+KERNEL_REGISTER: i64 = 0xC000_0082          # where system calls enter the kernel
+MISSING_REGISTER: i64 = 0                   # 0: none that every processor, and emulator, refuses to read
+HAS_REAL_MODE = True
 
 
 def image_start(block: u64, size: u64) -> u64:

@@ -23,6 +23,9 @@ class OpenMode(u32, IntFlag):
     DIRECTORY = 256                         # fail unless it is a directory
 
 
+SETTABLE = OpenMode.APPEND | OpenMode.NONBLOCK  # what may change while a file is open
+
+
 class FileKind(u32, IntEnum):
     FILE = 1
     DIR = 2
@@ -36,6 +39,26 @@ class Whence(u32, IntEnum):
     END = 2
 
 
+class Access(u32, IntFlag):
+    """What sys_access asks for, as in POSIX; nothing at all asks whether the file is there."""
+
+    EXEC = 1
+    WRITE = 2
+    READ = 4
+
+
+class FdCommand(u32, IntEnum):
+    """Of sys_fcntl: what it does, and what its argument and result are."""
+
+    DUPFD = 0                               # another descriptor, the lowest free one from the argument on
+    GETFD = 1                               # whether it has CLOEXEC
+    SETFD = 2                               # it has CLOEXEC, if the argument is not 0
+    GETFL = 3                               # the channel's OpenMode, CLOEXEC not among it
+    SETFL = 4                               # of an OpenMode APPEND and NONBLOCK count, the rest stays
+    SYNC = 5                                # as sys_sync
+    DEBUG = 6                               # the kernel logs what it knows of the channel
+
+
 @struct(size=64)
 class Stat:
     dev: u64                                # which device's file it is
@@ -47,6 +70,25 @@ class Stat:
     nlink: u32
     ready: u32                              # TapFilter: what holds now; 0 if the file cannot be tapped, or is not open
     spare: Array[u64] = array(2)
+
+
+class StatField(u32, IntFlag):
+    MODE = 1
+    SIZE = 2
+    MTIME = 4
+    NAME = 8
+
+
+@struct(size=40)
+class StatChange:
+    """For sys_wstat and sys_fwstat: what of a file is to be different."""
+
+    fields: u32                             # StatField: which of the following count
+    mode: u32                               # permission bits, 0o777
+    size: u64
+    mtime_ns: u64                           # since 1970
+    name: u64                               # user address of a name, without `/`, in the same directory
+    name_len: u64
 
 
 @struct(size=288)

@@ -74,9 +74,15 @@ class RootNode(Node):
     def truncate(self, size: u64) -> None:
         raise Error(Errno.EROFS, f"{self.name} is on the read-only root")
 
+    def set_mode(self, mode: u32) -> None:
+        raise Error(Errno.EROFS, f"{self.name} is on the read-only root")
+
+    def set_mtime(self, mtime_ns: u64) -> None:
+        raise Error(Errno.EROFS, f"{self.name} is on the read-only root")
+
     def stat(self, into: Stat) -> None:
         into.ino = self.ino
-        into.mode = self.mode & 0o777
+        into.mode = self.mode & 0o555
         into.mtime_ns = self.mtime * NS_PER_SEC
         into.nlink = 1
 

@@ -83,6 +83,13 @@ class TmpNode(Node):
             memset(bytes_at(page, PAGE_SIZE)[size % PAGE_SIZE :], 0)
             self.cache.put(index, True)
 
+    def set_mode(self, mode: u32) -> None:
+        self.mode = mode
+
+    def set_mtime(self, mtime_ns: u64) -> None:
+        with self.lock:
+            self.mtime_ns = mtime_ns
+
     def size(self) -> u64:
         return self.length
 

@@ -58,6 +58,14 @@ class Node(Mappable):
     def truncate(self, size: u64) -> None:
         """Make the file that long. Streams don't care."""
 
+    def set_mode(self, mode: u32) -> None:
+        """Give it these permission bits."""
+        raise Error(Errno.EPERM, "the file has its mode for good")
+
+    def set_mtime(self, mtime_ns: u64) -> None:
+        """Have it changed last at this time, since 1970."""
+        raise Error(Errno.EPERM, "the file's time cannot be set")
+
     # Taps (kern/ns/tap.py)
 
     def tap_list(self) -> TapList:

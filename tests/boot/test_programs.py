@@ -81,6 +81,27 @@ def test_true_and_false(guest: Guest) -> None:
     assert guest.run("/bin/false").status == 1
 
 
+@pytest.mark.feature("parlib-67")
+def test_rights_times_and_lengths_of_files(guest: Guest) -> None:
+    guest.output("rm -f /tmp/rights; echo 0123456789 > /tmp/rights; chmod 640 /tmp/rights; truncate -s 4 /tmp/rights")
+    assert guest.output("cat /tmp/rights; echo") == "0123\n"
+    assert re.search(r"rw-r----- +4 .* /?.*rights$", guest.output("ls -l /tmp/rights"), re.MULTILINE)
+    assert "read-only" in guest.run("chmod 777 /bin/ls").output
+    assert guest.run("chmod 8 /tmp/rights").status == 2
+    guest.output("truncate -s 6 /tmp/rights; touch /tmp/rights")
+    assert guest.output("wc -c < /tmp/rights").split() == ["6"]
+    guest.output("rm /tmp/rights")
+
+
+@pytest.mark.feature("core-23")
+def test_a_register_of_every_core(guest: Guest, arch: str) -> None:
+    number = "0x10" if arch == "x86_64" else "0xc01"
+    lines = guest.output(f"rdmsr {number}").splitlines()
+    assert [line.split(":")[0] for line in lines] == [f"core {n}" for n in range(4)]
+    assert all(int(line.split(":")[1], 16) > 0 for line in lines)
+    assert guest.run("rdmsr x").status == 2
+
+
 def test_help_names_every_program(guest: Guest) -> None:
     text = guest.output("help")
     for name in ("ls", "cat", "cp", "ps", "kill", "threads", "cores", "poweroff"):

@@ -33,7 +33,7 @@ from parlib.vcore import is_mcp, max_vcores
 from pthread import Thread, yield_now
 from rt import io
 from rt.args import environment
-from rt.process import getpid, spawn, wait
+from rt.process import exec_program, fork, getpid, spawn, wait
 from rt.time import now_ns, sleep_usec
 from syscalls import sys_mmap, sys_mprotect
 from utest.harness import Suite, check, equal, run, suites
@@ -73,6 +73,8 @@ class SingleCore(Suite):
         run("signal_scp.refusals", test_refusals)
         run("signal_scp.default_actions", test_default_actions)
         run("signal_scp.fault", test_fault)
+        run("signal_scp.not_inherited", test_not_inherited)
+        run("signal_scp.pending_once", test_pending_once)
 
 
 @suites
@@ -399,6 +401,42 @@ def test_fault() -> None:
     check(last.code == SignalCode.FAULT, "code")
     equal(at(Cell, window + 64).value, 77, "what was written at last")
     restore_default(Signal.SEGV)
+
+
+def test_not_inherited() -> None:
+    """A copy has our actions and masks; another program begins with its own, whoever becomes it."""
+    to_child = io.pipe()
+    from_child = io.pipe()
+    ignore(Signal.TERM)
+    before = sigprocmask(MaskChange.BLOCK, bit(Signal.TERM))
+    pid = fork()
+    if pid == 0:
+        io.dup(to_child[0], 0)
+        io.dup(from_child[1], 1)
+        argv = array(1, str)
+        argv[0] = "cat"
+        exec_program("/bin/cat", argv[:], environment())
+    io.write_all(to_child[1], "x")
+    byte = array(1, u8)
+    equal(io.read_full(from_child[0], byte[:]), 1, "bytes from the new program")
+    kill(pid, Signal.TERM)
+    equal(u64(wait(pid)), 128 + 15, "status: the signal was neither ignored nor blocked")
+    restore_default(Signal.TERM)
+    sigprocmask(MaskChange.SET, before)
+    for end in (to_child[0], to_child[1], from_child[0], from_child[1]):
+        io.close(end)
+
+
+def test_pending_once() -> None:
+    """A signal that is pending already is not queued again: the last value counts."""
+    count.store(0)
+    handle(40, note)
+    before = sigprocmask(MaskChange.BLOCK, bit(40))
+    for value in range(u64(1), 4):
+        queue_to_thread(my_uthread(), 40, value)
+    sigprocmask(MaskChange.SET, before)
+    equal(count.load(), 1, "handlers run")
+    equal(last.value, 3, "value")
 
 
 # -- many threads -------------------------------------------------------------------------------------------------

@@ -2,8 +2,8 @@
 """The registers of a user thread, as kernel and user land hand them to each other.
 
 A HARDWARE context holds everything but floating point: it was interrupted anywhere, or is in a system call. A SOFTWARE context was left
-at a switch between threads: only what the calling convention preserves means something, fs0 to fs11 included.
-Other floating-point registers are never in here: they stay in the core until someone saves them to an FpState.
+at a switch between threads: only what the calling convention preserves means something, and not `ra`.
+Floating-point registers are never in here: they stay in the core until someone saves them to an FpState, and no call preserves them.
 user_context.S and trap.S know these offsets (asm.inc); `size=` keeps them honest.
 """
 
@@ -24,7 +24,7 @@ class ContextFlag:
     FAULTED = 1                             # left by a fault that the 2LS shall look at: trap_number and error_code tell which
 
 
-@struct(size=384)
+@struct(size=288)
 class UserContext:
     kind: ContextKind                       # offset 0
     flags: u32                              # 4
@@ -35,17 +35,16 @@ class UserContext:
     tp: u64                                 # 40: the thread pointer
     s0: u64                                 # 48: the frame pointer
     s: Array[u64] = array(11)               # 56: s1 to s11
-    fs: Array[u64] = array(12)              # 144: only of software contexts
-    t0: u64                                 # 240: from here on only of hardware contexts
-    t1: u64                                 # 248
-    t2: u64                                 # 256
-    a0: u64                                 # 264
-    a1: u64                                 # 272
-    a: Array[u64] = array(6)                # 280: a2 to a7
-    t: Array[u64] = array(4)                # 328: t3 to t6
-    trap_number: u64                        # 360: scause
-    error_code: u64                         # 368: none on this architecture
-    fault_address: u64                      # 376: stval
+    t0: u64                                 # 144: from here on only of hardware contexts
+    t1: u64                                 # 152
+    t2: u64                                 # 160
+    a0: u64                                 # 168
+    a1: u64                                 # 176
+    a: Array[u64] = array(6)                # 184: a2 to a7
+    t: Array[u64] = array(4)                # 232: t3 to t6
+    trap_number: u64                        # 264: scause
+    error_code: u64                         # 272: none on this architecture
+    fault_address: u64                      # 280: stval
 
     @property
     def frame_pointer(self) -> u64:

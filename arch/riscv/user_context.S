@@ -12,48 +12,46 @@
 #define FP_AREA             320
 #define RESUME_CALL         -1          /* as a count: resume the context at a0 (trap.py) */
 
-.macro FP_PRESERVED op, base
-    \op fs0, CTX_FS0(\base)
-    \op fs1, CTX_FS0 + 8(\base)
-    \op fs2, CTX_FS0 + 16(\base)
-    \op fs3, CTX_FS0 + 24(\base)
-    \op fs4, CTX_FS0 + 32(\base)
-    \op fs5, CTX_FS0 + 40(\base)
-    \op fs6, CTX_FS0 + 48(\base)
-    \op fs7, CTX_FS0 + 56(\base)
-    \op fs8, CTX_FS0 + 64(\base)
-    \op fs9, CTX_FS0 + 72(\base)
-    \op fs10, CTX_FS0 + 80(\base)
-    \op fs11, CTX_FS0 + 88(\base)
-.endm
-
 .text
-/* Save what a call preserves into the context at \ctx. Not the thread pointer, which a thread's context has from its beginning, and
-   not the rounding mode, which is the same in all threads: nothing in the language changes it. */
-.macro SAVE_SOFTWARE ctx
-    PRESERVED sd, \ctx
-    FP_PRESERVED fsd, \ctx
-    sd ra, CTX_PC(\ctx)
-    sd sp, CTX_SP(\ctx)
+/* \op what a call preserves but ra, which is spoilt on return from the call at which a thread is left. No floating-point register is among
+   these (compiler/backend/target.py). */
+.macro KEPT op, ctx
+    \op s0, CTX_S0(\ctx)
+    \op s1, CTX_S1(\ctx)
+    \op s2, CTX_S2(\ctx)
+    \op s3, CTX_S3(\ctx)
+    \op s4, CTX_S4(\ctx)
+    \op s5, CTX_S5(\ctx)
+    \op s6, CTX_S6(\ctx)
+    \op s7, CTX_S7(\ctx)
+    \op s8, CTX_S8(\ctx)
+    \op s9, CTX_S9(\ctx)
+    \op s10, CTX_S10(\ctx)
+    \op s11, CTX_S11(\ctx)
+    \op sp, CTX_SP(\ctx)
+    \op ra, CTX_PC(\ctx)
 .endm
 
-/* Load the software context at \ctx, where it goes on in t0. */
+/* Save a software context into \ctx. Not the thread pointer, which a thread's context has from its beginning, and not the rounding
+   mode, which is the same in all threads: nothing in the language changes it. */
+.macro SAVE_SOFTWARE ctx
+    KEPT sd, \ctx
+.endm
+
+/* Load the software context at \ctx, where it goes on in ra. */
 .macro LOAD_SOFTWARE ctx
     ld tp, CTX_TP(\ctx)
-    PRESERVED ld, \ctx
-    FP_PRESERVED fld, \ctx
-    ld sp, CTX_SP(\ctx)
-    ld t0, CTX_PC(\ctx)
+    KEPT ld, \ctx
 .endm
 
-/* Notifications on, and into the thread at t0; \vcpd is an argument register. */
+/* Notifications on, and into the thread at ra; \vcpd is an argument register. */
 .macro ENTER_SOFTWARE vcpd
     addi t1, \vcpd, VCPD_NOTIF_DISABLED
     amoswap.w.aqrl zero, zero, (t1)
     fence rw, rw
     lw t1, VCPD_NOTIF_PENDING(\vcpd)
     bnez t1, late_notification
-    jr t0
+    ret
 .endm
 
 /* switch_out(ctx, stack_top, tp, landing, arg) */
@@ -78,23 +76,20 @@ END switch_in
 FUNCTION switch_direct
     SAVE_SOFTWARE a0
     LOAD_SOFTWARE a1
-    fence rw, w
-    sw zero, 0(a3)                      /* from here on others may run the thread that we left */
+    amoswap.w.rl zero, zero, (a3)       /* from here on others may run the thread that we left */
     ENTER_SOFTWARE a2
 END switch_direct
 
-/* On the stack of a thread that was resumed where it had made a call; t0: where it goes on. */
+/* On the stack of a thread that was resumed where it had made a call; ra: where it goes on. */
 FUNCTION late_notification
     addi sp, sp, -16
-    sd t0, 8(sp)
-    sd ra, 0(sp)
+    sd ra, 8(sp)
     .cfi_def_cfa sp, 16
     .cfi_offset ra, -8
     call missed_notification
-    ld ra, 0(sp)
-    ld t0, 8(sp)
+    ld ra, 8(sp)
     addi sp, sp, 16
-    jr t0
+    ret
 END late_notification
 
 /* A copy of the hardware context at a0 onto its own stack, which is ours then; a0 is the copy. vcpd stays in a1. Nobody else may

@@ -27,14 +27,18 @@
     movq %rax, CTX_RSP(\ctx)
 .endm
 
-/* set_thread_pointer in place; spoils rax, rcx, rdi, rsi, r11. */
-.macro SET_THREAD_POINTER ctx
-    movq CTX_FS(\ctx), %rdi
+/* set_thread_pointer in place, for the context at %rsi; spoils rax, rdi, r8 to r11. */
+.macro SET_THREAD_POINTER
+    movq CTX_FS(%rsi), %rdi
     cmpb $0, user_has_fsgsbase(%rip)
     je 8f
     wrfsbase %rdi
 .subsection 1
-8:  call set_thread_pointer
+8:  movq %rsi, %r8
+    movq %rcx, %r9
+    call set_thread_pointer
+    movq %r8, %rsi
+    movq %r9, %rcx
     jmp 9f
 .previous
 9:
@@ -68,33 +72,31 @@ FUNCTION switch_out
     ud2
 END switch_out
 
-/* switch_in(ctx, vcpd) */
-FUNCTION switch_in
-    movq %rdi, %rdx
-    movq %rsi, %r8
-    SET_THREAD_POINTER %rdx
-    LOAD_SOFTWARE %rdx
+/* Notifications on, which is a full fence, and into the thread; %rdx: vcpd. */
+.macro ENTER_SOFTWARE
     xorl %eax, %eax
-    xchgl %eax, VCPD_NOTIF_DISABLED(%r8)        /* and a full fence */
-    cmpl $0, VCPD_NOTIF_PENDING(%r8)
+    xchgl %eax, VCPD_NOTIF_DISABLED(%rdx)
+    cmpl $0, VCPD_NOTIF_PENDING(%rdx)
     jne late_notification
     ret
+.endm
+
+/* switch_in(ctx, vcpd) */
+FUNCTION switch_in
+    movq %rsi, %rdx
+    movq %rdi, %rsi
+    SET_THREAD_POINTER
+    LOAD_SOFTWARE %rsi
+    ENTER_SOFTWARE
 END switch_in
 
 /* switch_direct(from, to, vcpd, lock) */
 FUNCTION switch_direct
     SAVE_SOFTWARE %rdi
-    movq %rdx, %r8
-    movq %rsi, %rdx
-    movq %rcx, %r9
-    SET_THREAD_POINTER %rdx
-    LOAD_SOFTWARE %rdx
-    movl $0, (%r9)                      /* from here on others may run the thread that we left */
-    xorl %eax, %eax
-    xchgl %eax, VCPD_NOTIF_DISABLED(%r8)
-    cmpl $0, VCPD_NOTIF_PENDING(%r8)
-    jne late_notification
-    ret
+    SET_THREAD_POINTER
+    LOAD_SOFTWARE %rsi
+    movl $0, (%rcx)                     /* from here on others may run the thread that we left */
+    ENTER_SOFTWARE
 END switch_direct
 
 /* On the stack of a thread that was resumed where it had made a call. */

@@ -38,6 +38,7 @@ GOALS = {
     "thread switch, 16 threads": 100,
     "thread switch, 256 threads": 100,
     "thread switch, 1024 threads": 100,
+    "thread switch, 4096 threads": 100,
     "mutex and condition variable, per hand-over": 300,
     "pipe round trip, two threads": 2500,
 }

@@ -34,12 +34,17 @@ FORKS = {
     "many_core": ["proc-13", "proc-14"],
 }
 
+THREAD_FORKS = {"thread": ["parlib-35"], "main": ["parlib-35"], "again": ["parlib-35"]}
+
 
 def unit_tests(suite: str, rows_of: dict[str, list[str]]) -> list[Any]:
     return [pytest.param(f"{suite}.{name}", marks=pytest.mark.feature(*rows)) for name, rows in rows_of.items()]
 
 
-@pytest.mark.parametrize("name", unit_tests("process", UNITS) + unit_tests("fork", FORKS))
+THREADED = unit_tests("thread_fork", THREAD_FORKS) + unit_tests("thread_fork_steal", THREAD_FORKS)
+
+
+@pytest.mark.parametrize("name", unit_tests("process", UNITS) + unit_tests("fork", FORKS) + THREADED)
 def test_promise_to_a_process(guest: Guest, name: str) -> None:
     answer = guest.run(f"utest {name}", 60)
     assert answer.status == 0 and re.search(rf"^PASSED {name} ", answer.output, re.MULTILINE), answer.output

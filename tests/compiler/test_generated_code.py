@@ -284,6 +284,31 @@ def test_a_method_that_only_one_class_can_give_is_called_directly(source: Path, 
     assert not [line for line in code if INDIRECT[arch].match(line) or line.startswith("call")], "and inlined, being small"
 
 
+FLOATS = '''
+"""A float that lives across a call."""
+from lang import f64, i32, noinline, u64
+
+
+@noinline
+def scale(x: f64, by: u64) -> f64:
+    return x * f64(by)
+
+
+def main() -> i32:
+    first = scale(1.5, 2)
+    print(first + scale(first, 3) + scale(2.5, 4))
+    return 0
+'''
+
+
+def test_no_call_preserves_a_floating_point_register_of_riscv(tmp_path: Path) -> None:
+    """So a switch between threads saves none (arch/riscv/user_context.S)."""
+    path = tmp_path / "subject.py"
+    path.write_text(FLOATS)
+    code = instructions(compiled(path, "riscv")[1], "main")
+    assert any(line.startswith("fadd.d") for line in code) and not any(re.search(r"\bfs\d", line) for line in code)
+
+
 @pytest.mark.parametrize("arch", ARCHITECTURES)
 @pytest.mark.parametrize("name", ["of_some_class", "Shape.twice"])
 def test_one_of_several_is_called_through_the_table(source: Path, arch: str, name: str) -> None:

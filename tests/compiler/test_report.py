@@ -53,6 +53,6 @@ def test_the_kernel_s_stacks_locks_and_errors():
 def test_vcore_context_fits_its_stack():
     printed, found = report("user")
     stacks = {n["name"]: n for n in found["stacks"]}
-    assert stacks.keys() == {"vcore_entry", "vcore_restarted", "vcore_reentered", "uthread_landing"}
+    assert stacks.keys() == {"vcore_entry", "vcore_restarted", "vcore_reentered", "uthread_ended", "uthread_landing"}
     assert all(n["path"] + n["panic"] <= n["limit"] for n in stacks.values())
     assert "vcore_entry" in printed

@@ -11,7 +11,7 @@ from kern.abi.file import FdPair
 from kern.abi.mman import MapFlags, Prot
 from lib.args import help_wanted, number_or_none
 from parlib.control import limit_vcores
-from pthread import Barrier, CondVar, Mutex, Semaphore, Thread, yield_now
+from pthread import Attr, Barrier, CondVar, Mutex, Semaphore, Thread, yield_now
 from rt.args import args, environment
 from rt.io import close, flush_stdout, pipe, read, write_all
 from rt.process import spawn, wait
@@ -22,6 +22,7 @@ USAGE = "usage: costs [NAME [TIMES]]"
 PAGE: u64 = 4096
 BLOCK: u64 = 65536
 MOST_PAGES: u64 = 2000                      # of a mapping whose pages fault in
+SMALL_STACK: u64 = 65536                    # with guards, so many threads would be more regions than a process may have
 
 ends = array(4, i32)
 mutex = Mutex()
@@ -54,6 +55,7 @@ def main() -> i32:
     measure_switches(16, 6_000)
     measure_switches(256, 400)
     measure_switches(1024, 100)
+    measure_switches(4096, 50)
     measure("semaphore ping-pong, per hand-over", 50_000, semaphores)
     measure("mutex and condition variable, per hand-over", 50_000, conditions)
     measure("barrier of 16 threads", 2_000, barriers)
@@ -171,8 +173,9 @@ def measure_switches(count: u64, each: u64) -> None:
 
 
 def in_threads(count: u64, action: Callable[[u64], Raises[None]], arg: u64) -> None:
+    small = Attr(stack_size=SMALL_STACK, guard_size=0)
     for t in crowd[:count]:
-        t.start(action, arg)
+        t.start(action, arg, small)
     for t in crowd[:count]:
         t.join()
 

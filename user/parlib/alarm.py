@@ -21,7 +21,7 @@ from kern.abi.syscall import Syscall
 from kern.abi.time import NS_PER_USEC
 from parlib.completion import Completion
 from parlib.current import in_vcore_context, my_vcore
-from parlib.event import OwnedQueue, QueuePages, init_static_queue, register_handler
+from parlib.event import OwnedQueue, QueuePages, init_static_queue, register_handler, reopen_queue
 from parlib.pdr import PdrLock
 from parlib.vcore import Vcore, disable_notifs, enable_notifs, notify_self, relax_for, wait_spinning
 from rt.time import now_ns
@@ -124,6 +124,24 @@ def open_queue() -> None:
     register_handler(EventType.ALARM, handle_alarm)
     for wake_up in chain.wake_ups:
         wake_up.completion.done = wake_up_ended
+
+
+def forget_alarms() -> None:
+    """In the copy that a fork made: no alarm is set, and no call of ours is under way."""
+    alarm = chain.first
+    while alarm is not None:
+        alarm.is_set = False
+        alarm = alarm.after
+    chain.first = None
+    chain.last = None
+    chain.armed = None
+    chain.armed_ns = NEVER
+    chain.ringing.store(0)
+    chain.runner.store(u32(0))
+    for wake_up in chain.wake_ups:
+        wake_up.state = FREE
+    if ready.load() != 0:
+        reopen_queue(queue, queue_pages)
 
 
 # -- the chain ----------------------------------------------------------------------------------------------------

@@ -6,14 +6,13 @@ Waiting is for uthreads with notifications enabled. Locks: a barrier has a PdrLo
 
 from typing import Callable
 
-from lang import ACQUIRE, RELEASE, Atomic, Raises, Ref, addr_of, at, struct, u32, u64
+from lang import ACQUIRE, RELEASE, Atomic, Raises, struct, u32, u64
 from parlib import sched
-from parlib.current import my_vcore
+from parlib.current import my_uthread
 from parlib.mutex import Mutex
 from parlib.pdr import PdrLock
-from parlib.sched import Blocked
 from parlib.uth_sync import UthSync
-from parlib.uthread import Uthread, uthread_yield
+from parlib.vcore import pin, unpin
 
 
 @struct
@@ -27,50 +26,25 @@ class Barrier:
 
     def wait(self) -> bool:
         """True for exactly one of the threads of each round, the last one."""
+        uthread = my_uthread()
+        vcore = pin(uthread)
+        self.guard.lock_to_park(vcore)
+        if self.arrived + 1 < self.parties:
+            self.arrived += 1
+            self.waiters.enqueue(uthread)
+            self.guard.park(vcore, uthread)
+            return False
         woken = UthSync()
-        with self.guard:
-            is_last = self.arrived + 1 >= self.parties
-            if is_last:
-                self.open(woken)
-        if not is_last:
-            return self.block()
+        self.open(woken)
+        self.guard.unlock_on()
         sched.current.bulk_runnable(woken)
+        unpin(uthread, vcore)
         return True
-
-    def block(self) -> bool:
-        request = BarrierWait(barrier=self)
-        uthread_yield(barrier_block, addr_of(request))
-        return request.was_last
 
     def open(self, woken: UthSync) -> None:
         """Begin the next round; those who wait move to `woken`. Caller holds: `guard`."""
         self.waiters.swap(woken)
         self.arrived = 0
-
-
-@struct
-class BarrierWait:
-    barrier: Ref[Barrier]
-    was_last: bool
-
-
-def barrier_block(uthread: Uthread, address: u64) -> None:
-    request = at(BarrierWait, address)
-    barrier = request.barrier
-    sched.note_blocked(uthread, Blocked.MUTEX)
-    barrier.guard.lock_on(my_vcore())
-    if barrier.arrived + 1 < barrier.parties:
-        barrier.arrived += 1
-        barrier.waiters.enqueue(uthread)
-        barrier.guard.unlock_on()
-        return
-    # The others came while this one was on its way to sleep.
-    request.was_last = True
-    woken = UthSync()
-    barrier.open(woken)
-    barrier.guard.unlock_on()
-    sched.current.bulk_runnable(woken)
-    sched.current.runnable(uthread)
 
 
 @struct

@@ -12,9 +12,10 @@ out."""
 from enum import IntEnum
 from typing import Callable, NoReturn
 
-from lang import ACQUIRE, Array, Atomic, Errno, Error, ThreadLocal, addr_of, array, at, pause, struct, u32, u64
+from lang import ACQUIRE, RELAXED, Array, Atomic, Errno, Error, addr_of, array, at, cold
+from lang import inline, must_use, noinline, pause, struct, u32, u64
 from parlib import sched
-from parlib.current import me, my_uthread
+from parlib.current import my_uthread
 from parlib.pdr import PdrLock
 from parlib.signal import handle, kill_thread
 from parlib.signal_state import SignalInfo
@@ -58,13 +59,16 @@ class CancelState:
     cleanups: Array[Cleanup] = array(MAX_CLEANUPS)
 
 
-cancels = ThreadLocal[CancelState]()
 prepared = Atomic[u32](0)
 
 
-def state_of(uthread: Uthread) -> CancelState:
-    """Another thread's, by its distance from what each thread has."""
-    return at(CancelState, uthread.vars + (addr_of(cancels.mine) - addr_of(me.mine)))
+def begin_cancel(state: CancelState) -> None:
+    """Of a new thread, which nobody knows yet."""
+    state.requested.store(u32(0), order=RELAXED)
+    state.disabled = False
+    state.type = CancelType.DEFERRED
+    state.point.store(IDLE, order=RELAXED)
+    state.cleanup_count = 0
 
 
 # -- by others ----------------------------------------------------------------------------------------------------
@@ -73,7 +77,7 @@ def cancel(uthread: Uthread) -> None:
     if prepared.load() == 0:
         handle(SIGCANCEL, on_cancel)
         prepared.store(u32(1))
-    state = state_of(uthread)
+    state = uthread.cancel
     state.requested.store(u32(1))
     if not state.disabled and state.point.cas(WAITING, CLAIMED):
         found = take_out(uthread, at(PdrLock, state.guard), at(UthSync, state.queue))
@@ -91,7 +95,7 @@ def take_out(uthread: Uthread, guard: PdrLock, queue: UthSync) -> bool:
 
 def on_cancel(signal: u32, info: SignalInfo) -> None:
     """In the thread, wherever it is."""
-    state = cancels.mine
+    state = my_uthread().cancel
     if state.type == CancelType.ASYNCHRONOUS and is_wanted(state):
         end_thread(CANCELED)
 
@@ -105,31 +109,40 @@ def end_thread(result: u64) -> NoReturn:
 
 
 # -- by the thread itself -----------------------------------------------------------------------------------------
+@inline
 def is_wanted(state: CancelState) -> bool:
     return state.requested.load(order=ACQUIRE) != 0 and not state.disabled
 
 
 def cancel_is_wanted() -> bool:
-    return is_wanted(cancels.mine)
+    return is_wanted(my_uthread().cancel)
 
 
+@inline
 def test_cancel() -> None:
     """A cancellation point: raises Cancelled if somebody has cancelled the caller."""
-    if cancel_is_wanted():
-        raise Cancelled(Errno.EINTR, f"thread {my_uthread().id} was cancelled")
+    if is_wanted(my_uthread().cancel):
+        raise_cancelled()
+
+
+@cold
+def raise_cancelled() -> None:
+    raise Cancelled(Errno.EINTR, f"thread {my_uthread().id} was cancelled")
 
 
 def set_cancel_enabled(enabled: bool) -> bool:
     """Whether the caller can be cancelled; what it was. What is asked meanwhile is kept."""
-    before = not cancels.mine.disabled
-    cancels.mine.disabled = not enabled
+    state = my_uthread().cancel
+    before = not state.disabled
+    state.disabled = not enabled
     return before
 
 
 def set_cancel_type(type: CancelType) -> CancelType:
     """What it was."""
-    before = cancels.mine.type
-    cancels.mine.type = type
+    state = my_uthread().cancel
+    before = state.type
+    state.type = type
     if type == CancelType.ASYNCHRONOUS and cancel_is_wanted():
         end_thread(CANCELED)
     return before
@@ -137,7 +150,7 @@ def set_cancel_type(type: CancelType) -> CancelType:
 
 def cleanup_push(fn: Callable[[u64], None], arg: u64) -> None:
     """Have fn(arg) called if the caller ends before the `cleanup_pop`. Raises EAGAIN if too much is to be cleaned up."""
-    state = cancels.mine
+    state = my_uthread().cancel
     if state.cleanup_count == MAX_CLEANUPS:
         raise Error(Errno.EAGAIN, f"more than {MAX_CLEANUPS} clean-up handlers")
     place = state.cleanups[state.cleanup_count]
@@ -148,7 +161,7 @@ def cleanup_push(fn: Callable[[u64], None], arg: u64) -> None:
 
 def cleanup_pop(execute: bool) -> None:
     """Forget the last one, and call it if asked."""
-    state = cancels.mine
+    state = my_uthread().cancel
     state.cleanup_count -= 1
     last = state.cleanups[state.cleanup_count]
     if execute:
@@ -157,30 +170,31 @@ def cleanup_pop(execute: bool) -> None:
 
 def run_cleanups() -> None:
     """For a thread that ends: the last one first."""
-    while cancels.mine.cleanup_count > 0:
+    while my_uthread().cancel.cleanup_count > 0:
         cleanup_pop(True)
 
 
 # -- waits that can be cancelled ----------------------------------------------------------------------------------
-def enter_wait(guard: PdrLock, queue: UthSync) -> None:
-    """Before the caller yields to wait there. The callback asks `is_cancelled` under the guard, before it queues the thread."""
-    state = cancels.mine
+@must_use
+@inline
+def enter_wait(state: CancelState, guard: PdrLock, queue: UthSync) -> bool:
+    """Before the caller, whose `state` it is, goes into the queue. False if it was cancelled: then it does not wait. Caller holds:
+    `guard`. Either way `leave_wait` follows, without the guard."""
     state.guard = addr_of(guard)
     state.queue = addr_of(queue)
     state.broken = False
-    state.point.store(WAITING)
+    state.point.store(WAITING)              # before we look: pairs with `cancel`, which asks before it looks whether we wait
+    return state.requested.load() == 0 or state.disabled
 
 
-def is_cancelled(uthread: Uthread) -> bool:
-    """In vcore context, of a saved thread: it does not wait then. Caller holds: the guard of what it is about to wait for."""
-    state = state_of(uthread)
-    state.broken = is_wanted(state)
-    return state.broken
+@inline
+def leave_wait(state: CancelState) -> None:
+    """When it runs again: nobody touches the object on our behalf any more. `broken`: the wait ended because the thread was cancelled."""
+    if not state.point.cas(WAITING, IDLE):
+        wait_for_canceller(state)
 
 
-def leave_wait() -> bool:
-    """When it runs again: nobody touches the object on our behalf any more. Whether the wait ended because the thread was cancelled."""
-    state = cancels.mine
-    while not state.point.cas(WAITING, IDLE) and state.point.load() != IDLE:
+@noinline
+def wait_for_canceller(state: CancelState) -> None:
+    while state.point.load() != IDLE:
         pause()
-    return state.broken

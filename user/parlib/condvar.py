@@ -15,39 +15,43 @@ or without one, under the variable's own spinlock:
 
 `signal` and `broadcast` may be called with the mutex or without; under the own lock it is `signal_holding`. A wait with a deadline
 (`now_ns`) says whether it was woken before. Wake-ups may be spurious.
+Lock: `guard`, before that of the mutex and of the 2LS' queue.
 """
 
-from lang import Ref, addr_of, at, must_use, new, struct, u64
+from lang import must_use, new, struct, u64
 from parlib import sched
 from parlib.current import my_uthread, my_vcore
 from parlib.mutex import Mutex, RecursiveMutex
 from parlib.pdr import PdrLock
-from parlib.sched import Blocked
 from parlib.timed_wait import TimedWait, begin_wait, end_wait
 from parlib.uth_sync import UthSync
-from parlib.uthread import Uthread, uthread_yield
-from parlib.vcore import disable_notifs, enable_notifs
+from parlib.vcore import disable_notifs, enable_notifs, pin
 
 
 @struct
 class CondVar:
     guard: PdrLock
     waiters: UthSync
-    wakes: u64                              # signals and broadcasts so far; under `guard`
+    wakes: u64                              # signals and broadcasts so far: a condition looked at before is to be looked at again
 
     # -- with a mutex ---------------------------------------------------------------------------------------------
     def wait(self, mutex: Mutex) -> None:
         """Release `mutex`, sleep until woken, take it again: nothing that is signalled in between is lost."""
-        request = CondWait(condition=self, mutex=mutex)
-        uthread_yield(condition_block, addr_of(request))
+        uthread = my_uthread()
+        vcore = pin(uthread)
+        self.guard.lock_to_park(vcore)
+        self.waiters.enqueue(uthread)
+        mutex.unlock()
+        self.guard.park(vcore, uthread)
         mutex.lock()
 
     @must_use
     def wait_until(self, mutex: Mutex, deadline_ns: u64) -> bool:
-        request = TimedCondWait(condition=self, mutex=mutex, wait=TimedWait(guard=self.guard, queue=self.waiters, uthread=my_uthread()))
-        begin_wait(request.wait, deadline_ns)
-        uthread_yield(condition_block_timed, addr_of(request))
-        woken = end_wait(request.wait)
+        wait = TimedWait(guard=self.guard, queue=self.waiters, uthread=my_uthread())
+        vcore = begin_wait(wait, deadline_ns)
+        mutex.unlock()
+        wait.sleep(vcore, False)
+        woken = end_wait(wait)
         mutex.lock()
         return woken
 
@@ -90,18 +94,20 @@ class CondVar:
     # -- under the own lock ---------------------------------------------------------------------------------------
     def wait_holding(self, held: PdrLock) -> None:
         """`held` is `guard`: released while the thread sleeps, held again on return."""
-        request = OwnWait(condition=self, wakes=self.wakes)
-        held.unlock()
-        uthread_yield(own_block, addr_of(request))
+        uthread = my_uthread()
+        assert uthread.notif_depth == 1, "a uthread blocks with notifications disabled"
+        self.waiters.enqueue(uthread)
+        held.park(my_vcore(), uthread)
         held.lock()
 
     @must_use
     def wait_holding_until(self, held: PdrLock, deadline_ns: u64) -> bool:
-        request = TimedOwnWait(condition=self, wakes=self.wakes, wait=TimedWait(guard=self.guard, queue=self.waiters, uthread=my_uthread()))
-        held.unlock()
-        begin_wait(request.wait, deadline_ns)
-        uthread_yield(own_block_timed, addr_of(request))
-        woken = end_wait(request.wait)
+        wakes = self.wakes
+        held.unlock()                       # an alarm is set without
+        wait = TimedWait(guard=self.guard, queue=self.waiters, uthread=my_uthread())
+        vcore = begin_wait(wait, deadline_ns)
+        wait.sleep(vcore, self.wakes != wakes)
+        woken = end_wait(wait)
         held.lock()
         return woken
 
@@ -116,83 +122,6 @@ class CondVar:
         """Caller holds: `guard`."""
         self.wakes += 1
         sched.current.bulk_runnable(self.waiters)
-
-
-# Requests lie on the waiter's stack: gone as soon as it is queued and the guard released.
-@struct
-class CondWait:
-    condition: Ref[CondVar]
-    mutex: Ref[Mutex]
-
-
-@struct
-class TimedCondWait:
-    condition: Ref[CondVar]
-    mutex: Ref[Mutex]
-    wait: TimedWait
-
-
-@struct
-class OwnWait:
-    """`wakes`: as it was when the condition was looked at. If it has changed, the waiter looks again rather than sleep."""
-
-    condition: Ref[CondVar]
-    wakes: u64
-
-
-@struct
-class TimedOwnWait:
-    condition: Ref[CondVar]
-    wakes: u64
-    wait: TimedWait
-
-
-def condition_block(uthread: Uthread, address: u64) -> None:
-    request = at(CondWait, address)
-    condition = request.condition
-    mutex = request.mutex
-    sched.note_blocked(uthread, Blocked.MUTEX)
-    condition.guard.lock_on(my_vcore())
-    condition.waiters.enqueue(uthread)
-    condition.guard.unlock_on()
-    mutex.unlock()
-
-
-def condition_block_timed(uthread: Uthread, address: u64) -> None:
-    request = at(TimedCondWait, address)
-    condition = request.condition
-    mutex = request.mutex
-    sched.note_blocked(uthread, Blocked.MUTEX)
-    condition.guard.lock_on(my_vcore())
-    waits = request.wait.join(uthread, False)
-    condition.guard.unlock_on()
-    mutex.unlock()
-    if not waits:
-        sched.current.runnable(uthread)
-
-
-def own_block(uthread: Uthread, address: u64) -> None:
-    request = at(OwnWait, address)
-    condition = request.condition
-    sched.note_blocked(uthread, Blocked.MUTEX)
-    condition.guard.lock_on(my_vcore())
-    waits = condition.wakes == request.wakes
-    if waits:
-        condition.waiters.enqueue(uthread)
-    condition.guard.unlock_on()
-    if not waits:
-        sched.current.runnable(uthread)
-
-
-def own_block_timed(uthread: Uthread, address: u64) -> None:
-    request = at(TimedOwnWait, address)
-    condition = request.condition
-    sched.note_blocked(uthread, Blocked.MUTEX)
-    condition.guard.lock_on(my_vcore())
-    waits = request.wait.join(uthread, condition.wakes != request.wakes)
-    condition.guard.unlock_on()
-    if not waits:
-        sched.current.runnable(uthread)
 
 
 def new_condvar() -> CondVar:

@@ -15,6 +15,7 @@ from parlib.vcore import Vcore
 class Current:
     uthread: u64                            # address of the Uthread; 0 in a vcore's block
     vcore: u64                              # address of the Vcore
+    error: u64                              # address of the ErrorSlot: the uthread's, or the vcore's
 
 
 me = ThreadLocal[Current]()

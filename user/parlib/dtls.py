@@ -8,7 +8,8 @@ Lock: `lock`, a leaf, for making and deleting keys.
 
 from typing import Callable
 
-from lang import Array, Errno, Error, ThreadLocal, array, struct, u16, u32, u64, wrap
+from lang import Array, Errno, Error, array, inline, noinline, struct, u16, u32, u64, wrap
+from parlib.current import in_vcore_context, my_uthread, my_vcore
 from parlib.pdr import PdrLock
 
 MAX_KEYS: u64 = 32                          # as many as `held` has bits
@@ -17,8 +18,8 @@ ROUNDS = 4                                  # destructors may set values again: 
 
 @struct
 class KeyValues:
-    """A value counts if its generation is that of the key. `held`: a bit for each value that is not 0, so that a thread which ends
-    without any looks at none."""
+    """A value counts if its bit is set in `held`, that is, if it is not 0, and its generation is that of the key. So to begin with one word
+    is cleared, and a thread that ends without any looks at none."""
 
     held: u32
     values: Array[u64] = array(MAX_KEYS)
@@ -36,9 +37,13 @@ def forget(value: u64) -> None:
     """The destructor of keys that have none."""
 
 
-mine = ThreadLocal[KeyValues]()
 slots = array(MAX_KEYS, KeySlot)
 lock = PdrLock()
+
+
+def mine() -> KeyValues:
+    """The calling thread's, or the vcore's."""
+    return my_vcore().keys if in_vcore_context() else my_uthread().keys
 
 
 @struct
@@ -69,32 +74,42 @@ class Key:
 
     def set(self, value: u64) -> None:
         index = self.number - 1
-        mine.mine.values[index] = value
-        mine.mine.generations[index] = self.generation
+        keys = mine()
+        keys.values[index] = value
+        keys.generations[index] = self.generation
         bit = u32(1) << index
-        mine.mine.held = mine.mine.held | bit if value != 0 else mine.mine.held & ~bit
+        keys.held = keys.held | bit if value != 0 else keys.held & ~bit
 
     def get(self) -> u64:
-        if mine.mine.generations[self.number - 1] != self.generation:
+        keys = mine()
+        index = self.number - 1
+        if keys.held >> index & 1 == 0 or keys.generations[index] != self.generation:
             return 0
-        return mine.mine.values[self.number - 1]
+        return keys.values[index]
 
 
+@inline
 def destroy_values() -> None:
     """Call the destructors for what the caller has, and forget it. For a thread that ends."""
+    keys = my_uthread().keys
+    if keys.held != 0:
+        destroy_rounds(keys)
+
+
+@noinline
+def destroy_rounds(keys: KeyValues) -> None:
     for _ in range(ROUNDS):
-        held = mine.mine.held
+        held = keys.held
         if held == 0:
             return
-        mine.mine.held = 0
         for i in range(MAX_KEYS):
             if held >> u32(i) & 1 != 0:
-                destroy_value(i)
+                destroy_value(keys, i)
 
 
-def destroy_value(index: u64) -> None:
-    value = mine.mine.values[index]
-    mine.mine.values[index] = 0
+def destroy_value(keys: KeyValues, index: u64) -> None:
+    value = keys.values[index]
+    keys.held = keys.held & ~(u32(1) << u32(index))
     slot = slots[index]
-    if slot.in_use and slot.generation == mine.mine.generations[index]:
+    if slot.in_use and slot.generation == keys.generations[index]:
         slot.destructor(value)

@@ -9,9 +9,9 @@ Lock: `registering`, for the lists of handlers, which are read without.
 
 from typing import Callable
 
-from lang import ACQUIRE, RELEASE, SEQ_CST, Atomic, Ref, Uaddr, addr_of, array, at, atomic, cast, ctz, fence, must_use, new
-from lang import recursion, struct, u16, u32, u64, wrap
-from kern.abi.event import NR_EVENT_TYPES, EventBitmap, EventFlag, EventMailbox, EventMsg, EventQueue, MailboxKind, UcqPage
+from lang import ACQUIRE, RELEASE, SEQ_CST, Atomic, Ref, Span, Uaddr, addr_of, array, at, atomic, cast, ctz, fence, memset, must_use, new
+from lang import recursion, struct, u8, u16, u32, u64, wrap
+from kern.abi.event import NR_EVENT_TYPES, UCQ_PAGE_SIZE, EventBitmap, EventFlag, EventMailbox, EventMsg, EventQueue, MailboxKind, UcqPage
 from parlib.ceq import ceq_get, ceq_is_empty
 from parlib.pages import map_pages
 from parlib.pdr import PdrLock
@@ -188,6 +188,13 @@ def init_static_queue(owned: OwnedQueue, pages: QueuePages, flags: EventFlag) ->
     init_ucq_mailbox(owned.mailbox, addr_of(pages))
     owned.queue.mbox = Uaddr(addr_of(owned.mailbox))
     owned.queue.flags = u32(flags)
+
+
+def reopen_queue(owned: OwnedQueue, pages: QueuePages) -> None:
+    """In the copy that a fork made: what was in the queue, or on its way into it, was for the original."""
+    memset(Span[u8](addr_of(pages), 2 * UCQ_PAGE_SIZE), 0)
+    init_ucq_mailbox(owned.mailbox, addr_of(pages))
+    owned.queue.alert_pending.store(u32(0))
 
 
 def new_queue(kind: MailboxKind, flags: EventFlag, vcoreid: u32) -> EventQueue:

@@ -9,6 +9,7 @@ from kern.abi.event import EventMsg, EventType
 from kern.abi.proc import Resource
 from kern.abi.syscall import Syscall
 from parlib import sched
+from parlib.alarm import forget_alarms
 from parlib.blockon import set_parlib_ready
 from parlib.completion import complete, is_completion
 from parlib.debug import init_diagnosis
@@ -18,11 +19,11 @@ from parlib.machine import vcore_start
 from parlib.pages import PAGE_SIZE, make_guard, map_pages
 from parlib.preempt import init_preemption
 from parlib.sched import Scheduler
-from parlib.signal_delivery import init_signals
+from parlib.signal_delivery import forget_signals, init_signals
 from parlib.thread0 import call_done_somewhere, init_thread0_queue
 from parlib.tls import current_of, init_tls_block, tls_block_size
-from parlib.uthread import Uthread
-from parlib.vcore import STACK_SIZE, Vcore, disable_notifs, enable_notifs, max_vcores, proc_data, proc_info, vcores
+from parlib.uthread import Uthread, forget_others
+from parlib.vcore import STACK_SIZE, Vcore, max_vcores, proc_data, proc_info, vcores
 from syscalls import sys_change_to_m
 from lang import pause
 
@@ -68,6 +69,7 @@ def prepare_vcore(vcoreid: u32) -> None:
     current = current_of(tp)
     current.uthread = 0
     current.vcore = addr_of(vcore)
+    current.error = addr_of(vcore.error)
     pages = stack_top + tls_pages * PAGE_SIZE
     data = vcore.data
     init_ucq_mailbox(data.public_mbox, pages)
@@ -79,15 +81,17 @@ def prepare_vcore(vcoreid: u32) -> None:
 
 
 def start_anew() -> None:
-    """In the copy that a fork made, first of all: what was in vcore 0's mailboxes, or on its way into them, was for the original."""
+    """In the copy that a fork made, first of all, with notifications disabled: the calling thread is the only one, and what was in vcore
+    0's mailboxes, or on its way into them, was for the original. So were alarms and signals. Raises ENOMEM."""
     vcore = vcores[0]
     tls_pages = (tls_block_size() + PAGE_SIZE - 1) // PAGE_SIZE
     pages = vcore.stack_top + tls_pages * PAGE_SIZE
-    disable_notifs()
     memset(Span[u8](pages, 4 * PAGE_SIZE), 0)
     init_ucq_mailbox(vcore.data.public_mbox, pages)
     init_ucq_mailbox(vcore.data.private_mbox, pages + 2 * PAGE_SIZE)
-    enable_notifs()
+    forget_alarms()
+    forget_signals()
+    forget_others()
 
 
 def become_mcp(scheduler: Scheduler) -> None:

@@ -6,11 +6,13 @@ one atomic operation: so exactly one of two joiners, or of a joiner and a detach
 those who are still expected, the joiner itself among them: it may fall asleep before or after the last of the others has come.
 """
 
-from lang import RELAXED, Atomic, Errno, Error, Ref, Span, addr_of, at, must_use, struct, u32, u64
+from lang import RELAXED, Atomic, Errno, Error, Ref, Span, addr_of, must_use, struct, u32, u64
 from parlib import sched
 from parlib.current import my_uthread
+from parlib.pdr import PdrLock
 from parlib.sched import Blocked
-from parlib.uthread import DETACHED, EXITED, JOINABLE, JoinState, Uthread, uthread_yield
+from parlib.uthread import DETACHED, EXITED, JOINABLE, JoinState, Uthread
+from parlib.vcore import Vcore, pin, unpin
 
 
 @struct
@@ -19,13 +21,28 @@ class JoinKicker:
 
     joiner: Ref[Uthread]
     expected: Atomic[u32]
+    guard: PdrLock                          # held by the joiner until it is saved
 
 
-def kick(kicker: JoinKicker) -> None:
-    """One of those has come; the last wakes the joiner. The kicker may be gone afterwards. In vcore context."""
+def kick(vcore: Vcore, kicker: JoinKicker) -> None:
+    """One of those has come; the last wakes the joiner, after which the kicker may be gone. In vcore context."""
     joiner = kicker.joiner
     if kicker.expected.sub(1) == 1:
+        kicker.guard.lock_on(vcore)         # it came before, and may still be on its way to sleep
+        kicker.guard.unlock_on()
         sched.current.runnable(joiner)
+
+
+def await_others(kicker: JoinKicker) -> None:
+    """The joiner comes itself, and sleeps unless it is the last."""
+    uthread = kicker.joiner
+    vcore = pin(uthread)
+    kicker.guard.lock_to_park(vcore)
+    if kicker.expected.sub(1) == 1:
+        kicker.guard.unlock_on()
+        unpin(uthread, vcore)
+    else:
+        kicker.guard.park(vcore, uthread, Blocked.MISC)
 
 
 def uthread_join(uthread: Uthread) -> u64:
@@ -38,7 +55,7 @@ def uthread_join(uthread: Uthread) -> u64:
     kicker = JoinKicker(joiner=my_uthread())
     kicker.expected.store(u32(2), order=RELAXED)  # nobody knows it before `join` has its address
     if must_wait(uthread, kicker):
-        uthread_yield(join_callback, addr_of(kicker))
+        await_others(kicker)
     return take_result(uthread)
 
 
@@ -62,7 +79,7 @@ def uthread_join_arr(requests: Span[JoinRequest]) -> None:
         if not expects(request, kicker):
             kicker.expected.sub(1)          # never the last one: the caller counts, too
     if kicker.expected.load() > 1:
-        uthread_yield(join_callback, addr_of(kicker))
+        await_others(kicker)
     refused = u64(0)
     for request in requests:
         if request.refused:
@@ -95,11 +112,6 @@ def must_wait(uthread: Uthread, kicker: JoinKicker) -> bool:
 def refuse(uthread: Uthread) -> None:
     state = "was detached" if uthread.join_state == JoinState.DETACHED else "has a joiner already"
     raise Error(Errno.EINVAL, f"thread {uthread.id} {state}")
-
-
-def join_callback(joiner: Uthread, address: u64) -> None:
-    sched.note_blocked(joiner, Blocked.MISC)
-    kick(at(JoinKicker, address))
 
 
 def take_result(uthread: Uthread) -> u64:

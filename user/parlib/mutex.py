@@ -5,15 +5,13 @@ All zero is their initial state. An unlock hands over to a waiter. Unlocking wor
 locking from uthreads with notifications enabled only.
 """
 
-from lang import ACQUIRE, RELAXED, RELEASE, Atomic, Ref, addr_of, at, must_use, new, sleeping_section, struct, u32, u64
+from lang import ACQUIRE, RELAXED, RELEASE, Atomic, must_use, new, noinline, sleeping_section, struct, u32, u64
 from parlib import sched
-from parlib.current import me, my_vcore
+from parlib.current import me, my_uthread, my_vcore
 from parlib.pdr import PdrLock
-from parlib.sched import Blocked
 from parlib.timed_wait import TimedWait, begin_wait, end_wait
 from parlib.uth_sync import UthSync
-from parlib.uthread import Uthread, uthread_yield
-from parlib.vcore import disable_notifs, enable_notifs
+from parlib.vcore import disable_notifs, enable_notifs, pin, unpin
 
 FREE: u32 = 0
 HELD: u32 = 1
@@ -30,7 +28,19 @@ class Mutex:
 
     def lock(self) -> None:
         if not self.state.cas(FREE, HELD, order=ACQUIRE):  # pairs with the releases of unlock and hand_over
-            uthread_yield(mutex_block, addr_of(self))
+            self.wait()
+
+    @noinline
+    def wait(self) -> None:
+        uthread = my_uthread()
+        vcore = pin(uthread)
+        self.guard.lock_to_park(vcore)
+        if self.state.swap(CONTENDED, order=ACQUIRE) == FREE:
+            self.guard.unlock_on()
+            unpin(uthread, vcore)
+            return
+        self.waiters.enqueue(uthread)
+        self.guard.park(vcore, uthread)
 
     @must_use
     def try_lock(self) -> bool:
@@ -41,10 +51,10 @@ class Mutex:
         """False if it could not be had by then (`now_ns`)."""
         if self.try_lock():
             return True
-        request = MutexWait(mutex=self, wait=TimedWait(guard=self.guard, queue=self.waiters, uthread=at(Uthread, me.mine.uthread)))
-        begin_wait(request.wait, deadline_ns)
-        uthread_yield(mutex_block_timed, addr_of(request))
-        return end_wait(request.wait)
+        wait = TimedWait(guard=self.guard, queue=self.waiters, uthread=my_uthread())
+        vcore = begin_wait(wait, deadline_ns)
+        wait.sleep(vcore, not wait.expired and self.state.swap(CONTENDED) == FREE)
+        return end_wait(wait)
 
     def unlock(self) -> None:
         if not self.state.cas(HELD, FREE, order=RELEASE):
@@ -70,36 +80,6 @@ class Mutex:
 
     def __exit__(self) -> None:
         self.unlock()
-
-
-@struct
-class MutexWait:
-    mutex: Ref[Mutex]
-    wait: TimedWait
-
-
-def mutex_block(uthread: Uthread, address: u64) -> None:
-    """In vcore context: take the mutex for the thread after all, or queue it."""
-    mutex = at(Mutex, address)
-    sched.note_blocked(uthread, Blocked.MUTEX)
-    mutex.guard.lock_on(my_vcore())
-    free = mutex.state.swap(CONTENDED) == FREE
-    if not free:
-        mutex.waiters.enqueue(uthread)
-    mutex.guard.unlock_on()
-    if free:
-        sched.current.runnable(uthread)
-
-
-def mutex_block_timed(uthread: Uthread, address: u64) -> None:
-    request = at(MutexWait, address)
-    mutex = request.mutex
-    sched.note_blocked(uthread, Blocked.MUTEX)
-    mutex.guard.lock_on(my_vcore())
-    waits = request.wait.join(uthread, not request.wait.expired and mutex.state.swap(CONTENDED) == FREE)
-    mutex.guard.unlock_on()
-    if not waits:
-        sched.current.runnable(uthread)
 
 
 @struct

@@ -8,6 +8,8 @@ A critical section is short, does not block, makes no system call that may block
 
 from lang import ACQUIRE, RELAXED, RELEASE, Atomic, atomic_section, begins_atomic, ends_atomic, must_use, struct, u32
 from parlib.current import my_vcore
+from parlib.sched import Blocked
+from parlib.uthread import Uthread, park
 from parlib.vcore import Vcore, disable_notifs, enable_notifs, relax_for
 
 FREE: u32 = 0
@@ -46,6 +48,17 @@ class PdrLock:
     def unlock_on(self) -> None:
         """Undo `lock_on`."""
         self.holder.store(FREE, order=RELEASE)
+
+    def lock_to_park(self, vcore: Vcore) -> None:
+        """`lock_on` of a thread that has pinned itself: it goes on by `park`, or by `unlock_on` and `unpin`. The compiler cannot see where
+        this section ends, so it does not begin one: nothing in it may block."""
+        if not self.holder.cas(FREE, vcore.id + 1, order=ACQUIRE):
+            self.wait_and_lock(vcore.id + 1)
+
+    def park(self, vcore: Vcore, uthread: Uthread, why: Blocked = Blocked.MUTEX) -> None:
+        """The calling thread, which is where who holds this lock can find it, sleeps until one of them makes it runnable. The lock is
+        released when the thread is saved, so that it may be run at once, and is not held on return. Undoes `lock_to_park` and `pin`."""
+        park(vcore, uthread, self, why)
 
     def wait_and_lock(self, mine: u32) -> None:
         while True:

@@ -5,14 +5,13 @@ A writer that waits keeps new readers out, so it gets its turn; when it leaves, 
 A reader does not lock it again: a writer may wait in between.
 """
 
-from lang import Ref, addr_of, at, must_use, new, struct, u32, u64
+from lang import must_use, new, struct, u32, u64
 from parlib import sched
-from parlib.current import my_uthread, my_vcore
+from parlib.current import my_uthread
 from parlib.pdr import PdrLock
-from parlib.sched import Blocked
 from parlib.timed_wait import TimedWait, begin_wait, end_wait
 from parlib.uth_sync import UthSync
-from parlib.uthread import Uthread, uthread_yield
+from parlib.vcore import pin, unpin
 
 
 @struct
@@ -24,12 +23,26 @@ class RwLock:
     waiting_writers: UthSync
 
     def lock_read(self) -> None:
-        if not self.try_read():
-            uthread_yield(read_block, addr_of(self))
+        uthread = my_uthread()
+        vcore = pin(uthread)
+        self.guard.lock_to_park(vcore)
+        if self.admit_reader():
+            self.guard.unlock_on()
+            unpin(uthread, vcore)
+            return
+        self.waiting_readers.enqueue(uthread)
+        self.guard.park(vcore, uthread)
 
     def lock_write(self) -> None:
-        if not self.try_write():
-            uthread_yield(write_block, addr_of(self))
+        uthread = my_uthread()
+        vcore = pin(uthread)
+        self.guard.lock_to_park(vcore)
+        if self.admit_writer():
+            self.guard.unlock_on()
+            unpin(uthread, vcore)
+            return
+        self.waiting_writers.enqueue(uthread)
+        self.guard.park(vcore, uthread)
 
     @must_use
     def try_read(self) -> bool:
@@ -46,19 +59,19 @@ class RwLock:
         """False if it could not be had by then (`now_ns`)."""
         if self.try_read():
             return True
-        request = RwWait(lock=self, wait=TimedWait(guard=self.guard, queue=self.waiting_readers, uthread=my_uthread()))
-        begin_wait(request.wait, deadline_ns)
-        uthread_yield(read_block_timed, addr_of(request))
-        return end_wait(request.wait)
+        wait = TimedWait(guard=self.guard, queue=self.waiting_readers, uthread=my_uthread())
+        vcore = begin_wait(wait, deadline_ns)
+        wait.sleep(vcore, not wait.expired and self.admit_reader())
+        return end_wait(wait)
 
     @must_use
     def write_until(self, deadline_ns: u64) -> bool:
         if self.try_write():
             return True
-        request = RwWait(lock=self, wait=TimedWait(guard=self.guard, queue=self.waiting_writers, uthread=my_uthread()))
-        begin_wait(request.wait, deadline_ns)
-        uthread_yield(write_block_timed, addr_of(request))
-        got = end_wait(request.wait)
+        wait = TimedWait(guard=self.guard, queue=self.waiting_writers, uthread=my_uthread())
+        vcore = begin_wait(wait, deadline_ns)
+        wait.sleep(vcore, not wait.expired and self.admit_writer())
+        got = end_wait(wait)
         if not got:
             self.let_readers_in()
         return got
@@ -111,58 +124,6 @@ class RwLock:
         while (reader := self.waiting_readers.get_next()) is not None:
             self.readers += 1
             woken.enqueue(reader)
-
-
-@struct
-class RwWait:
-    lock: Ref[RwLock]
-    wait: TimedWait
-
-
-def read_block(uthread: Uthread, address: u64) -> None:
-    lock = at(RwLock, address)
-    sched.note_blocked(uthread, Blocked.MUTEX)
-    lock.guard.lock_on(my_vcore())
-    admitted = lock.admit_reader()
-    if not admitted:
-        lock.waiting_readers.enqueue(uthread)
-    lock.guard.unlock_on()
-    if admitted:
-        sched.current.runnable(uthread)
-
-
-def write_block(uthread: Uthread, address: u64) -> None:
-    lock = at(RwLock, address)
-    sched.note_blocked(uthread, Blocked.MUTEX)
-    lock.guard.lock_on(my_vcore())
-    admitted = lock.admit_writer()
-    if not admitted:
-        lock.waiting_writers.enqueue(uthread)
-    lock.guard.unlock_on()
-    if admitted:
-        sched.current.runnable(uthread)
-
-
-def read_block_timed(uthread: Uthread, address: u64) -> None:
-    request = at(RwWait, address)
-    lock = request.lock
-    sched.note_blocked(uthread, Blocked.MUTEX)
-    lock.guard.lock_on(my_vcore())
-    waits = request.wait.join(uthread, not request.wait.expired and lock.admit_reader())
-    lock.guard.unlock_on()
-    if not waits:
-        sched.current.runnable(uthread)
-
-
-def write_block_timed(uthread: Uthread, address: u64) -> None:
-    request = at(RwWait, address)
-    lock = request.lock
-    sched.note_blocked(uthread, Blocked.MUTEX)
-    lock.guard.lock_on(my_vcore())
-    waits = request.wait.join(uthread, not request.wait.expired and lock.admit_writer())
-    lock.guard.unlock_on()
-    if not waits:
-        sched.current.runnable(uthread)
 
 
 def new_rwlock() -> RwLock:

@@ -48,6 +48,12 @@ class Scheduler(ABC):
         preemptive scheduler may put it away (`pause_current`) and return instead."""
         run_current(vcore, uthread)
 
+    def next_ready(self, vcore: Vcore) -> Uthread | None:
+        """Take out the thread to run next, if `may_switch` is true of it: the calling thread goes to sleep, and switches to it directly.
+        None: what comes next is found by `entry`, as it must be where that does more than to pick a thread. The caller is a uthread with
+        notifications disabled; nothing may block."""
+        return None
+
     @abstractmethod
     def runnable(self, uthread: Uthread) -> None:
         """A thread that was blocked, or is new, may run. It belongs to the scheduler from now on. Any context."""
@@ -95,6 +101,10 @@ class Scheduler(ABC):
     @abstractmethod
     def idle(self, vcore: Vcore) -> None:
         """`entry` found nothing, and there were no events. May give the core back, and may return."""
+
+    def forget_others(self) -> None:        # noqa: B027
+        """In the copy that a fork made: `forget` all threads but the calling one and thread 0, which has been, and open anew what the
+        kernel knows. Notifications are disabled. Raises ENOMEM."""
 
     def preempt_pending(self, vcore: Vcore) -> None:  # noqa: B027
         """The kernel has warned that it will take this core, which is about to be given back: last preparations."""

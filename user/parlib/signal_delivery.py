@@ -15,16 +15,17 @@ from arch import user_abi
 from arch.abi import ContextFlag, FpState, UserContext
 from kern.abi.event import EventFlag, EventMsg, EventQueue, EventType
 from parlib import sched
+from parlib import uthread as uthreads
 from parlib.blockon import abort_call
 from parlib.current import in_vcore_context, my_uthread, my_vcore
-from parlib.event import OwnedQueue, QueuePages, init_static_queue, register_handler, want_kernel_event
+from parlib.event import OwnedQueue, QueuePages, init_static_queue, register_handler, reopen_queue, want_kernel_event
 from parlib.machine import signal_start
 from parlib.sched import Blocked
 from parlib.signal_state import Action, ActionFlag, Disposition, SignalCode, SignalInfo, SignalState, bit, is_ignored, table
 from parlib.timed_wait import TimedWait, begin_wait, end_wait
 from parlib.uth_sync import UthSync
-from parlib.uthread import BY_ITSELF, BY_KERNEL, Uthread, thread0, uthread_yield
-from parlib.vcore import Vcore, is_mcp, max_vcores, notify_self, vcores
+from parlib.uthread import BY_ITSELF, BY_KERNEL, Uthread, uthread_yield
+from parlib.vcore import Vcore, is_mcp, max_vcores, notify_self, pin, unpin, vcores
 from rt.exit import exit_now
 from rt.hooks import error_slot
 
@@ -70,6 +71,14 @@ def proc_listens() -> bool:
     return u64(queue.queue.mbox) != 0
 
 
+def forget_signals() -> None:
+    """In the copy that a fork made: what was sent was for the original. Actions and masks stay."""
+    table.pending.store(0)
+    my_uthread().signals.pending = 0
+    if proc_listens():
+        reopen_queue(queue, queue_pages)
+
+
 def handle_signal_event(vcore: Vcore, msg: EventMsg) -> None:
     """EV_POSIX_SIGNAL: signal arg1, maybe with a value. What to do is the 2LS's decision."""
     if not 0 < msg.arg1 <= 64:
@@ -80,7 +89,7 @@ def handle_signal_event(vcore: Vcore, msg: EventMsg) -> None:
 
 # -- sending ------------------------------------------------------------------------------------------------------
 def post_to_process(vcore: Vcore, info: SignalInfo) -> None:
-    """In vcore context: to a thread that waits, else to the one that this vcore was running, else to thread 0, unless they block it."""
+    """In vcore context: to a thread that waits, else to the one that this vcore was running, else to the main one, unless they block it."""
     woken = UthSync()
     with table.lock:
         if is_ignored(info.signal) and table.waiters.is_empty():
@@ -91,7 +100,7 @@ def post_to_process(vcore: Vcore, info: SignalInfo) -> None:
     sched.current.bulk_runnable(woken)
     uthread = vcore.current
     if uthread is None or uthread.signals.mask & bit(info.signal) != 0:
-        uthread = thread0
+        uthread = uthreads.main_thread
     if uthread.signals.mask & bit(info.signal) == 0:
         draw_attention(uthread)
         break_call(uthread, info.signal)
@@ -265,39 +274,28 @@ def call_handler(action: Action, info: SignalInfo) -> None:
 
 
 # -- waiting ------------------------------------------------------------------------------------------------------
-@struct
-class SignalWait:
-    """`wanted`: what ends the wait, besides any signal that has a handler to run."""
-
-    wanted: u64
-    wait: TimedWait
-
-
 def something_came(uthread: Uthread, wanted: u64) -> bool:
-    """Caller holds: `lock`."""
+    """One of `wanted`, or any signal that has a handler to run. Caller holds: `lock`."""
     state = uthread.signals
     return (state.pending | table.pending.load()) & (wanted | ~state.mask) != 0
 
 
 def wait_for_any(wanted: u64) -> None:
     """Sleep until something may have come."""
-    request = SignalWait(wanted=wanted, wait=TimedWait(guard=table.lock, queue=table.waiters, uthread=my_uthread()))
-    uthread_yield(wait_block, addr_of(request))
+    uthread = my_uthread()
+    vcore = pin(uthread)
+    table.lock.lock_to_park(vcore)
+    if something_came(uthread, wanted):
+        table.lock.unlock_on()
+        unpin(uthread, vcore)
+        return
+    table.waiters.enqueue(uthread)
+    table.lock.park(vcore, uthread, Blocked.MISC)
 
 
 def wait_for_any_until(wanted: u64, deadline_ns: u64) -> bool:
     """The same; false if it is past the deadline."""
-    request = SignalWait(wanted=wanted, wait=TimedWait(guard=table.lock, queue=table.waiters, uthread=my_uthread()))
-    begin_wait(request.wait, deadline_ns)
-    uthread_yield(wait_block, addr_of(request))
-    return end_wait(request.wait)
-
-
-def wait_block(uthread: Uthread, address: u64) -> None:
-    request = at(SignalWait, address)
-    sched.note_blocked(uthread, Blocked.MISC)
-    table.lock.lock_on(my_vcore())
-    waits = request.wait.join(uthread, something_came(uthread, request.wanted))
-    table.lock.unlock_on()
-    if not waits:
-        sched.current.runnable(uthread)
+    wait = TimedWait(guard=table.lock, queue=table.waiters, uthread=my_uthread())
+    vcore = begin_wait(wait, deadline_ns)
+    wait.sleep(vcore, something_came(wait.uthread, wanted))
+    return end_wait(wait)

@@ -8,10 +8,10 @@ under the object's lock, decides how the wait ends.
 from lang import Ref, addr_of, at, struct, u32, u64
 from parlib import sched
 from parlib.alarm import Alarm
-from parlib.current import my_uthread
 from parlib.pdr import PdrLock
 from parlib.uth_sync import UthSync
 from parlib.uthread import Uthread
+from parlib.vcore import Vcore, pin, unpin
 
 
 COMING: u32 = 0                             # not in the queue yet
@@ -21,7 +21,7 @@ EXPIRED: u32 = 2                            # not in it, because time was up
 
 @struct
 class TimedWait:
-    """On the waiter's stack, from `begin_wait` to `end_wait`. `state` is changed under `guard`."""
+    """On the waiter's stack, from `begin_wait` to `end_wait`. `uthread` is the waiter; `state` is changed under `guard`."""
 
     guard: Ref[PdrLock]
     queue: Ref[UthSync]
@@ -33,20 +33,34 @@ class TimedWait:
     def expired(self) -> bool:
         return self.state == EXPIRED
 
-    def join(self, uthread: Uthread, granted: bool) -> bool:
-        """In the yield callback: queue the thread. False if time is up, or it has been given already what it waits for: then it is the
-        caller's still. Caller holds: `guard`."""
+    def join(self, granted: bool) -> bool:
+        """Queue the calling thread. False if time is up, or it has been given already what it waits for: then it does not wait. Caller
+        holds: `guard`."""
         if self.expired:
             return False
         self.state = SETTLED
         if not granted:
-            self.queue.enqueue(uthread)
+            self.queue.enqueue(self.uthread)
         return not granted
 
+    def sleep(self, vcore: Vcore, granted: bool) -> None:
+        """Wait in the queue, unless the caller has what it waits for. Caller holds `guard`, by `begin_wait`, which this releases."""
+        if self.join(granted):
+            self.guard.park(vcore, self.uthread)
+        else:
+            self.guard.unlock_on()
+            unpin(self.uthread, vcore)
 
-def begin_wait(wait: TimedWait, deadline_ns: u64) -> None:
-    """Before the caller yields."""
-    wait.uthread = my_uthread()
+
+def begin_wait(wait: TimedWait, deadline_ns: u64) -> Vcore:
+    """Set the alarm, then pin the calling thread and take `guard`: to look whether there is need to wait."""
+    set_alarm(wait, deadline_ns)
+    vcore = pin(wait.uthread)
+    wait.guard.lock_to_park(vcore)
+    return vcore
+
+
+def set_alarm(wait: TimedWait, deadline_ns: u64) -> None:
     wait.alarm.handler = expire
     wait.alarm.arg = addr_of(wait)
     wait.alarm.set_at(deadline_ns)

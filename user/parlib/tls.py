@@ -7,7 +7,7 @@ reached by their distance from the thread pointer, which is the same in every bl
 
 from typing import TypeVar
 
-from lang import Span, addr_of, array, at, extern_symbol, memcpy, memset, thread_pointer, u8, u64
+from lang import Ptr, Span, addr_of, array, at, extern_symbol, inline, memcpy, memset, sizeof, thread_pointer, u8, u64
 from arch import user_abi
 from parlib.current import Current, me
 from parlib.machine import set_thread_pointer
@@ -32,13 +32,19 @@ def tls_block_size() -> u64:
     return (addr_of(tls_image_size) + user_abi.CONTROL_SIZE + BLOCK_ALIGN - 1) // BLOCK_ALIGN * BLOCK_ALIGN
 
 
+@inline
 def init_tls_block(block: u64) -> u64:
     """Make the memory at `block` a fresh thread-local block; its thread pointer."""
     size = addr_of(tls_image_size)
     start = user_abi.image_start(block, size)
     given = addr_of(tls_data_end) - addr_of(tls_start)
-    memcpy(Span[u8](start, given), Span[u8](addr_of(tls_start), given))
-    memset(Span[u8](start + given, size - given), 0)
+    if given > 0:
+        memcpy(Span[u8](start, given), Span[u8](addr_of(tls_start), given))
+    if size > sizeof(Current):
+        memset(Span[u8](start + given, size - given), 0)
+    else:                                   # a program without thread-local variables of its own
+        words = Ptr[u64](start)
+        words[0], words[1], words[2] = 0, 0, 0
     return user_abi.finish_block(block, size)
 
 
@@ -77,6 +83,7 @@ def init_thread0_tls() -> None:
     vcore.current = thread0
     me.mine.uthread = addr_of(thread0)
     me.mine.vcore = addr_of(vcore)
+    me.mine.error = addr_of(thread0.error)
     thread0.vars = addr_of(me.mine)
     thread0.tp = tp
     user_abi.start_context(thread0.ctx, 0, tp)

@@ -42,6 +42,11 @@ class UthSync:
         """Take out this thread; False if it is not in there (any more): then it is somebody else's to wake."""
         return sched.current.sync_get_uth(self, uthread) if sched.keeps_waiters else fifo_remove(self, uthread)
 
+    def forget(self, uthread: Uthread) -> None:
+        """Take out this thread, if it is in there, which is none any more."""
+        if self.get_uth(uthread):
+            pass
+
     def swap(self, other: "UthSync") -> None:
         """Exchange all waiters of two."""
         if sched.keeps_waiters:

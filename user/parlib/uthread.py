@@ -2,7 +2,8 @@
 """Uthreads: what a 2LS schedules. Their structure, leaving one, running one, and how they end.
 
 A uthread leaves its vcore by `uthread_yield(callback, arg)`: notifications off, state saved, and then `callback` runs in vcore
-context, where it may hand the thread to others; from that moment it may run elsewhere and must not be touched.
+context, where it may hand the thread to others; from that moment it may run elsewhere and must not be touched. Or by `park`, under the
+lock of what it waits for: then straight for the next ready thread, if the 2LS has one, without going through vcore context.
 Whoever runs a uthread owns it; a saved one belongs to whoever holds it (a queue, a callback). No locks in here.
 Nothing here allocates; memory for threads is the 2LS's business.
 """
@@ -10,26 +11,31 @@ Nothing here allocates; memory for threads is the 2LS's business.
 from enum import Enum
 from typing import Callable, NoReturn
 
-from lang import RELAXED, Atomic, Error, Ptr, Raises, Ref, addr_of, assign, at, blocks, compiler_fence
-from lang import entry, export, noinline, panic, struct, u32, u64, vcore_context
+from lang import RELAXED, Atomic, Error, ErrorSlot, Ptr, Raises, Ref, addr_of, assign, at, blocks, compiler_fence
+from lang import entry, export, inline, noinline, panic, struct, u32, u64, vcore_context
 from arch import user_abi
 from arch.abi import ContextFlag, FpState, UserContext
 from kern.abi.syscall import Syscall
 from parlib import sched
-from parlib.cancel import CANCELED, Cancelled, end_thread
+from parlib.cancel import CANCELED, CancelState, Cancelled, begin_cancel, end_thread
 from parlib.current import Current, my_uthread, my_vcore
+from parlib.dtls import KeyValues
 from parlib.entry import run_vcore
 from parlib.join import JoinKicker, kick
-from parlib.machine import pop_context, pop_context_raw, restore_fp, set_thread_pointer, switch_in, switch_out
+from parlib.machine import jump_to_stack, pop_context, pop_context_raw, restore_fp, set_thread_pointer, switch_direct, switch_in, switch_out
+from parlib.pdr import PdrLock
+from parlib.sched import Blocked
 from parlib.signal_delivery import prepare_handlers
 from parlib.signal_state import SignalState, begin_signals
 from parlib.uth_sync import UthSync
-from parlib.vcore import STACK_SIZE, Vcore, enable_notifs, enter_vcore_context
+from parlib.vcore import STACK_SIZE, Vcore, enable_notifs, enter_vcore_context, pin
+from rt.exit import exit
 
 # How a uthread's context was saved, which decides how it is resumed.
 RUNNING: u32 = 0                            # not saved: it runs, or its context lies in its vcore's VCPD
 BY_ITSELF: u32 = 1                          # a software context in `ctx`, at a call of switch_out
 BY_KERNEL: u32 = 2                          # in `ctx` as the kernel left it, extended registers in `fp`
+GONE: u32 = 3                               # never: it is a thread of the process that this one was forked from
 
 # The word `join` of a uthread: one of these, or the address of the JoinKicker of who waits for it.
 JOINABLE: u64 = 0
@@ -70,6 +76,9 @@ class Uthread:
     page_asked: u64                         # address of the page of a file that `call` was about
     call: Syscall                           # for calls that are made in its name: it has no stack to spare when it has faulted
     signals: SignalState
+    cancel: CancelState
+    keys: KeyValues                         # its values of dynamic keys
+    error: ErrorSlot                        # the error that is on its way in it
     fp: FpState
 
     @property
@@ -96,8 +105,10 @@ def no_function(arg: u64) -> None:
 
 
 thread0 = Uthread(yield_fn=no_callback, fn=no_function)
+main_thread: Ref[Uthread] = thread0         # the process ends with it; in a copy that another thread forked it is that one
 
 
+@inline
 def init_uthread(uthread: Uthread, stack_top: u64, tp: u64, vars: Current, fn: Callable[[u64], Raises[None]], arg: u64) -> None:
     """Make it a fresh, joinable thread that will call fn(arg). Its thread-local block at `tp` is initialised already."""
     user_abi.start_context(uthread.ctx, stack_top, tp)
@@ -117,7 +128,10 @@ def init_uthread(uthread: Uthread, stack_top: u64, tp: u64, vars: Current, fn: C
     uthread.tp = tp
     uthread.vars = addr_of(vars)
     vars.uthread = addr_of(uthread)
+    vars.error = addr_of(uthread.error)
     uthread.attention.store(u32(0), order=RELAXED)
+    uthread.keys.held = 0                   # what else is in there counts for nothing
+    begin_cancel(uthread.cancel)
     begin_signals(uthread.signals, my_uthread().signals)
 
 
@@ -127,15 +141,56 @@ def uthread_yield(callback: Callable[[Uthread, u64], None], arg: u64) -> None:
     """Save the calling uthread and run `callback` on it in vcore context. Returns when somebody runs it again."""
     uthread = my_uthread()
     assert uthread.notif_depth == 0, "a uthread blocks with notifications disabled"
-    uthread.yield_fn = callback
-    uthread.yield_arg = arg
     # Relaxed, here and in disable_notifs: it is read by this core, which an interruption stops between two instructions, and by who
     # steals the thread after the kernel has saved it, which orders all of it.
     uthread.dont_migrate.store(u32(1), order=RELAXED)
     compiler_fence()
     vcore = my_vcore()
     vcore.data.notif_disabled.store(u32(1), order=RELAXED)
+    leave(vcore, uthread, callback, arg)
+
+
+@inline
+def leave(vcore: Vcore, uthread: Uthread, callback: Callable[[Uthread, u64], None], arg: u64) -> None:
+    """`uthread_yield` of the calling thread, with notifications disabled and DONT_MIGRATE set."""
+    uthread.yield_fn = callback
+    uthread.yield_arg = arg
     switch_out(addr_of(uthread.ctx), vcore.stack_top, vcore.tp, addr_of(uthread_landing), addr_of(uthread))
+
+
+@blocks
+def park(vcore: Vcore, uthread: Uthread, guard: PdrLock, why: Blocked) -> None:
+    """Put the calling thread to sleep, who pinned itself: `guard` is released when it is saved. See PdrLock.park."""
+    if vcore.data.notif_pending.load(order=RELAXED) == 0 and not sched.takes_reasons:
+        follower = sched.current.next_ready(vcore)
+        if follower is not None:
+            uthread.notif_depth = 0         # not before: who waits for the 2LS' lock sees by it that it has to look after the holder
+            switch_to(vcore, uthread, follower, guard)
+            return
+    uthread.notif_depth = 0
+    leave(vcore, uthread, parked if why == Blocked.MUTEX else parked_for_other, addr_of(guard))
+
+
+def parked(uthread: Uthread, guard: u64) -> None:
+    sched.note_blocked(uthread, Blocked.MUTEX)
+    at(PdrLock, guard).unlock_on()
+
+
+def parked_for_other(uthread: Uthread, guard: u64) -> None:
+    sched.note_blocked(uthread, Blocked.MISC)
+    at(PdrLock, guard).unlock_on()
+
+
+@inline
+def switch_to(vcore: Vcore, uthread: Uthread, follower: Uthread, lock: PdrLock) -> None:
+    """From the calling thread, which others find under `lock`, straight to one that may be switched to: the lock is released when the
+    first is saved. Notifications are disabled."""
+    uthread.saved = BY_ITSELF
+    follower.saved = RUNNING
+    uthread.dont_migrate.store(u32(0), order=RELAXED)
+    at(Current, follower.vars).vcore = addr_of(vcore)
+    vcore.current = follower
+    switch_direct(addr_of(uthread.ctx), addr_of(follower.ctx), vcore.vcpd, addr_of(lock))
 
 
 @entry(stack=STACK_SIZE)
@@ -167,9 +222,12 @@ def run_uthread(vcore: Vcore, uthread: Uthread) -> None:
 
 
 def run_with_care(vcore: Vcore, uthread: Uthread) -> None:
-    if uthread.attention.load(order=RELAXED) != 0:
+    if uthread.attention.load(order=RELAXED) != 0 and uthread.saved != GONE:
         prepare_handlers(uthread)
     saved = uthread.saved
+    if saved == GONE:                       # something that it waited for in the original has come
+        vcore.current = None
+        return
     uthread.saved = RUNNING
     if saved == BY_ITSELF:
         switch_in(addr_of(uthread.ctx), vcore.vcpd)
@@ -274,18 +332,57 @@ def uthread_main() -> None:
 
 
 def uthread_exit() -> NoReturn:
-    """End the calling uthread. Its joiner gets `result`."""
-    uthread_yield(exit_callback, 0)
-    panic("an exited uthread runs")
+    """End the calling uthread. Its joiner gets `result`. If it is the main one, that ends the process."""
+    uthread = my_uthread()
+    if uthread is main_thread:
+        exit(0)
+    vcore = pin(uthread)
+    # Nothing is saved, since nobody comes back; from here on this is vcore context, on the wrong stack.
+    set_thread_pointer(vcore.tp)
+    jump_to_stack(vcore.stack_top, addr_of(uthread_ended), addr_of(uthread))
 
 
-def exit_callback(uthread: Uthread, arg: u64) -> None:
+@entry(stack=STACK_SIZE)
+@vcore_context
+@export("uthread_ended")
+def uthread_ended(address: u64) -> None:
+    """In vcore context, after a uthread has left its stack for good. Does not return."""
+    vcore = my_vcore()
+    vcore.current = None
+    uthread = at(Uthread, address)
+    uthread.saved = BY_ITSELF
+    let_joiner_know(vcore, uthread)
+    run_vcore(vcore)
+
+
+def let_joiner_know(vcore: Vcore, uthread: Uthread) -> None:
     before = uthread.join.swap(EXITED)      # from here on it is its joiner's, if it has one or ever will
     if before == DETACHED:
         uthread.join.store(DETACHED)        # who joins it all the same, too late, is refused for as long as its memory is not used again
         sched.current.exited(uthread)
     elif before != JOINABLE:
-        kick(at(JoinKicker, before))
+        kick(vcore, at(JoinKicker, before))
+
+
+# -- after a fork -------------------------------------------------------------------------------------------------
+def forget_others() -> None:
+    """In the copy that a fork made, by the calling thread, which is the only one from now on."""
+    global main_thread
+    main_thread = my_uthread()
+    forget(thread0)
+    sched.current.forget_others()
+
+
+def forget(uthread: Uthread) -> None:
+    """Unless it is the caller: nobody waits for it, nor finds it among those who wait, nor runs it, if somebody wakes it all the same.
+    Its memory is not used again: lists that we do not know may lead through its stack."""
+    if uthread is my_uthread():
+        return
+    waits_in = uthread.waits_in
+    if waits_in is not None:
+        waits_in.forget(uthread)
+    uthread.saved = GONE
+    uthread.join.store(DETACHED)
 
 
 @export("missed_notification")

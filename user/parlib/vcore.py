@@ -9,11 +9,13 @@ was missed in between.
 
 from typing import Callable
 
-from lang import ACQUIRE, RELAXED, Ref, Uaddr, addr_of, array, at, compiler_fence, cycle_counter, inline, noinline, pause, struct, u32, u64
+from lang import ACQUIRE, RELAXED, ErrorSlot, Ref, Uaddr, addr_of, array, at, compiler_fence, cycle_counter
+from lang import inline, noinline, pause, struct, u32, u64
 from kern.abi.event import EventMsg
 from kern.abi.proc import PROCDATA_ADDR, PROCINFO_ADDR, ProcData, ProcInfo, VcoreMapping, VcorePreemptData
 from kern.abi.syscall import Syscall
 from parlib.current import me, my_uthread, my_vcore
+from parlib.dtls import KeyValues
 from parlib.uthread import Uthread
 from rt.time import tsc_to_ns
 from syscalls import submit_change_vcore, submit_self_notify, submit_vc_entry
@@ -40,6 +42,8 @@ class Vcore:
     prepared: bool
     entries: u64                            # times that vcore context was entered from the kernel
     reenter: Callable[[Vcore], None] | None  # what is to be called at the top of the stack
+    keys: KeyValues                         # values of dynamic keys in vcore context
+    error: ErrorSlot                        # the error that is on its way there
     change_call: Syscall                    # of change_vcore: it must not lie on the stack, which restarts
 
     @property
@@ -157,6 +161,31 @@ def enable_notifs() -> None:
     # one of the two sees the other. With the load relaxed, RISC-V may do it before the store.
     data.notif_disabled.store(u32(0))
     if data.notif_pending.load() != 0:
+        enter_vcore_context()
+
+
+@inline
+def pin(uthread: Uthread) -> Vcore:
+    """`disable_notifs` for the calling uthread, which has them enabled; its vcore."""
+    assert uthread.notif_depth == 0, "a uthread blocks with notifications disabled"
+    uthread.dont_migrate.store(u32(1), order=RELAXED)
+    compiler_fence()
+    uthread.notif_depth = 1
+    vcore = my_vcore()
+    vcore.data.notif_disabled.store(u32(1), order=RELAXED)
+    compiler_fence()
+    return vcore
+
+
+@inline
+def unpin(uthread: Uthread, vcore: Vcore) -> None:
+    """Undo `pin`."""
+    uthread.notif_depth = 0
+    compiler_fence()
+    uthread.dont_migrate.store(u32(0), order=RELAXED)
+    compiler_fence()
+    vcore.data.notif_disabled.store(u32(0))
+    if vcore.data.notif_pending.load() != 0:
         enter_vcore_context()
 
 

@@ -1,7 +1,7 @@
 # SPDX-License-Identifier: LGPL-2.1-or-later
 """Blocked system calls of a many-core process: one event queue for each vcore, each with a mailbox that keeps every message."""
 
-from lang import addr_of, array
+from lang import addr_of, array, u32
 from kern.abi.event import EventFlag, MailboxKind
 from kern.abi.syscall import Syscall
 from parlib.blockon import register_for
@@ -15,9 +15,14 @@ call_queues = array(256, OwnedQueue)        # by vcore
 
 def init_call_queues() -> None:
     """Before the first thread. Raises ENOMEM."""
-    flags = EventFlag.INDIR | EventFlag.SPAM_INDIR | EventFlag.IPI | EventFlag.WAKEUP
     for vcoreid in range(max_vcores()):
-        init_queue(call_queues[vcoreid], MailboxKind.UCQ, flags, vcoreid)
+        init_call_queue(vcoreid)
+
+
+def init_call_queue(vcoreid: u32) -> None:
+    """Raises ENOMEM."""
+    flags = EventFlag.INDIR | EventFlag.SPAM_INDIR | EventFlag.IPI | EventFlag.WAKEUP
+    init_queue(call_queues[vcoreid], MailboxKind.UCQ, flags, vcoreid)
 
 
 def tell_when_done(uthread: Uthread, call: Syscall) -> bool:

@@ -4,14 +4,13 @@
 A thread that is cancelled while it waits has the mutex again when Cancelled is raised.
 """
 
-from lang import Ref, addr_of, at, must_use, struct, u64
-from parlib import condvar, sched
-from parlib.cancel import enter_wait, is_cancelled, leave_wait, test_cancel
-from parlib.current import my_uthread, my_vcore
+from lang import must_use, struct, u64
+from parlib import condvar
+from parlib.cancel import enter_wait, leave_wait, test_cancel
+from parlib.current import my_uthread
 from parlib.mutex import Mutex
-from parlib.sched import Blocked
 from parlib.timed_wait import TimedWait, begin_wait, end_wait
-from parlib.uthread import Uthread, uthread_yield
+from parlib.vcore import pin, unpin
 from pthread.clock import Clock
 
 
@@ -24,26 +23,35 @@ class CondVar:
 
     def wait(self, mutex: Mutex) -> None:
         """Release `mutex`, sleep until woken, take it again: nothing that is signalled in between is lost. A cancellation point."""
-        request = Waiting(condition=self.inner, mutex=mutex)
-        enter_wait(self.inner.guard, self.inner.waiters)
-        uthread_yield(wait_block, addr_of(request))
-        leave_wait()
-        mutex.lock()
+        inner = self.inner
+        uthread = my_uthread()
+        cancel = uthread.cancel
+        vcore = pin(uthread)
+        inner.guard.lock_to_park(vcore)
+        if enter_wait(cancel, inner.guard, inner.waiters):
+            inner.waiters.enqueue(uthread)
+            mutex.unlock()
+            inner.guard.park(vcore, uthread)
+            leave_wait(cancel)
+            mutex.lock()
+        else:
+            inner.guard.unlock_on()
+            unpin(uthread, vcore)
+            leave_wait(cancel)
         test_cancel()
 
     @must_use
     def wait_until(self, mutex: Mutex, deadline_ns: u64) -> bool:
         """The same; false if `clock` had come to the deadline before."""
-        request = TimedWaiting(
-            condition=self.inner,
-            mutex=mutex,
-            wait=TimedWait(guard=self.inner.guard, queue=self.inner.waiters, uthread=my_uthread()),
-        )
-        begin_wait(request.wait, self.clock.to_monotonic(deadline_ns))
-        enter_wait(self.inner.guard, self.inner.waiters)
-        uthread_yield(timed_wait_block, addr_of(request))
-        leave_wait()
-        woken = end_wait(request.wait)
+        inner = self.inner
+        cancel = my_uthread().cancel
+        wait = TimedWait(guard=inner.guard, queue=inner.waiters, uthread=my_uthread())
+        vcore = begin_wait(wait, self.clock.to_monotonic(deadline_ns))
+        cancelled = not enter_wait(cancel, inner.guard, inner.waiters)
+        mutex.unlock()
+        wait.sleep(vcore, cancelled)
+        leave_wait(cancel)
+        woken = end_wait(wait)
         mutex.lock()
         test_cancel()
         return woken
@@ -53,44 +61,3 @@ class CondVar:
 
     def broadcast(self) -> None:
         self.inner.broadcast()
-
-
-@struct
-class Waiting:
-    condition: Ref[condvar.CondVar]
-    mutex: Ref[Mutex]
-
-
-@struct
-class TimedWaiting:
-    condition: Ref[condvar.CondVar]
-    mutex: Ref[Mutex]
-    wait: TimedWait
-
-
-def wait_block(uthread: Uthread, address: u64) -> None:
-    request = at(Waiting, address)
-    condition = request.condition
-    mutex = request.mutex
-    sched.current.has_blocked(uthread, Blocked.MUTEX)
-    condition.guard.lock_on(my_vcore())
-    waits = not is_cancelled(uthread)
-    if waits:
-        condition.waiters.enqueue(uthread)
-    condition.guard.unlock_on()
-    mutex.unlock()
-    if not waits:
-        sched.current.runnable(uthread)
-
-
-def timed_wait_block(uthread: Uthread, address: u64) -> None:
-    request = at(TimedWaiting, address)
-    condition = request.condition
-    mutex = request.mutex
-    sched.current.has_blocked(uthread, Blocked.MUTEX)
-    condition.guard.lock_on(my_vcore())
-    waits = request.wait.join(uthread, is_cancelled(uthread))
-    condition.guard.unlock_on()
-    mutex.unlock()
-    if not waits:
-        sched.current.runnable(uthread)

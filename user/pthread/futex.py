@@ -6,14 +6,13 @@ the word: so the wake-up cannot fall in between.
 Locks: a bucket's, a leaf.
 """
 
-from lang import Atomic, Ref, addr_of, array, at, struct, u32, u64
+from lang import Atomic, Ref, addr_of, array, struct, u32, u64
 from parlib import sched
-from parlib.current import my_uthread, my_vcore
+from parlib.current import my_uthread
 from parlib.pdr import PdrLock
-from parlib.sched import Blocked
-from parlib.timed_wait import TimedWait, begin_wait, end_wait
+from parlib.timed_wait import TimedWait, end_wait, set_alarm
 from parlib.uth_sync import UthSync
-from parlib.uthread import Uthread, uthread_yield
+from parlib.vcore import pin
 
 BUCKETS: u64 = 64
 
@@ -51,8 +50,14 @@ def futex_wait(word: Atomic[u32], expected: u32, deadline_ns: u64 | None = None)
     request = FutexWait(word=word, key=addr_of(word), expected=expected, wait=TimedWait(bucket.lock, no_queue, my_uthread()))
     request.wait.queue = request.waiter
     if deadline_ns is not None:
-        begin_wait(request.wait, deadline_ns)
-    uthread_yield(futex_block, addr_of(request))
+        set_alarm(request.wait, deadline_ns)
+    uthread = my_uthread()
+    vcore = pin(uthread)
+    bucket.lock.lock_to_park(vcore)
+    changed = word.load() != expected
+    if not changed and not request.wait.expired:
+        link(bucket, request)
+    request.wait.sleep(vcore, changed)
     woken = not request.wait.expired
     if deadline_ns is not None:
         woken = end_wait(request.wait)
@@ -84,19 +89,6 @@ def futex_wake(word: Atomic[u32], count: u64) -> u64:
 
 
 no_queue = UthSync()
-
-
-def futex_block(uthread: Uthread, address: u64) -> None:
-    request = at(FutexWait, address)
-    bucket = bucket_of(request.word)
-    sched.current.has_blocked(uthread, Blocked.MUTEX)
-    bucket.lock.lock_on(my_vcore())
-    waits = request.wait.join(uthread, request.word.load() != request.expected)
-    if waits:
-        link(bucket, request)
-    bucket.lock.unlock_on()
-    if not waits:
-        sched.current.runnable(uthread)
 
 
 def link(bucket: Bucket, request: FutexWait) -> None:

@@ -7,12 +7,14 @@ Lock: `lock`, a leaf.
 
 from typing import Callable
 
-from lang import Atomic, Errno, Error, Raises, Ref, Uaddr, addr_of, at, sizeof, struct, u32, u64
+from lang import Atomic, Errno, Error, Raises, Ref, Uaddr, addr_of, at, inline, sizeof, struct, u32, u64
 from kern.abi.mman import MapFlags, Prot
+from parlib.current import my_vcore
 from parlib.debug import describe_thread
 from parlib.pdr import PdrLock
 from parlib.tls import current_of, init_tls_block, tls_block_size
-from parlib.uthread import Uthread, init_uthread
+from parlib.uthread import Uthread, forget, init_uthread
+from parlib.vcore import Vcore, disable_notifs, enable_notifs
 from pthread.attr import DEFAULT_STACK_SIZE, MIN_STACK_SIZE, PAGE_SIZE, Attr
 from syscalls import sys_mmap, sys_mprotect
 
@@ -26,6 +28,7 @@ class PooledThread(Uthread):
     mapped: u64                             # bytes
     stack_size: u64
     guard_size: u64
+    usual: bool                             # of the default sizes
 
 
 @struct
@@ -56,18 +59,21 @@ def map_thread(stack_size: u64, guard_size: u64) -> PooledThread:
     thread.mapped = size
     thread.stack_size = stack_size
     thread.guard_size = guard_size
+    thread.usual = stack_size == DEFAULT_STACK_SIZE and guard_size == PAGE_SIZE
     with pool.lock:
         thread.mapped_before = pool.all
         pool.all = thread
     return thread
 
 
-def take_usual() -> Uthread | None:
-    with pool.lock:
-        uthread = pool.usual
-        if uthread is not None:
-            pool.usual = uthread.next
-        return uthread
+def take_usual(vcore: Vcore) -> Uthread | None:
+    """Notifications are disabled."""
+    pool.lock.lock_on(vcore)
+    uthread = pool.usual
+    if uthread is not None:
+        pool.usual = uthread.next
+    pool.lock.unlock_on()
+    return uthread
 
 
 def take_other(stack_size: u64, guard_size: u64) -> Uthread | None:
@@ -90,9 +96,20 @@ def take_other(stack_size: u64, guard_size: u64) -> Uthread | None:
 
 def take_thread(fn: Callable[[u64], Raises[None]], arg: u64) -> Uthread:
     """A fresh thread that will run fn(arg), not known to the scheduler yet. Raises ENOMEM."""
-    uthread = take_usual()
+    disable_notifs()
+    uthread = take_thread_pinned(fn, arg)
+    enable_notifs()
+    return uthread
+
+
+@inline
+def take_thread_pinned(fn: Callable[[u64], Raises[None]], arg: u64) -> Uthread:
+    """`take_thread` for who has disabled notifications, once for this and more: they are on for a while if memory must be mapped."""
+    uthread = take_usual(my_vcore())
     if uthread is None:
+        enable_notifs()
         uthread = map_thread(DEFAULT_STACK_SIZE, PAGE_SIZE)
+        disable_notifs()
     begin_thread(uthread, fn, arg)
     return uthread
 
@@ -112,6 +129,7 @@ def take_thread_with(attr: Attr, fn: Callable[[u64], Raises[None]], arg: u64) ->
     return uthread
 
 
+@inline
 def begin_thread(uthread: Uthread, fn: Callable[[u64], Raises[None]], arg: u64) -> None:
     # Right below the Uthread, so that a thread with little on its stack touches one page, or two.
     block = (addr_of(uthread) - tls_block_size()) // ALIGN * ALIGN
@@ -122,15 +140,21 @@ def begin_thread(uthread: Uthread, fn: Callable[[u64], Raises[None]], arg: u64) 
 
 def give_thread(uthread: Uthread) -> None:
     """The thread is gone; nobody runs on its stack. Any context."""
-    thread = at(PooledThread, addr_of(uthread))
-    usual = thread.stack_size == DEFAULT_STACK_SIZE and thread.guard_size == PAGE_SIZE
     with pool.lock:
-        if usual:
+        if at(PooledThread, addr_of(uthread)).usual:
             uthread.next = pool.usual
             pool.usual = uthread
         else:
             uthread.next = pool.others
             pool.others = uthread
+
+
+def forget_all() -> None:
+    """In the copy that a fork made: all threads but the calling one."""
+    thread = pool.all
+    while thread is not None:
+        forget(thread)
+        thread = thread.mapped_before
 
 
 def describe_threads() -> None:

@@ -7,22 +7,21 @@ Lock: `lock`, a PdrLock and a leaf, for the queue.
 
 from typing import Callable
 
-from lang import ACQUIRE, RELAXED, SEQ_CST, Atomic, Raises, Ref, addr_of, at, compiler_fence, fence, inline, pause, struct, u32, u64
+from lang import ACQUIRE, RELAXED, SEQ_CST, Atomic, Raises, Ref, compiler_fence, fence, inline, pause, struct, u32, u64
 from kern.abi.syscall import Syscall
-from parlib import threads
-from parlib.current import Current, is_pinned, my_uthread, my_vcore
+from parlib import sched, threads
+from parlib.current import is_pinned, my_uthread, my_vcore
 from parlib.dtls import destroy_values
-from parlib.machine import switch_direct
 from parlib.pdr import FREE, PdrLock
 from parlib.request import vcore_request_more
 from parlib.sched import Scheduler
 from parlib.threads import uthread_mcp_init, use_library, yield_callback
 from parlib.uth_sync import UthSync
-from parlib.uthread import BY_ITSELF, RUNNING, Uthread, run_uthread, uthread_yield
-from parlib.vcore import Vcore
+from parlib.uthread import Uthread, run_uthread, switch_to, uthread_yield
+from parlib.vcore import Vcore, disable_notifs, enable_notifs
 from parlib.yielding import vcore_yield
-from pthread.calls import init_call_queues, tell_when_done
-from pthread.pool import describe_threads, give_thread, take_thread
+from pthread.calls import init_call_queue, init_call_queues, tell_when_done
+from pthread.pool import describe_threads, forget_all, give_thread, take_thread_pinned
 from rt.io import STDERR, print_to
 
 IDLE_SPINS = 200                            # looks at the queue before a vcore is given back
@@ -51,12 +50,19 @@ def pop_on(vcore: Vcore) -> Uthread | None:
     ready.lock.lock_on(vcore)
     uthread = ready.head
     if uthread is not None:
-        follower = uthread.next
-        ready.head = follower
-        if follower is None:
-            ready.tail = None
-        ready.count.store(ready.count.load(order=RELAXED) - 1, order=RELAXED)
+        uthread = take_head(uthread)
     ready.lock.unlock_on()
+    return uthread
+
+
+@inline
+def take_head(uthread: Uthread) -> Uthread:
+    """Take out the queue's first thread, which is this one. Caller holds: `lock`."""
+    follower = uthread.next
+    ready.head = follower
+    if follower is None:
+        ready.tail = None
+    ready.count.store(ready.count.load(order=RELAXED) - 1, order=RELAXED)
     return uthread
 
 
@@ -73,27 +79,22 @@ def yield_now() -> None:
     if ready.lock.holder.cas(FREE, vcore.id + 1, order=ACQUIRE):  # pairs with unlock_on, and with switch_direct's releasing store
         follower = ready.head
         if follower is not None and follower.may_switch and data.notif_pending.load(order=RELAXED) == 0:
-            switch_to(vcore, uthread, follower)
+            rotate(uthread, follower)
+            switch_to(vcore, uthread, follower, ready.lock)
             return
         ready.lock.unlock_on()
     uthread_yield(yield_callback, 0)
 
 
 @inline
-def switch_to(vcore: Vcore, uthread: Uthread, follower: Uthread) -> None:
-    """Put the calling thread at the queue's end and run its first one. Caller holds: `lock`; notifications are disabled."""
+def rotate(uthread: Uthread, follower: Uthread) -> None:
+    """Put a thread at the queue's end in exchange for its first one. Caller holds: `lock`."""
     uthread.next = None
     tail = ready.tail
     if tail is not None:
         tail.next = uthread                 # there is at least `follower`, which this may be
     ready.tail = uthread
     ready.head = follower.next
-    uthread.saved = BY_ITSELF
-    follower.saved = RUNNING
-    uthread.dont_migrate.store(u32(0), order=RELAXED)
-    at(Current, follower.vars).vcore = addr_of(vcore)
-    vcore.current = follower
-    switch_direct(addr_of(uthread.ctx), addr_of(follower.ctx), vcore.vcpd, addr_of(ready.lock))
 
 
 class ThreadScheduler(Scheduler):
@@ -104,6 +105,14 @@ class ThreadScheduler(Scheduler):
         uthread = pop_on(vcore)
         if uthread is not None:
             run_uthread(vcore, uthread)
+
+    def next_ready(self, vcore: Vcore) -> Uthread | None:
+        ready.lock.lock_on(vcore)
+        uthread = ready.head
+        if uthread is not None:
+            uthread = take_head(uthread) if uthread.may_switch else None
+        ready.lock.unlock_on()
+        return uthread
 
     def runnable(self, uthread: Uthread) -> None:
         if is_pinned():
@@ -133,8 +142,10 @@ class ThreadScheduler(Scheduler):
             push_on(my_vcore(), uthread)
 
     def create(self, fn: Callable[[u64], Raises[None]], arg: u64) -> Uthread:
-        uthread = take_thread(fn, arg)
+        disable_notifs()                    # once for the pool's lock and the queue's
+        uthread = take_thread_pinned(fn, arg)
         self.runnable(uthread)
+        enable_notifs()
         return uthread
 
     def ending(self) -> None:
@@ -155,6 +166,13 @@ class ThreadScheduler(Scheduler):
                 return
             pause()
         vcore_yield(vcore, False)
+
+    def forget_others(self) -> None:
+        forget_all()
+        ready.head = None
+        ready.tail = None
+        ready.count.store(u32(0))
+        init_call_queue(0)                  # of the only vcore
 
     def describe(self) -> None:
         print_to(STDERR, f"  {ready.count.load()} threads are ready\n")
@@ -178,8 +196,32 @@ def push_locked(uthread: Uthread) -> None:
 
 def push_all_locked(woken: UthSync) -> None:
     """Caller holds: `lock`."""
-    while (uthread := woken.get_next()) is not None:
-        push_locked(uthread)
+    first = woken.head
+    last = woken.tail
+    if sched.keeps_waiters or first is None or last is None:
+        while (uthread := woken.get_next()) is not None:
+            push_locked(uthread)
+    else:
+        append_locked(woken, first, last)
+
+
+def append_locked(woken: UthSync, first: Uthread, last: Uthread) -> None:
+    """All at once: they hang together as the queue does. Caller holds: `lock`."""
+    count: u32 = 0
+    uthread: Uthread | None = first
+    while uthread is not None:
+        uthread.waits_in = None
+        uthread = uthread.next
+        count += 1
+    tail = ready.tail
+    if tail is None:
+        ready.head = first
+    else:
+        tail.next = first
+    ready.tail = last
+    ready.count.store(ready.count.load(order=RELAXED) + count, order=RELAXED)
+    woken.head = None
+    woken.tail = None
 
 
 def ask_for_vcores() -> None:
@@ -191,8 +233,11 @@ def ask_for_vcores() -> None:
     vcore_request_more(ready.count.load(order=RELAXED))
 
 
+@inline
 def start_threads() -> None:
     """Become an MCP, once, under this 2LS if the program did not choose another. Raises ENOMEM."""
+    if threads.started.load() != 0:
+        return
     if threads.library is None:
         use_library(scheduler)
     uthread_mcp_init()

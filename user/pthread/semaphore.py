@@ -3,13 +3,11 @@
 (sem_open answers ENOSYS): nothing is shared between processes.
 """
 
-from lang import Errno, Error, addr_of, at, must_use, struct, u64
-from parlib import sched, semaphore
-from parlib.cancel import enter_wait, is_cancelled, leave_wait, test_cancel
-from parlib.current import my_vcore
-from parlib.sched import Blocked
-from parlib.semaphore import take_one
-from parlib.uthread import Uthread, uthread_yield
+from lang import Errno, Error, must_use, struct, u64
+from parlib import semaphore
+from parlib.cancel import enter_wait, leave_wait, test_cancel
+from parlib.current import my_uthread
+from parlib.vcore import pin, unpin
 from pthread.clock import Clock
 
 MAX_VALUE: u64 = 0x7FFF_FFFF
@@ -30,11 +28,23 @@ class Sem:
     def wait(self) -> None:
         """Take one, or sleep until there is one. A cancellation point."""
         test_cancel()
-        if self.inner.try_down():
+        inner = self.inner
+        uthread = my_uthread()
+        cancel = uthread.cancel
+        vcore = pin(uthread)
+        inner.guard.lock_to_park(vcore)
+        waits = not inner.take_one()
+        if waits and enter_wait(cancel, inner.guard, inner.waiters):
+            inner.waiters.enqueue(uthread)
+            inner.guard.park(vcore, uthread)
+            leave_wait(cancel)
+            if cancel.broken:
+                test_cancel()
             return
-        enter_wait(self.inner.guard, self.inner.waiters)
-        uthread_yield(wait_block, addr_of(self))
-        if leave_wait():
+        inner.guard.unlock_on()
+        unpin(uthread, vcore)
+        if waits:
+            leave_wait(cancel)
             test_cancel()
 
     @must_use
@@ -56,18 +66,6 @@ class Sem:
     @property
     def value(self) -> u64:
         return self.inner.count
-
-
-def wait_block(uthread: Uthread, address: u64) -> None:
-    inner = at(Sem, address).inner
-    sched.current.has_blocked(uthread, Blocked.MUTEX)
-    inner.guard.lock_on(my_vcore())
-    waits = not is_cancelled(uthread) and not take_one(inner)
-    if waits:
-        inner.waiters.enqueue(uthread)
-    inner.guard.unlock_on()
-    if not waits:
-        sched.current.runnable(uthread)
 
 
 def sem_open(name: str) -> None:

@@ -18,11 +18,11 @@ from parlib.request import vcore_request_more
 from parlib.sched import Scheduler
 from parlib.uth_sync import UthSync, fifo_pop, fifo_push
 from parlib.uthread import Uthread, run_uthread
-from parlib.vcore import Vcore, disable_notifs, enable_notifs, max_vcores
+from parlib.vcore import Vcore, disable_notifs, enable_notifs, max_vcores, vcores
 from parlib.yielding import vcore_yield
-from pthread.calls import init_call_queues, tell_when_done
+from pthread.calls import init_call_queue, init_call_queues, tell_when_done
 from parlib.dtls import destroy_values
-from pthread.pool import give_thread, take_thread
+from pthread.pool import forget_all, give_thread, take_thread_pinned
 
 IDLE_SPINS = 50                             # looks at all queues before a vcore is given back
 FAIRNESS: u64 = 61                          # each so manieth choice begins with those who wait longest; as in Go's scheduler
@@ -77,8 +77,10 @@ class StealScheduler(Scheduler):
             self.paused(uthread)
 
     def create(self, fn: Callable[[u64], Raises[None]], arg: u64) -> Uthread:
-        uthread = take_thread(fn, arg)
+        disable_notifs()                    # once for the pool's lock and the queue
+        uthread = take_thread_pinned(fn, arg)
         self.runnable(uthread)
+        enable_notifs()
         return uthread
 
     def ending(self) -> None:
@@ -87,6 +89,12 @@ class StealScheduler(Scheduler):
     def exited(self, uthread: Uthread) -> None:
         if uthread.memory != 0:
             give_thread(uthread)
+
+    def forget_others(self) -> None:
+        forget_all()
+        while choose(vcores[0]) is not None:
+            pass                            # forgotten
+        init_call_queue(0)                  # of the only vcore
 
     def has_work(self) -> bool:
         if spilled.count.load() != 0:

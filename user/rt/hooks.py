@@ -7,10 +7,10 @@ vcore context too, without names there.
 
 from typing import NoReturn
 
-from lang import CheckSite, ErrorSlot, FailedCheck, Format, Ptr, ThreadLocal
-from lang import export, frame_address, hook, i32, i64, return_address, text, u32, u64
+from lang import CheckSite, ErrorSlot, FailedCheck, Format, Ptr
+from lang import at, export, frame_address, hook, i32, i64, return_address, text, u32, u64
 from arch.abi import FRAME_RECORD
-from parlib.current import current_vcoreid, in_vcore_context
+from parlib.current import current_vcoreid, in_vcore_context, me
 from rt.exit import exit_now
 from rt.io import STDERR, flush_stdout, print_to
 from rt.symbols import write_symbol
@@ -20,13 +20,12 @@ MAX_FRAMES = 24
 LONGEST_MESSAGE = 500
 LOWEST_STACK: u64 = 0x10000
 
-slot = ThreadLocal[ErrorSlot]()
 panicking: u32 = 0
 
 
 @hook
 def error_slot() -> ErrorSlot:
-    return slot.mine
+    return at(ErrorSlot, me.mine.error)
 
 
 @hook

@@ -7,9 +7,10 @@ from lang import Errno, Error, Span, addr_of, array, at, copy_bytes, free, i32, 
 from kern.abi.file import FdPair, SpawnArgs, SpawnFlag, WaitFlag, WaitStatus
 from kern.abi.proc import PROCINFO_ADDR, ProcInfo, Resource
 from parlib.core_set import LIMIT, CoreSet
-from rt.args import MAX_ARGS, MAX_ARGUMENTS, environment
 from parlib.init import start_anew
-from rt.io import flush_stdout
+from parlib.vcore import disable_notifs, enable_notifs
+from rt.args import MAX_ARGS, MAX_ARGUMENTS, environment
+from rt.io import flush_locked, flush_stdout, stdout_lock
 from syscalls import sys_exec, sys_fork, sys_proc_create, sys_proc_destroy, sys_proc_run, sys_provision, sys_waitpid
 
 KILLED: i32 = -9
@@ -17,6 +18,7 @@ MAX_AFTER_FORK = 16
 
 after_fork_actions = array(MAX_AFTER_FORK, Callable[[], None])
 after_fork_count: u64 = 0
+forks: u64 = 0
 
 
 def getpid() -> i32:
@@ -69,17 +71,32 @@ def pack_all(argv: Span[str], env: Span[str]) -> Span[u8]:
 
 
 def fork() -> i32:
-    """Make a copy of the process: returns 0 in it, and its pid in the original. Only for a process without threads; raises EINVAL.
+    """Make a copy of the process: returns 0 in it, and its pid in the original. Raises EINVAL in a many-core process.
 
-    The copy has our descriptors and memory, but none of our calls that are still going on.
+    The copy has our descriptors and memory, but none of our calls that are still going on, of our alarms and pending signals, and of our
+    threads the calling one alone, with which it ends. What another thread held stays locked there: `after_fork` is for that.
     """
-    flush_stdout()
-    pid = sys_fork()
+    global forks
+    with stdout_lock:                       # no other thread shall be just about to write
+        flush_locked()
+        disable_notifs()                    # nor shall one run before the copy has forgotten it
+        try:
+            pid = sys_fork()
+            if pid == 0:
+                forks += 1
+                start_anew()
+        finally:
+            enable_notifs()
     if pid == 0:
-        start_anew()
         for i in range(after_fork_count):
             after_fork_actions[i]()
     return pid
+
+
+def fork_generation() -> u64:
+    """How many forks lie between the first of our ancestors, all of them this program, and us: who keeps what is one process' own can
+    tell by it that this is another one."""
+    return forks
 
 
 def after_fork(action: Callable[[], None]) -> None:

@@ -13,14 +13,14 @@ from kern.abi.syscall import Syscall
 from lib.args import Options, help_wanted, misuse
 from parlib.calls import tell
 from parlib.queues import RELIABLE, attach_wakeup, block_on_queues, check_queues, get_queue, put_queue
-from parlib.vcore import max_vcores, proc_info
+from parlib.vcore import max_vcores
 from pthread import Thread
 from rt.args import args
 from rt.process import wait
 from rt.syscall import errno, is_done, reset
 from rt.time import now_ns, sleep_usec
 from syscalls import submit_block, submit_null, sys_abort_sysc
-from utest.preempting import start_preempting
+from utest.preempting import preemptions_made, start_preempting
 
 USAGE = "usage: callstorm [-n CALLS] [-t THREADS] [-p PREEMPTIONS] [-m SECONDS] [-l USEC] [-s SEED]"
 MAX_THREADS: u64 = 32
@@ -98,7 +98,7 @@ def storm(threads: u64, preemptions: u64, seed: u64) -> i32:
         storm_is_over.store(1)
     for i in range(threads):
         running[i].join()
-    taken = sum(proc_info().vcoremap[v].nr_preempts_done.load() for v in range(max_vcores()))
+    taken = preemptions_made()
     print(f"{submitted.load()} calls, {completed.load()} completed, {aborted.load()} of them aborted; {taken} preemptions")
     print(f"{lost.load()} lost, {doubled.load()} doubled, {wrong.load()} wrong")
     bad = lost.load() + doubled.load() + wrong.load()

@@ -138,6 +138,9 @@ class PreemptiveScheduler(ThreadScheduler):
         vcore_tick_enable(vcore, TICK_USEC)
         super().entry(vcore)
 
+    def next_ready(self, vcore: Vcore) -> Uthread | None:
+        return None                         # each begins in `entry`, with a tick to come
+
     def resume(self, vcore: Vcore, uthread: Uthread) -> None:
         passed = vcore_tick_poll(vcore)
         ticks_told.add(passed)

@@ -12,13 +12,14 @@ from parlib.event import set_queue_handler, take_message
 from parlib.pdr import PdrLock
 from parlib.queues import get_queue, mailbox_of, put_queue
 from parlib.sync import Mutex
-from parlib.vcore import Vcore, max_vcores, proc_info
+from parlib.vcore import Vcore, max_vcores
 from pthread import Thread, yield_now
 from rt.args import environment
 from rt.process import create, run, wait
 from rt.time import now_ns
 from syscalls import sys_null, sys_provision, sys_send_event
 from utest.harness import check, equal
+from utest.preempting import preemptions_made
 
 WORKERS = 24
 ROUNDS = 6
@@ -50,18 +51,13 @@ def count_under_locks(number: u64) -> None:
     expected.add(rounds)
 
 
-def preemptions() -> u64:
-    """How often a vcore of ours was taken so far."""
-    return sum(proc_info().vcoremap[i].nr_preempts_done.load() for i in range(max_vcores()))
-
-
 def test_preempted_while_counting() -> None:
     if max_vcores() < 2:
         return                              # the child would never get the one core that its parent counts on
     stop.store(u32(0))
     for i in range(WORKERS):
         threads[i].start(count_under_locks, u64(i))
-    before = preemptions()
+    before = preemptions_made()
     for _ in range(ROUNDS):
         check(take_our_cores() == 0, "the child failed")
     stop.store(u32(1))
@@ -69,7 +65,7 @@ def test_preempted_while_counting() -> None:
         threads[i].join()
     equal(counted, expected.load(), "counted under a PdrLock")
     equal(counted_too, expected.load(), "counted under a Mutex")
-    check(preemptions() > before, "no vcore was taken")
+    check(preemptions_made() > before, "no vcore was taken")
 
 
 # -- messages of vcores that are gone ---------------------------------------------------------------------------
@@ -121,7 +117,7 @@ def test_indirections_of_taken_vcores() -> None:
         set_queue_handler(told_queues[v], count_messages)
     for i in range(WORKERS):
         threads[i].start(post_indirections, u64(i))
-    before = preemptions()
+    before = preemptions_made()
     for number in range(20 * ROUNDS):       # until it has happened that others had to look
         if number >= ROUNDS and came_elsewhere.load() > 0:
             break
@@ -135,9 +131,9 @@ def test_indirections_of_taken_vcores() -> None:
         threads[i].join()
     equal(came.load(), posted.load(), "messages")
     equal(came_sum.load(), posted_sum.load(), "their sum")
-    check(preemptions() > before, "no vcore was taken")
+    check(preemptions_made() > before, "no vcore was taken")
     check(came_elsewhere.load() > 0, "no vcore has looked into the mailbox of one that was taken")
-    print(f"{came.load()} messages, {came_elsewhere.load()} of them on another vcore; {preemptions() - before} preemptions")
+    print(f"{came.load()} messages, {came_elsewhere.load()} of them on another vcore; {preemptions_made() - before} preemptions")
     for queue in told_queues:
         put_queue(queue)
 

@@ -15,7 +15,7 @@ from parlib.current import my_vcore
 from parlib.mcs import McsPdrLock
 from parlib.pdr import PdrLock
 from parlib.sync import Mutex
-from parlib.vcore import disable_notifs, enable_notifs, max_vcores, proc_info
+from parlib.vcore import disable_notifs, enable_notifs, max_vcores
 from pthread import Thread, yield_now
 from pthread.choose import use_2ls
 from rt.args import args
@@ -23,7 +23,7 @@ from rt.io import close, open, write_all
 from rt.process import wait
 from rt.time import sleep_usec
 from syscalls import sys_block, sys_getvcoreid, sys_null
-from utest.preempting import start_preempting
+from utest.preempting import preemptions_made, start_preempting
 
 USAGE = "usage: storm [-2 fifo|steal] [-n PREEMPTIONS] [-s SEED]"
 WORKERS: u64 = 16
@@ -77,7 +77,7 @@ def storm(preemptions: u64, seed: u64) -> i32:
     stop.store(u32(1))
     for i in range(WORKERS):
         threads[i].join()
-    taken = sum(proc_info().vcoremap[v].nr_preempts_done.load() for v in range(max_vcores()))
+    taken = preemptions_made()
     rounds = rounds_made.load()
     print(f"{taken} preemptions; {rounds} rounds, {calls_made.load()} calls")
     print(f"counted {under_pdr} {under_mcs} {under_mutex}; {moved.load()} moved, {wrong_sums.load()} wrong sums")

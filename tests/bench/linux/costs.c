@@ -28,7 +28,7 @@
 #define PAGE 4096ul
 #define STACK (64ul << 10)
 #define BLOCK (64ul << 10)
-#define MAX_THREADS 1024
+#define MAX_THREADS 4096
 
 typedef void action(uint64_t times);
 typedef void *body(void *times);
@@ -337,6 +337,7 @@ int main(int argc, char **argv)
     measure_switches(16, 6000);
     measure_switches(256, 400);
     measure_switches(1024, 100);
+    measure_switches(4096, 50);
     measure("semaphore ping-pong, per hand-over", 50000, semaphores);
     measure("mutex and condition variable, per hand-over", 50000, conditions);
     measure("barrier of 16 threads", 2000, barriers);

@@ -10,7 +10,7 @@ No locks.
 
 from typing import NoReturn
 
-from lang import CHECKED, never_blocks, u64
+from lang import CHECKED, SEQ_CST, fence, never_blocks, u64
 from arch import context, cpu, timer, trap
 from kern.core import sched
 from kern.core.cpu_state import CpuState, enter_state
@@ -52,6 +52,8 @@ def idle_loop(unused: u64) -> NoReturn:
         resume_owner()
         abandon_core()
         sched.core_idle()
+        # That nobody owns this core is known before we look for messages: pairs with the fence in leave_routine.
+        fence(SEQ_CST)
         if not routine_pending() and core.mine.owning_proc is None:
             halt()
 

@@ -11,9 +11,25 @@ Locks: a queue's lock is a leaf, taken with interrupts off. The pools have none.
 
 from typing import Callable
 
-from lang import ACQUIRE, RELAXED, RELEASE, Atomic, PerCore, Ref, at, interrupt_context, panic, sizeof, struct, u32, u64
+from lang import (
+    ACQUIRE,
+    RELAXED,
+    RELEASE,
+    SEQ_CST,
+    Atomic,
+    PerCore,
+    Ref,
+    at,
+    fence,
+    interrupt_context,
+    panic,
+    sizeof,
+    struct,
+    u32,
+    u64,
+)
 from arch import cpu, mmu, smp
-from kern.core.percore import core
+from kern.core.percore import core, is_held
 from kern.lib.queue import Queue
 from kern.mm.pages import PAGE_SIZE, take_pages
 from kern.mm.shootdown import serve_flush
@@ -59,6 +75,16 @@ def post_routine(target: u32, message: Kmsg) -> None:
     """Send a message whose storage is the caller's; it must not be queued already. It may be reused once it runs."""
     message.home = 0
     enqueue_routine(target, message)
+
+
+def leave_routine(target: u32, message: Kmsg) -> None:
+    """The same, but a core that a process holds is not interrupted for it: it finds it on its way back when it next enters the kernel."""
+    message.home = 0
+    enqueue(core[target].routine, message)
+    # Pairs with the fence before a core halts: either it sees the message, or we see that nobody holds it any more.
+    fence(SEQ_CST)
+    if target != core.mine.core_id and not is_held(target):
+        smp.send_ipi(target)
 
 
 def enqueue_routine(target: u32, message: Kmsg) -> None:

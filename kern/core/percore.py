@@ -49,6 +49,11 @@ class CoreInfo:
 core = PerCore[CoreInfo]()
 
 
+def is_held(target: u32) -> bool:
+    """Whether a many-core process has that core, which is not to be disturbed on behalf of others. Another core's answer may be old."""
+    return target != 0 and core[target].owning_proc is not None
+
+
 def owner_is(p: Proc) -> bool:
     """Whether this core belongs to `p`. Meaningful only with interrupts off, or on p's own core in a call."""
     owner = core.mine.owning_proc

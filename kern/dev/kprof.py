@@ -14,7 +14,7 @@ No locks of its own; what is shown may have changed since.
 from lang import Array, Error, array, text, u32, u64
 from arch import smp, timer, trap
 from kern.abi.errno import Errno
-from kern.core.cpu_state import read_times, start_accounting, stop_accounting, times
+from kern.core.cpu_state import is_accounting, read_times, start_accounting, stop_accounting
 from kern.core.percore import core
 from kern.debug.threads import show_sleeping
 from kern.dev.proc_dev import ProcFile, proc_files
@@ -32,7 +32,7 @@ ROOM: u64 = 65536
 
 def show_mpstat(out: Page) -> None:
     out.print(f"{'CORE':>4} {'IRQ':>7} {'KERNEL':>7} {'USER':>7} {'IDLE':>7} {'MS':>8}\n")
-    if not times[0].on:
+    if not is_accounting():
         raise Error(Errno.EAGAIN, "the time of cores is not accounted for: write `on` first")
     for id in range(u32(0), smp.core_count()):
         show_core(out, id)

@@ -7,24 +7,23 @@
 #sched/coreinfo     for each core: the process in whose address space it is, the one that owns it (and as which vcore), the kernel thread in
                     use with the address of its system call's structure, spinlocks held, depth of interrupts, whether messages wait
 #sched/ctl          takes commands: `next CORE` puts an idle core first, `sort` the idle cores into the order of their numbers
-Locks: `alloc.lock` while lists are copied; `reading_facts`, a sleeping lock, over a look at all cores.
+Locks: `alloc.lock` while lists are copied.
 """
 
-from lang import Array, Error, addr_of, array, i32, interrupt_context, struct, u32, u64
+from lang import Array, Error, u32, u64
 from arch import smp
 from kern.abi.errno import Errno
-from kern.abi.proc import MAX_CORES
 from kern.core import sched
 from kern.core.alloc import sort_idle, use_next
 from kern.core.percore import core
 from kern.core.policy import policy
-from kern.core.smp import call_on_all
 from kern.core.topology import places
 from kern.ns.dev import Dev, devices
 from kern.ns.folder import FolderFile, new_folder
 from kern.ns.node import Node
 from kern.ns.text_file import Page
-from kern.sync.qlock import QLock
+from kern.sync.kthread import RunningThread, copy_running
+from kern.sync.rcu import reading
 
 DEV_ID: u64 = 9
 ROOM: u64 = 16384
@@ -63,57 +62,30 @@ def obey(order: str) -> None:
         raise Error(Errno.EINVAL, f"no command is called {word}; there are next and sort")
 
 
-@struct
-class CoreFacts:
-    """Of one core, as that core itself found them in an interrupt handler."""
-
-    cur_pid: i32
-    owner_pid: i32
-    vcoreid: u32
-    kthread: u64
-    kthread_name: str
-    sysc: u64
-    locks: u32
-    irq_depth: u32
-    messages: u64
-
-
-facts = array(MAX_CORES, CoreFacts)
-reading_facts = QLock()
-
-
-@interrupt_context
-def note_facts(unused: u64) -> None:
-    mine = core.mine
-    fact = facts[mine.core_id]
-    current = mine.cur_proc
-    owner = mine.owning_proc
-    kthread = mine.cur_kthread
-    fact.cur_pid = 0 if current is None else current.pid
-    fact.owner_pid = 0 if owner is None else owner.pid
-    fact.vcoreid = mine.owning_vcoreid
-    fact.kthread = 0 if kthread is None else addr_of(kthread)
-    fact.kthread_name = "-" if kthread is None else kthread.name
-    fact.sysc = 0 if kthread is None else u64(kthread.sysc)
-    fact.locks = mine.lock_depth
-    fact.irq_depth = mine.irq_depth
-    fact.messages = 0 if mine.routine.messages.is_empty() else 1
-
-
 def show_coreinfo(out: Page) -> None:
-    """Every core is interrupted to look at itself: nobody else may follow these references."""
-    with reading_facts:
-        call_on_all(note_facts, 0)
-        for id in range(smp.core_count()):
-            put_facts(out, id, facts[id])
+    """Nobody is interrupted for it: each value is of a moment of its own."""
+    for id in range(smp.core_count()):
+        put_processes(out, id)
+        put_thread(out, id)
+        there = core[id]
+        out.print(f" locks {there.lock_depth} irq_depth {there.irq_depth}{'' if there.routine.messages.is_empty() else ' messages wait'}\n")
 
 
-def put_facts(out: Page, id: u32, fact: CoreFacts) -> None:
-    out.print(f"core {id}: cur_proc {fact.cur_pid} owning_proc {fact.owner_pid}")
-    if fact.owner_pid != 0:
-        out.print(f" vcore {fact.vcoreid}")
-    out.print(f" kthread {fact.kthread:#x} ({fact.kthread_name}) sysc {fact.sysc:#x}")
-    out.print(f" locks {fact.locks} irq_depth {fact.irq_depth}{' messages wait' if fact.messages != 0 else ''}\n")
+def put_processes(out: Page, id: u32) -> None:
+    with reading():                         # the core's references may go meanwhile
+        current = core[id].cur_proc
+        owner = core[id].owning_proc
+        current_pid = 0 if current is None else current.pid
+        owner_pid = 0 if owner is None else owner.pid
+    out.print(f"core {id}: cur_proc {current_pid} owning_proc {owner_pid}")
+    if owner_pid != 0:
+        out.print(f" vcore {core[id].owning_vcoreid}")
+
+
+def put_thread(out: Page, id: u32) -> None:
+    shown = RunningThread()
+    copy_running(id, shown)
+    out.print(f" kthread {shown.address:#x} ({shown.name}) sysc {u64(shown.sysc):#x}")
 
 
 files: Array[FolderFile] = (

@@ -1,13 +1,16 @@
 # SPDX-License-Identifier: GPL-2.0-or-later
 """Alarms: order, the right core, cancelling, and handlers that block."""
 
-from lang import Atomic, Error, array, u32, u64
+from lang import Atomic, Error, array, pause, u32, u64
 from arch import smp
+from kern.core.kmsg import send_routine
 from kern.core.percore import core
+from kern.core.smp import call_on_core
 from kern.ktest.runner import KernelTest, check, equal, kernel_tests
 from kern.sync.completion import Completion
 from kern.sync.rendez import sleep_ns
-from kern.time.alarm import Alarm, reset_alarm, set_alarm, set_alarm_again, set_alarm_in, set_alarm_on, unset_alarm
+from kern.mm.shootdown import relax
+from kern.time.alarm import Alarm, move_alarms_away, reset_alarm, set_alarm, set_alarm_again, set_alarm_in, set_alarm_on, unset_alarm
 from kern.time.clock import NS_PER_MS, now_ns, spin_ns
 
 COUNT: u64 = 8
@@ -183,3 +186,72 @@ class Spin(KernelTest):
             start = now_ns()
             spin_ns(100_000)
             check(now_ns() - start >= 100_000, "it was too short")
+
+
+moving = Atomic[bool](False)
+move_done = Completion()
+
+
+def move_all(rounds: u64, unused1: u64, unused2: u64) -> None:
+    """On a core other than 0, as it is given to a process again and again."""
+    while moving.load():
+        move_alarms_away()
+        relax()
+    move_done.done()
+
+
+@kernel_tests
+class AlarmMoves(KernelTest):
+    """A core that a process is given has no alarms left: they ring on core 0, each once, and no timer goes off on the core any more."""
+
+    name: str = "alarm.moves"
+
+    def run(self) -> None:
+        target = smp.core_count() - 1
+        if target == 0:
+            return
+        fired.store(0)
+        fired_on.store(99)
+        start = now_ns()
+        for i in range(COUNT):
+            alarms[i].handler = note_core
+            set_alarm_on(target, alarms[i], start + (60 + i) * NS_PER_MS)
+        call_on_core(target, move_here, 0)
+        equal(u64(alarms[0].chain), 0, "the core whose chain it is in")
+        before = core[target].timer_irqs
+        fired_after(COUNT, 5_000)
+        equal(fired_on.load(), 0, "the core on which they rang")
+        equal(core[target].timer_irqs - before, 0, "interrupts of the other core's timer")
+        check(now_ns() >= start + 60 * NS_PER_MS, "they were early")
+
+
+def move_here(unused: u64) -> None:
+    move_alarms_away()
+
+
+@kernel_tests
+class AlarmUnsetMoving(KernelTest):
+    """An alarm that moves to another core meanwhile is found there and unset: it neither rings nor is it missed."""
+
+    name: str = "alarm.unset_moving"
+
+    def run(self) -> None:
+        target = smp.core_count() - 1
+        if target == 0:
+            return
+        fired.store(0)
+        alarm = Alarm(handler=note_core)
+        missed: u64 = 0
+        moving.store(True)
+        move_done.expect(1)
+        send_routine(target, move_all, 0, 0, 0)
+        for i in range(u64(2000)):
+            set_alarm_on(target, alarm, now_ns() + 10_000 * NS_PER_MS)
+            for _ in range(i % 50):
+                pause()
+            if not unset_alarm(alarm):
+                missed += 1
+        moving.store(False)
+        move_done.wait()
+        equal(missed, 0, "alarms that were not found")
+        equal(fired.load(), 0, "alarms that rang")

@@ -2,19 +2,22 @@
 """The kernel map: kernel virtual addresses outside the direct map, for stacks with guard pages and for devices.
 
 The arena `vmap` hands the addresses out, and has them back when every core has forgotten where they led. Some free stacks are kept with
-their pages; of more than that the pages go back to memory, many at a time.
+their pages; of more than that the pages go back to memory, a batch at a time. No core that a process holds is interrupted for it: a batch
+may take until that next enters the kernel, and until then stacks beyond it stay what they are, free ones.
 A stack is STACK_SIZE bytes with an unmapped page below: an overflow faults instead of corrupting its neighbour.
 Locks: `lock` guards the page tables of the kernel map and the free stacks; then the arena's and the page allocator's. Taken with
 interrupts off.
 """
 
-from lang import CHECKED, Error, Kaddr, Paddr, array, at, struct, u64
-from arch import mmu
+from lang import CHECKED, Array, Atomic, Error, Kaddr, Paddr, array, at, blocks, struct, u32, u64
+from arch import mmu, smp
 from arch.mmu import KMAP_BASE, KMAP_END
 from kern.arch_api import PageFlag
+from kern.core.errand import Errand
 from kern.mm.arena import Arena
 from kern.mm.pages import PAGE_MASK, PAGE_SIZE, alloc_pages, free_pages
 from kern.mm.shootdown import flush_kernel
+from kern.sync.kthread import kthread_yield
 from kern.sync.spinlock import SpinLock
 
 STACK_SIZE: u64 = (48 if CHECKED else 32) * 1024  # checks, and what they say when they fail, take room
@@ -32,8 +35,22 @@ class FreeStack:
     next: u64                               # address of the next one's, 0 at the end
 
 
+@struct
+class Leaving:
+    """A batch of stacks out of the page tables. Neither pages nor addresses may be used again before the last core has forgotten them."""
+
+    busy: bool                              # there is one. Guarded by `lock`
+    cores_left: Atomic[u32]                 # that have yet to forget; the last of them ends it
+    count: u64
+    bases: Array[u64] = array(BATCH)
+    found: u64
+    pages: Array[u64] = array(BATCH * STACK_PAGES)
+
+
 lock = SpinLock()
 vmap = Arena()
+leaving = Leaving()
+forgetting = Errand()
 free_stacks: u64 = 0                        # address of the first FreeStack
 free_count: u64 = 0                         # how many there are
 
@@ -53,7 +70,7 @@ def alloc_stack() -> u64:
 
 
 def free_stack(top: u64) -> None:
-    """Give a stack back that nobody stands on. No spinlock is held: other cores may have to flush."""
+    """Give a stack back that nobody stands on. No spinlock is held."""
     global free_stacks, free_count
     base = top - STACK_SIZE
     with lock.irqs_off():
@@ -62,37 +79,71 @@ def free_stack(top: u64) -> None:
         free_count += 1
         too_many = free_count >= KEPT + BATCH
     if too_many:
-        trim(KEPT)
+        trim()
 
 
+def trim() -> None:
+    """Take the pages of free stacks away that are too many."""
+    while begin_batch(KEPT + BATCH, KEPT, smp.core_count()):
+        forgetting.fn = forget_and_go_on
+        forgetting.ask_others()
+        if not forget():
+            return
+
+
+@blocks
 def drop_free_stacks() -> None:
-    """Keep none. No spinlock is held."""
-    while free_count > 0:
-        trim(0)
+    """Keep none, and return when they are memory again: every core is interrupted for it. May raise ENOMEM."""
+    while free_count > 0 or leaving.busy:
+        mine = begin_batch(1, 0, 1)
+        flush_kernel()
+        if mine:
+            forget()
+        else:
+            # A batch was on its way. Cores that a process holds have come by now, and do their part as they go back; so does this one.
+            kthread_yield()
 
 
-def trim(kept: u64) -> None:
-    """Take the pages of a batch of free stacks away, but not of so many."""
-    bases = array(BATCH, u64)
-    pages = array(BATCH * STACK_PAGES, u64)
-    count: u64 = 0
-    found: u64 = 0
+def begin_batch(least: u64, kept: u64, cores: u32) -> bool:
+    """Take a batch of stacks out of the tables, if there are at least so many, and keep so many; so many cores will `forget`.
+    False if there are too few, or a batch is still on its way: its end looks again."""
     with lock.irqs_off():
-        while count < BATCH and free_count > kept:
+        if leaving.busy or free_count < least:
+            return False
+        leaving.busy = True
+        leaving.cores_left.store(cores)
+        leaving.count = 0
+        leaving.found = 0
+        while leaving.count < BATCH and free_count > kept:
             base = take_free_stack()
-            bases[count] = base
-            count += 1
+            leaving.bases[leaving.count] = base
+            leaving.count += 1
             for address in range(base, base + STACK_SIZE, PAGE_SIZE):
                 page = mmu.unmap_kernel_page(Kaddr(address))
                 if page is not None:
-                    pages[found] = u64(page)
-                    found += 1
-    # Neither pages nor addresses may be used again before the last core has forgotten where they were.
-    flush_kernel()
-    for i in range(found):
-        free_pages(Paddr(pages[i]), 0)
-    for i in range(count):
-        vmap.free(bases[i] - GUARD_SIZE, PLACE)
+                    leaving.pages[leaving.found] = u64(page)
+                    leaving.found += 1
+    return True
+
+
+def forget() -> bool:
+    """This core uses nothing more of the batch. Whether that ended it: it was the last."""
+    mmu.flush_local_all()
+    if leaving.cores_left.sub(1) != 1:
+        return False
+    for page in leaving.pages[: leaving.found]:
+        free_pages(Paddr(page), 0)
+    for base in leaving.bases[: leaving.count]:
+        vmap.free(base - GUARD_SIZE, PLACE)
+    with lock.irqs_off():
+        leaving.busy = False
+    return True
+
+
+def forget_and_go_on() -> None:
+    """On another core."""
+    if forget():
+        trim()
 
 
 def is_guard_page(address: u64) -> bool:

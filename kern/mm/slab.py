@@ -18,7 +18,7 @@ from lang import CHECKED, Atomic, Kaddr, Paddr, PerCore, Ref, addr_of, at, ctz, 
 from lang import struct, u32, u64
 from arch import mmu, smp
 from kern.abi.guard import GUARD_ROOM, prepare
-from kern.core.percore import core
+from kern.core.percore import core, is_held
 from kern.core.smp import call_on_all
 from kern.lib.list import IntrusiveList, ListLink
 from kern.mm.buddy import Page, PageUse
@@ -283,7 +283,10 @@ drains_done = PerCore[Atomic[u64]]()        # of those, as each core has seen th
 
 @shrinkers
 class SlabShrinker(Shrinker):
-    """What magazines hold goes back to the slabs, and what is empty there to memory: this core's at once, the others' soon."""
+    """What magazines hold goes back to the slabs, and what is empty there to memory: this core's at once, the others' soon.
+
+    A core that a process holds keeps its few until it is interrupted for something else.
+    """
 
     def shrink(self) -> None:
         drain_this_core()
@@ -300,12 +303,12 @@ def ask_others() -> None:
     asked = drains_asked.load()
     # Not again while somebody has yet to do it.
     for id in range(smp.core_count()):
-        if drains_done[id].load() != asked and id != core.mine.core_id and core[id].online.load():
+        if drains_done[id].load() != asked and id != core.mine.core_id and core[id].online.load() and not is_held(id):
             return
     if drains_asked.cas(asked, asked + 1):
         drains_done.mine.store(asked + 1)
         for id in range(smp.core_count()):
-            if id != core.mine.core_id:
+            if id != core.mine.core_id and not is_held(id):
                 smp.send_ipi(id)
 
 

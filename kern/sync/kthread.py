@@ -167,6 +167,29 @@ def copy_blocked(p: Proc, index: u64, into: BlockedCall) -> bool:
     return False
 
 
+@struct
+class RunningThread:
+    """The thread whose stack a core uses."""
+
+    address: u64
+    name: str = "-"
+    sysc: Uaddr
+
+
+def copy_running(core_id: u32, into: RunningThread) -> None:
+    """Of another core, which may go on to another thread meanwhile: a thread is in the list as long as it may be looked at."""
+    with all_lock.irqs_off():
+        wanted = core[core_id].cur_kthread
+        kthread = all_kthreads.first()
+        while kthread is not None:
+            if kthread is wanted:
+                into.address = addr_of(kthread)
+                into.name = kthread.name
+                into.sysc = kthread.sysc
+                return
+            kthread = all_kthreads.after(kthread)
+
+
 def prepare_to_block() -> Kthread:
     """Check that this code may block, and make sure of a spare thread for the core. May raise ENOMEM.
 

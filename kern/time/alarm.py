@@ -2,7 +2,8 @@
 """Alarms: call a function at a time. Each core has a chain of them, sorted by time, behind its own one-shot timer.
 
 A handler runs on the chain's core as a routine message, not in the interrupt: it may block. It gets the alarm, which
-is no longer set, so that it may set it again; it must not free it. No timer runs on a core without alarms.
+is no longer set, so that it may set it again; it must not free it. No timer runs on a core without alarms, and a core that a process is
+given brings none with it: those of others move to core 0.
 `unset_alarm` returns when the handler neither runs nor will: never call it holding what the handler waits for.
 The storage is the caller's, who unsets the alarm before it goes; set and unset of one alarm are the caller's to order.
 Locks: a chain's lock is a leaf, taken with interrupts off. Handlers run without it.
@@ -10,7 +11,7 @@ Locks: a chain's lock is a leaf, taken with interrupts off. Handlers run without
 
 from typing import Callable, Literal
 
-from lang import Error, interrupt_context, struct, u32, u64
+from lang import ACQUIRE, RELEASE, Error, fence, interrupt_context, struct, u32, u64
 from arch import timer
 from kern.core.kmsg import Kmsg, post_routine, send_immediate
 from kern.core.percore import core
@@ -29,6 +30,8 @@ class Alarm:
     when_ns: u64
     link: ListLink["Alarm"]
     running: bool                           # its handler runs now
+    moving: bool                            # on its way to core 0: set under its old chain's lock, cleared under the new one's
+    stays: bool                             # does not move: it is about its core
     chain: u32 = NO_CHAIN                   # the core whose chain it is in, or was last
 
     @property
@@ -43,6 +46,7 @@ class TimerChain:
     finished: CondVar                       # under `lock`: a handler has returned
     kick: Kmsg                              # runs the chain
     kicked: bool                            # `kick` is queued, or runs
+    armed: bool                             # the core's timer will go off. Its core's alone
 
 
 def set_alarm(alarm: Alarm, when_ns: u64) -> None:
@@ -94,17 +98,36 @@ def unset_alarm(alarm: Alarm) -> bool:
     """
     if alarm.chain == NO_CHAIN:
         return False
-    chain = core[alarm.chain].alarms
+    was_set = False
+    id = alarm.chain
+    # Again if it was moved to another core before we had the lock, or while we waited.
+    while True:
+        was_set = unset_in(id, alarm) or was_set
+        if alarm.chain == id:
+            return was_set
+        id = alarm.chain
+
+
+def unset_in(id: u32, alarm: Alarm) -> bool:
+    """The same for an alarm in that core's chain; nothing once it is in another's."""
+    chain = core[id].alarms
     was_set = False
     with chain.lock.irqs_off() as held:
         # In a loop: a running handler may set it again.
-        while alarm.link.linked or alarm.running:
+        while True:
+            if alarm.moving:
+                await_handler(chain, held)
+                continue
+            fence(ACQUIRE)                  # pairs with the fence in insert_moving
+            if alarm.chain != id:
+                return was_set
             if alarm.link.linked:
                 chain.alarms.remove(alarm)
                 was_set = True
-            else:
+            elif alarm.running:
                 await_handler(chain, held)
-    return was_set
+            else:
+                return was_set
 
 
 def await_handler(chain: TimerChain, held: IrqsOffLock) -> None:
@@ -129,6 +152,7 @@ def timer_interrupt() -> None:
     """The core's timer went off. The architecture calls it from the handler, interrupts off."""
     core.mine.timer_irqs += 1
     chain = core.mine.alarms
+    chain.armed = False
     with chain.lock.irqs_off():
         kick = not chain.kicked
         chain.kicked = True
@@ -143,7 +167,47 @@ def program_timer(a0: u64, a1: u64, a2: u64) -> None:
     with chain.lock.irqs_off():
         first = chain.alarms.first()
         if first is not None:
+            chain.armed = True
             timer.set_core_timer(first.when_ns)
+
+
+def move_alarms_away() -> None:
+    """This core is a process' from now on: what others wait for rings on core 0, and the timer is still. Interrupts are off."""
+    mine = core.mine
+    chain = mine.alarms
+    if mine.core_id == 0:
+        return
+    moved = False
+    while (alarm := take_moving(chain)) is not None:
+        insert_moving(core[0].alarms, alarm)
+        moved = True
+    if moved:
+        with chain.lock.irqs_off():
+            chain.finished.broadcast()      # to those who found one on its way
+        send_immediate(0, program_timer, 0, 0, 0)
+    if chain.armed:
+        chain.armed = False
+        timer.set_core_timer(0)
+
+
+def take_moving(chain: TimerChain) -> Alarm | None:
+    """The next alarm out of a chain; it is on its way until `insert_moving`. Not one whose handler has set it again, and still runs."""
+    with chain.lock.irqs_off():
+        alarm = chain.alarms.first()
+        while alarm is not None and (alarm.running or alarm.stays):
+            alarm = chain.alarms.after(alarm)
+        if alarm is not None:
+            alarm.moving = True
+            chain.alarms.remove(alarm)
+        return alarm
+
+
+def insert_moving(chain_0: TimerChain, alarm: Alarm) -> None:
+    with chain_0.lock.irqs_off():
+        insert(chain_0, alarm, 0, alarm.when_ns)
+        # Who unsets it holds its old chain's lock: pairs with the fence in unset_in. After this it may be gone.
+        fence(RELEASE)
+        alarm.moving = False
 
 
 def run_chain(a0: u64, a1: u64, a2: u64) -> None:

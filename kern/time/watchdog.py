@@ -57,6 +57,7 @@ def start(wanted_ns: u64) -> None:
         set_alarm_on(0, others_alarm, now_ns() + timeout_ns // LOOKS)
         if not by_board:
             core_0_alarm.handler = watch_core_0
+            core_0_alarm.stays = True
             set_alarm_on(1, core_0_alarm, now_ns() + timeout_ns // LOOKS)
 
 

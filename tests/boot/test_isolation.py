@@ -4,12 +4,15 @@
 from __future__ import annotations
 
 import re
+from collections.abc import Callable
 
 import pytest
 
+from scripts.qemu import Settings
+from tests.boot.conftest import TEST_OPTIONS
 from tests.boot.guest import Guest
 
-pytestmark = pytest.mark.xdist_group("smp4")
+smp4 = pytest.mark.xdist_group("smp4")
 KINDS = ("calls", "faults", "ipis", "timer", "devices", "nmis")
 
 
@@ -27,6 +30,7 @@ def entries(shown: str) -> dict[int, tuple[bool, int]]:
     return {int(core): (held == "held", int(total)) for core, held, total in found}
 
 
+@smp4
 def test_each_way_into_the_kernel_is_counted_where_it_happens(guest: Guest) -> None:
     before = counts(guest)
     guest.output("sleep 0.05; faults null; threads 4 20", 60)
@@ -36,9 +40,33 @@ def test_each_way_into_the_kernel_is_counted_where_it_happens(guest: Guest) -> N
     assert max(grown["ipis"][1:]) > 0 and max(grown["calls"][1:]) > 0, grown
 
 
+@smp4
 def test_a_held_core_never_enters_the_kernel_while_others_work(guest: Guest) -> None:
     shown = guest.output("noise -v 2-3 3000 threads 40 1000", 90)
     told = entries(shown)
     assert told[2] == (True, 0) and told[3] == (True, 0), shown
     assert told[0][1] > 10 and told[1][1] > 50, f"the others did not work:\n{shown}"
     assert len(re.findall(r"[1-9]\d* units of \d+ ns each", shown)) == 2, shown
+
+
+def switch_ns(shown: str) -> float:
+    """What a thread switch took at best."""
+    found = re.search(r"units of (\d+) ns each", shown)
+    assert found is not None, shown
+    return int(found[1]) / 100
+
+
+@pytest.mark.xdist_group("alone")
+def test_an_attacker_does_not_reach_the_cores_of_others(fresh: Callable[[Settings], Guest], arch: str) -> None:
+    """It takes all memory, churns it, makes calls, sends events, kills its children, fills the kernel with sleepers, asks about cores."""
+    guest = fresh(Settings(arch=arch, smp=4, mem="192M", append=TEST_OPTIONS))
+    alone = guest.output("noise -s -v 3 300", 60)
+    attacked = guest.output("noise -s -v 3 1000 assault 1000", 180)
+    rounds = re.search(
+        r"^rounds of memory (\d+) calls (\d+) events (\d+) children (\d+) sleepers (\d+) looks (\d+)$", attacked, re.MULTILINE
+    )
+    assert rounds is not None and all(int(count) > 0 for count in rounds.groups()), attacked
+    told = entries(attacked)
+    assert told[3] == (True, 0), attacked
+    assert told[1][1] + told[2][1] > 1000, f"the attacker did not work:\n{attacked}"
+    assert switch_ns(attacked) < 1.5 * switch_ns(alone), f"{alone}\n{attacked}"

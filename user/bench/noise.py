@@ -19,7 +19,7 @@ from lib.strings import number_or_none
 from parlib.control import limit_vcores
 from parlib.core_set import LIMIT, CoreSet
 from parlib.vcore import pcore_of, proc_info, vcoreid_now
-from pthread import Thread
+from pthread import Thread, yield_now
 from rt.args import args
 from rt.env import get_env
 from rt.io import close, open, write_all
@@ -27,11 +27,14 @@ from rt.process import create_child, getpid, kill, provision_core_set, run, try_
 from rt.time import now_ns, now_tsc, sleep_usec, tsc_to_ns, usec_to_tsc
 from syscalls import sys_mmap, sys_openat, sys_remove
 
-USAGE = """usage: noise [-v CORES] [-q USEC] MILLISECONDS [PROGRAM [ARG…]]
+USAGE = """usage: noise [-s] [-v CORES] [-q USEC] MILLISECONDS [PROGRAM [ARG…]]
   -v CORES  to hold, as 1,3-5 (all but core 0)    -q USEC  length of a quantum (1000)    PROGRAM  to run beside it meanwhile
+  -s  a unit of work is 100 thread switches, on one core
+The cores are held until the program has ended, or a minute more.
 Its status is 1 if a held core entered the kernel."""
 MAX_WORKERS: u64 = 256
 ROUNDS: u64 = 4000                          # of a unit of work
+YIELDS: u64 = 50                            # or these; the other thread makes as many
 TOLERATED: u64 = 100                        # a unit may take longer by this part of it
 TRIALS: u64 = 10                            # quanta that show how long a unit takes
 MIX: u64 = 6364136223846793005              # of Knuth's linear congruential generator
@@ -74,6 +77,7 @@ class Board:
 class Plan:
     held: CoreSet
     quantum_usec: u64 = USUAL_QUANTUM_USEC
+    switching: bool
     quanta: u64
     program: Span[str]
 
@@ -84,13 +88,15 @@ threads = array(MAX_WORKERS, Thread)
 board_address: u64 = 0
 quantum_cycles: u64 = 0
 quanta_wanted: u64 = 0
+switching: bool = False
+partner = Thread()
 sink: u64 = 0
 
 
 def main() -> i32:
     if help_wanted(USAGE):
         return 0
-    if len(args()) == 6 and args()[1] == "--hold":
+    if len(args()) == 6 and args()[1] in ("--hold", "--switch"):
         return hold(args()[2], u64(args()[3]), u64(args()[4]), u64(args()[5]))
     plan = Plan()
     status = make_plan(plan)
@@ -104,6 +110,8 @@ def make_plan(plan: Plan) -> i32:
             plan.held.parse(options.value())
         elif option == ord("q"):
             plan.quantum_usec = options.number()
+        elif option == ord("s"):
+            plan.switching = True
         else:
             return options.refuse(USAGE)
     words = options.operands()
@@ -115,6 +123,8 @@ def make_plan(plan: Plan) -> i32:
         return misuse(f"from 1 to {MOST_QUANTA} quanta", USAGE)
     plan.program = words[1:]
     cores = u64(proc_info().core_count)
+    if plan.switching and len(plan.held) != 1:
+        return misuse("-s needs one core: -v CORE", USAGE)
     if len(plan.held) == 0:
         plan.held.fill(cores)
         if cores > 1:
@@ -164,7 +174,7 @@ def start_holder(path: str, plan: Plan) -> i32:
     quanta.write(f"{plan.quanta}")
     arguments = array(6, str)
     arguments[0] = "noise"
-    arguments[1] = "--hold"
+    arguments[1] = "--switch" if plan.switching else "--hold"
     arguments[2] = path
     arguments[3] = count.view
     arguments[4] = usec.view
@@ -191,9 +201,9 @@ def watch(plan: Plan, board: Board) -> i32:
     board.begin.store(now_tsc() + usec_to_tsc(SETTLE_USEC))
     sleep_usec(plan.quanta * plan.quantum_usec + 2 * SETTLE_USEC)
     through = come_to(board.done, count)
-    read_entries(after)
     if beside != 0:
         end_beside(beside)
+    read_entries(after)
     return 0 if through else complain(f"{board.done.load()} of {count} threads are through")
 
 
@@ -219,10 +229,15 @@ def start_beside(words: Span[str]) -> i32:
 
 
 def end_beside(pid: i32) -> None:
-    ended, _ = try_wait(pid)
-    if ended == 0:
-        kill(pid)
-        wait(pid)
+    """Wait for it, and no longer than our patience lasts."""
+    end = now_ns() + PATIENCE_NS
+    while now_ns() < end:
+        ended, _ = try_wait(pid)
+        if ended == pid:
+            return
+        sleep_usec(LOOK_USEC)
+    kill(pid)
+    wait(pid)
 
 
 def tell(plan: Plan, board: Board) -> i32:
@@ -255,16 +270,27 @@ def tell_work(plan: Plan, worker: Worker) -> None:
 
 # -- the child ----------------------------------------------------------------------------------------------------
 def hold(path: str, count: u64, quantum_usec: u64, quanta: u64) -> i32:
-    global quantum_cycles, quanta_wanted
+    global quantum_cycles, quanta_wanted, switching
+    switching = args()[1] == "--switch"
     map_board(path)
     quantum_cycles = usec_to_tsc(quantum_usec)
     quanta_wanted = quanta
     limit_vcores(u32(count))
+    if switching:
+        partner.start(switch_back, 0)
     for i in range(count):
         threads[i].start(work, i)
     for i in range(count):
         threads[i].join()
+    if switching:
+        partner.join()
     return 0
+
+
+def switch_back(unused: u64) -> None:
+    board = at(Board, board_address)
+    while board.stop.load() == 0:
+        yield_now()
 
 
 def work(number: u64) -> None:
@@ -275,12 +301,19 @@ def work(number: u64) -> None:
     mine.usual = compute(trial, TRIALS)     # with it the code is there as well
     board.ready.add(1)
     while board.begin.load() == 0 or now_tsc() < board.begin.load():
-        pause()
+        rest()
     compute(mine, quanta_wanted)
     board.done.add(1)
     while board.stop.load() == 0:
-        pause()
+        rest()
     mine.last_core = pcore_of(vcoreid_now())
+
+
+def rest() -> None:
+    if switching:
+        yield_now()
+    else:
+        pause()
 
 
 def compute(mine: Worker, quanta: u64) -> u64:
@@ -296,8 +329,12 @@ def compute(mine: Worker, quanta: u64) -> u64:
         end = start + (quantum + 1) * quantum_cycles
         units: u64 = 0
         while last < end:
-            for _ in range(ROUNDS):
-                value = (value ^ value >> 29) * MIX  # no compiler makes one step of many
+            if switching:
+                for _ in range(YIELDS):
+                    yield_now()
+            else:
+                for _ in range(ROUNDS):
+                    value = (value ^ value >> 29) * MIX  # no compiler makes one step of many
             now = now_tsc()
             taken = now - last
             last = now

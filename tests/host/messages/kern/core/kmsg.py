@@ -42,6 +42,11 @@ def post_routine(target: u32, message: Kmsg) -> None:
     sent += 1
 
 
+def leave_routine(target: u32, message: Kmsg) -> None:
+    global sent
+    sent += 1
+
+
 def handle_ipi() -> None:
     pass
 

@@ -12,10 +12,15 @@ from pathlib import Path
 from typing import Any
 
 import pytest
+from hypothesis import settings
 
 RESULTS = Path(__file__).parent.parent / "build" / "test-results.json"
 PROPERTY = "features"
 ORDER = ("passed", "skipped", "failed")  # of set-up, call and tear-down the worst counts
+
+# How long an example takes says nothing on a machine that others use.
+settings.register_profile("untimed", deadline=None)
+settings.load_profile("untimed")
 
 outcomes: dict[str, dict[str, Any]] = {}
 

@@ -45,6 +45,14 @@ def expect(fn: Callable[[u64], Raises[None]], wanted: str) -> None:
         raise Error(Errno.EPROTO, f"said: {said}")
 
 
+def expect_soon(fn: Callable[[u64], Raises[None]], wanted: str) -> None:
+    """The same of what would spin for long."""
+    if CHECKED:
+        set_spin_limit(50_000_000)
+        expect(fn, wanted)
+        set_spin_limit(SPIN_LIMIT_NS)
+
+
 def matches(text: str, pattern: str) -> bool:
     """Each part of the pattern in turn; the first and the last at the ends."""
     part, rest = pattern.split1("*")
@@ -283,7 +291,6 @@ def release_a_free_one(i: u64) -> None:
 def wait_for_ever(i: u64) -> None:
     """As if another core had it and never gave it back."""
     slow.word.store(1)
-    set_spin_limit(50_000_000)
     slow.lock()
 
 
@@ -360,8 +367,7 @@ class Locks(KernelTest):
         expect(take_twice, "spinlock 0xffff* taken twice on core 0; first taken in *.take_twice at kern/ktest/check_tests.py:*")
         first.force_unlock()
         expect(release_a_free_one, "spinlock 0xffff* released by core 0, and nobody holds it")
-        expect(wait_for_ever, "core 0 has been spinning for * ms for spinlock 0xffff*, which nobody holds")
-        set_spin_limit(SPIN_LIMIT_NS)
+        expect_soon(wait_for_ever, "core 0 has been spinning for * ms for spinlock 0xffff*, which nobody holds")
         expect(block_with_a_lock, "blocking with 1 spinlock held; 0xffff* taken in *.block_with_a_lock at kern/ktest/check_tests.py:*")
         second.force_unlock()
         expect(block_in_a_handler, "blocking with 0 spinlocks held, interrupt depth 1")
@@ -392,7 +398,6 @@ def read_own_change(i: u64) -> None:
 def read_endless_change(i: u64) -> None:
     """As if a writer on another core had stopped in the middle."""
     endless.counter.value.store(1)
-    set_spin_limit(50_000_000)
     endless.must_retry(endless.begin_read())
 
 
@@ -419,8 +424,7 @@ class SequenceLocks(KernelTest):
 
     def run(self) -> None:
         expect(read_own_change, "sequence lock 0xffff* is read by core 0 in the middle of its own change")
-        expect(read_endless_change, "core 0 has been spinning for * ms for spinlock 0xffff*, which nobody holds")
-        set_spin_limit(SPIN_LIMIT_NS)
+        expect_soon(read_endless_change, "core 0 has been spinning for * ms for spinlock 0xffff*, which nobody holds")
         expect(change_in_a_change, "spinlock 0xffff* taken twice on core 0; first taken in *.SeqWriter.__enter__ at *")
         counter.value.store(0)
         expect(end_without_begin, "kern/abi/seqcount.py:*: in SeqCounter.end_write: a change ends that has not begun")

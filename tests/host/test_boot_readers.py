@@ -43,7 +43,7 @@ def option(line: str, name: str, into: Span[u8]) -> u64:
     return len(plain.view)
 """
 
-MANY = settings(max_examples=60, deadline=None)
+MANY = settings(max_examples=60)
 
 
 @pytest.fixture(scope="module")

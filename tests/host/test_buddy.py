@@ -44,7 +44,7 @@ OPERATIONS = st.lists(st.tuples(st.booleans(), st.integers(0, MAX_ORDER), st.int
 
 
 @pytest.mark.feature("kmem-12")
-@settings(max_examples=60, deadline=None)
+@settings(max_examples=60)
 @given(operations=OPERATIONS)
 def test_blocks_are_disjoint_and_all_memory_comes_back(unit: Unit, operations: list[tuple[bool, int, int]]) -> None:
     buddy = buddy_of(unit, FIRST, END)

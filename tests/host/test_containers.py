@@ -48,7 +48,7 @@ class QueueOf8:
         self.queue.init(self.slots[:size])
 """
 
-MANY = settings(max_examples=60, deadline=None)
+MANY = settings(max_examples=60)
 NUMBERS = st.integers(0, 63)
 KEYS = st.integers(0, 2**64 - 1) | st.integers(0, 5)
 

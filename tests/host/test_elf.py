@@ -95,7 +95,7 @@ def test_bad_segments_are_named(unit: Unit, changes: dict[str, Any], why: str) -
 WORDS = st.integers(0, 2**64 - 1) | st.sampled_from([0, 4096, 0x40_0000, FILE_SIZE, LIMIT - 1, LIMIT])
 
 
-@settings(max_examples=200, deadline=None)
+@settings(max_examples=200)
 @given(flags=st.integers(0, 7), offset=WORDS, vaddr=WORDS, filesz=WORDS, memsz=WORDS, lowest=WORDS)
 def test_what_passes_is_safe_to_load(unit: Unit, flags: int, offset: int, vaddr: int, filesz: int, memsz: int, lowest: int) -> None:
     try:

@@ -190,7 +190,7 @@ IDLE = Process("WAITING", True, [2, 0, 1, 3], [Vcore(INACTIVE, False, False, Fal
 
 @pytest.mark.feature("event-05", "event-06", "event-07", "event-08", "event-09", "event-10", "event-11", "event-12", "event-13", "event-14")
 @pytest.mark.feature("event-18", "event-19")
-@settings(max_examples=600, deadline=None, suppress_health_check=[HealthCheck.function_scoped_fixture])
+@settings(max_examples=600, suppress_health_check=[HealthCheck.function_scoped_fixture])
 @given(
     process=processes(),
     flags=st.integers(0, ALL_FLAGS),
@@ -213,7 +213,7 @@ def test_delivery_is_as_the_rules_say(unit: Unit, process: Process, flags: int, 
 
 
 @pytest.mark.feature("event-17")
-@settings(max_examples=50, deadline=None, suppress_health_check=[HealthCheck.function_scoped_fixture])
+@settings(max_examples=50, suppress_health_check=[HealthCheck.function_scoped_fixture])
 @given(process=processes(), kind=st.integers(0, 70), wanted=st.booleans())
 def test_the_kernels_own_events_go_where_they_are_wanted(unit: Unit, process: Process, kind: int, wanted: bool) -> None:
     lay_out(unit, process)
@@ -228,7 +228,7 @@ def test_the_kernels_own_events_go_where_they_are_wanted(unit: Unit, process: Pr
 
 
 @pytest.mark.feature("event-21")
-@settings(max_examples=50, deadline=None, suppress_health_check=[HealthCheck.function_scoped_fixture])
+@settings(max_examples=50, suppress_health_check=[HealthCheck.function_scoped_fixture])
 @given(process=processes(), target=st.integers(0, VCORES - 1), private=st.booleans())
 def test_a_post_to_a_vcore_asks_for_nobodys_preferences(unit: Unit, process: Process, target: int, private: bool) -> None:
     lay_out(unit, process)
@@ -253,7 +253,7 @@ class Coalescing:
 
 
 @pytest.mark.feature("event-04")
-@settings(max_examples=150, deadline=None, suppress_health_check=[HealthCheck.function_scoped_fixture])
+@settings(max_examples=150, suppress_health_check=[HealthCheck.function_scoped_fixture])
 @given(data=st.data(), adds=st.booleans(), ids=st.integers(1, 1000), ring=st.sampled_from([1, 2, 8, 64]))
 def test_a_coalescing_queue_joins_and_never_loses(unit: Unit, data: st.DataObject, adds: bool, ids: int, ring: int) -> None:
     assert unit.open_own_ceq(ids, ring, adds)

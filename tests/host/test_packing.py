@@ -104,7 +104,7 @@ def test_an_authentication_code_of_the_rfc(sha: Unit) -> None:
     assert found.hex() == "5bdcc146bf60754e6a042426089575c75a003f089d2739839dec58b964ec3843"
 
 
-@settings(max_examples=80, deadline=None)
+@settings(max_examples=80)
 @given(data=st.one_of(BYTES, TEXT))
 def test_cpython_reads_what_is_packed(packing: Unit, reading: Unit, data: bytes) -> None:
     into = bytearray(len(data) + 64)
@@ -113,7 +113,7 @@ def test_cpython_reads_what_is_packed(packing: Unit, reading: Unit, data: bytes)
     assert unpacked(reading, bytes(into[:count]), len(data)) == data
 
 
-@settings(max_examples=80, deadline=None)
+@settings(max_examples=80)
 @given(data=st.one_of(BYTES, TEXT), level=st.integers(0, 9), strategy=st.sampled_from(STRATEGIES))
 def test_what_cpython_packs_is_read(reading: Unit, data: bytes, level: int, strategy: int) -> None:
     packer = zlib.compressobj(level, strategy=strategy)
@@ -133,7 +133,7 @@ def test_much_is_packed_small_and_noise_hardly_grows(packing: Unit) -> None:
         assert zlib.decompress(bytes(into[:count])) == data
 
 
-@settings(max_examples=150, deadline=None)
+@settings(max_examples=150)
 @given(data=TEXT, at=st.integers(0, 5000), byte=st.integers(0, 255), cut=st.booleans())
 def test_what_is_broken_is_an_error_and_nothing_else(reading: Unit, data: bytes, at: int, byte: int, cut: bool) -> None:
     packed = bytearray(zlib.compress(data))

@@ -228,7 +228,7 @@ STEPS = st.tuples(
 )
 
 
-@settings(max_examples=150, deadline=None)
+@settings(max_examples=150)
 @given(steps=st.lists(STEPS, max_size=60))
 @pytest.mark.feature("vm-18", "kmem-13")
 def test_cache_is_what_the_model_says(unit: Unit, steps: list[tuple[str, int, int]]) -> None:

@@ -62,7 +62,7 @@ def first_used(model: dict[int, int], start: int, end: int) -> int:
     return min((key for key in model if start <= key < end and model[key]), default=end)
 
 
-@settings(max_examples=80, deadline=None)
+@settings(max_examples=80)
 @given(st.lists(st.tuples(KEYS, st.integers(0, 3)), max_size=40), st.lists(st.tuples(KEYS, KEYS), max_size=10))
 def test_a_radix_tree_is_a_dict(unit: Unit, stores: list[tuple[int, int]], ranges: list[tuple[int, int]]) -> None:
     driver: Any = unit.Driver()

@@ -14,7 +14,7 @@ from hypothesis import strategies as st
 
 from compiler.host import CheckFailed, Unit, load
 
-MANY = settings(max_examples=50, deadline=None)
+MANY = settings(max_examples=50)
 
 
 @pytest.fixture(scope="module")

@@ -115,7 +115,7 @@ RANGES = st.tuples(ACTIONS, st.integers(0, PAGES - 1), st.integers(1, 12), st.in
 
 
 @pytest.mark.feature("vm-01")
-@settings(max_examples=80, deadline=None)
+@settings(max_examples=80)
 @given(operations=st.lists(RANGES, max_size=50))
 def test_regions_are_what_the_pages_say(unit: Unit, operations: list[tuple[str, int, int, int, bool]]) -> None:
     unit.call("reset")
@@ -143,7 +143,7 @@ def test_regions_are_what_the_pages_say(unit: Unit, operations: list[tuple[str, 
 
 
 @pytest.mark.feature("vm-03")
-@settings(max_examples=60, deadline=None)
+@settings(max_examples=60)
 @given(taken=st.lists(st.tuples(st.integers(0, PAGES - 1), st.integers(1, 8)), max_size=20), length=st.integers(1, 10))
 def test_the_lowest_room_is_found(unit: Unit, taken: list[tuple[int, int]], length: int) -> None:
     unit.call("reset")

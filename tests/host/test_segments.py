@@ -83,7 +83,7 @@ OPERATIONS = st.lists(st.tuples(st.sampled_from(["alloc", "within", "free"]), st
 
 
 @pytest.mark.feature("kmem-01", "kmem-02", "kmem-04")
-@settings(max_examples=60, deadline=None)
+@settings(max_examples=60)
 @given(quantum=QUANTA, operations=OPERATIONS, data=st.data())
 def test_allocations_are_disjoint_and_all_comes_back(unit: Unit, quantum: int, operations: list[tuple[str, int, int]], data: Any) -> None:
     model = Model(unit, quantum)

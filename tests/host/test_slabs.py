@@ -57,7 +57,7 @@ def unit() -> Unit:
 
 
 @pytest.mark.feature("kmem-07")
-@settings(max_examples=40, deadline=None)
+@settings(max_examples=40)
 @given(size=st.integers(1, 900), align=st.sampled_from([1, 8, 16, 64]), operations=OPERATIONS)
 def test_objects_are_disjoint_and_all_pages_come_back(unit: Unit, size: int, align: int, operations: list[tuple[str, int]]) -> None:
     before = unit.free_count()

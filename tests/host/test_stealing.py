@@ -27,7 +27,7 @@ def unit() -> Unit:
     return load(SOURCE)
 
 
-@settings(deadline=None, suppress_health_check=[HealthCheck.function_scoped_fixture])
+@settings(suppress_health_check=[HealthCheck.function_scoped_fixture])
 @given(operations=st.lists(st.sampled_from(["push", "push", "push", "take", "steal"]), max_size=60))
 def test_alone_it_is_a_deque(unit: Unit, operations: list[str]) -> None:
     tested = unit.Deque()

@@ -11,7 +11,7 @@ from hypothesis import strategies as st
 
 from compiler.host import CompiledError, Unit, load
 
-MANY = settings(max_examples=80, deadline=None)
+MANY = settings(max_examples=80)
 
 SOURCE = """
 from lang import Span, text, u8, u32, u64

@@ -14,7 +14,7 @@ from compiler.host import CheckFailed, CompiledError, Unit, load
 
 pytestmark = pytest.mark.feature("parlib-53")
 
-MANY = settings(max_examples=50, deadline=None)
+MANY = settings(max_examples=50)
 
 SOURCE = """
 from lang import Span, array, struct, u8, u64

@@ -176,5 +176,5 @@ def ids(vcores: Any) -> list[int]:
     return found
 
 
-Vcores.TestCase.settings = settings(max_examples=60, stateful_step_count=40, deadline=None)
+Vcores.TestCase.settings = settings(max_examples=60, stateful_step_count=40)
 TestVcores = pytest.mark.feature("proc-16", "proc-17", "proc-22", "proc-25", "proc-26", "proc-40")(Vcores.TestCase)

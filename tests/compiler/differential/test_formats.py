@@ -25,7 +25,7 @@ from tests.compiler.differential.oracle import REPO
 SEED = int(os.environ.get("PYKAROS_SEED", "0"))
 SPECS = {"integer": 40, "str": 60, "f64": 100, "f32": 30}  # for each type
 EXAMPLES = 300
-SETTINGS = settings(max_examples=EXAMPLES, deadline=None, database=None, derandomize=SEED == 0)
+SETTINGS = settings(max_examples=EXAMPLES, database=None, derandomize=SEED == 0)
 
 INTEGERS = {t.name: t for t in INTS}
 TEXTS = st.text(

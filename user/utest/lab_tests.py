@@ -23,7 +23,7 @@ from parlib.init import become_mcp
 from parlib.request import poke_kernel, wanted_cores
 from parlib.sched import Scheduler
 from parlib.threads import uthread_sched_yield
-from parlib.uthread import RUNNING, Uthread, run_uthread, thread0
+from parlib.uthread import BY_ITSELF, RUNNING, Uthread, run_uthread, thread0
 from parlib.vcore import Vcore, change_vcore, disable_notifs, enable_notifs, enter_vcore_context, max_vcores, notify_self
 from parlib.vcore import is_mcp, proc_info, vcore_is_preempted, vcores, wait_spinning
 from parlib.yielding import ALL_BUT_CAN_RCV, CAN_RCV_MSG
@@ -73,6 +73,7 @@ class Lab(Scheduler):
     ready: Atomic[bool]                     # thread 0 is saved and may run ...
     at_home: Atomic[bool]                   # ... on vcore 0 only ...
     by_kernel: Atomic[bool]                 # ... by a system call that loads its context
+    saved_as: u32                           # `saved` of thread 0 when it last yielded
 
     def entry(self, vcore: Vcore) -> None:
         if (vcore.id == 0 or not self.at_home.load()) and self.ready.swap(False):
@@ -84,6 +85,7 @@ class Lab(Scheduler):
         self.ready.store(True)
 
     def paused(self, uthread: Uthread) -> None:
+        self.saved_as = uthread.saved
         self.ready.store(True)
 
     def block_on_call(self, uthread: Uthread, call: Syscall) -> None:
@@ -121,6 +123,7 @@ def pop_by_kernel(vcore: Vcore, uthread: Uthread) -> None:
     pops += 1
     at(Current, uthread.vars).vcore = addr_of(vcore)
     vcore.current = uthread
+    uthread.ctx.kind = ContextKind.SOFTWARE if uthread.saved == BY_ITSELF else ContextKind.HARDWARE  # which switch_out does not write
     uthread.saved = RUNNING
     reset(pop_call)
     submit_pop_ctx(pop_call, uthread.ctx)
@@ -441,11 +444,8 @@ def test_contexts() -> None:
     while ipis.load() == heard:             # no system call: the message finds us here
         pause()
     check(vcores[0].data.uthread_ctx.kind == ContextKind.HARDWARE, "kind after an interrupt")
-    for _ in range(10):                     # another message may come in between
-        uthread_sched_yield()
-        if thread0.ctx.kind == ContextKind.SOFTWARE:
-            break
-    check(thread0.ctx.kind == ContextKind.SOFTWARE, "kind after a yield")
+    uthread_sched_yield()
+    check(lab.saved_as == BY_ITSELF, "how a yield saved it")
 
 
 def test_pop_ctx() -> None:

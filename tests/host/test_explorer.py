@@ -95,6 +95,18 @@ WEAKENED = [
         "",
         "DeliveryAgainstYield",
     ),
+    (
+        "kern/proc/change_vcore.py",
+        "        if find_refusal(p, me, target) != Errno.OK:\n            return False\n",
+        "",
+        "PreemptionAgainstChange",
+    ),
+    (
+        "kern/proc/run.py",
+        "    while entry.nr_preempts_done.load() != preempts_sent:\n        relax()\n",
+        "",
+        "ChangeIntoTaken",
+    ),
     ("kern/event/ceq.py", 'store_u32(ceq + offsetof(Ceq, "ring_overflowed"), 1)', "pass", "Coalescing"),
     ("user/parlib/ceq.py", "    event.posted.store(u32(0))\n", "", "Coalescing"),
 ]

@@ -1,23 +1,29 @@
 # SPDX-License-Identifier: GPL-2.0-or-later
-"""Events against whatever may happen at the same moment: coalescing, notifications being turned on, the vcore that yields or is taken.
+"""Events against whatever may happen at the same moment: coalescing, notifications being turned on, the vcore that yields or is taken;
+and cores that are taken while a vcore changes into another.
 
 Kernel and parlib are the real ones on both sides. A process lies at its fixed addresses, and each thread is a core of it, or of nobody.
 """
 
 from lang import Array, Atomic, Error, Ref, Uaddr, addr_of, array, at, new, pause, struct, u8, u16, u32, u64
 from arch.abi import UserContext
+from arch.context import FRESH
+from kern.abi.errno import Errno
 from kern.abi.event import CeqOperation, EventFlag, EventMailbox, EventMsg, EventQueue, EventType, MailboxKind
 from kern.abi.proc import PROCDATA_ADDR, PROCINFO_ADDR, ProcData, ProcInfo, ProcState, VcoreFlag
-from kern.core.kmsg import run_routines
+from kern.core.kmsg import mail, run_routines
 from kern.core.percore import core
 from kern.event.ceq import post_ceq
 from kern.event.notify import notify
 from kern.event.send import send_event
+from kern.proc.change_vcore import change_vcore
+from kern.proc.preempt import preempt_core
 from kern.proc.proc import Proc, Vcore
 from parlib import vcore as user
 from parlib.ceq import ceq_get, ceq_init
 from parlib.current import me
 from parlib.event import handle_indirection, register_handler
+from parlib.stealing import settled_flags
 from parlib.ucq import ucq_init
 from parlib.uthread import Uthread
 from parlib.yielding import vcore_yield
@@ -268,3 +274,111 @@ class DeliveryAgainstTwoYields:
 
     def check(self) -> None:
         self.told.look()
+
+
+RUNNING: u64 = 0x1000  # pc of what vcore n runs is RUNNING + n
+
+
+@struct
+class Changing:
+    """What vcores run, and what becomes of it."""
+
+    process: Process
+
+    def begin(self, running: u32) -> None:
+        self.process.begin(running)
+        for v in range(u32(2)):
+            self.process.contexts[v].rip = RUNNING + u64(v)
+            core[v].owning_proc = self.process.proc if v < running else None
+
+    def change(self, v: u32, target: u32, come_back_fresh: bool) -> None:
+        """What the call does, to its end, and what the core does then: it is the other vcore's, or nobody's."""
+        refused = False
+        try:
+            change_vcore(self.process.proc, target, come_back_fresh)
+        except Error as e:
+            refused = e.errno != Errno.ESRCH  # else it went into the idle loop
+        run_routines(v)
+        assert not refused or core[v].owning_proc is None, "refused, and not taken either"
+
+    def obey(self, v: u32) -> None:
+        """Core v does what it is told, until it is nobody's."""
+        while core[v].owning_proc is not None:
+            if mail[v].sent != mail[v].taken:
+                run_routines(v)
+            else:
+                pause()
+
+    def saved(self, v: u32) -> u64:
+        """The pc where a vcore that does not run goes on; 0: afresh. It was saved whole, by each who took it."""
+        p = self.process.proc
+        data = p.vcpd(v)
+        flags = VcoreFlag(data.flags.load())
+        assert not p.is_mapped(v) and not p.has_preempt_in_flight(v), "a vcore is still being taken"
+        assert VcoreFlag.PREEMPTED in flags and VcoreFlag.K_LOCK not in flags, "a vcore that nobody will recover"
+        return data.vcore_ctx.rip if data.notif_disabled.load() != 0 else 0
+
+
+@struct
+class PreemptionAgainstChange:
+    """A vcore lets another, which was taken in vcore context, run in its place, while the kernel takes the core from whoever has it."""
+
+    changing: Changing
+    ALLOWS_RACES = True
+    PREEMPTIONS = 1
+    STALE_READS = 1
+
+    def setup(self) -> None:
+        self.changing.begin(1)
+        data = self.changing.process.proc.vcpd(1)
+        data.flags.store(u32(VcoreFlag.PREEMPTED))
+        data.vcore_ctx.rip = RUNNING + 1
+
+    def thread_vcore(self) -> None:
+        enter_vcore(0)
+        assert settled_flags(self.changing.process.proc.vcpd(1)) & u32(VcoreFlag.PREEMPTED) != 0, "the vcore was started"
+        self.changing.change(0, 1, True)
+        self.changing.obey(0)
+
+    def thread_kernel(self) -> None:
+        assert preempt_core(self.changing.process.proc, 0, 0), "the core was nobody's"
+
+    def check(self) -> None:
+        p = self.changing.process.proc
+        assert p.num_vcores == 0 and p.is_in(ProcState.RUNNABLE_M), "a process without cores does not wait for some"
+        assert self.changing.saved(1) == RUNNING + 1, "the vcore that was to run is lost"
+        mine = self.changing.saved(0)
+        assert mine == RUNNING or mine == FRESH or mine == 0, "the vcore that changed is lost"
+
+
+@struct
+class ChangeIntoTaken:
+    """A vcore changes into one that is just being taken from another core: it is not resumed before it was saved there."""
+
+    changing: Changing
+    ALLOWS_RACES = True
+    PREEMPTIONS = 1
+    STALE_READS = 1
+
+    def setup(self) -> None:
+        self.changing.begin(2)
+
+    def thread_vcore(self) -> None:
+        enter_vcore(0)
+        while user.vcore_is_mapped(1):
+            pause()
+        self.changing.change(0, 1, False)
+        assert core[0].owning_vcoreid == 1, "the core is another vcore's"
+
+    def thread_other(self) -> None:
+        self.changing.obey(1)
+
+    def thread_kernel(self) -> None:
+        assert preempt_core(self.changing.process.proc, 1, 0), "the core was nobody's"
+
+    def check(self) -> None:
+        p = self.changing.process.proc
+        assert p.num_vcores == 1 and p.is_mapped(1) and p.info.vcoremap[1].pcoreid == 0, "the vcore does not run on the other core"
+        assert core[0].actual_ctx.rip == RUNNING + 1, "the vcore does not go on where it was"
+        assert VcoreFlag.PREEMPTED not in VcoreFlag(p.vcpd(1).flags.load()), "a vcore that runs is to be recovered"
+        assert self.changing.saved(0) == RUNNING, "the vcore that changed is lost"

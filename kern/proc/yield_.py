@@ -84,14 +84,13 @@ def yield_mcp(p: Proc, vcoreid: u32, being_nice: bool) -> bool:
         return False                        # it changed its mind
     if vcpd.notif_pending.load() != 0:
         return False
-    if warned:
-        entry.preempt_pending.store(0)
     vc = p.vcores[vcoreid]
     p.online.remove(vc)
     fence(SEQ_CST)                          # pairs with spam_head: pending, then who is online
     if vcpd.notif_pending.load() != 0:
         p.online.push_back(vc)
         return False
+    entry.preempt_pending.store(0)          # not before: a warning holds until it is answered
     p.inactive.push_front(vc)
     vcpd.notif_disabled.store(0)            # the next start is a fresh one
     begin_map_change(p)

@@ -7,11 +7,14 @@
                 timer and of devices, NMIs), and how many threads left their stack there to wait
 #kprof/sleepers the threads that sleep in the kernel: what each waits for, and where (also /proc/N/sleepers, of one process)
 #kprof/kprintx  `on`, `off` or `toggle`: whether every fault of a program is told on the console, whatever the program makes of it
+#kprof/locks    a line for each place that takes spinlocks: how often it did, how often not at once, how long that took in all and at
+                most, how long they were held in all and at most, in cycles, and where that is. Takes `on`, which begins at zero, and `off`.
+                Checked builds only
 #kprof/irqs     a line for each handler of a device's interrupt: line, vector or controller, core, how often it ran
 No locks of its own; what is shown may have changed since.
 """
 
-from lang import Array, Error, array, text, u32, u64
+from lang import CHECKED, Array, Error, array, text, u32, u64
 from arch import smp, timer, trap
 from kern.abi.errno import Errno
 from kern.core.cpu_state import is_accounting, read_times, start_accounting, stop_accounting
@@ -24,6 +27,7 @@ from kern.ns.node import Node
 from kern.ns.text_file import Page
 from kern.proc import fault
 from kern.proc.proc import Proc
+from kern.sync.lockcheck import counts, describe_code, start_counting, stop_counting
 from kern.time.clock import NS_PER_MS
 
 DEV_ID: u64 = 12
@@ -77,6 +81,34 @@ def show_irqs(out: Page) -> None:
             out.print(f"{line}\n")
 
 
+def show_locks(out: Page) -> None:
+    need_checks()
+    out.print(f"{'TAKEN':>10} {'WAITED':>8} {'WAIT':>12} {'LONGEST':>10} {'HELD':>12} {'LONGEST':>10} PLACE\n")
+    for entry in counts:
+        if entry.taken.load() > 0:
+            out.print(f"{entry.taken.load():>10} {entry.waited.load():>8} {entry.wait.load():>12} {entry.longest_wait.load():>10}")
+            out.print(f" {entry.held.load():>12} {entry.longest_hold.load():>10}")
+            line = text(200)
+            describe_code(line, " in", entry.site.load())
+            out.print(f"{line}\n")
+
+
+def obey_locks(order: str) -> None:
+    need_checks()
+    match order:
+        case "on":
+            start_counting()
+        case "off":
+            stop_counting()
+        case _:
+            raise Error(Errno.EINVAL, f"locks takes on and off, not {order}")
+
+
+def need_checks() -> None:
+    if not CHECKED:
+        raise Error(Errno.ENOSYS, "only checked builds count what locks do")
+
+
 def show_printx(out: Page) -> None:
     out.put("on\n" if fault.printx() else "off\n")
 
@@ -106,6 +138,7 @@ files: Array[FolderFile] = (
     FolderFile("mpstat", show=show_mpstat, command=obey_mpstat, room=ROOM),
     FolderFile("counts", show=show_counts, room=ROOM),
     FolderFile("sleepers", show=show_all_sleepers, room=ROOM),
+    FolderFile("locks", show=show_locks, command=obey_locks, room=ROOM),
     FolderFile("irqs", show=show_irqs),
     FolderFile("kprintx", show=show_printx, command=set_printx),
 )

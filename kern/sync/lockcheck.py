@@ -7,13 +7,15 @@ A is held records that A comes before B, for good; the first time that a class w
 panics, though nobody waited: with both chains, and where each lock was taken. Locks on stacks have no class; those that were only tried
 for are not waited for.
 A class that is taken by interrupt handlers must never be taken with interrupts on elsewhere: that panics as well.
+Between `start_counting` and `stop_counting` it also counts, by the place where that happens, how often spinlocks were taken, how long that took and how long
+they were held (#kprof/locks).
 Release builds do not link this. Locks: `graph_word`, a leaf of its own kind (a SpinLock would be watched itself).
 """
 
 from typing import NoReturn
 
-from lang import ACQUIRE, RELEASE, Array, Atomic, Kaddr, PerCore, Text, addr_of, array, at, extern_symbol, frame_address, memset
-from lang import ctz, noinline, panic, pause, struct, text, u8, u16, u32, u64, unproven
+from lang import ACQUIRE, RELAXED, RELEASE, Array, Atomic, Kaddr, PerCore, Text, addr_of, array, at, extern_symbol, frame_address, memset
+from lang import ctz, cycle_counter, noinline, panic, pause, struct, text, u8, u16, u32, u64, unproven
 from arch import cpu, mmu, smp
 from arch.abi import FRAME_RECORD
 from kern.abi.guard import guard_of
@@ -26,6 +28,7 @@ from kern.time.clock import now_ns
 
 MOST_HELD: u32 = 12
 CLASSES: u32 = 512
+SITES: u64 = 1024
 EDGES: u32 = 4096
 NO_CLASS: u32 = 0                           # of locks whose order is not watched
 HAS_NO_CLASS: u32 = 0xFFFF                  # how a lock remembers that
@@ -41,6 +44,7 @@ class Held:
     lock: u64
     site: u64                               # after the call by which it was taken
     caller: u64                             # of that function; for functions without lines
+    since: u64                              # cycle counter then, if locks are counted; else 0
     cls: u32
 
 
@@ -61,6 +65,19 @@ class LockClass:
 
 
 @struct
+class LockCounts:
+    """Of the spinlocks that one place in the code takes, while they are counted. Times in cycles."""
+
+    site: Atomic[u64]                       # 0: free
+    taken: Atomic[u64]
+    waited: Atomic[u64]                     # ... of these, not at once
+    wait: Atomic[u64]                       # all of these together
+    longest_wait: Atomic[u64]
+    held: Atomic[u64]                       # all together
+    longest_hold: Atomic[u64]
+
+
+@struct
 class Edge:
     """One order that was seen: `before` was held when `after` was taken. `before` 0: free."""
 
@@ -78,6 +95,8 @@ class Report:
 held_here = PerCore[HeldLocks]()
 reports = PerCore[Report]()                 # what is about to be said; not on the stack, which may be short
 classes = array(CLASSES, LockClass)
+counts = array(SITES, LockCounts)           # a hash table, by `site`
+counting: bool = False
 class_count = Atomic[u32](1)
 matrix = array(CLASSES * CLASSES // 32, Atomic[u32])  # bit b of row a: a comes before b
 edges = array(EDGES, Edge)
@@ -102,11 +121,17 @@ def before_spinlock(lock: u64, known: u32) -> u32:
 
 
 @noinline
-def got_spinlock(lock: u64, cls: u32) -> None:
-    remember(held_here.mine, lock, cls, frame_address())
+def got_spinlock(lock: u64, cls: u32, waited: u64) -> None:
+    """It is taken, after so many cycles of waiting."""
+    held = held_here.mine
+    remember(held, lock, cls, frame_address())
+    if counting and held.count <= MOST_HELD:
+        count_taken(held.locks[held.count - 1], waited)
 
 
 def lost_spinlock(lock: u64) -> None:
+    if counting:
+        count_hold(held_here.mine, lock)
     forget(held_here.mine, lock)
 
 
@@ -192,6 +217,7 @@ def remember(held: HeldLocks, lock: u64, cls: u32, frame: u64) -> None:
         entry = held.locks[held.count]
         entry.lock = lock
         entry.cls = cls
+        entry.since = 0
         entry.site = caller_of(frame)
         entry.caller = caller_of(outer(frame))
     held.count += 1
@@ -218,8 +244,57 @@ def forget(held: HeldLocks, lock: u64) -> bool:
 def copy_held(into: Held, source: Held) -> None:
     into.lock = source.lock
     into.cls = source.cls
+    into.since = source.since
     into.site = source.site
     into.caller = source.caller
+
+
+# -- counting -------------------------------------------------------------------------------------------------------
+def start_counting() -> None:
+    """From zero. What is held now is not counted."""
+    global counting
+    for entry in counts:
+        for number in (entry.taken, entry.waited, entry.wait, entry.longest_wait, entry.held, entry.longest_hold):
+            number.store(0)
+    counting = True
+
+
+def stop_counting() -> None:
+    global counting
+    counting = False
+
+
+def counts_of(site: u64) -> LockCounts:
+    """Of the code that took a lock; the last ones share an entry if there are too many."""
+    place = site // 4 % SITES
+    for _ in range(SITES - 1):
+        entry = counts[place]
+        known = entry.site.load(order=RELAXED)
+        if known == site or known == 0 and (entry.site.cas(0, site) or entry.site.load() == site):
+            return entry
+        place = (place + 1) % SITES
+    return counts[place]
+
+
+def count_taken(taken: Held, waited: u64) -> None:
+    entry = counts_of(taken.site)
+    entry.taken.add(1, order=RELAXED)
+    if waited > 0:
+        entry.waited.add(1, order=RELAXED)
+        entry.wait.add(waited, order=RELAXED)
+        entry.longest_wait.max(waited, order=RELAXED)
+    taken.since = cycle_counter()
+
+
+def count_hold(held: HeldLocks, lock: u64) -> None:
+    """A lock is about to be released."""
+    for i in range(min(held.count, MOST_HELD)):
+        taken = held.locks[i]
+        if taken.lock == lock and taken.since != 0:
+            cycles = cycle_counter() - taken.since
+            entry = counts_of(taken.site)
+            entry.held.add(cycles, order=RELAXED)
+            entry.longest_hold.max(cycles, order=RELAXED)
 
 
 def refuse_again(held: HeldLocks, lock: u64, kind: str) -> None:

@@ -11,7 +11,7 @@ backtraces and reports its line is that of who does it.
 """
 
 from lang import ACQUIRE, CHECKED, RELAXED, RELEASE, Atomic, Ref, addr_of, artificial, atomic_section, begins_atomic, container_of
-from lang import ends_atomic, must_use, noinline, struct, u32, u64
+from lang import cycle_counter, ends_atomic, must_use, noinline, struct, u32, u64
 from arch import cpu
 from kern.core.percore import core
 from kern.mm.shootdown import relax
@@ -48,7 +48,7 @@ class SpinLock:
             return False
         core.mine.lock_depth += 1
         if CHECKED:
-            self.note_taken(self.owner.load(order=RELAXED) >> CLASS_SHIFT)
+            self.note_taken(self.owner.load(order=RELAXED) >> CLASS_SHIFT, 0)
         return True
 
     @artificial
@@ -67,14 +67,16 @@ class SpinLock:
     def lock_checked(self) -> None:
         """`lock` in checked builds."""
         cls = before_spinlock(addr_of(self), self.owner.load(order=RELAXED) >> CLASS_SHIFT)
+        waited: u64 = 0
         if self.word.swap(1, order=ACQUIRE) != 0:  # pairs with unlock
-            self.spin_checked()
+            waited = self.spin_checked()
         core.mine.lock_depth += 1
-        self.note_taken(cls)
+        self.note_taken(cls, waited)
 
     @noinline
-    def spin_checked(self) -> None:
-        """Wait for the lock, though not for ever, and take it."""
+    def spin_checked(self) -> u64:
+        """Wait for the lock, though not for ever, and take it. Returns the cycles that it took."""
+        start = cycle_counter()
         spins: u32 = 0
         since: u64 = 0
         while self.word.load(order=RELAXED) != 0 or self.word.swap(1, order=ACQUIRE) != 0:  # pairs with unlock
@@ -82,11 +84,12 @@ class SpinLock:
             spins += 1
             if spins % MOST_SPINS == 0:
                 since = check_spin(addr_of(self), self.owner.load(order=RELAXED) & HOLDER, since)
+        return cycle_counter() - start
 
     @artificial
-    def note_taken(self, cls: u32) -> None:
+    def note_taken(self, cls: u32, waited: u64) -> None:
         self.owner.store(cls << CLASS_SHIFT | core.mine.core_id + 1, order=RELAXED)
-        got_spinlock(addr_of(self), cls)
+        got_spinlock(addr_of(self), cls, waited)
 
     def is_held(self) -> bool:
         return self.word.load(order=RELAXED) != 0

@@ -84,6 +84,10 @@ linux() {
     mkdir -p "$1"
     [ "$(id -u)" != 0 ] || apt-get update -qq >&2
     kernel=$(apt-cache depends linux-image-cloud-amd64 | sed -n 's/ *Depends: *//p' | head -n 1)
+    [ -n "$kernel" ] || {
+        say "apt-get knows no linux-image-cloud-amd64: is this Debian, with a list of packages?"
+        exit 1
+    }
     say "fetching $kernel"
     (cd "$1" && apt-get download -qq "$kernel" && dpkg-deb -x "$kernel"_*.deb . && rm "$kernel"_*.deb)
 }

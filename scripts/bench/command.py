@@ -21,7 +21,7 @@ KINDS: dict[str, Callable[[int, str, Console], int]] = {"code": code.measure, "c
 @click.command(help="Measures WHAT (of: " + ", ".join(KINDS) + "; all if none is named), prints tables, keeps figures in build/bench/.")
 @click.argument("what", nargs=-1, type=click.Choice(list(KINDS)))
 @click.option("--repeats", default=9, show_default=True, type=click.IntRange(1), help="runs of each")
-@click.option("--only", default="", help="just those whose name contains this")
+@click.option("--only", default="", help="just those whose name contains this; or of system, one part: " + ", ".join(system.PARTS))
 def bench(what: tuple[str, ...], repeats: int, only: str) -> None:
     console = wide_console()
     status = 0

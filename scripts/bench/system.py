@@ -1,32 +1,33 @@
 # SPDX-License-Identifier: GPL-2.0-or-later
-"""What operations cost on this system and on Linux, in the same emulator: user/bench/costs.py against tests/bench/linux/costs.c.
+"""What operations cost on this system and on Linux, in the same emulator, and what many cores do: `make bench WHAT=system`.
 
-Counts: one processor under `-icount`, where a nanosecond of guest time is an instruction; both systems give the same figures in every run.
-Times: two processors, the systems in turn, medians. They are told as ratios, since the clock of a shared host says little more.
-What was measured goes to build/bench/system.json, and, if all of it was, into docs/benchmarks.md with a plot beside.
+The operations of one core: user/bench/costs.py against tests/bench/linux/costs.c. Counts: one processor under `-icount`, where a
+nanosecond of guest time is an instruction; both systems give the same figures in every run. Times: two processors, the systems in
+turn, medians. They are told as ratios, since the clock of a shared host says little more. The other parts:
+scripts/bench/cores.py, noise.py, footprint.py.
+What was measured goes to build/bench/system.json, and into docs/benchmarks.md with plots beside, each part to its place.
 """
 
 from __future__ import annotations
 
-import re
 import statistics
-import subprocess
 from collections.abc import Callable
 from dataclasses import dataclass, field
-from typing import Any
 
 from rich.console import Console
-from rich.progress import Progress
+from rich.progress import Progress, SpinnerColumn, TextColumn, TimeElapsedColumn
 from rich.table import Table
 
-from scripts.bench import linux, report
-from scripts.bench.measure import RESULTS, Wrong, keep, processor
-from scripts.qemu import ROOT, Settings, command
+from scripts.bench import report
+from scripts.bench.cores import measure_cores, measure_growth, measure_locks
+from scripts.bench.footprint import measure_boot, measure_crowd, measure_memory
+from scripts.bench.guests import CPU, Guests, build
+from scripts.bench.measure import Wrong, keep, processor
+from scripts.bench.noise import measure_noise
+from scripts.bench.section import Section, figures
+from scripts.qemu import ROOT
 
-LINE = re.compile(r"^(\S.*?)\s+([\d,]+\.\d) ns", re.MULTILINE)
-LONGEST_S = 600  # a run of either system
-COUNTED = ("-icount", "shift=0,sleep=off", "-seed", "42", "-rtc", "base=2026-01-01T00:00:00,clock=vm")
-CPU = {"x86_64": "max,-erms", "riscv": ""}
+MOST_ROUNDS = 5  # by the clock
 
 # Instructions that we allow ourselves; what is not named has no goal but Linux' figure.
 GOALS = {
@@ -73,74 +74,86 @@ class Row:
         return self.ours <= self.goal if self.goal is not None else self.ratio >= 1
 
 
+# Each with the number of rounds by the clock; in the order of the page.
+PARTS: dict[str, Callable[[Guests, int], Section]] = {
+    "cores": measure_cores,
+    "growth": lambda guests, rounds: measure_growth(guests, report.PLOTS),
+    "locks": lambda guests, rounds: measure_locks(guests),
+    "noise": lambda guests, rounds: measure_noise(guests),
+    "boot": measure_boot,
+    "memory": lambda guests, rounds: measure_memory(guests),
+    "threads": lambda guests, rounds: measure_crowd(guests),
+}
+
+
 def measure(repeats: int, only: str, console: Console) -> int:
-    """Prints the table; the status is 1 if a goal is missed."""
-    opponent = linux.guest()
-    for arch in CPU:
-        _build(arch)
+    """Prints the tables, and writes those that are whole into the page. The status is 1 if a goal is missed, and each is named.
+
+    `only`: one of PARTS, or a part of an operation's name.
+    """
+    rounds = min(repeats, MOST_ROUNDS)
+    parts = {only: PARTS[only]} if only in PARTS else {} if only else PARTS
+    kept: dict[str, object] = {}
+    missed: list[str] = []
+    columns = (SpinnerColumn(), TextColumn("{task.description}"), TimeElapsedColumn())
+    with Progress(*columns, console=console, transient=True) as progress:
+        task = progress.add_task("building")
+        guests = Guests(told=lambda what: _tell(progress, task, what))
+        for arch in CPU:
+            build(arch)
+        build("x86_64", checked=True)
+        if only not in PARTS:
+            rows = _operations(guests, rounds, only)
+            console.print(_table(rows, guests.guest().version))
+            missed += [_what_is_missed(row) for row in rows if not row.is_met]
+            kept |= {"linux": guests.guest().version, "rows": rows}
+            if not only:
+                report.write_rows(rows, guests.guest().version, rounds)
+        for part in parts.values():
+            section = part(guests, rounds)
+            console.print(section.table())
+            missed += section.missed
+            kept[section.name] = section
+            report.write(section.name, section.lines())
+    path = keep("system" if not only else "system-part", kept)
+    console.print(f"{processor()}; kept in {path.relative_to(ROOT)}; runs took {sum(guests.seconds.values()):.0f} s", style="dim")
+    for what in missed:
+        console.print(f"[red]missed[/] {what}", highlight=False)
+    return int(bool(missed))
+
+
+def _tell(progress: Progress, task: int, what: str) -> None:
+    """What runs now: on a terminal in place, else a line."""
+    progress.update(task, description=what)  # type: ignore[arg-type]
+    if not progress.console.is_terminal:
+        progress.console.print(f"  {what}", style="dim", highlight=False)
+
+
+def _operations(guests: Guests, rounds: int, only: str) -> list[Row]:
     rows: dict[str, Row] = {}
-    rounds = min(repeats, 5)
-    with Progress(console=console, transient=True) as progress:
-        task = progress.add_task("", total=3 + 2 * rounds)
 
-        def run(what: str, words: list[str], found: Callable[[Row, float], None]) -> None:
-            progress.update(task, description=what)
-            for name, ns in _costs(what, words).items():
-                if only in name:
-                    found(rows.setdefault(name, Row(name)), ns)
-            progress.advance(task)
+    def take(text: str, found: Callable[[Row, float], None]) -> None:
+        for name, ns in figures(text).items():
+            if only in name:
+                found(rows.setdefault(name, Row(name)), ns)
 
-        run("ours, counted", _ours("x86_64", True), lambda row, ns: setattr(row, "ours", ns))
-        run("RISC-V, counted", _ours("riscv", True), lambda row, ns: setattr(row, "riscv", ns))
-        run("Linux, counted", _linux(opponent, True), lambda row, ns: setattr(row, "linux", ns))
-        for _ in range(rounds):
-            run("ours, by the clock", _ours("x86_64", False), lambda row, ns: row.our_times.append(ns))
-            run("Linux, by the clock", _linux(opponent, False), lambda row, ns: row.linux_times.append(ns))
+    take(guests.ours("costs"), lambda row, ns: setattr(row, "ours", ns))
+    take(guests.ours("costs", arch="riscv"), lambda row, ns: setattr(row, "riscv", ns))
+    take(guests.linux("costs"), lambda row, ns: setattr(row, "linux", ns))
+    for _ in range(rounds):
+        take(guests.ours("costs", smp=2, counted=False), lambda row, ns: row.our_times.append(ns))
+        take(guests.linux("costs", smp=2, counted=False), lambda row, ns: row.linux_times.append(ns))
     found = list(rows.values())
     lonely = [row.name for row in found if not (row.ours and row.linux and row.riscv)]
-    if lonely:
-        raise Wrong(f"not measured everywhere: {', '.join(lonely)}")
-    console.print(_table(found, opponent.version))
-    path = keep("system", {"linux": opponent.version, "rows": found})
-    console.print(f"{processor()}; kept in {path.relative_to(ROOT)}", style="dim")
-    if not only:
-        report.write(found, opponent.version, rounds, console)
-    return int(not all(row.is_met for row in found))
-
-
-def _build(arch: str) -> None:
-    done = subprocess.run(["make", "build", "emulator", f"ARCH={arch}", "CHECKED=0"], cwd=ROOT, capture_output=True, text=True, check=False)
-    if done.returncode:
-        raise Wrong(f"the build for {arch} fails:\n{done.stderr}")
-
-
-def _ours(arch: str, counted: bool) -> list[str]:
-    return _words(arch, counted, append='quiet panic=exit run="costs"')
-
-
-def _linux(guest: linux.Guest, counted: bool) -> list[str]:
-    return _words("x86_64", counted, loader=guest.kernel, extra=("-initrd", str(guest.initrd)), append=linux.OPTIONS)
-
-
-def _words(arch: str, counted: bool, **more: Any) -> list[str]:
-    """The machine that both run on: one processor that counts, or two by the clock."""
-    smp, accel = (1, "tcg,thread=single") if counted else (2, "tcg,thread=multi")
-    settings = Settings(arch=arch, cpu=CPU[arch], smp=smp, checked=False, accel=accel, **more)
-    words = command(settings, ["-chardev", "stdio,id=console"], RESULTS / "system.log")
-    return [*words, *COUNTED] if counted else words
-
-
-def _costs(what: str, words: list[str]) -> dict[str, float]:
-    """What one run printed: nanoseconds by operation. Raises Wrong."""
-    try:
-        done = subprocess.run(words, stdin=subprocess.DEVNULL, capture_output=True, timeout=LONGEST_S, check=False)
-    except subprocess.TimeoutExpired:
-        raise Wrong(f"{what}: no end after {LONGEST_S} s") from None
-    text = done.stdout.decode(errors="replace").replace("\r\n", "\n")
-    found = {name: float(ns.replace(",", "")) for name, ns in LINE.findall(text)}
-    if not found:
-        raise Wrong(f"{what}: nothing was measured:\n{text[-2000:]}\n{done.stderr.decode(errors='replace')[-1000:]}")
+    if lonely or not found:
+        raise Wrong(f"not measured everywhere: {', '.join(lonely)}" if found else f"there is neither a part nor an operation {only!r}")
     return found
+
+
+def _what_is_missed(row: Row) -> str:
+    if row.goal is None:
+        return f"{row.name}: {row.ours:,.0f} instructions, on Linux {row.linux:,.0f}"
+    return f"{row.name}: {row.ours:,.0f} instructions instead of {row.goal:,.0f}"
 
 
 def _table(rows: list[Row], version: str) -> Table:

@@ -23,7 +23,7 @@ from rich.console import Console
 from rich.table import Table
 
 from scripts.bench.measure import Wrong
-from scripts.bench.system import COUNTED, CPU
+from scripts.bench.guests import COUNTED, CPU
 from scripts.machine import Machine
 from scripts.qemu import Settings, image_folder
 

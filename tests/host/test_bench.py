@@ -1,0 +1,126 @@
+# SPDX-License-Identifier: GPL-2.0-or-later
+"""`make bench WHAT=system`: reading what guests print, judging it, and writing it into the page."""
+
+from __future__ import annotations
+
+from pathlib import Path
+
+import pytest
+
+from scripts.bench.cores import Holds, grows, growth_section, lock_section, plot_growth, read_locks
+from scripts.bench.footprint import CROWD
+from scripts.bench.measure import Wrong
+from scripts.bench.noise import read_noise
+from scripts.bench.report import PAGE
+from scripts.bench.section import Section, figures, put
+from scripts.bench.system import PARTS, Row
+
+LOCKS = """\
+     TAKEN   WAITED    NS EACH    LONGEST    HELD NS    LONGEST PLACE
+      1597        3         10         20        700       7596 in kern.proc.run.give_and_run at kern/proc/run.py:125
+       403        0          0          0        500        600 in kern.proc.run.give_and_run at kern/proc/run.py:125
+        27        0          0          0        105       1175 in arch.serial.put at arch/x86_64/serial.py:110
+"""
+NOISE = """\
+core 0 not held, 12 entries: calls 1
+core 1 held, 0 entries: calls 0 faults 0 ipis 0 timer 0 devices 0 nmis 0
+  4000 quanta of 1000 us, 71 to 72 units of 14005 ns each, 9 in all; lost 0 ns of 4000000000, 0.0000 %, in 0 detours of up to 0 ns
+core 2 held, 8 entries: calls 0 faults 0 ipis 8 timer 0 devices 0 nmis 0
+  4000 quanta of 1000 us, 1 to 72 units of 14005 ns each, 9 in all; lost 40000000 ns of 4000000000, 1 %, in 8 detours of up to 9000 ns
+"""
+
+
+def test_lines_of_figures_are_read() -> None:
+    text = "noise\r\nnull call                     1,234.5 ns     99 cycles\nmemory of a thread   12.0 KiB\n"
+    assert figures(text) == {"null call": 1234.5} and figures(text, "KiB") == {"memory of a thread": 12.0}
+
+
+def test_figures_take_their_place_and_leave_the_rest() -> None:
+    page = "a\n<!-- measured: one -->\nold\n<!-- end -->\nb\n<!-- measured: two -->\n<!-- end -->\n"
+    assert put(page, "one", ["x", "y"]) == page.replace("old", "x\ny")
+    assert put(put(page, "two", ["z"]), "two", ["w"]) == page.replace("two -->\n", "two -->\nw\n")
+
+
+@pytest.mark.parametrize("page", ["", "<!-- measured: one -->\n", "<!-- measured: one -->\n<!-- measured: two -->\n<!-- end -->\n"])
+def test_a_page_without_the_place_is_told(page: str) -> None:
+    with pytest.raises(Wrong, match="no place"):
+        put(page, "one", ["x"])
+
+
+def test_the_page_has_a_place_for_every_part() -> None:
+    page = PAGE.read_text(encoding="utf-8")
+    for name in ("system", *PARTS):
+        put(page, name, [])
+
+
+def test_a_section_names_what_is_missed() -> None:
+    section = Section("x", "some figures", ("", "ns"), rows=[("one", "1")])
+    section.goal(True, "never told")
+    assert "Missed" not in "\n".join(section.lines())
+    section.goal(False, "one: 1 instead of 0")
+    assert section.lines() == ["|  | ns |", "|---|---|", "| one | 1 |", "", "Missed: one: 1 instead of 0."]
+
+
+def test_goals_of_operations() -> None:
+    assert Row("page fault", ours=800, linux=1).is_met and not Row("page fault", ours=801, linux=9000).is_met
+    assert Row("no goal", ours=10, linux=10).is_met and not Row("no goal", ours=10, linux=9).is_met
+    assert Row("x", ours=1, linux=2, our_times=[1, 2, 3], linux_times=[8, 8, 8]).times_ratio == 4
+
+
+# -- many cores -----------------------------------------------------------------------------------------------------
+def test_growth_is_judged_from_the_first_to_the_last() -> None:
+    counts = {1: {"null call": 100.0, "map and unmap a page": 2000.0}, 64: {"null call": 149.0, "map and unmap a page": 17000.0}}
+    assert not growth_section(counts).missed
+    counts[64] = {"null call": 151.0, "map and unmap a page": 19000.0}
+    assert len(growth_section(counts).missed) == 2
+    del counts[64]["null call"]
+    with pytest.raises(Wrong, match="null call"):
+        growth_section(counts)
+
+
+def test_growth_is_drawn_the_same_each_time(tmp_path: Path) -> None:
+    pytest.importorskip("matplotlib")
+    counts = {1: {"null call": 100.0}, 2: {"null call": 110.0}}
+    for name in ("a.svg", "b.svg"):
+        plot_growth(counts, tmp_path / name)
+    assert b"null call" in (tmp_path / "a.svg").read_bytes() or (tmp_path / "a.svg").stat().st_size > 1000
+    assert (tmp_path / "a.svg").read_bytes() == (tmp_path / "b.svg").read_bytes()
+
+
+def test_places_that_take_locks_are_added_up() -> None:
+    found: dict[str, Holds] = {}
+    read_locks(LOCKS, found)
+    read_locks(LOCKS, found)
+    holds = found["proc.run.give_and_run, 125"]
+    assert holds.taken == 4000 and holds.longest == 7596 and holds.mean == (1597 * 700 + 403 * 500) / 2000
+    with pytest.raises(Wrong, match="no locks"):
+        read_locks("lockstat: only checked builds\n", {})
+
+
+@pytest.mark.parametrize(
+    ("few", "many", "times", "expected"),
+    [
+        (Holds(100, 10_000, 200), Holds(100, 30_000, 900), 16, False),  # a mean of 300 after 100: within the slack
+        (Holds(100, 100_000, 2000), Holds(100, 230_000, 9000), 16, True),
+        (Holds(3, 3000, 1000), Holds(5, 60_000, 15_000), 16, False),  # seldom: as much longer as there are cores more
+        (Holds(3, 3000, 1000), Holds(5, 60_000, 17_000), 16, True),
+    ],
+)
+def test_a_wait_grows_faster_than_linearly_if_holds_grow(few: Holds, many: Holds, times: float, expected: bool) -> None:
+    assert grows(few, many, times) is expected
+    missed = lock_section({4: {"here": few}, 64: {"here": many, "only there": Holds(1, 1, 1)}}).missed
+    assert len(missed) == expected and all("here" in what for what in missed)
+
+
+# -- noise, threads -------------------------------------------------------------------------------------------------
+def test_noise_of_all_held_cores() -> None:
+    noise = read_noise(NOISE)
+    assert (noise.cores, noise.entries, noise.seconds, noise.lost, noise.detours, noise.longest_ns) == (2, 8, 4.0, 0.005, 8, 9000)
+    with pytest.raises(Wrong, match="not measured"):
+        read_noise("core 1 held, 0 entries\n")
+
+
+def test_the_line_of_a_crowd_is_read() -> None:
+    text = "5 threads alive at once, on 1 vcores\n10 ns each to start and meet, 20 ns each to wake, end and join\n"
+    found = CROWD.search(text)
+    assert found and found.groups() == ("5", "10", "20")

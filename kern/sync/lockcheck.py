@@ -7,8 +7,8 @@ A is held records that A comes before B, for good; the first time that a class w
 panics, though nobody waited: with both chains, and where each lock was taken. Locks on stacks have no class; those that were only tried
 for are not waited for.
 A class that is taken by interrupt handlers must never be taken with interrupts on elsewhere: that panics as well.
-Between `start_counting` and `stop_counting` it also counts, by the place where that happens, how often spinlocks were taken, how long that took and how long
-they were held (#kprof/locks).
+Between `start_counting` and `stop_counting` it also counts, by the place where that happens, how often spinlocks were taken, how long
+that took and how long they were held (#kprof/locks).
 Release builds do not link this. Locks: `graph_word`, a leaf of its own kind (a SpinLock would be watched itself).
 """
 

@@ -2,9 +2,9 @@
 """corecosts [NAME [TIMES]]: what it costs to get cores, to lose them, and to reach what runs on another one; medians.
 
 Just those with NAME in their name, if given. Under an emulator that counts one nanosecond for each instruction the figures are those of
-all cores together. What needs more cores than there are is left out. The 2LS is the threads' own, but for two things: it notes when a vcore comes,
-and keeps vcores, busy, for as long as `keep` says. Children of the same program: `--squat` takes all cores that are left, `--echo PID` answers
-events.
+all cores together. What needs more cores than there are is left out. The 2LS is the threads' own, but for two things: it notes when a
+vcore comes, and keeps vcores, busy, for as long as `keep` says. Children of the same program: `--squat` takes all cores that are left,
+`--echo` answers events.
 """
 
 from lang import RELAXED, Atomic, Uaddr, addr_of, array, i32, pause, text, u8, u16, u32, u64

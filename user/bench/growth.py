@@ -2,8 +2,8 @@
 """growth [NAME]: what basic operations cost when every vcore does them at the same time, on one process' memory, files and threads.
 
 Just those with NAME in their name, if given. What an operation took is the time from the first thread's start to the last one's end, by
-all operations that were done. Under an emulator that counts one nanosecond for each instruction of any core, that is instructions for each operation, those of
-waiting for locks included: a figure that stays the same from 1 core to 64 says that an operation does not get dearer.
+all operations that were done. Under an emulator that counts one nanosecond for each instruction of any core, that is instructions for
+each operation, on all cores together: a figure that stays the same from 1 core to 64 says that an operation does not get dearer.
 """
 
 from typing import Callable

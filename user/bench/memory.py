@@ -4,7 +4,7 @@
 What the kernel keeps for itself counts as well. A process is `sleep`; a thread waits for the others, on a stack of 64 KiB.
 """
 
-from lang import array, i32, text, u64
+from lang import array, i32, u64
 from lib.args import help_wanted, misuse
 from lib.files import read_file
 from lib.strings import discard, next_field, number_or_none

@@ -25,13 +25,18 @@ from syscalls import sys_mmap, sys_munmap, sys_null
 USAGE = "usage: growth [NAME]"
 PAGE: u64 = 4096
 
+
+def nothing(unused: u64) -> None:
+    return
+
+
 workers = array(256, Thread)
 party: u64 = 0
 each: u64 = 0
 ready = Atomic[u64](0)
 first_tsc = Atomic[u64](0)
 last_tsc = Atomic[u64](0)
-action: Callable[[u64], Raises[None]] = null_calls
+action: Callable[[u64], Raises[None]] = nothing
 
 
 def main() -> i32:
@@ -117,10 +122,6 @@ def pipe_bytes(times: u64) -> None:
         read(reader, byte)
     close(reader)
     close(writer)
-
-
-def nothing(unused: u64) -> None:
-    return
 
 
 def creations(times: u64) -> None:

@@ -14,6 +14,9 @@ deadlock, a loop without end and the use of freed memory end the search, with th
 
     explore("tests/host/explorer/seqlock.py", "Torn", preemptions=3).raise_failure()
 
+A failure names its schedule, the bounds and the choices that were made: `Explorer.replay("Torn", "3+2+5:0/2*31,1/2,0/3")` makes that one
+run again, as does the command with `--test Torn@3+2+5:0/2*31,1/2,0/3`.
+
 Constants of the class bound it: `PREEMPTIONS`, `STALE_READS`, `STEPS`, `SCHEDULES`; with `ALLOWS_RACES = True` plain accesses may race, and
 are as relaxed ones. A constant of the file, `STAND_INS = "folder"`, or a tuple of folders, is laid over the sources
 (`load(over=…)`), but for the modules that `REAL = ("name", …)` names; `MAPPED = ((address, size), …)` is memory that the code expects.
@@ -24,19 +27,23 @@ from __future__ import annotations
 
 import ast
 import ctypes
+import re
 import time
 from collections.abc import Callable
 from dataclasses import dataclass, field
 from functools import partial
+from itertools import groupby
 from pathlib import Path
 from typing import Any
 
 from compiler.driver import REPO
-from compiler.host.jit import Over, SourceErrors, Unit, load
+from compiler.host.jit import CheckFailed, Over, SourceErrors, Unit, load
 from compiler.types import model
 
 PART = "compiler.runtime.explorer."
 BATCH_SECONDS = 0.2
+BOUNDS = re.compile(r"(\d{1,4})\+(\d{1,4})\+(\d{1,4}):")
+CHOICE = re.compile(r"(\d{1,4})/(\d{1,4})(?:\*(\d{1,5}))?")
 SHOWN_STEPS = 100  # the last ones, of a longer schedule
 WHY = {
     "ASSERTION": "failed",
@@ -66,6 +73,7 @@ class Failure:
     thread: str
     what: str  # in words, with what the code itself said
     schedule: list[Step] = field(default_factory=list)
+    choices: str = ""  # the schedule as `Explorer.replay` takes it
 
     def render(self) -> str:
         """The failure and the schedule, a line a step."""
@@ -164,6 +172,41 @@ class Explorer:
         failure = self._failure(threads) if outcome == self._outcome("FAILED") else None
         return Result(name, done, time.perf_counter() - begun, outcome == self._outcome("COMPLETE"), failure)
 
+    def replay(self, name: str, choices: str) -> Result:
+        """Make the one run that a failure's `choices` describe. Raises ValueError for what is no schedule of this scenario."""
+        begun = time.perf_counter()
+        bounds, made = parse_choices(choices)
+        preemptions, stale_reads, shared = bounds
+        if len(made) > self.schedule.DECISIONS:
+            raise ValueError(f"{len(made):,} choices are more than a run has")
+        threads = self._prepare(name, preemptions, stale_reads)
+        try:
+            self._learn(shared)
+            for place, (chosen, count) in enumerate(made):
+                self.schedule.decisions[place].chosen, self.schedule.decisions[place].count = chosen, count
+            self.schedule.taken = len(made)
+            self.schedule.replay()
+        except CheckFailed:
+            raise ValueError(f"not a schedule of {name}: it has other choices to make") from None
+        failed = self.state.run.outcome == self._outcome("FAILED")
+        return Result(name, 1, time.perf_counter() - begun, False, self._failure(threads) if failed else None)
+
+    def _learn(self, shared: int) -> None:
+        """There is something to choose at each use of what threads share, and what that is, a search finds on its way, always in the same
+        order: search until so much is known."""
+        while self.state.run.shared_count < shared:
+            outcome = self.schedule.explore(1000)
+            if outcome == self._outcome("AGAIN"):
+                self.schedule.begin_anew()
+            elif outcome != self._outcome("GOOD"):
+                raise ValueError("the scenario is not the one that this schedule is of: its threads share less")
+
+    def _choices(self) -> str:
+        """Those of the last run."""
+        made = [self.schedule.decisions[i] for i in range(self.schedule.taken)]
+        run = self.state.run
+        return format_choices((run.max_preemptions, run.max_stale, run.shared_count), [(d.chosen, d.count) for d in made])
+
     def _outcome(self, name: str) -> Any:
         return getattr(self.state.Outcome, name)
 
@@ -189,6 +232,7 @@ class Explorer:
         run.max_steps = self._bound(ty, "STEPS", None, 2000)
         run.races_allowed = bool(self._bound(ty, "ALLOWS_RACES", None, 0))
         self.schedule.argument[0] = made
+        self._forget_shared()
         self.locations.forget_ranges()
         for address, size in self.mapped:
             self.unit.map_at(address, size)
@@ -196,6 +240,14 @@ class Explorer:
             self.locations.add_range(address, size, self.unit.buffer(size))
         self.schedule.begin_anew()
         return threads
+
+    def _forget_shared(self) -> None:
+        """What other scenarios found to be shared: each search finds it anew, so that a schedule means the same wherever it is replayed."""
+        for glob in self.unit.program.modules[PART + "locations"].globals:
+            if glob.name == "words" and glob.ty is not None:
+                ctypes.memset(self.unit.address(glob.symbol), 0, glob.ty.size)
+        self.locations.location_count = 0
+        self.state.run.shared_count = 0
 
     def _code(self, ty: model.ClassType, name: str) -> int:
         method = self.unit.method(ty, name)
@@ -227,6 +279,7 @@ class Explorer:
         who, kind = run.culprit, run.failure.name
         clash = (run.clash_thread, self._name(run.clash.file), run.clash.line)
         said = bytes(self.hooks.output[: run.output_used]).decode(errors="replace").strip()
+        choices = self._choices()
         self.schedule.replay()
         names = [t.removeprefix("thread_") for t in threads]
         what = WHY[kind]
@@ -236,7 +289,7 @@ class Explorer:
             what += f": {said}"
         steps = [self._step(event, names) for event in self.schedule.trace[: self.schedule.trace_count]]
         thread = names[who] if who < len(names) else "check"
-        return Failure(kind, thread, what, steps)
+        return Failure(kind, thread, what, steps, choices)
 
     def _step(self, event: Any, names: list[str]) -> Step:
         file = self._name(event.place.file)
@@ -263,6 +316,28 @@ class Explorer:
             self._lines[file] = path.read_text().splitlines() if file and path.is_file() else []
         lines = self._lines[file]
         return lines[line - 1].partition("#")[0].strip() if 0 < line <= len(lines) else ""
+
+
+def format_choices(bounds: tuple[int, int, int], made: list[tuple[int, int]]) -> str:
+    """What decides where there is something to choose (preemptions, stale reads, how much is shared), and `chosen/count` of each choice;
+    runs of equal ones with `*times`."""
+    runs = [(choice, len(list(equal))) for choice, equal in groupby(made)]
+    parts = [f"{chosen}/{count}" + (f"*{times}" if times > 1 else "") for (chosen, count), times in runs]
+    return "+".join(map(str, bounds)) + ":" + ",".join(parts)
+
+
+def parse_choices(text: str) -> tuple[tuple[int, int, int], list[tuple[int, int]]]:
+    """The reverse. Raises ValueError."""
+    bounds = BOUNDS.match(text)
+    if bounds is None:
+        raise ValueError(f"`{text}` is no schedule: one begins with its bounds, like `2+2+5:`")
+    made = []
+    for part in text[bounds.end() :].split(","):
+        match = CHOICE.fullmatch(part)
+        if match is None or int(match[1]) >= int(match[2]):
+            raise ValueError(f"`{part}` is no choice of a schedule: those are like `1/2`, or `0/3*12`")
+        made += [(int(match[1]), int(match[2]))] * int(match[3] or 1)
+    return (int(bounds[1]), int(bounds[2]), int(bounds[3])), made
 
 
 def tree_of(path: Path) -> ast.Module:
@@ -293,7 +368,8 @@ def _show_progress(status: Any, name: str, done: int) -> None:
 
 
 def explore_file(source: Path, names: tuple[str, ...], over: Over, just_list: bool, **bounds: Any) -> int:
-    """The command: each scenario with its progress and result. 0 if all hold, 1 if not, 2 for a name that is none."""
+    """The command: each scenario with its progress and result, or one schedule of it (NAME@CHOICES). 0 if all hold, 1 if not, 2 for a
+    name, or a schedule, that is none."""
     from rich.console import Console
 
     console = Console(highlight=False, soft_wrap=True)
@@ -302,19 +378,28 @@ def explore_file(source: Path, names: tuple[str, ...], over: Over, just_list: bo
     except SourceErrors as errors:
         console.print(str(errors), markup=False)
         return 1
-    unknown = [n for n in names if n not in explorer.scenarios]
+    asked = [n.partition("@") for n in names or explorer.scenarios]
+    unknown = [n for n, _, _ in asked if n not in explorer.scenarios]
     if unknown or not explorer.scenarios:
         console.print(f"{source} has no scenario `{unknown[0] if unknown else '…'}`; it has {', '.join(explorer.scenarios) or 'none'}")
         return 2
     failed = 0
-    for name in names or explorer.scenarios:
+    for name, at, choices in asked:
         if just_list:
             console.print(f"{name:<32} {explorer.scenarios[name]}", markup=False)
             continue
         with console.status(name) as status:
-            result = explorer.explore(name, progress=partial(_show_progress, status, name), **bounds)
+            try:
+                show = partial(_show_progress, status, name)
+                result = explorer.replay(name, choices) if at else explorer.explore(name, progress=show, **bounds)
+            except ValueError as e:
+                console.print(str(e), markup=False)
+                return 2
         console.print(str(result), markup=False)
         if result.failure is not None:
             failed = 1
-            console.print(result.failure.render() + "\n", markup=False)
+            console.print(result.failure.render(), markup=False)
+            if not at:
+                console.print(f"\n  to see it again: --test {name}@{result.failure.choices}", markup=False)
+            console.print()
     return failed

@@ -3,6 +3,7 @@
 
 from __future__ import annotations
 
+import re
 import subprocess
 import sys
 from pathlib import Path
@@ -226,6 +227,37 @@ def test_memory_is_as_weak_as_the_language_says_and_no_weaker(
     assert (result.failure is not None) == allowed, str(result)
 
 
+def test_a_failing_schedule_is_replayed_wherever_it_was_found(explorers: dict[str, Explorer]) -> None:
+    """In another process' explorer, too, which has not searched: the same steps, to the same failure."""
+    again = Explorer(f"{FOLDER}/bugs.py")
+    for name in SEEDED["bugs.py"]:
+        failure = explorers["bugs.py"].explore(name, preemptions=3, stale_reads=3).failure
+        assert failure is not None
+        replayed = again.replay(name, failure.choices).failure
+        assert replayed is not None and (replayed.kind, replayed.thread, replayed.choices) == (
+            failure.kind,
+            failure.thread,
+            failure.choices,
+        )
+        assert [(s.thread, s.file, s.line) for s in replayed.schedule] == [(s.thread, s.file, s.line) for s in failure.schedule]
+
+
+@pytest.mark.parametrize(
+    ("choices", "why"),
+    [
+        ("", "begins with its bounds"),
+        ("2+2+3:", "no choice"),
+        ("2+2+3:2/2", "no choice"),
+        ("2+2+3:0/2*99999", "more than a run has"),
+        ("2+2+3:0/9", "other choices to make"),
+        ("2+2+900:0/2", "share less"),
+    ],
+)
+def test_what_is_no_schedule_is_refused(explorers: dict[str, Explorer], choices: str, why: str) -> None:
+    with pytest.raises(ValueError, match=why):
+        explorers["bugs.py"].replay("NoLostWakeup", choices)
+
+
 def test_the_command_shows_the_schedule() -> None:
     def command(*args: str) -> subprocess.CompletedProcess[str]:
         return subprocess.run([sys.executable, "-m", "compiler", "explore", *args], cwd=REPO, capture_output=True, text=True, timeout=300)
@@ -233,6 +265,13 @@ def test_the_command_shows_the_schedule() -> None:
     found = command(f"{FOLDER}/bugs.py", "--test", "LostWakeup")
     assert found.returncode == 1
     assert "`sleeper` waits for what nobody will ever do" in found.stdout and "bugs.py:" in found.stdout
+    schedule = re.search(r"--test (LostWakeup@\S+)", found.stdout)
+    assert schedule
+    again = command(f"{FOLDER}/bugs.py", "--test", schedule[1])
+    assert again.returncode == 1 and "1 schedules (failed)" in again.stdout and "--test" not in again.stdout
+    steps = found.stdout[found.stdout.index("`sleeper`") : found.stdout.index("to see it again")].strip()
+    assert steps in again.stdout
+    assert command(f"{FOLDER}/bugs.py", "--test", "LostWakeup@1+1+0:x").returncode == 2
     assert command(f"{FOLDER}/bugs.py", "--test", "NoLostWakeup", "--preemptions", "1").returncode == 0
     listed = command(f"{FOLDER}/bugs.py", "--list")
     assert "LostWakeup" in listed.stdout and "wake-up in between" in listed.stdout

@@ -200,6 +200,14 @@ class Mmu(Protocol):
         """Of the direct map or the kernel image only."""
 
     @abstractmethod
+    def clear_page(self, page: Kaddr) -> None:
+        """Fill a page with zeros, as fast as this processor does."""
+
+    @abstractmethod
+    def copy_page(self, to: Kaddr, source: Kaddr) -> None:
+        """Make a page hold what another one does."""
+
+    @abstractmethod
     def new_space(self, space: AddressSpace) -> None:
         """Give `space` an empty user half. May raise ENOMEM."""
 

@@ -122,6 +122,44 @@ FUNCTION asm_write_satp
     ret
 END asm_write_satp
 
+/* Whole pages, aligned. */
+FUNCTION asm_clear_page
+    li t0, 8
+1:
+    .set offset, 0
+    .rept 64
+    sd zero, offset(a0)
+    .set offset, offset + 8
+    .endr
+    addi a0, a0, 512
+    addi t0, t0, -1
+    bnez t0, 1b
+    ret
+END asm_clear_page
+
+/* asm_copy_page(to, from) */
+FUNCTION asm_copy_page
+    li t0, 8
+1:
+    .set offset, 0
+    .rept 16
+    ld t1, offset(a1)
+    ld t2, offset + 8(a1)
+    ld t3, offset + 16(a1)
+    ld t4, offset + 24(a1)
+    sd t1, offset(a0)
+    sd t2, offset + 8(a0)
+    sd t3, offset + 16(a0)
+    sd t4, offset + 24(a0)
+    .set offset, offset + 32
+    .endr
+    addi a1, a1, 512
+    addi a0, a0, 512
+    addi t0, t0, -1
+    bnez t0, 1b
+    ret
+END asm_copy_page
+
 FUNCTION asm_flush_page
     sfence.vma a0, zero
     ret

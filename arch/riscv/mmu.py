@@ -39,6 +39,7 @@ from lang import (
     extern,
     extern_symbol,
     fence,
+    inline,
     popcount,
     recursion,
     struct,
@@ -65,6 +66,7 @@ PAGE: u64 = 4096
 LARGE_PAGE: u64 = 0x20_0000
 HUGE_PAGE: u64 = 0x4000_0000
 ENTRIES: u64 = 512
+LINE: u64 = 8                               # entries in a cache line
 SV39_SHIFT: u64 = 30                        # of the index into the top-level table
 SV48_SHIFT: u64 = 39
 SATP_SV39: u64 = 8 << 60
@@ -129,6 +131,18 @@ def flush_local_all() -> None:
 @extern("asm_flush_asid")
 def flush_asid(asid: u64) -> None:
     """This core forgets all translations under an ASID but global ones."""
+    ...
+
+
+@extern("asm_clear_page")
+def clear_page(page: Kaddr) -> None:
+    """Fill a page with zeros."""
+    ...
+
+
+@extern("asm_copy_page")
+def copy_page(to: Kaddr, source: Kaddr) -> None:
+    """Make a page hold what another one does."""
     ...
 
 
@@ -220,10 +234,19 @@ def destroy_space(space: AddressSpace) -> None:
 def free_table(physical: u64, level: u32) -> None:
     if level > 1:
         table = table_at(physical)
-        for i in range(ENTRIES):
-            if table[i] & (PRESENT | LEAF) == PRESENT:
-                free_table(target_of(table[i]), level - 1)
+        for first in range(u64(0), ENTRIES, LINE):
+            if is_line_empty(table, first):
+                continue
+            for i in range(first, first + LINE):
+                if table[i] & (PRESENT | LEAF) == PRESENT:
+                    free_table(target_of(table[i]), level - 1)
     free_pages(Paddr(physical), 0)
+
+
+@inline
+def is_line_empty(table: Ptr[u64], i: u64) -> bool:
+    """Whether nothing is in a cache line of entries, as in most of every upper table."""
+    return (table[i] | table[i + 1] | table[i + 2] | table[i + 3] | table[i + 4] | table[i + 5] | table[i + 6] | table[i + 7]) == 0
 
 
 def map_page(space: AddressSpace, address: Uaddr, page: Paddr, flags: PageFlag) -> None:
@@ -232,6 +255,9 @@ def map_page(space: AddressSpace, address: Uaddr, page: Paddr, flags: PageFlag) 
 
 
 def place_of(space: AddressSpace, address: Uaddr) -> Ptr[u64]:
+    place = find_entry(space.root, u64(address))
+    if place != 0:
+        return Ptr[u64](place)
     return make_entry(space.root, u64(address))
 
 
@@ -435,6 +461,7 @@ def target_of(entry: u64) -> u64:
     return (entry & FRAME) << 2
 
 
+@inline
 def entry_bits(flags: PageFlag) -> u64:
     """The bits of a leaf entry. Without any right the page is held, not present. Whether it is cached is the board's business."""
     if PageFlag.READ not in flags and PageFlag.WRITE not in flags and PageFlag.EXEC not in flags:

@@ -138,7 +138,7 @@ boot_common:
     MAP_IMAGE data_start_phys, data_end_phys, 3, NO_EXECUTE_HIGH
     MAP_IMAGE symbols_start_phys, image_end_phys, 1, NO_EXECUTE_HIGH
 
-    movl $CR4_PAE, %eax
+    movl $CR4_BOOT, %eax
     movl %eax, %cr4
     movl $boot_pml4, %eax
     movl %eax, %cr3

@@ -10,7 +10,7 @@ No page is ever both writable and executable. Direct map and image are global: t
 so that loading CR3 forgets all that may change. Nothing here flushes other cores, and callers serialise changes.
 """
 
-from lang import Error, Kaddr, Paddr, Ptr, Span, Uaddr, addr_of, atomic, ctz, extern, extern_symbol, recursion, struct, u8, u32, u64
+from lang import Error, Kaddr, Paddr, Ptr, Span, Uaddr, addr_of, atomic, ctz, extern, extern_symbol, inline, recursion, struct, u8, u32, u64
 from arch import cpu
 from kern.abi.errno import Errno
 from kern.arch_api import BootInfo, PageFlag, TakenPage
@@ -26,6 +26,7 @@ LARGE_PAGE: u64 = 0x20_0000
 HUGE_PAGE: u64 = 0x4000_0000
 TOP_REACH: u64 = 0x80_0000_0000             # of one top-level entry
 ENTRIES: u64 = 512
+LINE: u64 = 8                               # entries in a cache line
 
 PRESENT: u64 = 1
 WRITABLE: u64 = 2
@@ -57,6 +58,18 @@ kernel_root: u64 = 0                        # physical address of the kernel's o
 @extern("asm_invlpg")
 def flush_local_page(address: u64) -> None:
     """This core forgets one page's translation."""
+    ...
+
+
+@extern("asm_clear_page")
+def clear_page(page: Kaddr) -> None:
+    """Fill a page with zeros."""
+    ...
+
+
+@extern("asm_copy_page")
+def copy_page(to: Kaddr, source: Kaddr) -> None:
+    """Make a page hold what another one does."""
     ...
 
 
@@ -124,10 +137,19 @@ def destroy_space(space: AddressSpace) -> None:
 def free_table(physical: u64, level: u32) -> None:
     if level > 1:
         table = table_at(physical)
-        for i in range(ENTRIES):
-            if table[i] & (PRESENT | LARGE) == PRESENT:
-                free_table(table[i] & ADDRESS, level - 1)
+        for first in range(u64(0), ENTRIES, LINE):
+            if is_line_empty(table, first):
+                continue
+            for i in range(first, first + LINE):
+                if table[i] & (PRESENT | LARGE) == PRESENT:
+                    free_table(table[i] & ADDRESS, level - 1)
     free_pages(Paddr(physical), 0)
+
+
+@inline
+def is_line_empty(table: Ptr[u64], i: u64) -> bool:
+    """Whether nothing is in a cache line of entries, as in most of every upper table."""
+    return (table[i] | table[i + 1] | table[i + 2] | table[i + 3] | table[i + 4] | table[i + 5] | table[i + 6] | table[i + 7]) == 0
 
 
 def map_page(space: AddressSpace, address: Uaddr, page: Paddr, flags: PageFlag) -> None:
@@ -136,6 +158,9 @@ def map_page(space: AddressSpace, address: Uaddr, page: Paddr, flags: PageFlag) 
 
 
 def place_of(space: AddressSpace, address: Uaddr) -> Ptr[u64]:
+    place = find_entry(space.root, u64(address))
+    if place != 0:
+        return Ptr[u64](place)
     return make_entry(space.root, u64(address), USER)
 
 
@@ -330,6 +355,7 @@ def table_at(physical: u64) -> Ptr[u64]:
     return Ptr[u64](physical + DIRECT_MAP)
 
 
+@inline
 def entry_bits(flags: PageFlag) -> u64:
     """The bits of a leaf entry. Without any right the page is held, not present."""
     if PageFlag.READ not in flags and PageFlag.WRITE not in flags and PageFlag.EXEC not in flags:

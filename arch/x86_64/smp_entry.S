@@ -28,7 +28,7 @@ smp_32:
     movw %ax, %ds
     movw %ax, %es
     movw %ax, %ss
-    movl $CR4_PAE, %eax
+    movl $CR4_BOOT, %eax
     movl %eax, %cr4
     movl $boot_pml4, %eax               /* these tables still map the first 4 GiB one to one */
     movl %eax, %cr3

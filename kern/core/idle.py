@@ -17,6 +17,7 @@ from kern.core.cpu_state import CpuState, enter_state
 from kern.core.current import abandon_core, enter_address_space
 from kern.core.kmsg import routine_pending, run_one_routine
 from kern.core.percore import core
+from kern.mm.pages import clear_ahead
 from kern.sync.kthread import current_kthread
 from kern.sync.lockcheck import check_none_held
 
@@ -54,7 +55,7 @@ def idle_loop(unused: u64) -> NoReturn:
         sched.core_idle()
         # That nobody owns this core is known before we look for messages: pairs with the fence in leave_routine.
         fence(SEQ_CST)
-        if not routine_pending() and core.mine.owning_proc is None:
+        if not routine_pending() and core.mine.owning_proc is None and not clear_ahead():
             halt()
 
 
@@ -65,7 +66,9 @@ def resume_owner() -> None:
     owner = mine.owning_proc
     if owner is None:
         return
-    enter_address_space(owner)
+    loaded = mine.cur_proc
+    if loaded is None or loaded is not owner:
+        enter_address_space(owner)
     if CHECKED:
         check_none_held("return to user space")
     ctx = mine.cur_ctx

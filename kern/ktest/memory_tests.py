@@ -1,7 +1,7 @@
 # SPDX-License-Identifier: GPL-2.0-or-later
 """The kernel's memory in the running machine: heap, slab caches, contiguous pages, and copies from bad user addresses."""
 
-from lang import CHECKED, SEQ_CST, Atomic, Error, Paddr, Ptr, Span, Uaddr, addr_of, array, at, fence, free, new, sizeof
+from lang import CHECKED, SEQ_CST, Atomic, Error, Paddr, Ptr, Span, Uaddr, addr_of, array, at, fence, free, memset, new, sizeof
 from lang import struct, text, u8, u32, u64, unproven
 from arch import cpu, mmu, usercopy
 from kern.abi.errno import Errno
@@ -9,13 +9,15 @@ from kern.abi.file import OpenMode
 from kern.arch_api import PageFlag, TakenPage
 from kern.core.smp import call_on_all
 from kern.ktest.runner import KernelTest, check, equal, kernel_tests
+from kern.mm import page_stock
 from kern.mm.heap import allocate, empty_quarantine, release
 from kern.mm.kmap import map_device, map_mmio, unmap_device, vmap
-from kern.mm.pages import PAGE_SIZE, alloc_pages, free_bytes, free_pages, reclaim
+from kern.mm.pages import PAGE_SIZE, alloc_pages, alloc_zeroed_user_page, bytes_at, free_bytes, free_pages, page_put, reclaim
 from kern.mm.slab import drain_this_core
 from kern.mm.umem import read_bytes
 from kern.ns.text_file import Page, TextFile
 from kern.ns.transfer import Transfer, set_kernel
+from kern.sync.rendez import sleep_ns
 
 BLOCKS: u64 = 64
 FIRST_MAPPED: u64 = 0x1000                  # from here to there, over all levels of the tables
@@ -275,6 +277,36 @@ def note_writes(space: mmu.AddressSpace, page: Paddr) -> None:
     taken = array(1, TakenPage)
     mmu.take_pages(space, FIRST_MAPPED, FIRST_MAPPED + PAGE_SIZE, taken)
     check(taken[0].dirty, "the page did not come out dirty")
+
+
+@kernel_tests
+class ZeroedPages(KernelTest):
+    """A page of zeros is one, whether it was cleared on the spot or by a core that had nothing to do; and such a core has some."""
+
+    name: str = "pages.zeroed"
+
+    def run(self) -> None:
+        use_zeroed_pages()
+        sleep_ns(1_000_000)                 # this core is idle meanwhile
+        check(page_stock.has_cleared(), "an idle core has cleared no page")
+        before = free_bytes()
+        use_zeroed_pages()
+        check(not page_stock.has_cleared(), "pages that were cleared ahead were not used")
+        equal(free_bytes(), before, "bytes free")
+
+
+def use_zeroed_pages() -> None:
+    """Take some, look at them, leave rubbish in them."""
+    pages = array(40, Paddr)
+    for i in range(len(pages)):
+        pages[i] = alloc_zeroed_user_page()
+    for page in pages:
+        for byte in bytes_at(page, PAGE_SIZE):
+            if byte != 0:
+                check(False, "a page of zeros holds something else")
+                break
+        memset(bytes_at(page, PAGE_SIZE), 0xA5)
+        page_put(page)
 
 
 @kernel_tests

@@ -22,6 +22,7 @@ class PageUse(u8, IntFlag):
     SLAB = 2                                # cut up by a slab cache
     LARGE = 4                               # first page of a big heap block
     RAM = 8                                 # governed by the allocator at all
+    KEPT = 16                               # free, in the stock of a core or their depot
 
 
 @struct
@@ -95,9 +96,13 @@ class Buddy:
         assert u32(page.order) == order, "block freed with another order than it was taken with"
         self.release(pfn, order)
 
+    def has_spare_largest(self) -> bool:
+        """Whether more blocks of MAX_ORDER are free than are kept in here."""
+        return self.free[MAX_ORDER].count > KEPT
+
     def take_largest(self) -> u64 | None:
-        """Take a block of MAX_ORDER out for good, if there are more than a few that are free."""
-        if self.free[MAX_ORDER].count <= KEPT:
+        """Take such a block out for good."""
+        if not self.has_spare_largest():
             return None
         page = self.free[MAX_ORDER].pop_front()
         assert page is not None, "an empty list that was not"

@@ -7,7 +7,7 @@ Invariants: bounds are page-aligned, no region is empty, neighbours that could b
 
 from typing import Literal
 
-from lang import Error, Ref, free, new, struct, u64
+from lang import Error, Ref, free, inline, new, noinline, struct, u64
 from kern.abi.errno import Errno
 from kern.abi.mman import Prot
 from kern.abi.proc import MMAP_BASE, MMAP_TOP
@@ -38,11 +38,17 @@ class RegionList:
     mapped_bytes: u64                       # sum over the regions
 
 
+@inline
 def find_region(vm: RegionList, address: u64) -> VmRegion | None:
     """The region that contains `address`."""
     recent = vm.recent
     if recent is not None and recent.base <= address < recent.end:
         return recent
+    return search_region(vm, address)
+
+
+@noinline
+def search_region(vm: RegionList, address: u64) -> VmRegion | None:
     region = vm.regions.first()
     while region is not None and region.end <= address:
         region = vm.regions.after(region)

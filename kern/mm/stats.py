@@ -8,6 +8,7 @@ Locks: `arenas_lock`, an arena's; `caches_lock`, a cache's, a depot's; one at a 
 from lang import Array, Text, array, clz, struct, text, u32, u64
 from kern.mm.arena import arenas, arenas_lock
 from kern.mm.magazine import Depot
+from kern.mm.page_stock import kept_pages, taken_pages
 from kern.mm.pages import PAGE_SIZE, buddy
 from kern.mm.resource import OBJECTS, resource_caches
 from kern.mm.segments import LISTS, TagKind
@@ -70,14 +71,16 @@ def view_arena(number: u64, into: ArenaView) -> bool:
 
 
 def view_kpages(into: ArenaView) -> None:
-    """The buddy allocator, as the arena that it stands for: it imports from `base`, and cuts pages from that."""
+    """The buddy allocator with the single pages that cores keep, as the arena that it stands for: it imports from `base`, and cuts pages
+    from that."""
+    kept = kept_pages()
     set_name(into.name, "kpages")
     set_name(into.source, "base")
     into.quantum = PAGE_SIZE
     into.cache_most = 0
     into.total = buddy.total_count * PAGE_SIZE
-    into.used = (buddy.total_count - buddy.free_count) * PAGE_SIZE
-    into.allocs = buddy.allocs
+    into.used = (buddy.total_count - buddy.free_count - kept) * PAGE_SIZE
+    into.allocs = buddy.allocs + taken_pages()
     into.segments = 0
     into.spans = 0
     into.imported = 0
@@ -85,6 +88,7 @@ def view_kpages(into: ArenaView) -> None:
         into.free_segments[list] = 0
     for order in range(u64(len(buddy.free))):
         into.free_segments[log2(PAGE_SIZE) + order] = buddy.free[order].count
+    into.free_segments[log2(PAGE_SIZE)] += kept
 
 
 @struct

@@ -10,11 +10,11 @@ Locks: `vm.lock` is a plain spinlock, taken before the allocators'. No interrupt
 touches user memory. Who holds it never touches user memory itself: a fault would take it again.
 """
 
-from lang import Paddr, Sink, Span, array, struct, u64
+from lang import Paddr, Sink, Span, array, inline, struct, u32, u64
 from arch import mmu
 from kern.abi.mman import Prot
 from kern.arch_api import PageFlag, TakenPage
-from kern.mm.pages import PAGE_SIZE, is_only_reference, page_put
+from kern.mm.pages import PAGE_SIZE, is_only_reference, put_pages
 from kern.mm.regions import RegionList, VmRegion, forget, split_at, take_out
 from kern.mm.shootdown import flush_space
 from kern.proc.proc import Proc
@@ -22,6 +22,7 @@ from kern.sync.spinlock import SpinLock
 
 LONGEST_REGION: u64 = 64                    # bytes of a line of `print_regions`, at most
 BATCH: u64 = 64                             # pages that go between two flushes
+MASKED: u64 = 16                            # ... and without an interrupt's coming between
 
 
 @struct
@@ -47,15 +48,12 @@ def flags_for(region: VmRegion, page: Paddr) -> PageFlag:
     return flags
 
 
+@inline
 def page_flags_of(prot: Prot) -> PageFlag:
-    flags = PageFlag.USER
-    if Prot.READ in prot or Prot.WRITE in prot or Prot.EXEC in prot:
-        flags = flags | PageFlag.READ
-    if Prot.WRITE in prot:
-        flags = flags | PageFlag.WRITE
-    if Prot.EXEC in prot:
-        flags = flags | PageFlag.EXEC
-    return flags
+    """Rights have the same bits in both. What may be written or executed may be read."""
+    if prot == Prot.NONE:
+        return PageFlag.USER
+    return PageFlag(u32(prot)) | PageFlag.USER | PageFlag.READ
 
 
 def remove_range(p: Proc, base: u64, end: u64) -> None:
@@ -93,8 +91,8 @@ def drop_pages(region: VmRegion, pages: Span[TakenPage]) -> None:
         for taken in pages:
             cache.put((region.offset + (taken.address - region.base)) // PAGE_SIZE, taken.dirty)
     else:
-        for taken in pages:
-            page_put(taken.page)
+        for first in range(u64(0), len(pages), MASKED):
+            put_pages(pages[first : min(first + MASKED, len(pages))])
 
 
 def destroy_vm(p: Proc) -> None:

@@ -36,7 +36,7 @@ ORDER = lock_order(
     "SlabCache.lock",
     "Trace.lock",
     "Arena.lock",
-    "pages.lock",
+    "page_stock.lock",
     # Leaves, and what may be said with any of these held.
     "inject.lock",
     "proc.table_lock",

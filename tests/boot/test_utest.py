@@ -34,6 +34,7 @@ SHOWS: dict[str, list[str]] = {
     "sharing.no_leak": [],
     "sharing.many_cores": ["vm-23"],
     "sharing.programs": ["vm-22"],
+    "sharing.registers": [],
     "sharing.out_of_memory": ["vm-13"],
     "cache.one_read": ["vm-18"],
     "cache.private": ["vm-08"],

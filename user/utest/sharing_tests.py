@@ -339,6 +339,32 @@ def discard_child(path: str) -> None:
     wait(pid)
 
 
+def test_registers() -> None:
+    """Floating-point registers are the same after the faults that clear a page and that copy one."""
+    memory = map_memory(256)
+    fresh = sum_of_writes(memory, 256)
+    equal(fresh, sum_of_writes(memory, 256), "what was computed over faults on new pages")
+    pid = fork()
+    if pid == 0:
+        exit_now(0 if sum_of_writes(memory, 256) == fresh else 1)
+    shared = sum_of_writes(memory, 256)
+    expect_status(pid, 0, "what the child computed over faults on shared pages")
+    equal(shared, fresh, "what the parent did")
+    unmap(memory, 256)
+
+
+def sum_of_writes(place: u64, pages: u64) -> u64:
+    """Sums that live in registers, between writes to each page."""
+    a, b, c, d = 1.0, 2.0, 3.0, 4.0
+    for i in range(pages):
+        word(place + i * PAGE).value = i
+        a += 0.5
+        b += a * 0.25
+        c += b - a
+        d += c * 0.125
+    return u64(a + b + c + d)
+
+
 def test_out_of_memory() -> None:
     """A write that needs a copy for which there is no memory ends its process, and nobody else."""
     pages = 16 * PAGES_OF_MIB
@@ -386,4 +412,5 @@ class Sharing(Suite):
         run("sharing.no_leak", test_no_leak)
         run("sharing.many_cores", test_many_cores)
         run("sharing.programs", test_programs)
+        run("sharing.registers", test_registers)
         run("sharing.out_of_memory", test_out_of_memory)

@@ -18,12 +18,14 @@ from kern.mm.umem import read_bytes
 from kern.ns.text_file import Page, TextFile
 from kern.ns.transfer import Transfer, set_kernel
 from kern.sync.rendez import sleep_ns
+from kern.time.clock import now_ns
 
 BLOCKS: u64 = 64
 FIRST_MAPPED: u64 = 0x1000                  # from here to there, over all levels of the tables
 LAST_MAPPED: u64 = 0x3F_0000_0000
 MAPPED_STEP: u64 = 0x1_2345_6000
 MANY_SPACES: u64 = 300
+IDLE_DEADLINE_NS: u64 = 5_000_000_000
 
 
 @struct
@@ -287,7 +289,9 @@ class ZeroedPages(KernelTest):
 
     def run(self) -> None:
         use_zeroed_pages()
-        sleep_ns(1_000_000)                 # this core is idle meanwhile
+        deadline = now_ns() + IDLE_DEADLINE_NS
+        while not page_stock.has_cleared() and now_ns() < deadline:
+            sleep_ns(1_000_000)             # this core is idle meanwhile, unless the time is over before it sleeps
         check(page_stock.has_cleared(), "an idle core has cleared no page")
         before = free_bytes()
         use_zeroed_pages()

@@ -7,6 +7,7 @@ from arch import cpu, mmu, usercopy
 from kern.abi.errno import Errno
 from kern.abi.file import OpenMode
 from kern.arch_api import PageFlag, TakenPage
+from kern.core.percore import core
 from kern.core.smp import call_on_all
 from kern.ktest.runner import KernelTest, check, equal, kernel_tests
 from kern.mm import page_stock
@@ -362,7 +363,7 @@ def value_in(space: mmu.AddressSpace) -> u64:
     saved = cpu.irqs_save()
     mmu.load(space)
     missing = usercopy.copy_user(addr_of(into), FIRST_MAPPED, sizeof(Word))
-    mmu.load_kernel()
+    leave_space()
     cpu.irqs_restore(saved)
     return into.value if missing == 0 else u64(0)
 
@@ -374,9 +375,18 @@ def write_in(space: mmu.AddressSpace, value: u64) -> None:
     mmu.outdate(space)
     mmu.load(space)
     missing = usercopy.copy_user(FIRST_MAPPED, addr_of(source), sizeof(Word))
-    mmu.load_kernel()
+    leave_space()
     cpu.irqs_restore(saved)
     equal(missing, 0, "bytes that could not be written")
+
+
+def leave_space() -> None:
+    """Back to the tables that this core had loaded: of a process, if one has asked for the tests."""
+    p = core.mine.cur_proc
+    if p is None:
+        mmu.load_kernel()
+    else:
+        mmu.load(p.space)
 
 
 def drop_space(space: mmu.AddressSpace) -> None:
@@ -491,7 +501,7 @@ def word_at(space: mmu.AddressSpace, address: Uaddr) -> u64:
     saved = cpu.irqs_save()
     mmu.load(space)
     missing = usercopy.copy_user(addr_of(into), u64(address), sizeof(Word))
-    mmu.load_kernel()
+    leave_space()
     cpu.irqs_restore(saved)
     return into.value if missing == 0 else u64(0)
 

@@ -3,21 +3,22 @@
 
 Provisioning is a guarantee, allocation is use: provisioning a core moves nobody; its owner takes it back from a squatter when it
 next asks. Which of the cores that a process may have it gets: policy.py.
-Core 0 runs the single-core processes and is neither provisioned nor allocated, except on a machine that has no other
-(docs/decisions/one-core.md).
+Core 0 is left to the single-core processes, which also run on every core that nobody uses (runqueue.py): it is neither provisioned nor
+allocated, except on a machine that has no other (docs/decisions/one-core.md).
 Locks: `lock` guards this module and kern/core/sched.py. It is never held together with a process' lock.
 References to processes here are not counted: `forget` clears them while the scheduler still has its own.
 """
 
 from typing import Literal
 
-from lang import Error, Ref, Span, array, struct, u32, u64
+from lang import Error, Ref, Span, array, i32, struct, u32, u64
 from arch import smp
 from kern.abi.errno import Errno
 from kern.boot.main import inits
 from kern.debug import log
 from kern.abi.proc import MAX_CORES, MAX_VCORES
 from kern.lib.list import IntrusiveList, ListLink
+from kern.core import runqueue
 from kern.core.policy import policy
 from kern.mm.shootdown import relax
 from kern.proc.preempt import preempt_core
@@ -34,6 +35,10 @@ class CoreSlot:
     prov: Ref[Proc] | None                  # who is guaranteed it
     idle_link: ListLink["CoreSlot"]
     prov_link: ListLink["CoreSlot"]
+    # The single-core process that runs there, or was the last one (runqueue.py)
+    turn_link: ListLink["CoreSlot"]
+    turn_began_ns: u64
+    scp_pid: i32
 
 
 @struct
@@ -76,7 +81,7 @@ def provision(p: Proc | None, pcore: u32) -> None:
     if pcore >= smp.core_count():
         raise Error(Errno.ENXIO, f"there is no core {pcore}")
     if pcore == 0:
-        raise Error(Errno.EBUSY, "core 0 runs the single-core processes")
+        raise Error(Errno.EBUSY, "core 0 is left to the single-core processes")
     with lock:
         slot = slots[pcore]
         unprovision(slot)
@@ -109,6 +114,7 @@ def track_alloc(p: Proc, slot: CoreSlot) -> None:
     if slot.prov is p:
         p.prov.unused.remove(slot)
         p.prov.used.push_back(slot)
+    runqueue.find_core_for_first()
 
 
 def track_dealloc(p: Proc, slot: CoreSlot) -> None:
@@ -119,6 +125,7 @@ def track_dealloc(p: Proc, slot: CoreSlot) -> None:
         p.prov.used.remove(slot)
         p.prov.unused.push_front(slot)      # free, so it is the first that its owner takes
     policy().freed(slot)
+    runqueue.find_core_for_first()
 
 
 def request(p: Proc, wanted: u64) -> None:

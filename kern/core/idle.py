@@ -10,7 +10,7 @@ No locks.
 
 from typing import NoReturn
 
-from lang import CHECKED, SEQ_CST, fence, never_blocks, u64
+from lang import CHECKED, RELAXED, SEQ_CST, fence, never_blocks, u64
 from arch import context, cpu, timer, trap
 from kern.core import sched
 from kern.core.cpu_state import CpuState, enter_state
@@ -47,8 +47,10 @@ def idle_loop(unused: u64) -> NoReturn:
         if CHECKED:
             check_none_held("idle loop")
         current_kthread().become_plain()
-        # One message a pass: it may have changed who owns this core, or this frame may now run on another core.
-        if run_one_routine():
+        if routine_pending():
+            # Whoever has work for a core that rests finds another. One message a pass: it may change who owns this core.
+            core.mine.resting.store(False, order=RELAXED)
+            run_one_routine()
             continue
         resume_owner()
         abandon_core()

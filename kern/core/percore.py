@@ -22,6 +22,7 @@ NO_VCORE: u32 = 0xFFFF_FFFF                 # poison of owning_vcoreid when the 
 class CoreInfo:
     core_id: u32                            # 0 is the management core
     online: Atomic[bool]                    # the core has reached its idle loop
+    resting: Atomic[bool]                   # it has found nothing to do, and nothing has come since (kern/core/runqueue.py)
     owning_vcoreid: u32 = NO_VCORE          # which vcore of owning_proc this core embodies
     irq_depth: u32                          # nesting of interrupt handlers and immediate messages
     lock_depth: u32                         # spinlocks held by the code that runs here

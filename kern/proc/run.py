@@ -1,5 +1,5 @@
 # SPDX-License-Identifier: GPL-2.0-or-later
-"""Putting processes on cores: single-core processes on core 0, vcores of many-core processes on what they are granted.
+"""Putting processes on cores: single-core processes on those that nobody else uses, vcores of many-core processes on what they are granted.
 
 A grant is told by the routine message `startcore`, with a snapshot of how many preemptions of that vcore had been sent: the
 handler waits until that many are done, which were all queued before it, so a vcore never runs twice at once.
@@ -12,6 +12,7 @@ from arch import context
 from arch.abi import UserContext
 from kern.abi.event import EventMsg, EventType
 from kern.abi.proc import MAX_VCORES, ProcState, VcoreFlag, VcorePreemptData, VcoreRflag
+from kern.core import runqueue
 from kern.core.current import clear_owning_proc, set_owning_proc
 from kern.core.kmsg import send_routine
 from kern.core.percore import core
@@ -78,15 +79,19 @@ def unmap_scp(p: Proc) -> None:
     account_offline(p, 0)
 
 
-def deschedule_scp(p: Proc) -> None:
-    """Take core 0 from the SCP that owns it, for another one. From the idle loop; interrupts are off."""
+def deschedule_scp(p: Proc) -> bool:
+    """Take this core from the SCP that owns it, for somebody else. From the idle loop; interrupts are off.
+
+    False if it is dying: then nothing has changed, and a message that settles it is queued.
+    """
     with p.lock:
         if not p.is_in(ProcState.RUNNING_S):
-            return                          # dying: a message that settles it is queued
+            return False
         save_scp(p)
         p.set_state(ProcState.RUNNABLE_S)
         unmap_scp(p)
     clear_owning_proc()
+    return True
 
 
 def fill_vcore_context(p: Proc, vcoreid: u32, ctx: UserContext) -> None:
@@ -205,6 +210,7 @@ def send_startcore(p: Proc, vcoreid: u32) -> None:
 def startcore(address: u64, vcoreid: u64, preempts_sent: u64) -> None:
     """Routine message: this core is `p`'s vcore from now on."""
     p = at(Proc, address)
+    runqueue.vacate()
     move_alarms_away()
     set_owning_proc(p, u32(vcoreid))
     begin_vcore(p, u32(vcoreid), preempts_sent)

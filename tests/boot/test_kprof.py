@@ -24,8 +24,9 @@ def test_the_time_of_each_core_is_accounted_for(guest: Guest) -> None:
     assert len(rows) == 4, answer
     for *parts, ms in rows:
         assert 99 <= sum(parts) <= 100.1 and ms >= 400
-    assert rows[0][2] > 60, f"core 0 had a process that only computes:\n{answer}"
-    assert min(row[3] for row in rows[1:]) > 60, f"the others had nothing to do:\n{answer}"
+    busy = max(rows, key=lambda row: row[2])
+    assert busy[2] > 60, f"one core had a process that only computes:\n{answer}"
+    assert min(row[3] for row in rows if row is not busy) > 60, f"the others had nothing to do:\n{answer}"
 
 
 @pytest.mark.feature("core-03")

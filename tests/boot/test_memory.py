@@ -33,7 +33,6 @@ def test_single_core_process_waits_for_a_page_and_leaves_its_core(guest: Guest) 
         started = guest.output('utest --read-mapped "#disk/data" 100 > /tmp/read &')
         pid = re.search(r"\[\d+\] (\d+)", started)[1]
         wait_for_state(guest, pid, "WAITING")
-        # Single-core processes share core 0: this one runs there meanwhile.
         assert guest.output("echo still here") == "still here\n"
         assert guest.run("cat /tmp/read").output == ""
         assert guest.run(f"wait {pid}").status == 0

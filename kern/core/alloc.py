@@ -114,6 +114,7 @@ def track_alloc(p: Proc, slot: CoreSlot) -> None:
     if slot.prov is p:
         p.prov.unused.remove(slot)
         p.prov.used.push_back(slot)
+    runqueue.end_turn(slot)                 # whoever runs there is moved on by startcore
     runqueue.find_core_for_first()
 
 

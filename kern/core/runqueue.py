@@ -119,7 +119,7 @@ def take() -> Proc | None:
 
 
 def end_turn(slot: CoreSlot) -> None:
-    """Caller holds: `alloc.lock`."""
+    """The core is another's, or is to be. Caller holds: `alloc.lock`."""
     if slot.turn_link.linked:
         turns.remove(slot)
 
@@ -130,8 +130,6 @@ def vacate() -> None:
     if owner is None:
         return
     assert not owner.is_mcp, "a core was granted before its last owner was sent away"
-    with alloc.lock:
-        end_turn(slots[core.mine.core_id])
     proc_get(owner)
     if deschedule_scp(owner):
         enqueue(owner)

@@ -151,7 +151,7 @@ def test_single_core_processes_leave_a_core_that_is_granted(guest: Guest) -> Non
     guest.output("spin & spin & spin & spin & sleep 0.3; hold 3 > /tmp/held &")
     wait_for(guest, "cat /tmp/held", "has cores 1 2 3")
     running, waiting = scps(guest, "spin")
-    assert set(running.values()) <= {"0"} and len(running) + len(waiting) == 4, (running, waiting)
+    assert set(running.values()) <= {"0"} and len({*running, *waiting}) == 4, (running, waiting)
     pids = [*running, *waiting]
     before = {pid: cpu_ms(guest, pid)[0] for pid in pids}
     deadline = time.monotonic() + 30

@@ -13,6 +13,8 @@ import pytest
 from scripts.qemu import Settings
 from tests.boot.conftest import TEST_OPTIONS
 from tests.boot.guest import Guest
+from tests.boot.test_proc import end
+from tests.boot.test_scheduling import wait_for
 
 pytestmark = pytest.mark.xdist_group("smp4")
 
@@ -63,9 +65,13 @@ def test_two_processes_take_turns_of_ten_ms_and_one_alone_is_left_alone(guest: G
     start = timer_interrupts(guest)
     guest.output("turns 500")
     alone = timer_interrupts(guest) - start
+    guest.output("hold 3 > /tmp/held &")
+    wait_for(guest, "cat /tmp/held", "has cores 1 2 3")  # so that the two share one core
     start = timer_interrupts(guest)
-    shown = guest.output("turns 600 & turns 600; wait")
+    shown = guest.output("turns 600 & turns 600; wait $!")
     together = timer_interrupts(guest) - start
+    end(guest, "hold")
+    guest.output("rm /tmp/held")
     turns = [int(n) for n in re.findall(r"(\d+) turns of others", shown)]
     assert alone <= 10, f"{alone} interrupts of the timer in 500 ms without contention"
     assert 20 <= together <= 200, f"{together} interrupts of the timer in 600 to 1200 ms"

@@ -12,7 +12,7 @@ Locks: `alloc.lock` guards the lists.
 
 from typing import Literal
 
-from lang import RELAXED, never_blocks, u32, u64
+from lang import RELAXED, never_blocks, u64
 from kern.core import alloc, lending
 from kern.core.alloc import CoreSlot, slots
 from kern.core.current import clear_owning_proc
@@ -67,7 +67,7 @@ def find_core(p: Proc) -> None:
 
 
 def is_about_to_be_free() -> bool:
-    """Whether this core comes to its idle loop presently: a thread works here for who has no core, and the process is most likely its own."""
+    """Whether this core comes to its idle loop presently: a thread works here for a process without a core, most likely this one."""
     return core.mine.owning_proc is None and slots[core.mine.core_id].alloc is None and not current_kthread().is_ktask
 
 

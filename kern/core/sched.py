@@ -1,5 +1,5 @@
 # SPDX-License-Identifier: GPL-2.0-or-later
-"""The kernel scheduler: single-core processes take turns on the cores that no many-core process holds, many-core processes get cores in space.
+"""The kernel scheduler: many-core processes get cores in space, single-core processes take turns on those that nobody holds.
 
 SCPs: runqueue.py. MCPs: a pass over all of them gives each the cores that it wants and does not have, first come first served. A pass
 is asked for by `poke`, from anywhere; one runner at a time. A machine with one core: lending.py.

@@ -1,8 +1,8 @@
 # SPDX-License-Identifier: GPL-2.0-or-later
 """#sched: the kernel scheduler, as text.
 
-#sched/diag         the policy of allocation, passes so far, the single-core processes that run (the longest turn first, with their core) and
-                    that wait, the many-core processes, and the idle cores in the order in which first-come gives them out
+#sched/diag         the policy of allocation, passes so far, the single-core processes that run (the longest turn first, with their core),
+                    those that wait, the many-core processes, and the idle cores in the order in which first-come gives them out
 #sched/topology     a line for each core: its number, NUMA node, socket and processor
 #sched/coreinfo     for each core: the process in whose address space it is, the one that owns it (and as which vcore), the kernel thread in
                     use with the address of its system call's structure, spinlocks held, depth of interrupts, whether messages wait

@@ -147,7 +147,7 @@ def test_single_core_processes_run_at_once_on_as_many_cores(guest: Guest) -> Non
 @smp4
 @pytest.mark.feature("core-06", "proc-31", "proc-37")
 def test_single_core_processes_leave_a_core_that_is_granted(guest: Guest) -> None:
-    """Four fill all cores; a many-core process gets three of them, and what ran there takes turns on core 0; when it ends they spread again."""
+    """Four fill all cores. A many-core process gets three: what ran there takes turns on core 0, until it ends."""
     guest.output("spin & spin & spin & spin & sleep 0.3; hold 3 > /tmp/held &")
     wait_for(guest, "cat /tmp/held", "has cores 1 2 3")
     running, waiting = scps(guest, "spin")

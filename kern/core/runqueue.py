@@ -55,8 +55,9 @@ def find_core_for_first() -> None:
 
 
 def find_core(p: Proc) -> None:
-    """Have some core take from the queue, as soon as can be. Caller holds: `alloc.lock`."""
-    if is_about_to_be_free():
+    """Have one core more take from the queue, as soon as can be. Caller holds: `alloc.lock`."""
+    # This core takes one, and is not to be counted on for two.
+    if queue.count == 1 and is_about_to_be_free():
         return
     slot = resting_core(p)
     if slot is not None:

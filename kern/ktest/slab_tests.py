@@ -2,15 +2,16 @@
 """Caches, their magazines and depots, and what happens to them when memory is short."""
 
 from lang import Atomic, Error, Paddr, Span, array, at, free, memset, new, struct, u8, u32, u64, unproven
-from arch import mmu
+from arch import mmu, smp
 from kern.abi.errno import Errno
-from kern.core.smp import call_on_all
+from kern.core.kmsg import send_routine
+from kern.core.smp import call_on_all, call_on_core
 from kern.ktest.runner import KernelTest, check, equal, kernel_tests
 from kern.mm.arena import Arena
 from kern.mm.kmalloc import kfree, kmalloc, kmalloc_aligned, kmalloc_incref, kmalloc_size, kmalloc_wait, krealloc, kzmalloc, try_kmalloc
 from kern.mm.magazine import BUSY, LARGEST, SMALLEST, start_trace, stop_trace
 from kern.mm.buddy import MAX_ORDER
-from kern.mm.pages import alloc_pages, free_pages, try_alloc_pages
+from kern.mm.pages import alloc_pages, free_pages, reclaim, try_alloc_pages
 from kern.mm.resource import ResourceCache
 from kern.mm.shootdown import relax
 from kern.mm.slab import SlabCache
@@ -230,6 +231,44 @@ class Short(KernelTest):
             free_pages(Paddr(blocks[i]), MAX_ORDER)
         equal(left, 0, "pages of objects that nobody uses, with no memory left")
         cache.destroy()
+
+
+held = Atomic[u32](0)                       # 1: core 1 heeds no interrupt, 2: it may
+
+
+def heed_nobody(a0: u64, a1: u64, a2: u64) -> None:
+    """Routine message, interrupts off."""
+    held.store(u32(1))
+    until = now_ns() + DEADLINE_NS
+    while held.load() == 1 and now_ns() < until:
+        relax()
+
+
+@kernel_tests
+class ShortAgain(KernelTest):
+    """A core that does not heed a request keeps nobody else from heeding the next one."""
+
+    name: str = "slab.reclaim_again"
+
+    def run(self) -> None:
+        if smp.core_count() < 3:
+            return
+        held.store(u32(0))
+        cache.init("hoarded", 1024, 8, None)
+        send_routine(1, heed_nobody, 0, 0, 0)
+        while held.load() == 0:
+            relax()
+        reclaim()
+        ended.store(0)
+        call_on_core(2, hoard, 0)
+        reclaim()
+        deadline = now_ns() + DEADLINE_NS
+        while cache.pages > 0 and now_ns() < deadline:
+            relax()
+        left = cache.pages
+        held.store(u32(2))
+        cache.destroy()
+        equal(left, 0, "pages of objects that another core keeps")
 
 
 def use_up() -> u64:

@@ -289,35 +289,25 @@ class SlabShrinker(Shrinker):
     """
 
     def shrink(self) -> None:
-        drain_this_core()
+        drains_asked.add(1)
+        serve_drain()
         with caches_lock.irqs_off():
             cache = caches.first()
             while cache is not None:
                 cache.release_all()
                 cache = caches.after(cache)
         magazines.release_all()             # which came free only now
-        ask_others()
-
-
-def ask_others() -> None:
-    asked = drains_asked.load()
-    # Not again while somebody has yet to do it.
-    for id in range(smp.core_count()):
-        if drains_done[id].load() != asked and id != core.mine.core_id and core[id].online.load() and not is_held(id):
-            return
-    if drains_asked.cas(asked, asked + 1):
-        drains_done.mine.store(asked + 1)
+        # Each, whether or not it has yet to heed somebody's earlier request: that was for what it kept then.
         for id in range(smp.core_count()):
             if id != core.mine.core_id and not is_held(id):
                 smp.send_ipi(id)
 
 
 def serve_drain() -> None:
-    """If another core is short of memory, keep none. From the handler of interrupts between cores."""
-    asked = drains_asked.load()
-    if drains_done.mine.load() != asked:
-        drains_done.mine.store(asked)
+    """If any core is short of memory, this one keeps nothing. From the handler of interrupts between cores."""
+    while (asked := drains_asked.load()) != drains_done.mine.load():
         drain_this_core()
+        drains_done.mine.store(asked)
 
 
 def drain_this_core() -> None:

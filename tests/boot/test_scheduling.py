@@ -12,6 +12,7 @@ from scripts.machine import MachineError
 from scripts.qemu import Ending, Settings
 from tests.boot.conftest import TEST_OPTIONS, Pool
 from tests.boot.guest import Guest
+from tests.boot.test_cores import on_cores
 from tests.boot.test_proc import end, states, unit_tests
 
 smp4 = pytest.mark.xdist_group("smp4")
@@ -164,6 +165,13 @@ def test_single_core_processes_leave_a_core_that_is_granted(guest: Guest) -> Non
         assert time.monotonic() < deadline, "they do not spread"
     kill_all(guest, "spin")
     guest.output("rm /tmp/held")
+
+
+@pytest.mark.feature("core-06", "proc-31", "proc-37")
+@on_cores(1, 4, 8)
+def test_single_core_processes_lose_nothing_on_their_way_from_core_to_core(boot: Callable[[int], Guest], smp: int) -> None:
+    answer = boot(smp).run("utest moves", 120)
+    assert answer.status == 0 and answer.output.count("PASSED moves.") == 2, answer.output
 
 
 @smp4

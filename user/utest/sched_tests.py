@@ -27,6 +27,7 @@ from utest.harness import Suite, check, equal, is_wanted, run, suites
 
 PARTY: u64 = 8
 COUNTS = 20
+DEADLINE_NS: u64 = 10_000_000_000
 
 
 @struct
@@ -188,6 +189,7 @@ class Operations(Suite):
 
 
 finished = Atomic[u64](0)
+others_before = Atomic[u32](0)
 stop = Atomic[u32](0)
 mutex = Mutex()
 semaphore = Semaphore()
@@ -202,6 +204,20 @@ def run_threads(fn: Callable[[u64], Raises[None]], count: u64) -> None:
     with mutex:
         for i in range(count):
             requests[i].uthread = uthread_create(fn, i)
+    uthread_join_arr(requests[:count])
+
+
+def run_lockers(count: u64) -> None:
+    """Threads that lock and yield; it is certain that some wait for the mutex, and that the caller waits for the end of one."""
+    requests = array(16, JoinRequest)
+    waiting = counts.mutexes.load()
+    others_before.store(counts.others.load())
+    with mutex:
+        for i in range(count):
+            requests[i].uthread = uthread_create(lock_and_yield, i)
+        until = now_ns() + DEADLINE_NS
+        while counts.mutexes.load() == waiting and now_ns() < until:
+            uthread_usleep(500)
     uthread_join_arr(requests[:count])
 
 
@@ -241,13 +257,16 @@ def lock_and_yield(number: u64) -> None:
     for _ in range(20):
         with mutex:
             uthread_sched_yield()
+    until = now_ns() + DEADLINE_NS
+    while counts.others.load() == others_before.load() and now_ns() < until:
+        uthread_usleep(500)                 # not before somebody waits for us
     finished.add(1)
 
 
 def test_runnable_from_any_context() -> None:
     """A mutex is handed over by threads, a joiner is woken in vcore context."""
     before = counts.runnables.load()
-    run_threads(lock_and_yield, 4)
+    run_lockers(4)
     check(counts.runnables.load() - before >= 5, "threads made runnable")
 
 
@@ -255,7 +274,7 @@ def test_reasons() -> None:
     mutexes = counts.mutexes.load()
     yields = counts.yields.load()
     others = counts.others.load()
-    run_threads(lock_and_yield, 4)
+    run_lockers(4)
     check(counts.mutexes.load() > mutexes, "nobody waited for the mutex")
     equal(u64(counts.yields.load() - yields), 80, "yields")
     check(counts.others.load() > others, "nobody waited for a thread's end")

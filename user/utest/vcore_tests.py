@@ -125,7 +125,10 @@ def test_requests_at_once_make_one_call() -> None:
 
 def test_requests_are_clamped() -> None:
     control.never_yield = True
+    until = now_ns() + DEADLINE_NS
     vcore_request_more(100_000)
+    while wanted_cores().load() < u64(max_vcores()) and now_ns() < until:
+        vcore_request_more(100_000)         # one was leaving already, and has lowered it again
     equal(wanted_cores().load(), u64(max_vcores()), "vcores wanted")
     vcore_request_exactly(100_000)
     equal(wanted_cores().load(), u64(max_vcores()), "vcores wanted exactly")
@@ -181,20 +184,23 @@ def test_queries_agree_with_the_kernel() -> None:
 
 
 def test_times() -> None:
+    """A vcore's time goes as the clock does, as long as it keeps its core. The host may stop us between any two looks at either."""
     disable_notifs()
     vcoreid = my_vcore().id
-    start = now_ns()
-    uptime = vcore_uptime_ns(vcoreid)
-    check(uptime >= vcore_total_ns(vcoreid), "less time in all than until it was last started")
-    check(vcore_resume_ns(vcoreid) <= now_ns(), "started in the future")
     resumed = vcore_resume_ns(vcoreid)
+    check(resumed <= now_ns(), "started in the future")
+    before = now_ns()
+    uptime = vcore_uptime_ns(vcoreid)
+    start = now_ns()
+    check(uptime >= vcore_total_ns(vcoreid), "less time in all than until it was last started")
     while now_ns() - start < 5_000_000:
         pause()
+    shortest = now_ns() - start
     later = vcore_uptime_ns(vcoreid) - uptime
+    longest = now_ns() - before
     same = vcore_resume_ns(vcoreid) == resumed
-    wall = now_ns() - start
     enable_notifs()
-    check(not same or 4_900_000 <= later <= wall, f"{later} ns of time on the core in {wall} ns")
+    check(not same or shortest - 2_000 <= later <= longest + 2_000, f"{later} ns on the core in {shortest} to {longest} ns")
 
 
 # -- preempted holders --------------------------------------------------------------------------------------------

@@ -106,6 +106,7 @@ ROWS = {
     "slab.ids": ("kmem-08",),
     "slab.trace": ("kmem-09",),
     "slab.reclaim": ("kmem-06",),
+    "slab.reclaim_again": ("kmem-06",),
     "proc.bad_transition": ("proc-01",),
     "proc.pids": ("proc-02",),
     "core.ipi_sending": ("core-13",),

@@ -88,7 +88,7 @@ def test_moves() -> None:
             taker = take_cores()
     equal(u64(wait(taker)), 0, "status of who takes cores")
     moved: u64 = 0
-    for i in range(CROWD):
+    for _ in range(CROWD):
         report = Report()
         equal(io.read_full(told[0], as_bytes(report)), 24, "bytes of a report")
         equal(report.wrong, 0, "wrong results")

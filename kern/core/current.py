@@ -54,6 +54,7 @@ def clear_owning_proc() -> None:
     mine = core.mine
     owner = mine.owning_proc
     mine.owning_proc = None
+    mine.held = False
     mine.owning_vcoreid = NO_VCORE
     mine.cur_ctx = None
     cpu.irqs_restore(saved)
@@ -66,6 +67,7 @@ def set_owning_proc(p: Proc, vcoreid: u32) -> None:
     mine = core.mine
     assert mine.owning_proc is None, "the core has an owner already"
     mine.owning_proc = p
+    mine.held = p.is_mcp and mine.core_id != 0
     mine.owning_vcoreid = vcoreid
 
 

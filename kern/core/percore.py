@@ -28,6 +28,7 @@ class CoreInfo:
     lock_depth: u32                         # spinlocks held by the code that runs here
     cur_proc: Ref[Proc] | None              # whose page tables are loaded
     owning_proc: Ref[Proc] | None           # who runs here when the kernel has nothing else to do
+    held: bool                              # ... and is a many-core process; never on core 0
     cur_ctx: Ref[UserContext] | None        # what to resume; usually actual_ctx, or the process' scp_ctx
     cur_kthread: Ref[Kthread] | None        # the thread whose stack is in use
     spare: Ref[Kthread] | None              # a thread with a stack, ready for the next block
@@ -52,7 +53,7 @@ core = PerCore[CoreInfo]()
 
 def is_held(target: u32) -> bool:
     """Whether a many-core process has that core, which is not to be disturbed on behalf of others. Another core's answer may be old."""
-    return target != 0 and core[target].owning_proc is not None
+    return core[target].held
 
 
 def owner_is(p: Proc) -> bool:

@@ -74,8 +74,8 @@ def test_two_processes_take_turns_of_ten_ms_and_one_alone_is_left_alone(guest: G
     guest.output("rm /tmp/held")
     turns = [int(n) for n in re.findall(r"(\d+) turns of others", shown)]
     assert alone <= 10, f"{alone} interrupts of the timer in 500 ms without contention"
-    assert 20 <= together <= 200, f"{together} interrupts of the timer in 600 to 1200 ms"
     assert len(turns) == 2 and min(turns) >= 5, shown
+    assert sum(turns) // 2 <= together <= 200, f"{together} interrupts of the timer, {turns} turns"
 
 
 @pytest.mark.feature("time-10")

@@ -26,7 +26,7 @@ LOCK_CORES = (4, 16, 64)
 MOST_GROWTH = 1.5  # of an operation from the first to the last of GROWTH_CORES; but of those that reach every core
 PER_CORE = {"map and unmap a page": 250}  # instructions more for each core more, at most: it takes the page out of each one's TLB
 MOST_HOLD_GROWTH = 2.0  # of a lock's mean hold, from the first to the last of LOCK_CORES
-SLACK = 500  # instructions that it may grow by in any case
+SLACK = 1000  # instructions that it may grow by in any case
 # Work on all cores of a process at once, which each core is in once: it may hold a lock for as many steps, each as long as before.
 AT_ONCE = ("proc.run.give_and_run", "proc.destroy.begin_dying", "proc.preempt.preempt_all", "core.sched.forget")
 FEW = 50  # a place that takes a lock less often than this, on many cores, is looked at by its longest hold alone

@@ -39,10 +39,13 @@ static inline uint64_t now_ns(void)
     return (uint64_t)t.tv_sec * 1000000000u + (uint64_t)t.tv_nsec;
 }
 
-static inline void mount_proc(void)
+/* /proc, and /sys, which says how many processors there are. */
+static inline void mount_all(void)
 {
     mkdir("/proc", 0755);
+    mkdir("/sys", 0755);
     must(mount("proc", "/proc", "proc", 0, NULL) == 0, "mount /proc");
+    must(mount("sysfs", "/sys", "sysfs", 0, NULL) == 0, "mount /sys");
 }
 
 static inline void run_on(int cpu)

@@ -235,6 +235,7 @@ static void measure_events(void)
 int main(void)
 {
     setvbuf(stdout, NULL, _IOLBF, 0);
+    mount_all();
     run_on(0);
     must(cpu_count() >= 2 && cpu_count() <= MOST, "from 2 to 64 processors");
     measure_wakes(1, "core request to vcore running, 1 core");

@@ -77,7 +77,7 @@ int main(int argc, char **argv)
             pause();
     uint64_t all = argc > 1 ? strtoull(argv[argc - 1], NULL, 10) : 0;
     must(all > 0, "how many KiB has the machine?");
-    mount_proc();
+    mount_all();
     tell_kib("memory in use, idle", all - free_kib(), 1);
     measure_processes();
     measure_threads();

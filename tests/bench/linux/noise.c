@@ -78,9 +78,9 @@ static uint64_t compute(uint64_t quanta, uint64_t quantum)
 int main(int argc, char **argv)
 {
     uint64_t quanta = argc > 1 ? strtoull(argv[argc - 1], NULL, 10) * 1000000 / QUANTUM_NS : 0;
-    int cpu = cpu_count() - 1;
     must(quanta > 0, "how many milliseconds?");
-    mount_proc();
+    mount_all();
+    int cpu = cpu_count() - 1;
     run_on(cpu);
     uint64_t ns = now_ns(), tsc = cycle_counter();
     while (now_ns() - ns < 200000000)

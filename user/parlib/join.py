@@ -6,7 +6,7 @@ one atomic operation: so exactly one of two joiners, or of a joiner and a detach
 those who are still expected, the joiner itself among them: it may fall asleep before or after the last of the others has come.
 """
 
-from lang import RELAXED, Atomic, Errno, Error, Ref, Span, addr_of, must_use, struct, u32, u64
+from lang import RELAXED, Atomic, Errno, Error, Ref, Span, addr_of, inline, must_use, struct, u32, u64
 from parlib import sched
 from parlib.current import my_uthread
 from parlib.pdr import PdrLock
@@ -33,6 +33,7 @@ def kick(vcore: Vcore, kicker: JoinKicker) -> None:
         sched.current.runnable(joiner)
 
 
+@inline
 def await_others(kicker: JoinKicker) -> None:
     """The joiner comes itself, and sleeps unless it is the last."""
     uthread = kicker.joiner

@@ -355,6 +355,7 @@ def uthread_ended(address: u64) -> None:
     run_vcore(vcore)
 
 
+@inline
 def let_joiner_know(vcore: Vcore, uthread: Uthread) -> None:
     before = uthread.join.swap(EXITED)      # from here on it is its joiner's, if it has one or ever will
     if before == DETACHED:

@@ -128,6 +128,14 @@ class Cpu(Protocol):
         """Turn interrupts on and halt until one comes, with none lost in between; interrupts are on when it returns."""
 
     @abstractmethod
+    def jump(self, address: u64) -> None:
+        """Call what lies there, which nobody has compiled: for tests that must not get there."""
+
+    @abstractmethod
+    def guards_user_memory(self) -> bool:
+        """Whether the processor keeps the kernel from executing user pages, and from touching them outside of user copies."""
+
+    @abstractmethod
     def halt_forever(self) -> NoReturn:
         """Interrupts off, for good."""
 

@@ -85,6 +85,11 @@ FUNCTION asm_halt_with_irqs_on
     ret
 END asm_halt_with_irqs_on
 
+/* asm_jump(address) */
+FUNCTION asm_jump
+    jr a0
+END asm_jump
+
 FUNCTION asm_halt_forever
     csrci sstatus, SSTATUS_SIE
     csrw sie, zero

@@ -68,6 +68,10 @@ def halt_with_irqs_on() -> None:
 def halt_forever() -> NoReturn: ...
 
 
+@extern("asm_jump")
+def jump(address: u64) -> None: ...
+
+
 @extern("asm_try_read_csr")
 def try_read_csr(number: u32, into: Ptr[u64]) -> u32: ...
 
@@ -210,6 +214,11 @@ def hardware_random() -> u64 | None:
         return None
     random_words_used += 1
     return acpi.quad(acpi.random_seed.at + place)
+
+
+def guards_user_memory() -> bool:
+    """Always: user pages are never executed by the kernel, and touched only while SUM is set (privileged 1.12, 4.1.1.2 and 4.3.1)."""
+    return True
 
 
 def describe(into: Text) -> None:

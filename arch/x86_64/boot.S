@@ -94,6 +94,15 @@ boot_common:
     cmpl $0x20100000, %edx
     jne boot_refused
 
+    /* All of the image must be in memory, what no loader has loaded (.bss) as well. */
+    movl $image_end_phys, %edi
+    notl -4(%edi)
+    movl -4(%edi), %eax
+    notl -4(%edi)
+    notl %eax
+    cmpl %eax, -4(%edi)
+    jne boot_no_memory
+
     /* Nobody has promised that .bss is zero. */
     movl $bss_start_phys, %edi
     movl $bss_end_phys, %ecx
@@ -152,6 +161,9 @@ boot_common:
     ljmp $KERNEL_CS, $boot_long
 
 /* No such processor: say so where somebody may look, and stop. */
+boot_no_memory:
+    movl $boot_too_small, %esi
+    jmp 3f
 boot_refused:
     movl $boot_sorry, %esi
 3:  lodsb
@@ -180,6 +192,8 @@ boot_long:
 .section .boot.data, "aw"
 boot_sorry:
     .asciz "Pykaros needs an x86-64 processor with no-execute pages.\n"
+boot_too_small:
+    .asciz "Pykaros: there is less memory than the kernel's image takes.\n"
     .balign 16
 boot_gdt:
     .quad 0

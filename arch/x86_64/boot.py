@@ -137,7 +137,7 @@ def early_alloc(size: u64) -> Paddr:
             entry.end -= length
             memset(span_of(Ptr[u8](entry.end + mmu.DIRECT_MAP), length), 0)
             return Paddr(entry.end)
-    panic(f"no {length} bytes of memory at boot")
+    panic(f"too little memory: {length} bytes more are needed to boot")
 
 
 def read_pvh(start: PvhStartInfo) -> None:

@@ -61,6 +61,11 @@ FUNCTION asm_halt_with_irqs_on
     ret
 END asm_halt_with_irqs_on
 
+/* asm_jump(address) */
+FUNCTION asm_jump
+    jmp *%rdi
+END asm_jump
+
 FUNCTION asm_halt_forever
     pushq %rbp
     movq %rsp, %rbp

@@ -136,6 +136,10 @@ def halt_with_irqs_on() -> None:
 def halt_forever() -> NoReturn: ...
 
 
+@extern("asm_jump")
+def jump(address: u64) -> None: ...
+
+
 @extern("asm_flush_caches")
 def flush_caches() -> None:
     """WBINVD (SDM volume 2)."""
@@ -434,6 +438,11 @@ def hardware_random() -> u64 | None:
         if found != 0:
             return found
     return None
+
+
+def guards_user_memory() -> bool:
+    """SMEP and SMAP: the kernel neither executes user pages nor touches them by mistake (Intel SDM vol. 3, 4.6)."""
+    return read_cr4() & (CR4_SMEP | CR4_SMAP) == CR4_SMEP | CR4_SMAP
 
 
 def describe(into: Text) -> None:

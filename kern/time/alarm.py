@@ -2,8 +2,8 @@
 """Alarms: call a function at a time. Each core has a chain of them, sorted by time, behind its own one-shot timer.
 
 A handler runs on the chain's core as a routine message, not in the interrupt: it may block. It gets the alarm, which
-is no longer set, so that it may set it again; it must not free it. No timer runs on a core without alarms, and a core that a process is
-given brings none with it: those of others move to core 0.
+is no longer set, so that it may set it again; it must not free it. No timer runs on a core without alarms; `move_alarms_away`
+hands a core's over to core 0.
 `unset_alarm` returns when the handler neither runs nor will: never call it holding what the handler waits for.
 The storage is the caller's, who unsets the alarm before it goes; set and unset of one alarm are the caller's to order.
 Locks: a chain's lock is a leaf, taken with interrupts off. Handlers run without it.
@@ -172,7 +172,10 @@ def program_timer(a0: u64, a1: u64, a2: u64) -> None:
 
 
 def move_alarms_away() -> None:
-    """This core is a process' from now on: what others wait for rings on core 0, and the timer is still. Interrupts are off."""
+    """What others wait for on this core rings on core 0, and its timer is still. Interrupts are off.
+
+    Not used when a core is given away yet: docs/decisions/isolation.md.
+    """
     mine = core.mine
     chain = mine.alarms
     if mine.core_id == 0:

@@ -5,15 +5,16 @@ console. The machine works on, or begins anew, and nothing is lost.
 
 from __future__ import annotations
 
+import re
 import threading
 import time
 from collections.abc import Callable
 
 import pytest
 
-from scripts.machine import MachineError
+from scripts.machine import Machine, MachineError
 from scripts.qemu import Ending, Settings
-from tests.boot.conftest import TEST_OPTIONS, only_on
+from tests.boot.conftest import TEST_OPTIONS, Pool, only_on
 from tests.boot.guest import Guest
 
 pytestmark = pytest.mark.xdist_group("alone")
@@ -111,3 +112,45 @@ def test_a_flood_of_input_is_survived(lone: Callable[..., Guest]) -> None:
             assert guest.running, guest.report()
     guest.send("echo heard\n")
     guest.expect(r"\nheard\r?\n", 60)
+
+
+def wait_for_log(machine: Machine, words: str, deadline_s: float = 60) -> None:
+    end = time.monotonic() + deadline_s
+    while words not in machine.log():
+        assert time.monotonic() < end, machine.report()
+        wait(0.05)
+
+
+@only_on("x86_64")
+def test_less_memory_than_the_image_takes_is_told(pool: Pool, arch: str) -> None:
+    """No loader has loaded what did not fit: the first instructions find out, before anything rests on it."""
+    machine = pool.machine("no memory alone", Settings(arch=arch, smp=1, mem="5M", append=TEST_OPTIONS))
+    wait_for_log(machine, "there is less memory than the kernel's image takes")
+    assert "panic" not in machine.log()
+    pool.release()
+
+
+def test_too_little_memory_is_told(pool: Pool, arch: str) -> None:
+    """It has room for the image, and for little else."""
+    mem = {"x86_64": "10M", "riscv": "24M"}[arch]
+    machine = pool.machine("little memory alone", Settings(arch=arch, smp=1, mem=mem, append=TEST_OPTIONS))
+    wait_for_log(machine, "memory")
+    assert re.search(r"kernel panic on core 0: .*(too little|out of) memory|less memory than", machine.log()), machine.report()
+    pool.release()
+
+
+@pytest.mark.parametrize("order", ["system_reset", "stop"])
+def test_it_boots_whatever_happens_while_it_boots(pool: Pool, arch: str, order: str) -> None:
+    """Reset, or stopped for a while, at moments throughout the boot: then it gets to its prompt."""
+    machine = pool.machine(f"{order} alone", Settings(arch=arch, append=TEST_OPTIONS, reboots=True))
+    for delay_s in (0.0, 0.1, 0.2, 0.3, 0.5):
+        wait(delay_s)
+        machine.command(order)
+        if order == "stop":
+            wait(0.3)
+            machine.command("cont")
+    machine.expect(r"[$#%] \Z", 90)
+    assert "kernel panic" not in machine.log()
+    machine.send("echo alive\n")
+    machine.expect(r"\nalive\r?\n", 60)
+    pool.release()

@@ -6,10 +6,10 @@ The scheduler here is the threads' own, but for what it does about faults that a
 
 from typing import Callable
 
-from lang import Atomic, Ptr, Raises, Uaddr, array, extern, i32, u32, u64, volatile_load, volatile_store
+from lang import Atomic, Ptr, Raises, Uaddr, array, extern, i32, text, u32, u64, volatile_load, volatile_store
 from arch import user_abi
 from kern.abi.errno import Errno
-from kern.abi.fault import is_backed, problem_of
+from kern.abi.fault import TrapKind, is_backed, kind_of, problem_of
 from kern.abi.mman import MapFlags, Prot
 from parlib.control import limit_vcores
 from parlib.faults import settle_fault
@@ -21,6 +21,7 @@ from pthread.ready import ThreadScheduler
 from rt.time import now_ns
 from syscalls import sys_mprotect, sys_mmap
 from utest.harness import Suite, check, equal, is_wanted, run, suites
+from utest.trespass import test_kernel_instructions, test_kernel_memory, test_no_execute, test_read_only
 from utest.paging import ANONYMOUS, PAGE, disk_count, end_file, make_file, map_block, map_file, map_of, order_disk, unmap, word, write_block
 
 LATENCY_USEC: u64 = 100_000
@@ -37,6 +38,7 @@ def trap_divide() -> None:
 
 class Catcher(ThreadScheduler):
     caught: Atomic[u32]
+    kind: TrapKind                          # of the last fault
     problem: u32                            # Errno of the last page fault, 0 for another fault
     address: u64
     thread: u32
@@ -46,6 +48,7 @@ class Catcher(ThreadScheduler):
         if is_backed(ctx.error_code):
             settle_fault(uthread)
             return
+        self.kind = kind_of(ctx.error_code)
         self.problem = problem_of(ctx.error_code)
         self.address = ctx.fault_address
         self.thread = uthread.id
@@ -82,6 +85,10 @@ class Faults(Suite):
         run("faults.one_page", test_one_page)
         run("faults.divide", test_divide)
         run("faults.page_faults", test_page_faults)
+        run("faults.kernel_memory", test_kernel_memory)
+        run("faults.read_only", test_read_only)
+        run("faults.no_execute", test_no_execute)
+        run("faults.kernel_instructions", test_kernel_instructions)
 
 
 def end_well(arg: u64) -> None:
@@ -201,6 +208,15 @@ def caught_of(fn: Callable[[u64], Raises[None]], arg: u64, problem: Errno, what:
     equal(u64(catcher.problem), u64(problem), "why")
     if problem != Errno.OK:
         equal(catcher.address, arg, "the address")
+
+
+def caught_kernel_instruction(fn: Callable[[u64], Raises[None]], index: u64) -> None:
+    """A thread executes the kernel's instruction of that number: it is refused as such, and the thread alone ends."""
+    what = text(40)
+    what.write(f"kernel instruction {index}")
+    caught_of(fn, index, Errno.OK, what.view)
+    refused = catcher.kind == TrapKind.PROTECTION or catcher.kind == TrapKind.ILLEGAL_INSTRUCTION
+    check(refused, f"kernel instruction {index}: {catcher.kind}")
 
 
 def test_divide() -> None:

@@ -7,6 +7,7 @@ The first two are written as source into the module `syscalls`, of the kernel an
 from __future__ import annotations
 
 import ast
+import re
 from dataclasses import dataclass
 from typing import Any
 
@@ -89,21 +90,28 @@ def model(calls: list[Declared]) -> list[str]:
     for call in calls:
         words = [w for a in arguments(call) for w in _words(a)]
         given = "".join(f"{w}, " for w in words)
-        lines.append(f"    CallModel(number={call.number}, name={call.short!r}, count={len(words)}, words=({given})),")
+        head = f"number={call.number}, name={call.short!r}, errors={' '.join(errors(call))!r}"
+        lines.append(f"    CallModel({head}, count={len(words)}, words=({given})),")
     return [*lines, ")", ""]
 
 
+def errors(call: Declared) -> list[str]:
+    """The names of the errors that a declaration's docstring speaks of."""
+    return sorted(set(re.findall(r"\bE[A-Z0-9]{3,}\b", ast.get_docstring(call.node) or "")))
+
+
 def _words(argument: Argument) -> list[str]:
+    what = f"name={argument.name!r}, of={argument.type!r}, "
     if argument.kind in ("unsigned", "signed"):
         bits = {**UNSIGNED, **SIGNED}[argument.type]
-        return [f"WordModel(kind=WordKind.{argument.kind.upper()}, size={bits // 8})"]
+        return [f"WordModel({what}kind=WordKind.{argument.kind.upper()}, size={bits // 8})"]
     if argument.kind == "member":
-        return [f"WordModel(kind=WordKind.MEMBER, bits=bits_of_{argument.type}())"]
+        return [f"WordModel({what}kind=WordKind.MEMBER, bits=bits_of_{argument.type}())"]
     if argument.kind in ("bool", "address"):
-        return [f"WordModel(kind=WordKind.{argument.kind.upper()})"]
+        return [f"WordModel({what}kind=WordKind.{argument.kind.upper()})"]
     size = "1" if argument.kind == "text" else f"sizeof({argument.type})"
-    pointer = f"WordModel(kind=WordKind.POINTER, size=u32({size}))"
-    return [pointer] if argument.kind == "struct" else [pointer, f"WordModel(kind=WordKind.COUNT, size=u32({size}))"]
+    pointer = f"WordModel({what}kind=WordKind.POINTER, size=u32({size}))"
+    return [pointer] if argument.kind == "struct" else [pointer, f"WordModel({what}kind=WordKind.COUNT, size=u32({size}))"]
 
 
 # -- the reference ----------------------------------------------------------------------------------------------

@@ -21,6 +21,8 @@ class WordKind(u8, Enum):
 
 @struct
 class WordModel:
+    name: str                               # of the argument, as declared: fd, pid, path …
+    of: str                                 # its type; `str` for text
     kind: WordKind
     size: u32
     bits: u64
@@ -31,4 +33,5 @@ class CallModel:
     number: u32
     count: u32                              # of the words that it takes
     name: str
+    errors: str                             # that its documentation speaks of: names with blanks between
     words: Array[WordModel] = array(6)

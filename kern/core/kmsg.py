@@ -182,6 +182,7 @@ def pop(queue: KmsgQueue) -> Kmsg | None:
 class KmsgPool:
     free: Queue[Kmsg]                       # its core's, interrupts off
     returned: Atomic[Ref[Kmsg] | None]      # anybody's: a stack
+    pages: u64                              # that were cut up for it
 
 
 pools = PerCore[KmsgPool]()
@@ -224,6 +225,7 @@ def refill(pool: KmsgPool) -> None:
     page = take_pages(0)
     if page is None:
         return
+    pool.pages += 1
     base = u64(mmu.phys_to_virt(page))
     for offset in range(u64(0), PAGE_SIZE - sizeof(Kmsg) + 1, sizeof(Kmsg)):
         message = at(Kmsg, base + offset)

@@ -5,8 +5,9 @@ from pathlib import Path
 
 import pytest
 
+from compiler.lang.errno import Errno
 from compiler.frontend import World, analyse
-from compiler.syntax.call_models import arguments, decoder, markdown, model, rows, signature
+from compiler.syntax.call_models import arguments, decoder, errors, markdown, model, rows, signature
 from compiler.syntax.declared import declared_calls
 
 REPO = Path(__file__).resolve().parents[2]
@@ -56,3 +57,13 @@ def test_decoder_and_model_have_every_call(calls):
     for call in calls:
         assert f"case {call.number}:" in decoded and f"{call.short}(" in decoded
         assert f"CallModel(number={call.number}, name='{call.short}'" in table
+
+
+def test_the_model_names_arguments_their_types_and_the_errors_that_are_documented(calls):
+    by_name = {call.short: call for call in calls}
+    assert errors(by_name["mmap"]) == ["EACCES", "EBADF", "EINVAL", "ENODEV", "ENOMEM"]
+    line = next(line for line in model(calls) if "name='read'," in line)
+    assert "WordModel(name='fd', of='i32', kind=WordKind.SIGNED, size=4)" in line
+    assert "WordModel(name='into', of='u8', kind=WordKind.COUNT, size=u32(sizeof(u8)))" in line
+    known = {member.name for member in Errno}
+    assert all(set(errors(call)) <= known for call in calls)

@@ -1,131 +1,323 @@
 # SPDX-License-Identifier: LGPL-2.1-or-later
-"""fuzz SEED COUNT [any]: throws COUNT system calls with nonsense in them at the kernel, which must answer each, or end this process.
+"""fuzz [-s SEED] [-n COUNT] [-j JOBS] [-w WORKER] [-c]: COUNT system calls with nonsense in them; the kernel must answer each.
 
-What a call takes it has from the declarations (`CALLS`): an argument is of its kind three times out of four, else near anything.
-
-Left out are calls that would end the machine, other processes or this one; with `any` those that may put it to sleep, or change
-it to a many-core process, are in. How it ends says nothing: what is tested is that everything else goes on.
+What calls there are, what they take, and which errors their documentation speaks of, it has from the declarations in the kernel (`CALLS`):
+a new call is fuzzed from its first day on. Workers, processes of a few hundred calls each, make them: one after the other, many at once
+and aborted, from threads while another changes the memory that they name, or such as may end the worker itself. A worker that gets no
+answer is a failure, and named; so is any memory of the kernel, or core, that is not back in the end.
+-w: just this worker of the run, to look at what it does. -c: a table of calls and errors, and what was documented but never seen.
 """
 
-from lang import addr_of, array, i32, u32, u64, wrap
-from kern.abi.call_model import CallModel, WordKind, WordModel
-from kern.abi.proc import PROCDATA_ADDR, PROCINFO_ADDR, USER_STACK_TOP, USER_TOP
-from kern.abi.syscall import Syscall
-from lib.args import help_wanted, misuse
-from lib.strings import number_or_none
-from parlib.machine import syscall_trap
+from lang import Errno, Error, Uaddr, addr_of, array, at, i32, i64, sizeof, struct, text, u8, u32, u64
+from kern.abi.file import OpenMode
+from kern.abi.mman import MapFlags, Prot
+from kern.abi.proc import Resource
+from lib.args import Options, help_wanted, misuse
+from lib.files import close_directory, is_directory, open_directory, read_file
+from lib.strings import discard, number_or_none
+from parlib.vcore import proc_info
 from rt.args import args
-from syscalls import CALLS
+from rt.io import close, flush_stdout, open, seek, write
+from rt.process import fork, kill, try_wait
+from rt.time import now_ns, sleep_usec
+from syscalls import CALLS, sys_mkdir, sys_mmap, sys_munmap, sys_provision, sys_remove
+from utest.fuzz_worker import MOST_ERRORS, NEVER, WORKERS, Board, Kind, Slot, work
+from utest.leaks import Live, all_cores_idle
 
-USAGE = "usage: fuzz SEED COUNT [any]"
-STORED = 512
-KERNEL: u64 = 0xFFFF_8000_0000_0000
-ENDING = ("reboot", "proc_destroy", "kill", "poweroff")
-SLEEPING = ("proc_yield", "change_to_m")
+USAGE = "usage: fuzz [-s SEED] [-n COUNT] [-j JOBS] [-w WORKER] [-c]"
+LIFE: u64 = 600                             # calls of a worker
+PATIENCE_NS: u64 = 20_000_000_000           # without one call more a worker hangs,
+WRECK_NS: u64 = 100_000_000                 # ... or was taken, by its own doing, where nothing answers
+LOOK_USEC: u64 = 300
+SWEEP: u64 = 32                             # workers after which what they left is cleared away
+PROGRESS: u64 = 100_000
+BOARD = "/tmp/fuzz-board"
+PLACE = "/tmp/fuzz"
+NAMES = ("a", "b", "c", "dir/dir", "dir/a", "dir/b", "dir")
+ALL: u64 = 0xFFFF_FFFF_FFFF_FFFF
 
-storage = array(STORED, Syscall)
-buffer = array(4096, u64)
+
+@struct
+class Watch:
+    """What is known of a slot's worker."""
+
+    made: u64
+    since_ns: u64
+
+
+watches = array(WORKERS, Watch)
 seed: u64 = 1
+only: u64 = ALL
+next_worker: u64 = 0
+stopped: u64 = 0                            # wreckers that had to be ended
+unanswered: u64 = 0
 
 
 def main() -> i32:
-    global seed
+    global seed, only
+    count: u64 = 10_000
+    jobs: u64 = 2
+    table = False
     if help_wanted(USAGE):
         return 0
-    given = args()
-    first = number_or_none(given[1]) if len(given) > 2 else None
-    count = number_or_none(given[2]) if len(given) > 2 else None
-    if first is None or count is None:
-        return misuse("a seed and a number of calls are needed", USAGE)
-    seed = first * 7919 + 1
-    for i in range(count):
-        call = storage[i % STORED]
-        model = CALLS[random() % len(CALLS)]
-        if random() % 16 == 0:
-            fill_unknown(call)
-        elif model.name not in ENDING and (len(given) > 3 or model.name not in SLEEPING):
-            fill(call, model)
+    options = Options(args=args())
+    while (option := options.next()) != 0:
+        if option == ord("s"):
+            seed = options.number()
+        elif option == ord("n"):
+            count = options.number()
+        elif option == ord("j"):
+            jobs = options.number()
+        elif option == ord("w"):
+            only = options.number()
+        elif option == ord("c"):
+            table = True
         else:
+            return options.refuse(USAGE)
+    if options.value_missing or jobs == 0 or jobs > WORKERS:
+        return misuse(f"1 to {WORKERS} jobs, and a number after each option", USAGE)
+    return fuzz(count, jobs, table)
+
+
+def fuzz(count: u64, jobs: u64, table: bool) -> i32:
+    # The first round brings in what is kept for good: pages of programs, tables of the kernel.
+    board = make_board()
+    if only == ALL:
+        run_workers(board, min(count // 4, LIFE * 16), jobs)
+    before = Live()
+    before.take()
+    made = board.made.load()
+    run_workers(board, made + count, jobs)
+    good = unanswered == 0
+    if not before.is_back():
+        good = False
+        print("memory of the kernel is not back:")
+        before.tell_difference()
+    if not all_cores_idle():
+        good = False
+        print("a core is not idle, or somebody's")
+    if table:
+        show_table(board)
+    made = board.made.load()
+    drop_board(board)
+    print(f"{made} calls of {next_worker} workers, {stopped} of them stopped; {unanswered} without answer; seed {seed}")
+    print("the kernel is sound" if good else "WRONG")
+    return 0 if good else 1
+
+
+# -- workers ------------------------------------------------------------------------------------------------------
+def run_workers(board: Board, until: u64, jobs: u64) -> None:
+    """So many calls in all; everything that the workers made is gone again when this returns."""
+    global next_worker
+    told = board.made.load() // PROGRESS
+    while board.made.load() < until and (only == ALL or next_worker <= only):
+        make_place()
+        end = next_worker + SWEEP
+        while next_worker < end or any_alive(board):
+            for number in range(jobs):
+                slot = board.slots[number]
+                if slot.pid == 0 and next_worker < end and board.made.load() < until:
+                    start_worker(board, slot, watches[number])
+            tend(board)
+            if board.made.load() >= until:
+                end = next_worker
+            if board.made.load() // PROGRESS != told:
+                told = board.made.load() // PROGRESS
+                print(f"{board.made.load()} calls")
+                flush_stdout()
+            sleep_usec(LOOK_USEC)
+        sweep()
+
+
+def any_alive(board: Board) -> bool:
+    return any(slot.pid != 0 for slot in board.slots)
+
+
+def start_worker(board: Board, slot: Slot, watch: Watch) -> None:
+    global next_worker
+    index = next_worker
+    next_worker += 1
+    if only != ALL and index != only:
+        return
+    slot.index = index
+    slot.kind = u32(index % 4) + 1
+    slot.made.store(0)
+    pid = fork()
+    if pid == 0:
+        work(board, slot, seed, LIFE)
+    slot.pid = pid
+    watch.made = 0
+    watch.since_ns = now_ns()
+
+
+def tend(board: Board) -> None:
+    """Bury who has ended, and look after who does nothing."""
+    while True:
+        try:
+            pid, _ = try_wait(-1)
+        except Error:
+            pid = 0                         # there is none
+        if pid == 0:
+            break
+        for slot in board.slots:
+            if slot.pid == pid:
+                slot.pid = 0
+    for number, slot in enumerate(board.slots):
+        if slot.pid != 0:
+            watch_one(slot, watches[number])
+
+
+def watch_one(slot: Slot, watch: Watch) -> None:
+    global stopped, unanswered
+    made = slot.made.load()
+    if made != watch.made:
+        watch.made = made
+        watch.since_ns = now_ns()
+    wrecks = slot.kind == u32(Kind.WRECK)
+    if now_ns() - watch.since_ns < (WRECK_NS if wrecks else PATIENCE_NS):
+        return
+    if wrecks:
+        stopped += 1
+    else:
+        unanswered += 1
+        tell_hung(slot)
+    watch.since_ns = now_ns()
+    try:
+        kill(slot.pid)
+    except Error:
+        pass                                # it ended just now
+
+
+def tell_hung(slot: Slot) -> None:
+    print(f"worker {slot.index} (fuzz -s {seed} -w {slot.index}) hangs after {slot.made.load()} calls, at")
+    for number in slot.at:
+        print(f"  {name_of(number.load())}")
+    a = slot.args
+    print(f"  the last with {a[0]:#x} {a[1]:#x} {a[2]:#x} {a[3]:#x} {a[4]:#x} {a[5]:#x}")
+    path = text(40)
+    path.write(f"/proc/{slot.pid}/sleepers")
+    try:
+        shown = read_file(path.view)
+        print(f"{shown}")
+        discard(shown)
+    except Error:
+        pass
+
+
+def name_of(number: u32) -> str:
+    for model in CALLS:
+        if model.number == number:
+            return model.name
+    return "a call that there is not"
+
+
+# -- before and after ---------------------------------------------------------------------------------------------
+def make_board() -> Board:
+    """In a file: memory that a fork shares."""
+    size = (sizeof(Board) + 4095) & ~u64(4095)
+    fd = open(BOARD, OpenMode.READ | OpenMode.WRITE | OpenMode.CREATE | OpenMode.TRUNC)
+    seek(fd, i64(size) - 1)
+    zero = array(1, u8)
+    write(fd, zero)
+    start = sys_mmap(Uaddr(0), size, Prot.READ | Prot.WRITE, MapFlags.SHARED | MapFlags.LOCKED, fd, 0)
+    close(fd)
+    return at(Board, start)
+
+
+def drop_board(board: Board) -> None:
+    sys_munmap(Uaddr(addr_of(board)), (sizeof(Board) + 4095) & ~u64(4095))
+    sys_remove(BOARD)
+
+
+def make_place() -> None:
+    if not is_directory(PLACE):
+        sys_mkdir(PLACE, 0o755)
+
+
+def sweep() -> None:
+    """Whatever workers left: their own children, guarantees, files."""
+    end_strangers()
+    for core in range(u32(1), proc_info().core_count):
+        try:
+            sys_provision(0, Resource.CORES, core)
+        except Error:
+            pass
+    path = text(64)
+    for _ in range(2):                      # what was in a folder stands before the folder
+        for name in NAMES:
+            path.clear()
+            path.write(f"{PLACE}/{name}")
+            try:
+                sys_remove(path.view)
+            except Error:
+                pass
+    try:
+        sys_remove(PLACE)
+    except Error as e:
+        print(f"{PLACE} is not empty: {e.message}")
+
+
+def end_strangers() -> None:
+    """Processes that nobody waits for: what a worker created, or copied, and did not outlive."""
+    folder = open_directory("/proc")
+    pids = array(512, i32)
+    count: u64 = 0
+    while folder.next() and count < 512:
+        pid = number_or_none(folder.name)
+        if pid is not None and is_stranger(folder.name):
+            pids[count] = i32(pid)
+            count += 1
+    close_directory(folder)
+    for pid in pids[:count]:
+        try:
+            kill(pid)
+        except Error:
+            pass
+
+
+def is_stranger(pid: str) -> bool:
+    """Whether it has no parent, and is not the first process."""
+    path = text(64)
+    path.write(f"/proc/{pid}/status")
+    try:
+        shown = read_file(path.view)
+    except Error:
+        return False
+    found = shown.find("ppid: 0\n") >= 0 and pid != "1"
+    discard(shown)
+    return found
+
+
+# -- what was seen ------------------------------------------------------------------------------------------------
+def show_table(board: Board) -> None:
+    for row in range(u64(len(CALLS)) + 1):
+        name = CALLS[row].name if row < u64(len(CALLS)) else "(no such call)"
+        if name in NEVER:
             continue
-        throw(call)
-    return 0
+        total: u64 = 0
+        for error in range(MOST_ERRORS):
+            total += u64(board.counts[row * MOST_ERRORS + error].load())
+        print(f"{name:<18}{total:>8}", end="")
+        for error in Errno:
+            times = board.counts[row * MOST_ERRORS + u64(error)].load()
+            if times > 0:
+                print(f" {error.name}:{times}", end="")
+        if row < u64(len(CALLS)):
+            show_missing(board, row)
+        print("")
 
 
-def fill(call: Syscall, model: CallModel) -> None:
-    """Arguments of the right kind, but for some."""
-    call.num = model.number
-    for i in range(len(call.args)):
-        call.args[i] = argument(model.words[i]) if i < u64(model.count) and random() % 4 != 0 else word()
+def show_missing(board: Board, row: u64) -> None:
+    """Errors that are documented, and were not seen."""
+    for error in Errno:
+        if has_word(CALLS[row].errors, error.name) and board.counts[row * MOST_ERRORS + u64(error)].load() == 0:
+            print(f" NEVER {error.name}", end="")
 
 
-def fill_unknown(call: Syscall) -> None:
-    """A number that no call has."""
-    call.num = 0
-    while call.num == 0 or any(model.number == call.num for model in CALLS):
-        call.num = wrap(u32, random() % 200)
-    for i in range(len(call.args)):
-        call.args[i] = word()
-
-
-def throw(call: Syscall) -> None:
-    """Nobody waits for it: it may never be done."""
-    call.flags.store(u32(0))
-    wild = random() % 500 == 0
-    syscall_trap(KERNEL + random() % 0x1000_0000 if wild else addr_of(call), 1)
-
-
-def argument(model: WordModel) -> u64:
-    """A word as the declaration asks for it."""
-    match model.kind:
-        case WordKind.UNSIGNED:
-            return random() % 16 if model.size < 8 else random() % 65536
-        case WordKind.SIGNED:
-            return random() % 20 - 4
-        case WordKind.BOOL:
-            return random() % 2
-        case WordKind.MEMBER:
-            return random() & model.bits
-        case WordKind.ADDRESS:
-            return 0 if random() % 4 == 0 else addr_of(buffer) + random() % 4 * 4096
-        case WordKind.POINTER:
-            return addr_of(buffer) + random() % 512 * 8
-        case WordKind.COUNT:
-            return random() % 64
-
-
-def random() -> u64:
-    """The next number of the sequence (xorshift)."""
-    global seed
-    seed = seed ^ (seed << 13)
-    seed = seed ^ (seed >> 7)
-    seed = seed ^ (seed << 17)
-    return seed
-
-
-def word() -> u64:
-    """A word that is likely to be near something that matters."""
-    match random() % 12:
-        case 0:
-            return 0
-        case 1:
-            return random()
-        case 2:
-            return random() % 16
-        case 3:
-            return random() % 4096
-        case 4:
-            return addr_of(buffer) + random() % 32768
-        case 5:
-            return PROCINFO_ADDR + random() % 65536
-        case 6:
-            return PROCDATA_ADDR + random() % 65536
-        case 7:
-            return KERNEL + random() % 0x1000_0000
-        case 8:
-            return USER_TOP - random() % 65536
-        case 9:
-            return u64(0) - random() % 65536
-        case 10:
-            return USER_STACK_TOP - random() % 0x20_0000
-        case _:
-            return random() % 0x40_0000 << 12
+def has_word(words: str, wanted: str) -> bool:
+    rest = words
+    while len(rest) > 0:
+        word, rest = rest.split1(" ")
+        if word == wanted:
+            return True
+    return False

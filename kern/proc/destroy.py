@@ -7,7 +7,7 @@ A thread that was in a system call finishes it; the core it stands on leaves the
 Locks: `p.lock`, then, one after the other: the parent's `child_cv.lock`, the fd table's, the scheduler's.
 """
 
-from lang import Span, addr_of, array, i32, u32, u64
+from lang import Span, addr_of, array, i32, recursion, u32, u64
 from arch import power
 from kern.abi.event import EventMsg, EventType
 from kern.abi.proc import KILLED_EXIT_CODE, MAX_VCORES, ProcState
@@ -48,6 +48,7 @@ def begin_dying(p: Proc, exit_code: i32, pcores: Span[u32]) -> u64 | None:
         return count
 
 
+@recursion(2)                               # who has not run yet has no children
 def end(p: Proc, pcores: Span[u32]) -> None:
     """The rest of it, for a process that has just become DYING."""
     # At once: who wants one of the cores waits for this, and closing files may sleep.
@@ -102,7 +103,8 @@ def death_here(address: u64, vcoreid: u64, unused: u64) -> None:
 
 
 def disown_children(p: Proc) -> None:
-    """Nobody waits for them any more. References go outside the lock."""
+    """Nobody waits for them any more, and those that were never started end with their parent: nobody else was to start them, and they
+    would stay for good. References go outside the lock."""
     while True:
         with p.child_cv.lock.irqs_off():
             child = p.children.pop_front()
@@ -112,8 +114,21 @@ def disown_children(p: Proc) -> None:
                 child.info.ppid = 0
         if child is None:
             break
+        end_unstarted(child)
         proc_put(child)
     p.child_cv.lock_and_broadcast()
+
+
+def end_unstarted(p: Proc) -> None:
+    """End `p` if it has not run yet."""
+    none = array(1, u32)
+    with p.lock:
+        unstarted = p.is_in(ProcState.CREATED)
+        if unstarted:
+            p.exit_code = KILLED_EXIT_CODE
+            p.set_state(ProcState.DYING)
+    if unstarted:
+        end(p, none[:0])
 
 
 def tell_parent(p: Proc) -> None:

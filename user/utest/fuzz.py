@@ -8,7 +8,7 @@ answer is a failure, and named; so is any memory of the kernel, or core, that is
 -w: just this worker of the run, to look at what it does. -c: a table of calls and errors, and what was documented but never seen.
 """
 
-from lang import Errno, Error, Uaddr, addr_of, array, at, i32, i64, sizeof, struct, text, u8, u32, u64
+from lang import Array, Errno, Error, Uaddr, addr_of, array, at, i32, i64, sizeof, struct, text, u8, u32, u64
 from kern.abi.file import OpenMode
 from kern.abi.mman import MapFlags, Prot
 from kern.abi.proc import Resource
@@ -18,11 +18,11 @@ from lib.strings import discard, number_or_none
 from parlib.vcore import proc_info
 from rt.args import args
 from rt.io import close, flush_stdout, open, seek, write
-from rt.process import fork, kill, try_wait
+from rt.process import fork, kill, run_and_wait, try_wait
 from rt.time import now_ns, sleep_usec
 from syscalls import CALLS, sys_mkdir, sys_mmap, sys_munmap, sys_provision, sys_remove
 from utest.fuzz_worker import MOST_ERRORS, NEVER, WORKERS, Board, Kind, Slot, work
-from utest.leaks import Live, all_cores_idle
+from utest.leaks import Live, all_cores_idle, bring_programs_in
 
 USAGE = "usage: fuzz [-s SEED] [-n COUNT] [-j JOBS] [-w WORKER] [-c]"
 LIFE: u64 = 600                             # calls of a worker
@@ -30,10 +30,11 @@ PATIENCE_NS: u64 = 20_000_000_000           # without one call more a worker han
 WRECK_NS: u64 = 100_000_000                 # ... or was taken, by its own doing, where nothing answers
 LOOK_USEC: u64 = 300
 SWEEP: u64 = 32                             # workers after which what they left is cleared away
+PROGRAMS: Array[str] = ("/bin/fuzz", "/bin/true", "/bin/hello", "/bin/rm")
 PROGRESS: u64 = 100_000
 BOARD = "/tmp/fuzz-board"
 PLACE = "/tmp/fuzz"
-NAMES = ("a", "b", "c", "dir/dir", "dir/a", "dir/b", "dir")
+STRAYS: Array[str] = ("/tmp/a", "/tmp/b", "/tmp/c", "/tmp/dir")  # of those who went up one folder
 ALL: u64 = 0xFFFF_FFFF_FFFF_FFFF
 
 
@@ -84,6 +85,7 @@ def fuzz(count: u64, jobs: u64, table: bool) -> i32:
     board = make_board()
     if only == ALL:
         run_workers(board, min(count // 4, LIFE * 16), jobs)
+    bring_programs_in(PROGRAMS[:])
     before = Live()
     before.take()
     made = board.made.load()
@@ -242,19 +244,14 @@ def sweep() -> None:
             sys_provision(0, Resource.CORES, core)
         except Error:
             pass
-    path = text(64)
-    for _ in range(2):                      # what was in a folder stands before the folder
-        for name in NAMES:
-            path.clear()
-            path.write(f"{PLACE}/{name}")
-            try:
-                sys_remove(path.view)
-            except Error:
-                pass
-    try:
-        sys_remove(PLACE)
-    except Error as e:
-        print(f"{PLACE} is not empty: {e.message}")
+    arguments = array(7, str)
+    arguments[0] = "rm"
+    arguments[1] = "-rf"
+    arguments[2] = PLACE
+    for i in range(u64(len(STRAYS))):
+        arguments[3 + i] = STRAYS[i]
+    if run_and_wait("/bin/rm", arguments[:]) != 0:
+        print(f"{PLACE} is still there")
 
 
 def end_strangers() -> None:

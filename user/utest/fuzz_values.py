@@ -140,7 +140,7 @@ def is_dangerous(v: Values, model: WordModel, before: u64) -> bool:
 def unsigned(v: Values, model: WordModel, call: str) -> u64:
     match model.name:
         case "length" if call == "mmap" and v.random.one_in(16):
-            return v.random.next() >> (v.random.below(30) + 16)
+            return v.random.next() >> (v.random.below(16) + 8) | 1 << 40  # more than there can be: what there is, is for others too
         case "length":
             return v.random.below(8) * PAGE + (0 if v.random.one_in(2) else v.random.below(PAGE))
         case "pages":

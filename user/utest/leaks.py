@@ -9,13 +9,14 @@
 What ends takes a moment to be gone, so `is_back` looks again, up to a deadline.
 """
 
-from lang import Array, array, struct, u8, u64
+from lang import Array, Span, Uaddr, array, struct, u8, u64
+from kern.abi.mman import MapFlags, Prot
 from lib.files import read_file
 from lib.strings import discard, next_field
-from rt.io import close, open, read_full
+from rt.io import close, file_size, open, read_full
 from rt.time import now_ns, sleep_usec
+from syscalls import sys_mmap, sys_munmap
 
-MOST: u64 = 32                              # numbers in #mem/live
 ROOM: u64 = 1024
 PATIENCE_NS: u64 = 10_000_000_000
 LOOK_USEC: u64 = 20_000
@@ -61,6 +62,18 @@ class Live:
             new_line, new = new.split1("\n")
             if old_line != new_line:
                 print(f"  was {old_line}, is {new_line}")
+
+
+def bring_programs_in(paths: Span[str]) -> None:
+    """All pages of these files into memory, where the kernel keeps them for good: or each that is needed for the first time would count."""
+    for path in paths:
+        fd = open(path)
+        try:
+            size = file_size(fd)
+            start = sys_mmap(Uaddr(0), size, Prot.READ, MapFlags.PRIVATE | MapFlags.POPULATE, fd, 0)
+            sys_munmap(start, size)
+        finally:
+            close(fd)
 
 
 def busy_cores() -> u64:

@@ -1,7 +1,7 @@
 # SPDX-License-Identifier: LGPL-2.1-or-later
 """Tests of what processes have from their parents, and of how these learn of their ends. Run as an SCP, before threads."""
 
-from lang import Errno, Error, Uaddr, addr_of, array, i32, text, u32, u64
+from lang import Errno, Error, Uaddr, addr_of, array, as_bytes, i32, struct, text, u32, u64
 from kern.abi.file import AT_FDCWD, FdPair, OpenMode, SpawnFlag, Stat, WaitFlag, WaitStatus
 from kern.abi.proc import KILLED_EXIT_CODE
 from kern.abi.syscall import Syscall
@@ -10,6 +10,7 @@ from lib.files import read_file
 from lib.strings import discard
 from rt import io
 from rt import process
+from rt.exit import exit_now
 from rt.process import create, getpid
 from rt.syscall import finish, raw_submit, wait_for
 from syscalls import (
@@ -253,6 +254,32 @@ def test_numbers_without_a_call() -> None:
         check(call.retval == -1, "value")
 
 
+def test_unstarted_children_end_with_their_parent() -> None:
+    """Nobody else knows of them; the others live on, as nobody's children."""
+    first, second = io.pipe()
+    pid = process.fork()
+    if pid == 0:
+        argv[0] = "true"
+        unstarted = create("/bin/true", argv[:1], argv[:0], no_fds[:0], SpawnFlag(0))
+        io.write_all(second, as_bytes(Made(pid=unstarted)))
+        exit_now(0)
+    made = Made()
+    equal(io.read_full(first, as_bytes(made)), 4, "bytes of a pid")
+    equal(u64(process.wait(pid)), 0, "the child's status")
+    try:
+        sys_kill(made.pid, 0)
+        check(False, f"process {made.pid} was never started, and is there still")
+    except Error as e:
+        check(e.errno == Errno.ESRCH, f"{e.errno.name}: {e.message}")
+    io.close(first)
+    io.close(second)
+
+
+@struct
+class Made:
+    pid: i32
+
+
 @suites
 class Processes(Suite):
     name: str = "process"
@@ -265,6 +292,7 @@ class Processes(Suite):
         run("process.names", test_names_and_users)
         run("process.umask", test_umask)
         run("process.directories", test_directories)
+        run("process.unstarted", test_unstarted_children_end_with_their_parent)
         run("process.aborted_sleep", test_aborted_sleep)
         run("process.no_effect", test_calls_without_effect)
         run("process.no_call", test_numbers_without_a_call)

@@ -15,11 +15,11 @@ FILES =
 TESTS   = tests
 WHAT    =
 JOBS    = 2
-MINUTES = 60
+MINUTES = 30
 COUNT   = 10000
 SEED    =
-# What `make soak` runs, one after the other, each for at most MINUTES: add yours here, with a rule of that name.
-SOAKS   = soak-oracle soak-floats soak-threads soak-explorer soak-calls
+# What `make soak` runs, one after the other: machines for MINUTES, the rest for a tenth of that each. Add yours here, with a rule of that name.
+SOAKS   = soak-machines soak-oracle soak-floats soak-threads soak-explorer
 
 PYTHON  = .venv/bin/python
 VENV    = .venv/.ready
@@ -39,7 +39,8 @@ help:
 	echo "make debug     boot under gdb, which knows Python lines, values and processes; PROGRAMS=\"hello\" to break in a program"
 	echo "make build     compile the kernel and all programs, nothing else"
 	echo "make test      all tests: compiler, kernel units, machines of both architectures in QEMU; TESTS=tests/compiler for a part"
-	echo "make soak      long random tests ($(SOAKS)), each at most MINUTES=$(MINUTES); COUNT=$(COUNT) cases, SEED= to repeat one"
+	echo "make soak      machines of both architectures under attack for MINUTES=$(MINUTES), then the compiler and units: $(SOAKS);"
+	echo "               each is a target too; COUNT=$(COUNT) cases at most, SEED= to repeat one"
 	echo "make bench     measures: WHAT=code compiled code against gcc's, WHAT=compiler builds, WHAT=system against Linux, all without WHAT"
 	echo "make check     compiler diagnostics for all sources, what is proved of stacks, locks and errors, ruff, mypy"
 	echo "make format    format all sources; FILES=kern/lib/ring.py for some"
@@ -69,8 +70,14 @@ test: build emulator
 	scripts/setup.sh headers
 	$(PYTHON) -m pytest -n $(JOBS) --dist loadgroup $(TESTS)
 
-.PHONY: soak $(SOAKS)
-soak: $(SOAKS)
+.PHONY: soak soak-calls $(SOAKS)
+soak: soak-machines
+	for one in $(filter-out soak-machines,$(SOAKS)); do $(MAKE) $$one MINUTES=$$((($(MINUTES) + 9) / 10)) || exit 1; done
+
+# System calls with nonsense, allocations that fail, kills at any moment, on both architectures; nothing may be lost.
+soak-machines: build emulator
+	for other in $(filter-out $(ARCH),x86_64 riscv); do $(MAKE) build emulator ARCH=$$other || exit 1; done
+	$(PYTHON) -m scripts soak --minutes $(MINUTES) $(if $(SEED),--seed $(SEED))
 
 # Random programs, compiled in four ways and under CPython; those that differ are saved and made small in build/soak/oracle/.
 soak-oracle: $(VENV)
@@ -80,10 +87,10 @@ soak-oracle: $(VENV)
 soak-floats: $(VENV)
 	$(PYTHON) -m tests.compiler.differential.floats --numbers $$(($(COUNT) * 200)) --minutes $(MINUTES) $(if $(SEED),--seed $(SEED))
 
-# The real units with three preemptions and three stale reads; the biggest stop at ten million schedules.
+# The real units with three preemptions and three stale reads; the biggest stop at a million schedules a minute.
 soak-explorer: $(VENV)
 	for file in $(filter-out %_bugs %/bugs,$(basename $(wildcard tests/host/explorer/*.py))); do \
-		$(PYTHON) -m compiler explore $$file.py --preemptions 3 --stale-reads 3 --schedules 10000000 || exit 1; done
+		$(PYTHON) -m compiler explore $$file.py --preemptions 3 --stale-reads 3 --schedules $$(($(MINUTES) * 1000000)) || exit 1; done
 
 # Lock-free units on real threads, two cores permitting: a tenth of the time for each test.
 soak-threads: $(VENV)

@@ -1,9 +1,10 @@
 # SPDX-License-Identifier: GPL-2.0-or-later
-"""The command line of the host programs: `python -m scripts qemu|run|debug|features|types|format|bench|trace`."""
+"""The command line of the host programs: `python -m scripts qemu|run|soak|debug|features|types|format|bench|trace`."""
 
 from __future__ import annotations
 
 import sys
+import time
 from collections.abc import Callable
 from pathlib import Path
 from typing import Any
@@ -14,6 +15,7 @@ from scripts import features as features_report
 from scripts import format as source_format
 from scripts import interactive, typecheck
 from scripts import run as run_command
+from scripts import soak as soak_command
 from scripts.bench.command import bench, trace
 from scripts.qemu import BOARDS, DEFAULT_ARCH, Settings
 
@@ -56,6 +58,15 @@ def qemu(gdb: int, **options: Any) -> None:
 @click.argument("command")
 def run(command: str, deadline: float, **options: Any) -> None:
     sys.exit(run_command.run(settings_of(options), command, deadline))
+
+
+@cli.command(help="Attacks machines for so long, each architecture in turn; checked builds of them must be there.")
+@click.option("--minutes", default=30.0, show_default=True)
+@click.option("--seed", type=int, help="of the first round, which is one more in each; the time of day without it")
+@click.option("--arch", "arches", type=click.Choice(sorted(BOARDS)), multiple=True, help="one of them, or both without it")
+def soak(minutes: float, seed: int | None, arches: tuple[str, ...]) -> None:
+    first = int(time.time()) % 1_000_000 if seed is None else seed
+    sys.exit(soak_command.soak(arches or sorted(BOARDS, reverse=True), minutes, first))
 
 
 @cli.command(help="gdb on a machine that waits at its first instruction; PROGRAMS' symbols are loaded too.")

@@ -27,12 +27,13 @@ from rt.time import now_ns
 from syscalls import sys_block, sys_chdir, sys_getcwd, sys_mkdir, sys_mmap, sys_mprotect, sys_munmap, sys_nanosleep
 from syscalls import sys_notify, sys_populate_va, sys_provision, sys_remove, sys_rename, sys_send_event, sys_sync
 from syscalls import sys_tap_fds
-from utest.leaks import PATIENCE_NS, Live
+from utest.leaks import Live, apart, bring_programs_in
 
 USAGE = "usage: failing [OPERATION…]\nThe places that failed, with their callers, are in #mem/fail_places afterwards."
 PAGE: u64 = 4096
+PROGRAMS: Array[str] = ("/bin/failing", "/bin/true", "/bin/hello")
 MOST_TRIES: u64 = 3000
-SOON_NS: u64 = 100_000_000
+TELL: u64 = 1000                            # added to an operation's number
 NEW = OpenMode.READ | OpenMode.WRITE | OpenMode.CREATE
 RW = Prot.READ | Prot.WRITE
 FILE = "/tmp/failing"
@@ -49,7 +50,6 @@ class Operation:
 buffer = array(8192, u8)
 control: i32 = -1                           # the open #mem/fail
 nth: u64 = 0                                # of the allocation that fails in this try
-refused: u64 = 0                            # how often the operation was, of the last series
 
 
 # -- files --------------------------------------------------------------------------------------------------------
@@ -373,41 +373,36 @@ def main() -> i32:
     control = open("#mem/fail", OpenMode.READ | OpenMode.WRITE)
     bad: u64 = 0
     ran: u64 = 0
-    for operation in operations:
-        if len(args()) == 1 or operation.name in args()[1:]:
+    bring_programs_in(PROGRAMS[:])
+    for number in range(u64(len(operations))):
+        if len(args()) == 1 or operations[number].name in args()[1:]:
             ran += 1
-            bad += u64(not fail_each(operation))
+            bad += u64(not fail_each(number))
     if ran == 0:
         return misuse("no such operation", USAGE)
     print(f"{ran} operations, {bad} of them wrong; {told_of('places')} places allocate, {told_of('where one failed')} of them failed")
     return 0 if bad == 0 else 1
 
 
-def fail_each(operation: Operation) -> bool:
+def fail_each(number: u64) -> bool:
     """All of an operation's allocations in turn; whether each was got over."""
-    global nth
-    nth = 0
-    started = now_ns()
     before = Live()
-    for patience in (SOON_NS, PATIENCE_NS):
-        attempt(operation)                  # what is kept from the first time on is not to count
-        before.take()
-        if not fail_in_turn(operation):
-            return False
-        # Of this program too, pages come that it had not needed before: only what is lost again the second time is lost.
-        if before.is_back(patience):
-            took = (now_ns() - started) // 1_000_000
-            print(f"{operation.name}: {nth - 1} allocations failed in turn, {refused} times refused, {took} ms")
-            return True
-    print(f"{operation.name}: something was left behind")
+    if apart(fail_in_turn, number) != 0:
+        return False
+    before.take_again()
+    if apart(fail_in_turn, number + TELL) == 0 and before.is_back():
+        return True
+    print(f"{operations[number].name}: something was left behind")
     before.tell_difference()
     return False
 
 
-def fail_in_turn(operation: Operation) -> bool:
-    """Whether the operation succeeded or was refused, whichever of its allocations failed."""
-    global nth, refused
-    refused = 0
+def fail_in_turn(number: u64) -> i32:
+    """0 if the operation succeeded or was refused, whichever of its allocations failed. What came of it is told from TELL on."""
+    global nth
+    operation = operations[number % TELL]
+    started = now_ns()
+    refused: u64 = 0
     nth = 0
     while nth < MOST_TRIES:
         settle()
@@ -418,9 +413,12 @@ def fail_in_turn(operation: Operation) -> bool:
             refused += 1
         elif result != Errno.OK:
             print(f"{operation.name}: with allocation {nth} failing: {result.name}")
-            return False
+            return 1
         nth += 1
-    return True
+    if number >= TELL:
+        took = (now_ns() - started) // 1_000_000
+        print(f"{operation.name}: {nth - 1} allocations failed in turn, {refused} times refused, {took} ms")
+    return 0
 
 
 def attempt(operation: Operation) -> Errno:

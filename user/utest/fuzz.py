@@ -22,7 +22,7 @@ from rt.process import fork, kill, run_and_wait, try_wait
 from rt.time import now_ns, sleep_usec
 from syscalls import CALLS, sys_mkdir, sys_mmap, sys_munmap, sys_provision, sys_remove
 from utest.fuzz_worker import MOST_ERRORS, NEVER, WORKERS, Board, Kind, Slot, work
-from utest.leaks import Live, all_cores_idle, bring_programs_in
+from utest.leaks import Live, all_cores_idle, apart, bring_programs_in
 
 USAGE = "usage: fuzz [-s SEED] [-n COUNT] [-j JOBS] [-w WORKER] [-c]"
 LIFE: u64 = 600                             # calls of a worker
@@ -49,15 +49,13 @@ class Watch:
 watches = array(WORKERS, Watch)
 seed: u64 = 1
 only: u64 = ALL
-next_worker: u64 = 0
-stopped: u64 = 0                            # wreckers that had to be ended
-unanswered: u64 = 0
+jobs: u64 = 2
+board_at: u64 = 0                           # the Board's address
 
 
 def main() -> i32:
-    global seed, only
+    global seed, only, jobs
     count: u64 = 10_000
-    jobs: u64 = 2
     table = False
     if help_wanted(USAGE):
         return 0
@@ -77,20 +75,19 @@ def main() -> i32:
             return options.refuse(USAGE)
     if options.value_missing or jobs == 0 or jobs > WORKERS:
         return misuse(f"1 to {WORKERS} jobs, and a number after each option", USAGE)
-    return fuzz(count, jobs, table)
+    return fuzz(count, table)
 
 
-def fuzz(count: u64, jobs: u64, table: bool) -> i32:
-    # The first round brings in what is kept for good: pages of programs, tables of the kernel.
+def fuzz(count: u64, table: bool) -> i32:
+    global board_at
     board = make_board()
-    if only == ALL:
-        run_workers(board, min(count // 4, LIFE * 16), jobs)
+    board_at = addr_of(board)
     bring_programs_in(PROGRAMS[:])
     before = Live()
-    before.take()
-    made = board.made.load()
-    run_workers(board, made + count, jobs)
-    good = unanswered == 0
+    if only == ALL:
+        apart(run_workers, min(count // 4, LIFE * 16))
+    before.take_again()
+    good = apart(run_workers, board.made.load() + count) == 0 and board.unanswered == 0
     if not before.is_back():
         good = False
         print("memory of the kernel is not back:")
@@ -100,35 +97,39 @@ def fuzz(count: u64, jobs: u64, table: bool) -> i32:
         print("a core is not idle, or somebody's")
     if table:
         show_table(board)
-    made = board.made.load()
-    drop_board(board)
-    print(f"{made} calls of {next_worker} workers, {stopped} of them stopped; {unanswered} without answer; seed {seed}")
+    print(
+        f"{board.made.load()} calls of {board.next_worker} workers, {board.stopped} of them stopped; {board.unanswered} without answer; ",
+        end="",
+    )
+    print(f"seed {seed}")
     print("the kernel is sound" if good else "WRONG")
+    drop_board(board)
     return 0 if good else 1
 
 
 # -- workers ------------------------------------------------------------------------------------------------------
-def run_workers(board: Board, until: u64, jobs: u64) -> None:
+def run_workers(until: u64) -> i32:
     """So many calls in all; everything that the workers made is gone again when this returns."""
-    global next_worker
+    board = at(Board, board_at)
     told = board.made.load() // PROGRESS
-    while board.made.load() < until and (only == ALL or next_worker <= only):
+    while board.made.load() < until and (only == ALL or board.next_worker <= only):
         make_place()
-        end = next_worker + SWEEP
-        while next_worker < end or any_alive(board):
+        end = board.next_worker + SWEEP
+        while board.next_worker < end or any_alive(board):
             for number in range(jobs):
                 slot = board.slots[number]
-                if slot.pid == 0 and next_worker < end and board.made.load() < until:
+                if slot.pid == 0 and board.next_worker < end and board.made.load() < until:
                     start_worker(board, slot, watches[number])
             tend(board)
             if board.made.load() >= until:
-                end = next_worker
+                end = board.next_worker
             if board.made.load() // PROGRESS != told:
                 told = board.made.load() // PROGRESS
                 print(f"{board.made.load()} calls")
                 flush_stdout()
             sleep_usec(LOOK_USEC)
         sweep()
+    return 0
 
 
 def any_alive(board: Board) -> bool:
@@ -136,9 +137,8 @@ def any_alive(board: Board) -> bool:
 
 
 def start_worker(board: Board, slot: Slot, watch: Watch) -> None:
-    global next_worker
-    index = next_worker
-    next_worker += 1
+    index = board.next_worker
+    board.next_worker += 1
     if only != ALL and index != only:
         return
     slot.index = index
@@ -166,11 +166,10 @@ def tend(board: Board) -> None:
                 slot.pid = 0
     for number, slot in enumerate(board.slots):
         if slot.pid != 0:
-            watch_one(slot, watches[number])
+            watch_one(board, slot, watches[number])
 
 
-def watch_one(slot: Slot, watch: Watch) -> None:
-    global stopped, unanswered
+def watch_one(board: Board, slot: Slot, watch: Watch) -> None:
     made = slot.made.load()
     if made != watch.made:
         watch.made = made
@@ -179,9 +178,9 @@ def watch_one(slot: Slot, watch: Watch) -> None:
     if now_ns() - watch.since_ns < (WRECK_NS if wrecks else PATIENCE_NS):
         return
     if wrecks:
-        stopped += 1
+        board.stopped += 1
     else:
-        unanswered += 1
+        board.unanswered += 1
         tell_hung(slot)
     watch.since_ns = now_ns()
     try:

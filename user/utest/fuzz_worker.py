@@ -7,7 +7,7 @@ call that it is at, so that one which gets no answer has a name.
 
 from enum import IntEnum, auto
 
-from lang import ACQUIRE, Array, Atomic, Error, Uaddr, addr_of, array, at, i32, pause, struct, u32, u64, wrap
+from lang import ACQUIRE, Array, Atomic, Error, Uaddr, addr_of, array, at, i32, pause, struct, text, u32, u64, wrap
 from kern.abi.call_model import CallModel
 from kern.abi.file import OpenMode
 from kern.abi.mman import MapFlags, Prot
@@ -17,7 +17,7 @@ from parlib.vcore import proc_info
 from pthread import Thread, yield_now
 from rt.exit import exit_now
 from rt.io import close, dup, open, pipe, write
-from syscalls import CALLS, fill_abort_sysc, fill_mmap, fill_mprotect, fill_munmap, sys_chdir
+from syscalls import CALLS, fill_abort_sysc, fill_mmap, fill_mprotect, fill_munmap, fill_write, sys_chdir
 from utest.fuzz_values import KERNEL, PAGE, PLAY_PAGES, PLAYGROUND, Random, Values, argument, queue, word
 
 MOST_CALLS: u64 = 128                       # declared calls; the last row is for numbers that no call has
@@ -25,6 +25,7 @@ MOST_ERRORS: u64 = 256
 WORKERS: u64 = 4
 DEPTH: u64 = 8                              # calls that are under way at once
 THREADS: u64 = 3
+FAR: i32 = 40                               # a descriptor that calls hardly ever are about
 FINISHED = 1                                # SyscallFlag.DONE
 IN_KERNEL = 8                               # SyscallFlag.K_LOCK
 READ_WRITE = OpenMode.READ | OpenMode.WRITE
@@ -70,6 +71,9 @@ class Slot:
 @struct
 class Board:
     made: Atomic[u64]
+    next_worker: u64
+    stopped: u64                            # wreckers that had to be ended
+    unanswered: u64
     counts: Array[Atomic[u32]] = array(MOST_CALLS * MOST_ERRORS)
     slots: Array[Slot] = array(WORKERS)
 
@@ -83,6 +87,7 @@ calls = array(DEPTH * THREADS, Syscall)
 rows = array(DEPTH * THREADS, u64)          # of which call each is
 stop = Atomic[u32](0)
 wanted: u64 = 0
+failing: i32 = -1                           # #mem/fail, if there is one
 
 
 @struct
@@ -141,7 +146,13 @@ def open_descriptors() -> None:
     pipe(OpenMode.NONBLOCK)                 # 8, 9
     open("#disk/data", READ_WRITE)          # 10
     dup(4)                                  # 11
-    close(dup(4))                           # 12 is free
+    global failing
+    try:
+        fd = open("#mem/fail", OpenMode.READ | OpenMode.WRITE)  # 12, which is free again
+    except Error:
+        return                              # a release build
+    failing = dup(fd, FAR)
+    close(fd)
 
 
 # -- one call -----------------------------------------------------------------------------------------------------
@@ -179,11 +190,24 @@ def submit(board: Board, slot: Slot, thread: u64, place: u64) -> None:
     if v.wrecks and v.random.one_in(100):
         where = KERNEL + v.random.below(0x1000_0000) if v.random.one_in(2) else word(v)
     v.other_call = where
+    if v.random.one_in(40):
+        fail_one(v)
     syscall_trap(where, 2 if v.random.one_in(200) else 1)
     if proc_info().pid != v.family.me:
         exit_now(0)                         # a fork: the copy is not the worker
     if where != addr_of(call):
         call.flags.store(u32(SyscallFlag.DONE))  # whatever is there was called
+
+
+def fail_one(v: Values) -> None:
+    """One of the next allocations for this process fails: the call that is about to be made gets ENOMEM, if it is its."""
+    if failing < 0:
+        return
+    order = text(32)
+    order.write(f"{v.family.me} {v.random.below(6) + 1}")
+    call = Syscall()
+    fill_write(call, failing, order.view)
+    make(call)
 
 
 def choose(v: Values, call: Syscall, index: u64) -> None:

@@ -21,7 +21,7 @@ from rt.process import create, kill, run, wait
 from rt.time import now_ns, sleep_usec
 from syscalls import sys_block, sys_mmap, sys_munmap, sys_null, sys_poke_ksched, sys_provision
 from utest.fuzz_values import Random
-from utest.leaks import Live, all_cores_idle, bring_programs_in
+from utest.leaks import Live, all_cores_idle, apart, bring_programs_in
 
 USAGE = "usage: killstorm [-s SEED] [-n COUNT] [-j JOBS]"
 MOST_JOBS: u64 = 8
@@ -44,6 +44,7 @@ class Byte:
 
 
 victims = array(MOST_JOBS, Victim)
+jobs: u64 = 4
 started: u64 = 0
 killed: u64 = 0
 moved: u64 = 0                              # guarantees that were given
@@ -51,8 +52,8 @@ chance = Random(state=1)
 
 
 def main() -> i32:
+    global jobs
     count: u64 = 100
-    jobs: u64 = 4
     seed: u64 = 1
     if len(args()) == 3 and args()[1] == "--victim":
         return be_victim(args()[2])
@@ -71,35 +72,33 @@ def main() -> i32:
     if options.value_missing or jobs == 0 or jobs > MOST_JOBS:
         return misuse(f"1 to {MOST_JOBS} jobs, and a number after each option", USAGE)
     chance.state = seed * 1_000_003 + 7
-    return storm(count, jobs, seed)
+    return storm(count, seed)
 
 
-def storm(count: u64, jobs: u64, seed: u64) -> i32:
-    rage(min(count // 4 + jobs, 40), jobs)  # what is kept for good comes in the first round
+def storm(count: u64, seed: u64) -> i32:
     bring_programs_in(PROGRAMS[:])
     before = Live()
-    before.take()
-    rage(started + count, jobs)
-    good = True
-    if not all_cores_idle():
-        good = False
-        print("a core is not idle, or somebody's")
+    apart(rage, min(count // 4 + jobs, 20))
+    before.take_again()
+    good = apart(rage, count) == 0
     if not before.is_back():
         good = False
         print("memory of the kernel is not back:")
         before.tell_difference()
-    print(f"{killed} processes killed, {moved} guarantees moved; seed {seed}")
-    print("all cores are idle, all memory is back" if good else "WRONG")
+    if not all_cores_idle():
+        good = False
+        print("a core is not idle, or somebody's")
+    print(f"all cores are idle, all memory is back; seed {seed}" if good else "WRONG")
     return 0 if good else 1
 
 
-def rage(until: u64, jobs: u64) -> None:
+def rage(count: u64) -> i32:
     """Until so many were started and all of them are gone, and nobody has a guarantee."""
-    told = killed // PROGRESS
-    while started < until or any(v.pid != 0 for v in victims):
+    told: u64 = 0
+    while started < count or any(v.pid != 0 for v in victims):
         victim = victims[chance.below(jobs)]
         if victim.pid == 0:
-            if started < until:
+            if started < count:
                 start(victim)
         elif now_ns() >= victim.dies_ns:
             end(victim)
@@ -113,6 +112,8 @@ def rage(until: u64, jobs: u64) -> None:
             sleep_usec(chance.below(500))
     for core in range(u32(1), proc_info().core_count):
         guarantee(0, core)
+    print(f"{killed} processes killed, {moved} guarantees moved")
+    return 0
 
 
 def start(victim: Victim) -> None:

@@ -11,9 +11,12 @@ from kern.abi.errno import Errno
 from kern.abi.file import ARGS_MAX, FileKind, OpenMode, SpawnArgs, SpawnFlag
 from kern.abi.proc import ProcData, ProcState, VcorePreemptData
 from kern.abi.syscall import Syscall, SyscallFlag
+from kern.arch_api import PageFlag
 from kern.core.current import switch_back, switch_to
 from kern.core.percore import core
 from kern.mm.copy import copy_space
+from kern.mm.fault import fault_in
+from kern.mm.pages import PAGE_MASK
 from kern.mm.umem import or_u32, read_bytes
 from kern.ns.chan import open_path
 from kern.ns.fd import add_fd, clone_fds, copy_fds
@@ -143,6 +146,10 @@ def fork_process(parent: Proc, sysc: Uaddr) -> Proc:
         duplicate(parent, p)
         old = switch_to(p)
         try:
+            # Its page is shared so far: of its own the child gets one here, or the fork is refused; a copy could only say EFAULT.
+            with p.vm.lock:
+                if not fault_in(p, u64(sysc) & ~PAGE_MASK, PageFlag.WRITE):
+                    raise Error(Errno.EFAULT, "the call's structure is in a file that would have to be read first")
             # The copied structure says 0 already: the user zeroes it.
             or_u32(sysc + offsetof(Syscall, "flags"), SyscallFlag.DONE)
         finally:

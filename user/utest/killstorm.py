@@ -88,8 +88,11 @@ def storm(count: u64, seed: u64) -> i32:
     if not all_cores_idle():
         good = False
         print("a core is not idle, or somebody's")
-    print(f"all cores are idle, all memory is back; seed {seed}" if good else "WRONG")
-    return 0 if good else 1
+    if not good:
+        print(f"WRONG; seed {seed}")
+        return 1
+    print(f"all cores are idle, all memory is back; seed {seed}")
+    return 0
 
 
 def rage(count: u64) -> i32:

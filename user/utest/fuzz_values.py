@@ -50,7 +50,6 @@ PATHS: Array[str] = (
     "/tmp",
     "#mem/free",
     "#none",
-    "#disk/data",
     "#random/urandom",
     "/etc",
     "/bin/nothing",

@@ -62,3 +62,14 @@ def test_a_forced_barrier_orders_devices_too(arch: str, name: str, kind: str) ->
     text = (Path(REPO) / f"arch/{arch}/cpu.S").read_text()
     body = re.search(rf"FUNCTION asm_{kind}_fence\n(.*?)END", text, re.DOTALL)
     assert body is not None and FORCED[arch][kind] in body[1]
+
+
+def test_this_core_is_looked_up_anew_after_whatever_may_block() -> None:
+    """The idle loop's frame may run on another core after each message: RISC-V's thread pointer is read in each round, not once before."""
+    program = analyse(World(kind="kernel", arch="riscv", checked=False, repo=REPO))
+    text = machine_text(lower(program, "kern.core.idle")["kern.core.idle"], "assembly", "riscv", "kernel")
+    code = [i.text for i in body_of(text, "kern.core.idle.idle_loop") if isinstance(i, Instruction)]
+    message = next(n for n, line in enumerate(code) if "run_one_routine" in line)
+    uses = [n for n, line in enumerate(code) if re.search(r"\btp\b", line)]
+    assert uses and min(uses) > next(n for n, line in enumerate(code) if "asm_irqs_off" in line), code
+    assert max(uses) > message

@@ -7,8 +7,8 @@ say so, and the compiler checks them. The shared types at the top are the only o
 What the architecture calls in the kernel:
     kern.boot.main.kernel_start(info: u64, kind: u64) -> NoReturn       exported; on the boot stack, first code in the language
     kern.core.smp.ap_main(core_id: u32) -> NoReturn                     exported; on the core's own stack, interrupts off, core set up
-    kern.syscall.dispatch.handle_syscall(ctx: UserContext, calls: u64, count: u64) -> None     interrupts on; may not return; when
-                                                                        it returns, `leave_kernel` follows
+    kern.syscall.dispatch.handle_syscall(calls: u64, count: u64, ctx: u64) -> None     exported as syscall_from_user; interrupts on; when it
+                                                                        returns they are off, and the caller goes on at once
     kern.core.idle.leave_kernel() -> NoReturn                           the end of every entry from user space
     kern.core.kmsg.handle_ipi() -> None                                 from the IPI handler
     kern.time.alarm.timer_interrupt() -> None                           from the timer interrupt
@@ -350,6 +350,11 @@ class Context(Protocol):
         """Copy a context out of process memory, then sanitise the copy."""
 
     @abstractmethod
+    def keep(self, into: UserContext, ctx: UserContext) -> None:
+        """Copy the context that this core is to go on with, `cur_ctx`, so that it can go on with something else. What an entry left in the
+        processor, to save its time, is stored with it."""
+
+    @abstractmethod
     def save_fp(self, into: FpState) -> None: ...
 
     @abstractmethod
@@ -543,7 +548,7 @@ class Usercopy(Protocol):
     def cas_user_u64(self, address: u64, expected: u64, new: u64, fault: Ptr[u32]) -> u64: ...
 
     @abstractmethod
-    def publish_user(self, address: u64, value: u64, stop: u32, bits: u32, fault: Ptr[u32]) -> u32: ...
+    def publish_user(self, call: u64, value: u64) -> i64: ...
     def or_user_u32(self, address: u64, bits: u32, fault: Ptr[u32]) -> u32: ...
 
     @abstractmethod

@@ -3,6 +3,8 @@
 
 A HARDWARE context holds everything but floating point: it was interrupted anywhere, or is in a system call. A SOFTWARE context was left
 at a switch between threads: only what the calling convention preserves means something, and not `ra`.
+A CALL context has of the integer registers only what a call preserves: only the kernel has such, in the core's own context while that
+core is in a system call, and `context.keep` makes a HARDWARE one of the copy.
 Floating-point registers are never in here: they stay in the core until someone saves them to an FpState, and no call preserves them.
 user_context.S and trap.S know these offsets (asm.inc); `size=` keeps them honest.
 """
@@ -16,6 +18,7 @@ class ContextKind(u32, IntEnum):
     NONE = 0
     HARDWARE = 1
     SOFTWARE = 2
+    CALL = 3
 
 
 class ContextFlag:

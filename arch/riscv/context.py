@@ -8,7 +8,7 @@ what memory holds already is not stored again. No locks; callers have interrupts
 
 from typing import Callable, NoReturn
 
-from lang import PerCore, Ref, Uaddr, addr_of, as_bytes, assign, extern, memset, starts_stack, struct, u32, u64
+from lang import PerCore, Ref, Uaddr, addr_of, as_bytes, assign, extern, memset, offsetof, starts_stack, struct, u32, u64
 from arch import cpu
 from arch.abi import ContextKind, FpState, UserContext
 from kern.abi.proc import USER_TOP
@@ -77,6 +77,14 @@ def sanitise(ctx: UserContext) -> None:
         ctx.kind = ContextKind.HARDWARE
     if ctx.pc >= u64(USER_TOP):
         ctx.pc = 0                          # never mapped: it faults in user mode
+
+
+def keep(into: UserContext, ctx: UserContext) -> None:
+    """Copy this core's own context, to go on with it at any time, anywhere."""
+    assign(into, ctx)
+    if ctx.kind == ContextKind.CALL:
+        memset(as_bytes(into)[offsetof(UserContext, "t0") :], 0)  # what the call spoils
+        into.kind = ContextKind.HARDWARE
 
 
 def copy_sanitised(into: UserContext, source: UserContext) -> None:

@@ -2,7 +2,8 @@
    Every way into the kernel after boot, and the way back to user space.
 
    From user space: the registers go straight into the core's UserContext (`core_actual_ctx`), the handler starts on an
-   empty kernel stack, and nobody ever returns here: the way out is `pop_user_context`.
+   empty kernel stack, and does not return here: the way out is `pop_user_context`. A system call stores only what a call preserves, and
+   returns when its caller goes on at once: the handler has preserved it.
    From the kernel: a TrapFrame on the current stack, and back to the interrupted code. While its first words are stored `core_busy` is
    set: a second trap finds it so when the stack has run into its guard page, and goes on with the emergency stack.
    sscratch holds the address of the per-core words, in the kernel as in user space. */
@@ -17,6 +18,9 @@
 #define FRAME_CALLER    288
 #define FRAME_RETURN    296
 #define FRAME_SIZE      304
+
+#define USER_CALL       8               /* scause of `ecall` (Privileged ISA, table 4.2) */
+#define CALL_SIZE       4               /* of that instruction */
 
 /* All registers but sp, tp, t0, t1 and s0, which go one by one. */
 .macro FRAME_REGISTERS op
@@ -46,6 +50,13 @@
     \op x29, 232(sp)
     \op x30, 240(sp)
     \op x31, 248(sp)
+.endm
+
+/* Nothing of the kernel's shows in what a call spoils. */
+.macro CLEAR_SPOILED
+    .irp n, 5, 6, 7, 10, 11, 12, 13, 14, 15, 16, 17, 28, 29, 30, 31
+    li x\n, 0
+    .endr
 .endm
 
 /* For debuggers: where the callers of these entries have their registers. Call frame information by hand (DWARF 5, 6.4), since the
@@ -147,8 +158,12 @@ trap_entry:
 
     ld t0, CORE_CTX(tp)
     PRESERVED sd, t0
-    SPOILED sd, t0
+    sd gp, CTX_GP(t0)
     sd sp, CTX_SP(t0)
+    csrr sp, scause
+    addi sp, sp, -USER_CALL
+    beqz sp, system_call
+    SPOILED sd, t0
     sd a0, CTX_A0(t0)
     ld t1, CORE_T0(tp)
     sd t1, CTX_T0(t0)
@@ -175,6 +190,45 @@ entry_call:
 end_trap_entry:
     .size trap_entry, . - trap_entry
     CALLER_IN_CONTEXT trap_entry, entry_call, end_trap_entry
+
+/* `ecall`, whose caller expects nothing in the registers that a call spoils. When the handler returns, with interrupts off, it goes on
+   at once; then sstatus is as the processor left it, since what interrupts the kernel puts it back. */
+    .type system_call, @function
+    .balign 4
+system_call:
+    csrrw t1, sscratch, tp
+    sd t1, CTX_TP(t0)
+    csrr t1, sepc
+    addi t1, t1, CALL_SIZE
+    sd t1, CTX_PC(t0)
+    li t1, CTX_CALL
+    sd t1, CTX_KIND(t0)                 /* and no flags */
+    ld sp, CORE_STACK(tp)
+    ld tp, CORE_DELTA(tp)
+    mv a2, t0
+    mv s1, t0                           /* for a debugger, too */
+    li s0, 0
+    csrsi sstatus, SSTATUS_SIE
+    addi t0, a1, 1
+    beqz t0, resume_call                /* a count of -1 */
+system_call_call:
+    call syscall_from_user
+    ld t0, CTX_PC(s1)
+system_call_called:
+    csrw sepc, t0
+    ld ra, CTX_RA(s1)
+    ld s0, CTX_S0(s1)
+    ld sp, CTX_SP(s1)
+    ld tp, CTX_TP(s1)
+    ld s1, CTX_S1(s1)
+    CLEAR_SPOILED
+    sret
+resume_call:
+    call resume_from_user
+    unimp
+end_system_call:
+    .size system_call, . - system_call
+    CALLER_IN_CONTEXT system_call, system_call_call, system_call_called
 
     .type trap_kernel, @function
     .balign 4
@@ -251,6 +305,15 @@ FUNCTION pop_user_context
     ld t0, CTX_PC(a0)
     csrw sepc, t0
     PRESERVED ld, a0
+    ld gp, CTX_GP(a0)
+    lw t0, CTX_KIND(a0)
+    addi t0, t0, -CTX_CALL
+    bnez t0, 1f
+    ld sp, CTX_SP(a0)
+    ld tp, CTX_TP(a0)
+    CLEAR_SPOILED
+    sret
+1:
     SPOILED ld, a0
     ld t0, CTX_T0(a0)
     ld sp, CTX_SP(a0)

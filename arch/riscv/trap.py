@@ -1,8 +1,9 @@
 # SPDX-License-Identifier: GPL-2.0-or-later
 """Traps and interrupts: who handles which cause, and the way back to user space.
 
-trap.S saves the registers and calls one of two functions here: `trap_from_user` (context in the core's `actual_ctx`; ends in
-`leave_kernel`) and `trap_from_kernel` (a TrapFrame; returns to what was interrupted).
+trap.S saves the registers and calls `handle_syscall` of kern/syscall/dispatch.py, or one of three functions here: `trap_from_user` and
+`resume_from_user` (context in the core's `actual_ctx`; end in `leave_kernel`) and `trap_from_kernel` (a TrapFrame; returns to what was
+interrupted).
 Interrupts of devices come through the board's controller (ioapic.py), timer and other cores through the firmware.
 Locks: none. Handlers come at boot or with the line still masked; one caller at a time.
 """
@@ -28,19 +29,15 @@ from kern.debug.panic import panic_at
 from kern.mm.fault import handle_page_fault
 from kern.mm.kmap import STACK_SIZE, is_guard_page
 from kern.proc.fault import handle_user_trap
-from kern.syscall.dispatch import handle_syscall
 from kern.time.alarm import timer_interrupt
 
 INTERRUPT: u64 = 1 << 63
-USER_CALL: u64 = 8
 FETCH_PAGE: u64 = 12
 LOAD_PAGE: u64 = 13
 STORE_PAGE: u64 = 15
 
 OPCODE: u64 = 0x7F                          # of an instruction
 SYSTEM_OPCODE: u64 = 0x73
-CALL_SIZE: u64 = 4                          # of the instruction ecall
-RESUME_CALL: u64 = 0xFFFF_FFFF_FFFF_FFFF    # as a count: the fast call that resumes a context (user_context.S)
 MAX_HANDLERS: u32 = 32
 EMERGENCY_STACK: u64 = 16384                # the boot core's first (boot.S); later ones are larger
 TRAP_FRAME: u64 = 304                       # TrapFrame, as trap.S makes it
@@ -145,28 +142,25 @@ def trap_from_user(ctx_address: u64) -> NoReturn:
     core.mine.cur_ctx = ctx
     if ctx.trap_number & INTERRUPT != 0:
         dispatch_interrupt(ctx.trap_number, ctx.pc, 0)
-    elif ctx.trap_number == USER_CALL:
-        user_call(ctx)
     else:
         user_fault(ctx)
     leave_kernel()
 
 
-def user_call(ctx: UserContext) -> None:
-    """`ecall`: a system call, or the fast call."""
-    ctx.pc += CALL_SIZE
+@entry(stack=STACK_SIZE)
+@export("resume_from_user")
+def resume_from_user(source: u64, unused: u64, ctx_address: u64) -> NoReturn:
+    """The fast call: the caller becomes the context at `source`. No instruction of user code can load all registers and jump."""
+    enter_state(CpuState.KERNEL)
+    ctx = at(UserContext, ctx_address)
+    core.mine.cur_ctx = ctx
     core.mine.system_calls += 1
-    cpu.irqs_on()
-    if ctx.a1 == RESUME_CALL:
-        resume_context(ctx)
-    else:
-        handle_syscall(ctx, ctx.a0, ctx.a1)
+    resume_context(ctx, source)
+    leave_kernel()
 
 
-def resume_context(ctx: UserContext) -> None:
-    """The caller becomes the context whose address it gives: no instruction of user code can load all registers and jump."""
+def resume_context(ctx: UserContext, source: u64) -> None:
     copy = UserContext()
-    source = ctx.a0
     if source >= u64(USER_TOP) - sizeof(UserContext) or usercopy.copy_user(addr_of(copy), source, sizeof(UserContext)) != 0:
         handle_user_trap(ctx, TrapKind.PROTECTION, Errno.OK)
         return

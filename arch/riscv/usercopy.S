@@ -4,6 +4,12 @@
 
 #include "asm.inc"
 
+/* Of kern/abi/syscall.py's Syscall. */
+#define CALL_RETVAL     8
+#define CALL_FLAGS      16
+#define DONE            1
+#define UEVENT          4
+
 /* Spoils t6. */
 .macro ALLOW_USER_ACCESS
     li t6, SSTATUS_SUM
@@ -231,24 +237,26 @@ END cas_user_u32
 COMPARE_AND_SWAP cas_word, lr.w.aqrl, sc.w.rl
 COMPARE_AND_SWAP cas_user_u64, lr.d.aqrl, sc.d.rl
 
-/* publish_user(address, value, stop, bits, fault) -> old flags: store the value, then set bits in the 32-bit word behind it
-   unless one of `stop` is set there. 64 failed stores count as a fault. */
+/* publish_user(call, value) -> old flags, or -1 on a fault: store the result of a Syscall, then set DONE unless UEVENT is set. 64 failed
+   stores count as a fault. */
 FUNCTION publish_user
-    WORD a4
-    li t4, 64
-    USER word_fault, sd a1, 0(a0)
-    addi a0, a0, 8
-1:  USER word_fault, lr.w.aqrl t0, (a0)
-    and t1, t0, a2
-    bnez t1, 2f
-    or t1, t0, a3
-    USER word_fault, sc.w.rl t1, t1, (a0)
-    beqz t1, 2f
-    addi t4, t4, -1
-    bnez t4, 1b
-    j word_fault
+    ALLOW_USER_ACCESS
+    USER publish_fault, sd a1, CALL_RETVAL(a0)
+    addi a2, a0, CALL_FLAGS
+    li a3, 64
+1:  USER publish_fault, lr.w.aqrl a0, (a2)
+    andi a4, a0, UEVENT
+    bnez a4, 2f
+    ori a4, a0, DONE
+    USER publish_fault, sc.w.rl a4, a4, (a2)
+    bnez a4, 3f
 2:  END_USER_ACCESS
-    mv a0, t0
+    ret
+3:  addi a3, a3, -1
+    bnez a3, 1b
+publish_fault:
+    END_USER_ACCESS
+    li a0, -1
     ret
 END publish_user
 

@@ -74,8 +74,8 @@ def cas_user_u64(address: u64, expected: u64, new: u64, fault: Ptr[u32]) -> u64:
 
 @takes_user_fault
 @extern
-def publish_user(address: u64, value: u64, stop: u32, bits: u32, fault: Ptr[u32]) -> u32:
-    """Store a word, then set `bits` in the 32-bit word behind it unless one of `stop` is set there; returns what was there."""
+def publish_user(call: u64, value: u64) -> i64:
+    """Store the result of a Syscall, then set DONE in its flags unless UEVENT is set; returns what the flags were, -1 on a fault."""
     ...
 
 

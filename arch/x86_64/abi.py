@@ -3,6 +3,8 @@
 
 A HARDWARE context holds everything: it was interrupted anywhere. A SOFTWARE context was left at a call (a system call or
 a switch between threads): only what the calling convention preserves means something, which is the first part of the structure.
+A CALL context is a SOFTWARE one whose thread pointer and control words are in the processor still: only the kernel has such, in the
+core's own context while that core is in a system call, and `context.keep` completes the copy.
 Extended registers (x87, SSE, AVX) are never in here: they stay in the core until someone saves them to an FpState.
 arch/x86_64/user_context.S, trap.S and context.S know these offsets (ctx.inc); `size=` keeps them honest.
 """
@@ -16,6 +18,7 @@ class ContextKind(u32, IntEnum):
     NONE = 0
     HARDWARE = 1
     SOFTWARE = 2
+    CALL = 3
 
 
 class ContextFlag:

@@ -267,8 +267,6 @@ percore_delta:      .quad 0             /* this core's area - the section */
 core_kernel_stack:  .quad 0             /* where entries from user space start */
     .globl core_actual_ctx
 core_actual_ctx:    .quad 0             /* where they store the user's registers */
-    .globl core_user_rsp
-core_user_rsp:      .quad 0             /* the user's stack pointer for the first instructions of a system call */
     .globl core_number
 core_number:        .quad 0
     .balign 64

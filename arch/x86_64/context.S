@@ -51,6 +51,22 @@ FUNCTION asm_resume
     ret
 END asm_resume
 
+/* asm_complete_call(ctx): what a CALL context does not hold yet. The user's GS base is in the MSR until the way back. */
+FUNCTION asm_complete_call
+    stmxcsr CTX_MXCSR(%rdi)
+    fnstcw CTX_FPUCW(%rdi)
+    movl $MSR_FS_BASE, %ecx
+    rdmsr
+    movl %eax, CTX_FS(%rdi)
+    movl %edx, CTX_FS + 4(%rdi)
+    movl $MSR_KERNEL_GS, %ecx
+    rdmsr
+    movl %eax, CTX_GS(%rdi)
+    movl %edx, CTX_GS + 4(%rdi)
+    movl $CTX_SOFTWARE, CTX_KIND(%rdi)
+    ret
+END asm_complete_call
+
 FUNCTION asm_save_fp
     cmpb $0, cpu_has_xsave(%rip)
     je 1f

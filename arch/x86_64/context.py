@@ -46,6 +46,12 @@ def save_and_switch(into: Ref[KthreadContext], top: u64, fn: Callable[[u64], NoR
 def resume(context: Ref[KthreadContext]) -> NoReturn: ...
 
 
+@extern("asm_complete_call")
+def complete_call(ctx: Ref[UserContext]) -> None:
+    """Store what is in this core's registers still."""
+    ...
+
+
 @extern("asm_save_fp")
 def asm_save_fp(area: u64) -> None: ...
 
@@ -93,6 +99,13 @@ def sanitise(ctx: UserContext) -> None:
     if ctx.gs_base >= CANONICAL_USER:
         ctx.gs_base = 0
     ctx.rflags = (ctx.rflags & USER_FLAGS) | FIXED_FLAGS
+
+
+def keep(into: UserContext, ctx: UserContext) -> None:
+    """Copy this core's own context, to go on with it at any time, anywhere. Its user code ran here last."""
+    assign(into, ctx)
+    if ctx.kind == ContextKind.CALL:
+        complete_call(into)
 
 
 def copy_sanitised(into: UserContext, source: UserContext) -> None:

@@ -7,8 +7,6 @@
 /* Set once by cpu.py, read by the entry paths. */
     .globl cpu_has_fsgsbase
 cpu_has_fsgsbase:   .byte 0
-    .globl cpu_has_smap
-cpu_has_smap:       .byte 0
     .globl cpu_has_xsave
 cpu_has_xsave:      .byte 0
     .balign 4
@@ -172,6 +170,18 @@ FUNCTION asm_write_cr4
     movq %rdi, %cr4
     ret
 END asm_write_cr4
+
+/* The image's text is read-only; whoever changes it is alone, with interrupts off. A jump does what the Intel SDM, vol. 3, 9.1.3 asks for. */
+FUNCTION asm_patch_text
+    movq %cr0, %rax
+    movq %rax, %rcx
+    andq $~CR0_WP, %rcx
+    movq %rcx, %cr0
+    movb %sil, (%rdi)
+    movq %rax, %cr0
+    jmp 1f
+1:  ret
+END asm_patch_text
 
 FUNCTION asm_write_xcr0
     xorl %ecx, %ecx

@@ -73,8 +73,10 @@ core_tss = extern_symbol("core_tss")
 core_number = extern_symbol("core_number")
 trap_stubs = extern_symbol("trap_stubs")
 syscall_entry = extern_symbol("syscall_entry")
+syscall_entry_without_fsgsbase = extern_symbol("syscall_entry_without_fsgsbase")
 cpu_has_fsgsbase = extern_symbol("cpu_has_fsgsbase")
-cpu_has_smap = extern_symbol("cpu_has_smap")
+smap_sites_start = extern_symbol("smap_sites_start")
+smap_sites_end = extern_symbol("smap_sites_end")
 cpu_has_xsave = extern_symbol("cpu_has_xsave")
 cpu_xsave_mask = extern_symbol("cpu_xsave_mask")
 
@@ -188,6 +190,12 @@ def read_cr4() -> u64: ...
 def write_cr4(value: u64) -> None: ...
 
 
+@extern("asm_patch_text")
+def patch_text(address: u64, byte: u8) -> None:
+    """Change a byte of the kernel's code, which is read-only to all others."""
+    ...
+
+
 @extern("asm_write_xcr0")
 def write_xcr0(value: u32) -> None: ...
 
@@ -275,6 +283,8 @@ class CpuidWords:
     edx: u32
 
 
+smap_is_used: bool = False
+
 idt = array(512, u64)                       # 256 gates of two words, the same for all cores
 
 
@@ -340,7 +350,7 @@ def init_core(number: u32) -> None:
     write_msr(MSR_EFER, read_msr(MSR_EFER) | EFER_SYSCALL)
     # sysret takes SS from +8 and CS from +16 of the upper half.
     write_msr(MSR_STAR, (u64(0x13) << 48) | (u64(KERNEL_CS) << 32))
-    write_msr(MSR_LSTAR, addr_of(syscall_entry))
+    write_msr(MSR_LSTAR, addr_of(syscall_entry) if read_cr4() & CR4_FSGSBASE != 0 else addr_of(syscall_entry_without_fsgsbase))
     write_msr(MSR_SFMASK, SYSCALL_CLEARS)
     write_msr(MSR_PAT, MEMORY_TYPES)
 
@@ -423,7 +433,19 @@ def enable_features() -> None:
         Ptr[u32](addr_of(cpu_xsave_mask))[0] = mask
         Ptr[u8](addr_of(cpu_has_xsave))[0] = 1
     Ptr[u8](addr_of(cpu_has_fsgsbase))[0] = 1 if cr4 & CR4_FSGSBASE != 0 else 0
-    Ptr[u8](addr_of(cpu_has_smap))[0] = 1 if cr4 & CR4_SMAP != 0 else 0
+    if cr4 & CR4_SMAP != 0 and not smap_is_used:
+        use_smap()
+
+
+def use_smap() -> None:
+    """Each NOP where user memory is allowed or forbidden becomes what it stands for. On the boot core, before there is any."""
+    global smap_is_used
+    sites = Ptr[u64](addr_of(smap_sites_start))
+    for i in range((addr_of(smap_sites_end) - addr_of(smap_sites_start)) // 16):
+        patch_text(sites[i * 2], 0x0F)
+        patch_text(sites[i * 2] + 1, 0x01)
+        patch_text(sites[i * 2] + 2, u8(sites[i * 2 + 1]))
+    smap_is_used = True
 
 
 def hardware_random() -> u64 | None:

@@ -2,7 +2,8 @@
    Every way into the kernel after boot, and the way back to user space.
 
    From user space: the registers go straight into the core's UserContext (`core_actual_ctx`), the handler starts on an
-   empty kernel stack, and nobody ever returns here: the way out is `pop_user_context`.
+   empty kernel stack, and does not return here: the way out is `pop_user_context`. A system call stores only what a call preserves, and
+   returns when its caller goes on at once: the handler has preserved it.
    From the kernel: a TrapFrame on the current stack, and back to the interrupted code.
    NMI, double fault, machine check and debug may hit any instruction, with either GS base or stack: they have stacks of
    their own (IST), whose top word says what this core's GS base must be, and put back what they found. */
@@ -150,10 +151,7 @@ frame_end_\name:
 
 /* User code may have set AC, which would let the kernel touch user pages. */
 .macro FORBID_USER_ACCESS
-    cmpb $0, cpu_has_smap(%rip)
-    je .Lno_smap\@
-    clac
-.Lno_smap\@:
+    SMAP_INSTRUCTION CLAC
 .endm
 
 /* Puts MSR \msr into \offset(%rbx). Spoils rax, rcx, rdx. */
@@ -171,6 +169,27 @@ frame_end_\name:
     movl \offset(%rdi), %eax
     movl \offset + 4(%rdi), %edx
     wrmsr
+.endm
+
+.macro PRESERVED_REGISTERS
+    movq CTX_RBX(%rdi), %rbx
+    movq CTX_RBP(%rdi), %rbp
+    movq CTX_R12(%rdi), %r12
+    movq CTX_R13(%rdi), %r13
+    movq CTX_R14(%rdi), %r14
+    movq CTX_R15(%rdi), %r15
+.endm
+
+/* To the user's code at rcx, with its flags in r11, its stack and its GS base: nothing of the kernel's shows in what a call spoils. */
+.macro RETURN_FROM_CALL
+    xorl %eax, %eax
+    xorl %edx, %edx
+    xorl %esi, %esi
+    xorl %edi, %edi
+    xorl %r8d, %r8d
+    xorl %r9d, %r9d
+    xorl %r10d, %r10d
+    sysretq
 .endm
 
 .text
@@ -269,57 +288,50 @@ end_trap_user:
     CALLER_IN_CONTEXT trap_user, user_call, end_trap_user
 
 /* `syscall`: interrupts are masked, %rcx = user rip, %r11 = user rflags, the stack pointer is still the user's.
-   A call preserves what the C convention preserves, so that is all that is saved. A count of -1 is the fast call of
-   processors on which user code cannot set its FS base itself. */
+   A call preserves what the C convention preserves, so that is all that is saved; the bases of FS and GS stay in the processor. When the
+   handler returns, with interrupts off, the caller goes on at once. */
     .globl syscall_entry
     .type syscall_entry, @function
     .balign 16
 syscall_entry:
-    cmpq $-1, %rsi
-    je set_fs_base
-    cmpb $0, cpu_has_fsgsbase(%rip)
-    je 1f
-    rdgsbase %rax
-    rdfsbase %rdx
     swapgs
-    movq %rsp, %gs:core_user_rsp
-    movq %gs:core_actual_ctx, %rsp
-    movq %rax, CTX_GS(%rsp)
-    movq %rdx, CTX_FS(%rsp)
-    movq %rbx, CTX_RBX(%rsp)
-    movq %rcx, CTX_RIP(%rsp)
-    jmp 2f
-1:  swapgs
-    movq %rsp, %gs:core_user_rsp
-    movq %gs:core_actual_ctx, %rsp
-    movq %rbx, CTX_RBX(%rsp)
-    movq %rcx, CTX_RIP(%rsp)
-    movq %rsp, %rbx
-    SAVE_MSR MSR_FS_BASE, CTX_FS
-    SAVE_MSR MSR_KERNEL_GS, CTX_GS
-2:  movq %rbp, CTX_RBP(%rsp)
-    movq %r12, CTX_R12(%rsp)
-    movq %r13, CTX_R13(%rsp)
-    movq %r14, CTX_R14(%rsp)
-    movq %r15, CTX_R15(%rsp)
-    movq %r11, CTX_RFLAGS(%rsp)
-    movq %gs:core_user_rsp, %rax
-    movq %rax, CTX_RSP(%rsp)
-    stmxcsr CTX_MXCSR(%rsp)
-    fnstcw CTX_FPUCW(%rsp)
-    movq $CTX_SOFTWARE, CTX_KIND(%rsp)
-    movq %rsi, %rdx
-    movq %rdi, %rsi
-    movq %rsp, %rdi
-    movq %rsp, %rbx                     /* for a debugger */
+    movq %gs:core_actual_ctx, %rdx
+    movq %rsp, CTX_RSP(%rdx)
     movq %gs:core_kernel_stack, %rsp
+    movq %rbx, CTX_RBX(%rdx)
+    movq %rbp, CTX_RBP(%rdx)
+    movq %r12, CTX_R12(%rdx)
+    movq %r13, CTX_R13(%rdx)
+    movq %r14, CTX_R14(%rdx)
+    movq %r15, CTX_R15(%rdx)
+    movq %rcx, CTX_RIP(%rdx)
+    movq %r11, CTX_RFLAGS(%rdx)
+    movq $CTX_CALL, CTX_KIND(%rdx)      /* and no flags */
+    movq %rdx, %rbx                     /* for a debugger, too */
     xorl %ebp, %ebp
+    sti
 syscall_call:
     call syscall_from_user
-    ud2
+    movq CTX_RIP(%rbx), %rcx
 syscall_called:
-/* Runs on the user's stack pointer but never uses it. Spoils rax, rcx, rsi, r10, r11. A thread pointer outside user space becomes 0. */
-set_fs_base:
+    movq CTX_RFLAGS(%rbx), %r11
+    movq CTX_RSP(%rbx), %rsp
+    movq CTX_RBP(%rbx), %rbp
+    movq CTX_RBX(%rbx), %rbx
+    swapgs
+    RETURN_FROM_CALL
+end_syscall_entry:
+    .size syscall_entry, . - syscall_entry
+    CALLER_IN_CONTEXT syscall_entry, syscall_call, syscall_called
+
+/* The same where user code cannot set its FS base itself: a count of -1 is the fast call that does it. It runs on the user's stack pointer
+   but never uses it. Spoils rax, rcx, rsi, r10, r11. A thread pointer outside user space becomes 0. */
+    .globl syscall_entry_without_fsgsbase
+    .type syscall_entry_without_fsgsbase, @function
+    .balign 16
+syscall_entry_without_fsgsbase:
+    cmpq $-1, %rsi
+    jne syscall_entry
     movq %rcx, %rsi
     movq %rdx, %r10
     movq %rdi, %rax
@@ -334,12 +346,12 @@ set_fs_base:
     movq %rsi, %rcx
     movq %r10, %rdx                     /* the user's switching code counts on it */
     sysretq
-end_syscall_entry:
-    .size syscall_entry, . - syscall_entry
-    CALLER_IN_CONTEXT syscall_entry, syscall_call, syscall_called
+    .size syscall_entry_without_fsgsbase, . - syscall_entry_without_fsgsbase
 
 /* pop_user_context(ctx): resume user code. Interrupts are off, ctx is sane: no instruction here may fault. */
 FUNCTION pop_user_context
+    cmpl $CTX_CALL, CTX_KIND(%rdi)
+    je 4f                               /* its bases are in the processor */
     cmpb $0, cpu_has_fsgsbase(%rip)
     je 1f
     movq CTX_FS(%rdi), %rax
@@ -351,25 +363,19 @@ FUNCTION pop_user_context
 1:  LOAD_MSR MSR_FS_BASE, CTX_FS
     LOAD_MSR MSR_KERNEL_GS, CTX_GS
     swapgs
-2:  movq CTX_RBX(%rdi), %rbx
-    movq CTX_RBP(%rdi), %rbp
-    movq CTX_R12(%rdi), %r12
-    movq CTX_R13(%rdi), %r13
-    movq CTX_R14(%rdi), %r14
-    movq CTX_R15(%rdi), %r15
+2:  PRESERVED_REGISTERS
     cmpl $CTX_SOFTWARE, CTX_KIND(%rdi)
     jne 3f
     movq CTX_RIP(%rdi), %rcx
     movq CTX_RFLAGS(%rdi), %r11
     movq CTX_RSP(%rdi), %rsp
-    xorl %eax, %eax                     /* nothing of the kernel's shows in what the call spoils */
-    xorl %edx, %edx
-    xorl %esi, %esi
-    xorl %edi, %edi
-    xorl %r8d, %r8d
-    xorl %r9d, %r9d
-    xorl %r10d, %r10d
-    sysretq
+    RETURN_FROM_CALL
+4:  PRESERVED_REGISTERS
+    movq CTX_RIP(%rdi), %rcx
+    movq CTX_RFLAGS(%rdi), %r11
+    movq CTX_RSP(%rdi), %rsp
+    swapgs
+    RETURN_FROM_CALL
 3:  pushq $USER_SS
     pushq CTX_RSP(%rdi)
     pushq CTX_RFLAGS(%rdi)

@@ -1,8 +1,8 @@
 # SPDX-License-Identifier: GPL-2.0-or-later
 """Traps and interrupts: who handles which vector, and the way back to user space.
 
-trap.S saves the registers and calls one of four functions here: `trap_from_user` and `syscall_from_user` (context in the
-core's `actual_ctx`; end in `leave_kernel`), `trap_from_kernel` (a TrapFrame; returns to what was interrupted) and
+trap.S saves the registers and calls `handle_syscall` of kern/syscall/dispatch.py, or one of three functions here: `trap_from_user`
+(context in the core's `actual_ctx`; ends in `leave_kernel`), `trap_from_kernel` (a TrapFrame; returns to what was interrupted) and
 `trap_on_ist` (NMI, double fault, machine check, kernel debug).
 Vectors: 0-31 faults, 0x20-0x2f the masked PIC's, from IRQ_VECTOR on the I/O interrupt controller's lines, then our own.
 Locks: none. Handlers come at boot or with the line still masked; one caller at a time.
@@ -46,7 +46,6 @@ from kern.debug.panic import handle_nmi, panic_at
 from kern.mm.fault import handle_page_fault
 from kern.mm.kmap import STACK_SIZE, is_guard_page
 from kern.proc.fault import handle_user_trap
-from kern.syscall.dispatch import handle_syscall
 from kern.time.alarm import timer_interrupt
 
 DEBUG: u64 = 1
@@ -182,19 +181,6 @@ def describe_irq(index: u32, into: Text) -> None:
     entry = handlers[index]
     if entry.handler is not None:
         into.write(f"line {entry.line} vector {IRQ_VECTOR + u64(entry.line):#x} core {entry.target} count {entry.count}")
-
-
-@entry(stack=STACK_SIZE)
-@export("syscall_from_user")
-def syscall_from_user(ctx_address: u64, calls: u64, count: u64) -> NoReturn:
-    """`syscall`: interrupts off, the kernel stack empty."""
-    enter_state(CpuState.KERNEL)
-    ctx = at(UserContext, ctx_address)
-    core.mine.cur_ctx = ctx
-    core.mine.system_calls += 1
-    cpu.irqs_on()
-    handle_syscall(ctx, calls, count)
-    leave_kernel()
 
 
 @entry(stack=STACK_SIZE)

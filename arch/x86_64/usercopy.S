@@ -4,18 +4,18 @@
 
 #include "asm.inc"
 
+/* Of kern/abi/syscall.py's Syscall. */
+#define CALL_RETVAL     8
+#define CALL_FLAGS      16
+#define DONE            1
+#define UEVENT          4
+
 .macro ALLOW_USER_ACCESS
-    cmpb $0, cpu_has_smap(%rip)
-    je .Lallow\@
-    stac
-.Lallow\@:
+    SMAP_INSTRUCTION STAC
 .endm
 
 .macro END_USER_ACCESS
-    cmpb $0, cpu_has_smap(%rip)
-    je .Lend\@
-    clac
-.Lend\@:
+    SMAP_INSTRUCTION CLAC
 .endm
 
 /* USER fixup, instruction...: the instruction may fault; then go on at fixup. */
@@ -247,25 +247,29 @@ END \name
 BITWISE or_user_u32, orl
 BITWISE and_user_u32, andl
 
-/* publish_user(address, value, stop, bits, fault) -> old flags: store the value, then set bits in the 32-bit word behind it
-   unless one of `stop` is set there. A user that changes the word 64 times under us is as good as a fault. */
+/* publish_user(call, value) -> old flags, or -1 on a fault: store the result of a Syscall, then set DONE unless UEVENT is set. Mostly the
+   flags are 0. A user that changes them 64 times under us is as good as a fault. */
 FUNCTION publish_user
-    movl %edx, %r9d
-    movq %r8, %rdx
+    movl $DONE, %ecx
     ALLOW_USER_ACCESS
-    USER word_fault_rdx, movq %rsi, (%rdi)
-    movl $64, %r8d
-    USER word_fault_rdx, movl 8(%rdi), %eax
-1:  testl %r9d, %eax
-    jnz 2f
-    movl %eax, %r10d
-    orl %ecx, %r10d
-    USER word_fault_rdx, lock cmpxchgl %r10d, 8(%rdi)
-    je 2f
-    decl %r8d
+    USER publish_fault, movq %rsi, CALL_RETVAL(%rdi)
+    xorl %eax, %eax
+    USER publish_fault, lock cmpxchgl %ecx, CALL_FLAGS(%rdi)
+    jne 2f
+1:  END_USER_ACCESS
+    ret
+2:  movl $64, %ecx
+3:  testl $UEVENT, %eax
     jnz 1b
-    jmp word_fault_rdx
-2:  END_USER_ACCESS
+    movl %eax, %edx
+    orl $DONE, %edx
+    USER publish_fault, lock cmpxchgl %edx, CALL_FLAGS(%rdi)
+    je 1b
+    decl %ecx
+    jnz 3b
+publish_fault:
+    END_USER_ACCESS
+    movq $-1, %rax
     ret
 END publish_user
 

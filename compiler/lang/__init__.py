@@ -43,6 +43,7 @@ from lang.classes import (  # noqa: F401
     container_of,
     copy,
     free,
+    unset,
     lend,
     new,
     offset,

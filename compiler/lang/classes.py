@@ -256,6 +256,10 @@ def new(ty: Any, *args: Any, **fields: Any) -> Any:
     return ty(*args, **fields)
 
 
+def unset(ty: Any) -> Any:
+    return ty()
+
+
 def free(x: Any) -> None:
     """Nothing to do: Python collects."""
 

@@ -31,7 +31,8 @@ def kernel_module(calls: list[Declared]) -> str:
         "from kern.abi.syscall import SyscallWords",
         "from kern.proc.proc import Proc",
         "from lang import Errno, Error, Sink, Span, Uaddr, User, sizeof, valid, wrap",
-        "from lang import bool, u8, u16, u32, u64, i8, i16, i32, i64, usize, isize, str, noinline",
+        "from lang import bool, u8, u16, u32, u64, i8, i16, i32, i64, usize, isize, str, Raises, inline",
+        "from typing import Callable",
         "from kern.mm.umem import check_user_range, print_user_text",
     }
     for call in calls:
@@ -44,13 +45,24 @@ def kernel_module(calls: list[Declared]) -> str:
         "    if wrap(i64, value) < low or wrap(i64, value) > high:",
         '        raise Error(Errno.EINVAL, f"argument {value:#x} is out of range")',
         "",
+        "def refuse(p: Proc, call: SyscallWords) -> None:",
+        '    raise Error(Errno.ENOSYS, f"there is no system call {call.num}")',
+        "",
     ]
     for call in calls:
         lines += _entry(call)
-    lines += ["def syscall_dispatch(p: Proc, call: SyscallWords) -> None:", "    match call.num:"]
-    for call in calls:
-        lines += [f"        case {call.number}:", f"            enter_{call.node.name}(p, call)"]
-    lines += ["        case _:", '            raise Error(Errno.ENOSYS, f"there is no system call {call.num}")', ""]
+    numbers = {call.number: f"enter_{call.node.name}" for call in calls}
+    entries = [numbers.get(number, "refuse") for number in range(max(numbers) + 1)]
+    lines += [
+        f"ENTRIES: tuple[Callable[[Proc, SyscallWords], Raises[None]], ...] = ({', '.join(entries)},)",
+        "",
+        "@inline",
+        "def syscall_dispatch(p: Proc, call: SyscallWords) -> None:",
+        f"    if call.num >= {len(entries)}:",
+        "        refuse(p, call)",
+        "    ENTRIES[call.num](p, call)",
+        "",
+    ]
     lines += ["def syscall_name(number: u32) -> str:", "    match number:"]
     for call in calls:
         lines += [f"        case {call.number}:", f"            return {call.short!r}"]
@@ -128,8 +140,8 @@ def user_module(calls: list[Declared]) -> str:
         "from kern.abi.syscall import Syscall",
         "from kern.abi.call_model import CallModel, WordKind, WordModel",
         "from lang import Array, Span, Uaddr, addr_of, sizeof, bool, u8, u16, u32, u64, i8, i16, i32, i64, usize, isize, str, wrap",
-        "from typing import NoReturn\nfrom lang import unreachable",
-        "from rt.syscall import finish, raw_submit, result_of, wait_for",
+        "from typing import NoReturn\nfrom lang import unreachable, unset",
+        "from rt.syscall import finish, raw_submit, result_of, start_call, wait_for",
     }
     for call in calls:
         shapes = [p.annotation for p in parameters(call) if p.annotation is not None]
@@ -170,7 +182,8 @@ def _stub(call: Declared) -> list[str]:
     lines += [f"def submit_{short}(call_: Syscall{listed}) -> None:", f"    fill_{short}(call_{passed})", "    raw_submit(call_)", ""]
     lines += [
         f"def sys_{short}({listed[2:]}) -> {result}:",
-        "    call_ = Syscall()",
+        "    call_ = unset(Syscall)",
+        "    start_call(call_)",
         f"    fill_{short}(call_{passed})",
         "    raw_submit(call_)",
         "    finish(call_)",

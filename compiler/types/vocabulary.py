@@ -67,7 +67,7 @@ MARKS = {
     "unproven", "atomic_section", "sleeping_section", "begins_atomic", "ends_atomic",
 }  # fmt: skip
 FUNCTIONS = {
-    "struct", "array", "text", "new", "free", "copy", "lend", "assign", "sizeof", "alignof", "offsetof", "offset", "wrap", "valid",
+    "struct", "array", "text", "unset", "new", "free", "copy", "lend", "assign", "sizeof", "alignof", "offsetof", "offset", "wrap", "valid",
     "addr_of", "at", "ptr_of", "caller_module", "cast", "span_of", "as_bytes", "container_of", "fence", "compiler_fence",
     "volatile_load", "volatile_store", "atomic", "pause", "popcount", "clz", "ctz", "bswap", "sqrt", "cycle_counter", "mul_high",
     "frame_address", "return_address", "likely", "unlikely", "unreachable", "memcpy", "memset", "copy_bytes", "extern_symbol",

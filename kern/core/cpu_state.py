@@ -10,7 +10,7 @@ No locks.
 
 from enum import IntEnum
 
-from lang import Array, Atomic, PerCore, Span, array, cycle_counter, inline, struct, u32, u64
+from lang import Array, Atomic, PerCore, Span, array, cold, cycle_counter, inline, noinline, struct, u32, u64
 from arch import cpu
 from kern.abi.seqcount import SeqCounter
 from kern.core.errand import Errand
@@ -42,12 +42,14 @@ following = Errand()
 @inline
 def enter_state(state: CpuState) -> None:
     """This core does something else from now on. Interrupts are off, or none changes it for good."""
+    if times.mine.on:
+        change_state(state)
+
+
+@noinline
+@cold
+def change_state(state: CpuState) -> None:
     mine = times.mine
-    if mine.on:
-        change_state(mine, state)
-
-
-def change_state(mine: CpuTimes, state: CpuState) -> None:
     saved = cpu.irqs_save()
     mine.changes.begin_write()
     now = cycle_counter()

@@ -154,7 +154,7 @@ def run_one_routine() -> bool:
 
 def routine_pending() -> bool:
     """Whether a routine message waits on this core. Exact with interrupts off, as far as this core's own fate goes."""
-    return not core.mine.routine.messages.is_empty()
+    return core.mine.routine.messages.head is not None
 
 
 def take_words(message: Kmsg) -> tuple[u64, u64, u64]:

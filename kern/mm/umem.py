@@ -9,11 +9,11 @@ Locks: none held while copying but what fault handling takes (`vm.lock`); so cal
 from typing import Callable, TypeVar
 
 from lang import Error, Ptr, Ref, Sink, Span, Text, Uaddr, User, addr_of, array, as_bytes, cold, inline, noinline, ptr_of, sizeof, struct
-from lang import u8, u32, u64
+from lang import i64, u8, u32, u64
 from arch import usercopy
 from kern.abi.errno import Errno
 from kern.abi.proc import USER_BASE, USER_TOP
-from kern.abi.syscall import SyscallWords
+from kern.abi.syscall import Syscall, SyscallWords
 
 T = TypeVar("T")
 N = TypeVar("N")
@@ -73,13 +73,14 @@ def read_bytes(into: Span[u8], source: Uaddr) -> None:
         fail_at(source)
 
 
-def read_call(into: SyscallWords, source: Uaddr) -> None:
-    """Copy in what a system call asks for: its number and arguments. Raises EFAULT; EINVAL unless `source` is aligned to 8."""
-    check_range(source, sizeof(SyscallWords))
-    if u64(source) % 8 != 0:
-        fail_unaligned(source, 8)
-    if usercopy.copy_user_call(addr_of(into), u64(source)) != 0:
-        fail_at(source)
+@inline
+def read_call(into: SyscallWords, source: Uaddr) -> bool:
+    """Copy in what a system call asks for, its number and arguments. False if the structure is not at a multiple of 8 in user memory."""
+    return (
+        u64(source) - USER_BASE <= USER_SPAN - sizeof(Syscall)
+        and u64(source) % 8 == 0
+        and usercopy.copy_user_call(addr_of(into), u64(source)) == 0
+    )
 
 
 def write_bytes(into: Uaddr, source: Span[u8]) -> None:
@@ -212,10 +213,10 @@ def cas_u64(address: Uaddr, expected: u64, new: u64) -> u64:
     return on_word(address, 8, lambda place, fault: usercopy.cas_user_u64(place, expected, new, fault))
 
 
-def publish(address: Uaddr, value: u64, stop: u32, bits: u32) -> u32:
-    """Store a word, then set `bits` in the 32-bit word behind it, unless one of `stop` is set there. The old flags."""
-    check_range(address, 16)
-    return on_word(address, 8, lambda place, fault: usercopy.publish_user(place, value, stop, bits, fault))
+@inline
+def publish(call: Uaddr, value: u64) -> i64:
+    """Store the result of a call that `read_call` has accepted, then DONE, unless UEVENT is set. The old flags; -1 on a fault."""
+    return usercopy.publish_user(u64(call), value)
 
 
 def or_u32(address: Uaddr, bits: u32) -> u32:

@@ -4,8 +4,8 @@
 Locks: `p.lock`. The context of the new vcore is chosen by a routine message to this core, after the call has left.
 """
 
-from lang import Error, addr_of, assign, cycle_counter, fence, u32, u64, SEQ_CST
-from arch import cpu
+from lang import Error, addr_of, cycle_counter, fence, u32, u64, SEQ_CST
+from arch import context, cpu
 from kern.abi.errno import Errno
 from kern.abi.event import EventMsg, EventType
 from kern.abi.proc import ProcState, VcoreFlag
@@ -98,7 +98,7 @@ def save_me(p: Proc, me: u32, enable_my_notif: bool) -> None:
     else:
         ctx = core.mine.cur_ctx
         assert ctx is not None, "a system call without a user context"
-        assign(vcpd.vcore_ctx, ctx)
+        context.keep(vcpd.vcore_ctx, ctx)
         save_vcore_fp(vcpd)
     vcpd.flags.or_(u32(VcoreFlag.PREEMPTED))
     fence(SEQ_CST)                          # saved before anybody is told: pairs with settled_flags of user/parlib/preempt.py

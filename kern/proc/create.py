@@ -5,7 +5,7 @@ A new process is CREATED and does not run until `sched.wakeup`. What fails half-
 Locks: none held over a step.
 """
 
-from lang import Error, Ptr, Span, Uaddr, addr_of, array, assign, copy_bytes, free, never_blocks, new, offsetof, sizeof, span_of, u8, u64
+from lang import Error, Ptr, Span, Uaddr, addr_of, array, copy_bytes, free, never_blocks, new, offsetof, sizeof, span_of, u8, u64
 from arch import context
 from kern.abi.errno import Errno
 from kern.abi.file import ARGS_MAX, FileKind, OpenMode, SpawnArgs, SpawnFlag
@@ -17,7 +17,7 @@ from kern.core.percore import core
 from kern.mm.copy import copy_space
 from kern.mm.fault import fault_in
 from kern.mm.pages import PAGE_MASK
-from kern.mm.umem import or_u32, read_bytes
+from kern.mm.umem import or_u32, read_bytes, store_u64
 from kern.ns.chan import open_path
 from kern.ns.fd import add_fd, clone_fds, copy_fds
 from kern.ns.node import Node
@@ -150,7 +150,7 @@ def fork_process(parent: Proc, sysc: Uaddr) -> Proc:
             with p.vm.lock:
                 if not fault_in(p, u64(sysc) & ~PAGE_MASK, PageFlag.WRITE):
                     raise Error(Errno.EFAULT, "the call's structure is in a file that would have to be read first")
-            # The copied structure says 0 already: the user zeroes it.
+            store_u64(sysc + offsetof(Syscall, "retval"), 0)
             or_u32(sysc + offsetof(Syscall, "flags"), SyscallFlag.DONE)
         finally:
             switch_back(old)
@@ -165,7 +165,7 @@ def duplicate(parent: Proc, p: Proc) -> None:
     """Registers, memory, shared data and descriptors. It does not block, so the caller stays on its core: all is of one moment."""
     ctx = core.mine.cur_ctx
     assert ctx is not None, "a system call without a user context"
-    assign(p.scp_ctx, ctx)
+    context.keep(p.scp_ctx, ctx)
     context.save_fp(p.scp_fp)
     p.has_fp = True
     p.info.program_end = parent.info.program_end

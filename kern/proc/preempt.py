@@ -7,7 +7,8 @@ The core counts as free once the message is sent: a new owner's startcore queues
 Locks: `p.lock`. The public functions take it and are called without the scheduler's lock.
 """
 
-from lang import Span, addr_of, assign, at, cycle_counter, fence, u32, u64, SEQ_CST
+from lang import Span, addr_of, at, cycle_counter, fence, u32, u64, SEQ_CST
+from arch import context
 from kern.abi.event import EventMsg, EventType
 from kern.abi.proc import ProcState, VcoreFlag
 from kern.core.current import clear_owning_proc
@@ -102,9 +103,9 @@ def preempt_here(address: u64, vcoreid: u64, unused: u64) -> None:
     ctx = core.mine.cur_ctx
     if ctx is not None:
         if vcpd.notif_disabled.load() != 0:
-            assign(vcpd.vcore_ctx, ctx)
+            context.keep(vcpd.vcore_ctx, ctx)
         else:
-            assign(vcpd.uthread_ctx, ctx)
+            context.keep(vcpd.uthread_ctx, ctx)
     # While somebody steals the thread he copies preempt_anc, which already holds this state.
     if (vcpd.flags.load() & u32(VcoreFlag.UTHREAD_STEALING)) == 0:
         save_vcore_fp(vcpd)

@@ -65,7 +65,7 @@ def save_scp(p: Proc) -> None:
     ctx = core.mine.cur_ctx
     assert ctx is not None, "SCP without a context"
     if addr_of(ctx) != addr_of(p.scp_ctx):
-        assign(p.scp_ctx, ctx)
+        context.keep(p.scp_ctx, ctx)
     context.save_fp(p.scp_fp)
     p.has_fp = True
 
@@ -103,7 +103,7 @@ def interrupt_uthread(p: Proc, vcoreid: u32, ctx: UserContext) -> None:
     """The vcore, which this core is, leaves the uthread at `ctx` for vcore context. It allows that; interrupts are off."""
     vcpd = p.vcpd(vcoreid)
     vcpd.notif_disabled.store(1)
-    assign(vcpd.uthread_ctx, ctx)
+    context.keep(vcpd.uthread_ctx, ctx)
     fresh = core.mine.actual_ctx
     fill_vcore_context(p, vcoreid, fresh)
     core.mine.cur_ctx = fresh

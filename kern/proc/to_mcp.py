@@ -6,8 +6,8 @@ goes on when vcore 0 is granted and the 2LS finds it there. All max_vcores must 
 Locks: `p.lock`.
 """
 
-from lang import Error, assign
-from arch import cpu
+from lang import Error
+from arch import context, cpu
 from kern.abi.errno import Errno
 from kern.abi.proc import ProcState
 from kern.core import sched
@@ -41,7 +41,7 @@ def leave_single_core(p: Proc) -> None:
         vcpd.notif_disabled.store(0)
     ctx = core.mine.cur_ctx
     assert ctx is not None, "a system call without a user context"
-    assign(vcpd.uthread_ctx, ctx)
+    context.keep(vcpd.uthread_ctx, ctx)
     save_vcore_fp(vcpd)
     unmap_scp(p)
     p.set_state(ProcState.RUNNABLE_M)

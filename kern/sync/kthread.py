@@ -61,6 +61,7 @@ POOL_LIMIT: u64 = 128                       # idle stacks that are kept; more go
 class KthreadFlag(IntFlag):
     KTASK = 1                               # works for the kernel, not for a process: wakes on core 0
     BLOCKED = 2                             # has left its stack
+    PARKED = 4                              # has done so since it was plain: what the core does has nothing to do with it any more
 
 
 @struct
@@ -224,7 +225,7 @@ def park(kthread: Kthread, releasing: IrqsOffLock) -> None:
     assert mine.lock_depth == 1, "park with another spinlock held"
     if not kthread.is_ktask or kthread.borrowing > 0:
         keep_address_space(kthread)
-    kthread.flags = kthread.flags | KthreadFlag.BLOCKED
+    kthread.flags = kthread.flags | KthreadFlag.BLOCKED | KthreadFlag.PARKED
     saved = releasing.spin.saved
     mine.spare = None
     mine.switches += 1

@@ -7,58 +7,122 @@ the event if one was asked for, then K_LOCK off. Calls that do not return to the
 Locks: none.
 """
 
-from lang import SEQ_CST, Error, Uaddr, array, copy_bytes, fence, i64, offsetof, text, u8, u32, u64, wrap
+from lang import (
+    SEQ_CST,
+    Error,
+    Uaddr,
+    array,
+    artificial,
+    at,
+    cold,
+    copy_bytes,
+    entry,
+    export,
+    fence,
+    i64,
+    inline,
+    noinline,
+    offsetof,
+    text,
+    u8,
+    u32,
+    u64,
+    wrap,
+)
+from arch import cpu
 from arch.abi import UserContext
 from kern.abi.errno import Errno
 from kern.abi.event import EventMsg, EventType
-from kern.abi.syscall import ERRSTR_LEN, Syscall, SyscallFlag, SyscallWords
+from kern.abi.syscall import ERRSTR_LEN, Syscall, SyscallFlag
+from kern.core.cpu_state import CpuState, enter_state
+from kern.core.idle import leave_kernel
+from kern.core.kmsg import routine_pending
 from kern.core.percore import core
 from kern.debug import log
 from kern.event.send import send_event
+from kern.mm.kmap import STACK_SIZE
 from kern.mm.umem import and_u32, load_u32, load_u64, or_u32, publish, read_call, store_u32, store_u64, write_bytes
 from kern.proc.destroy import kill
 from kern.proc.proc import Proc
-from kern.sync.kthread import current_kthread
+from kern.sync.kthread import KthreadFlag, current_kthread
 from syscalls import print_call, syscall_dispatch
 
 
-def handle_syscall(ctx: UserContext, calls: u64, count: u64) -> None:
-    """Run the call that the current process submits. Interrupts are on. May not return."""
-    p = core.mine.cur_proc
-    if p is None or count == 0:
-        return
-    if count > 1:
-        log.warn(f"process {p.pid} submits {count} calls at once; only the first is run")
+@entry(stack=STACK_SIZE)
+@export("syscall_from_user")
+def handle_syscall(calls: u64, count: u64, ctx_address: u64) -> None:
+    """Run the call that the current process submits. Interrupts are on, the kernel stack is empty.
+
+    Returns, with interrupts off, when its caller goes on at once; else the core goes to `leave_kernel`.
+    What is needed again after a step is taken anew from the core: that is cheaper than to save registers for it.
+    """
+    core.mine.cur_ctx = at(UserContext, ctx_address)
+    core.mine.system_calls += 1
+    if count != 1 and not is_one_run(count):
+        leave_kernel()
     kthread = current_kthread()
-    call = kthread.call
-    try:
-        read_call(call, Uaddr(calls))
-    except Error:
-        # There is nowhere to put an answer.
-        kill(p, "system call with a bad structure")
-        return
-    call.retval = 0
     kthread.sysc = Uaddr(calls)
     kthread.fd = -1
-    if p.traced:
-        trace_call(p, call)
+    if not read_call(kthread.call, Uaddr(calls)):
+        # There is nowhere to put an answer.
+        kill(caller(), "system call with a bad structure")
+        leave_kernel()
+    enter_state(CpuState.KERNEL)
+    if caller().traced:
+        trace_call()
     try:
-        syscall_dispatch(p, call)
-    except Error as e:
-        if e.errno == Errno.ENOSYS:
-            log.info(f"process {p.pid}: {e.message}")
-        finish_failed(p, e.errno, e.message)
-        return
-    finish_current_call(call.retval)
+        syscall_dispatch(caller(), current_kthread().call)
+    except Error:
+        fail_current_call()
+        leave_kernel()
+    # What was finished early could give the core something else to do, as whoever left this stack for a while has done.
+    if not finish_call(current_kthread().call.retval) or current_kthread().flags != KthreadFlag(0):
+        leave_kernel()
+    cpu.irqs_off()
+    if routine_pending():
+        leave_kernel()
+    enter_state(CpuState.USER)
 
 
-def trace_call(p: Proc, call: SyscallWords) -> None:
+@artificial
+def caller() -> Proc:
+    """The process that makes the system call."""
+    p = core.mine.cur_proc
+    assert p is not None, "a system call of no process"
+    return p
+
+
+@noinline
+@cold
+def is_one_run(count: u64) -> bool:
+    """Of several calls at once the first is run."""
+    if count > 1:
+        log.warn(f"process {caller().pid} submits {count} calls at once; only the first is run")
+    return count > 1
+
+
+@noinline
+@cold
+def fail_current_call() -> None:
+    """What the call raised is in the thread's error slot."""
+    raised = current_kthread().errors
+    errno = Errno(raised.errno)
+    if errno == Errno.ENOSYS:
+        log.info(f"process {caller().pid}: {raised.message}")
+    finish_failed(caller(), errno, raised.message)
+
+
+@noinline
+@cold
+def trace_call() -> None:
     """Log what a traced process asks for; `trace_end` says what it got."""
     line = text(400)
-    print_call(line, call)
-    log.info(f"trace {p.pid}: {line}")
+    print_call(line, current_kthread().call)
+    log.info(f"trace {caller().pid}: {line}")
 
 
+@noinline
+@cold
 def trace_end(p: Proc, value: i64, errno: Errno, message: str) -> None:
     if errno == Errno.OK:
         log.info(f"trace {p.pid}: = {value}" if value in range(-4096, 1 << 20) else f"trace {p.pid}: = {wrap(u64, value):#x}")
@@ -68,23 +132,42 @@ def trace_end(p: Proc, value: i64, errno: Errno, message: str) -> None:
 
 def finish_current_call(value: i64) -> None:
     """The calling thread's system call is done, with this result. Nothing if it was finished already."""
+    _ = finish_call(value)
+
+
+@inline
+def finish_call(value: i64) -> bool:
+    """The same; False if it was finished already."""
     sysc = current_kthread().sysc
-    p = core.mine.cur_proc
-    if u64(sysc) == 0 or p is None:
-        return
+    if u64(sysc) == 0:
+        return False
+    # Whether somebody asked to be told and DONE are one atomic step: with no event to send nobody has to wait for K_LOCK.
+    # `err` is 0 already: the user zeroes it.
+    old = publish(sysc, wrap(u64, value))
+    if old != 0:
+        look_at_flags(old)
     current_kthread().sysc = Uaddr(0)
-    if p.traced:
-        trace_end(p, value, Errno.OK, "")
-    if p.is_dying():
-        return
-    try:
-        # Whether somebody asked to be told and DONE are one atomic step: with no event to send nobody has to wait for K_LOCK.
-        # `err` is 0 already: the user zeroes the structure.
-        old = publish(sysc + offsetof(Syscall, "retval"), wrap(u64, value), SyscallFlag.UEVENT, SyscallFlag.DONE)
-        if old & SyscallFlag.UEVENT:
-            complete(p, sysc)
-    except Error as e:
-        log.debug(f"process {p.pid}: its system call's structure has gone: {e.message}")
+    if caller().traced:
+        trace_end(caller(), value, Errno.OK, "")
+    return True
+
+
+@noinline
+def look_at_flags(old: i64) -> None:
+    """The flags were not plain when a call was done: somebody may have asked to be told."""
+    if old < 0:
+        note_vanished("bad address")
+    elif wrap(u32, old) & SyscallFlag.UEVENT:
+        try:
+            complete(caller(), current_kthread().sysc)
+        except Error as e:
+            note_vanished(e.message)
+
+
+@noinline
+@cold
+def note_vanished(message: str) -> None:
+    log.debug(f"process {caller().pid}: its system call's structure has gone: {message}")
 
 
 def finish_failed(p: Proc, errno: Errno, message: str) -> None:
@@ -107,7 +190,7 @@ def finish_failed(p: Proc, errno: Errno, message: str) -> None:
         store_u64(sysc + offsetof(Syscall, "retval"), wrap(u64, i64(-1)))
         complete(p, sysc)
     except Error as e:
-        log.debug(f"process {p.pid}: its system call's structure has gone: {e.message}")
+        note_vanished(e.message)
 
 
 def complete(p: Proc, sysc: Uaddr) -> None:

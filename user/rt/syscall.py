@@ -7,7 +7,7 @@ Several at once: `submit_read(a, …)`, `submit_read(b, …)`, then `wait_for(a)
 A Syscall may be reused or go out of scope only after `wait_for` (or `is_done`) said so.
 """
 
-from lang import ACQUIRE, Errno, Error, Span, Uaddr, addr_of, pause, u8, u32, u64, wrap
+from lang import ACQUIRE, RELAXED, Errno, Error, Span, Uaddr, addr_of, cold, inline, noinline, pause, u8, u32, u64, wrap
 from kern.abi.syscall import Syscall
 from parlib.blockon import block_on
 from parlib.cancel import test_cancel
@@ -15,6 +15,14 @@ from parlib.machine import syscall_trap
 
 IN_KERNEL = 8                               # SyscallFlag.K_LOCK
 FINISHED = 1                                # SyscallFlag.DONE
+
+
+@inline
+def start_call(call: Syscall) -> None:
+    """Fill in, of a structure that holds anything, what the kernel does not store when a call succeeds."""
+    call.flags.store(u32(0), order=RELAXED)
+    call.ev_q = Uaddr(0)
+    call.err = 0
 
 
 def raw_submit(call: Syscall) -> None:
@@ -36,6 +44,7 @@ def wait_for(call: Syscall) -> None:
         pause()
 
 
+@inline
 def finish(call: Syscall) -> None:
     """What every stub does between its trap and its result."""
     if not is_done(call):
@@ -65,13 +74,21 @@ def c_string(bytes: Span[u8]) -> str:
     return bytes[:length]
 
 
+@inline
 def result_of(call: Syscall) -> u64:
     """The value of a call that is over, as the raw word; raises what the kernel answered instead."""
     if call.err != 0:
-        if errno(call) == Errno.EINTR:
-            test_cancel()
-        raise Error(errno(call), f"{error_text(call)}")
+        raise_answer(call)
     return wrap(u64, call.retval)
+
+
+@noinline
+@cold
+def raise_answer(call: Syscall) -> None:
+    """What the kernel says of a call that failed."""
+    if errno(call) == Errno.EINTR:
+        test_cancel()
+    raise Error(errno(call), f"{error_text(call)}")
 
 
 def reset(call: Syscall) -> None:

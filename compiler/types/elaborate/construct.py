@@ -282,6 +282,17 @@ class ConstructMixin:
                 return True
         return False
 
+    def is_plain(self: Any, ty: Type) -> bool:
+        """Whether any bytes are a valid object of this type: numbers, and structs and arrays of them."""
+        if isinstance(ty, ClassType):
+            self.program.layouts.complete(ty)
+            return not ty.polymorphic and all(self.is_plain(field.ty) for field in ty.fields.values())
+        if isinstance(ty, (ArrayType, AtomicType)):
+            return self.is_plain(ty.elem)
+        if isinstance(ty, model.EnumType) or ty is model.BOOL:
+            return False
+        return isinstance(model.underlying(ty), (IntType, FloatType))
+
     def use_vtable(self: Any, cls: ClassType) -> None:
         """All methods of a class that is made somewhere are compiled."""
         if cls in self.program.vtables:
@@ -314,6 +325,16 @@ class ConstructMixin:
         target.body.append(hir.Zero(slot, ty.size))
         self._fill_array(target, 0, ty, None, self)
         return Seq(ty, target.body, slot)
+
+    def make_unset(self: Any, node: ast.Call) -> Expr:
+        """`unset(T)`: storage on the stack that holds whatever was there."""
+        (inner,) = self.exactly(node, 1)
+        cls = self.type_argument(inner)
+        if not isinstance(cls, ClassType) or not self.is_plain(cls):
+            raise self.error(
+                "E1111", node, f"`unset` makes a struct of numbers, not `{cls.name}`", "`T()` makes others, with their defaults"
+            )
+        return Seq(cls, [], hir.StackSlot(cls, self.slot(cls.size, cls.align)))
 
     def make_text(self: Any, node: ast.Call) -> Expr:
         ty = self.program.layouts.sized_type(None, node, self.module, self.tvars)

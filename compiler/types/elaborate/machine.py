@@ -37,6 +37,9 @@ class MachineMixin:
     def call_text(self: Any, node: ast.Call, want: Type | None) -> Expr:
         return self.make_text(node)
 
+    def call_unset(self: Any, node: ast.Call, want: Type | None) -> Expr:
+        return self.make_unset(node)
+
     def call_new(self: Any, node: ast.Call, want: Type | None) -> Expr:
         return self.make_new(node, want)
 

@@ -1,4 +1,4 @@
-from lang import Ptr, Ref, Span, addr_of, array, assign, at, cast, copy, free, i32, new, ptr_of, sizeof, struct, u8, u32, u64
+from lang import Ptr, Ref, Span, addr_of, array, assign, at, cast, copy, free, i32, new, ptr_of, sizeof, struct, u8, u32, u64, unset
 
 TABLE = array(4, u64)
 
@@ -24,6 +24,8 @@ def runtime(n: u64) -> None:
     assign(n, 3)
     i = cast(Item, True)
     j = addr_of(n + 1)
+    k = unset(u64)
+    m = unset(Item)
 
 
 def dangling() -> Item:

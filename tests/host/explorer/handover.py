@@ -4,7 +4,7 @@
 Both sides are the real ones: kern/event/ucq.py and user/parlib/ucq.py, kern/syscall/dispatch.py and user/parlib/blockon.py.
 """
 
-from lang import ACQUIRE, Array, Atomic, Uaddr, addr_of, array, at, offsetof, pause, struct, u8, u16, u32, u64
+from lang import ACQUIRE, Array, Atomic, Uaddr, addr_of, array, at, pause, struct, u8, u16, u32, u64, wrap
 from kern.abi.event import UCQ_SLOTS, EventMsg, EventQueue, Ucq, UcqPage
 from kern.abi.syscall import Syscall, SyscallFlag
 from kern.event import send
@@ -84,8 +84,8 @@ class Completion:
 
     def thread_kernel(self) -> None:
         sysc = Uaddr(addr_of(self.call))
-        old = publish(sysc + offsetof(Syscall, "retval"), 7, SyscallFlag.UEVENT, SyscallFlag.DONE)
-        if old & SyscallFlag.UEVENT:
+        old = publish(sysc, 7)
+        if wrap(u32, old) & SyscallFlag.UEVENT:
             complete(self.p, sysc)
 
     def thread_process(self) -> None:
@@ -118,8 +118,8 @@ class Withdrawal:
 
     def thread_kernel(self) -> None:
         sysc = Uaddr(addr_of(self.call))
-        old = publish(sysc + offsetof(Syscall, "retval"), 7, SyscallFlag.UEVENT, SyscallFlag.DONE)
-        if old & SyscallFlag.UEVENT:
+        old = publish(sysc, 7)
+        if wrap(u32, old) & SyscallFlag.UEVENT:
             complete(self.p, sysc)
 
     def thread_process(self) -> None:

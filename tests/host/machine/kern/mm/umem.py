@@ -1,7 +1,8 @@
 # SPDX-License-Identifier: GPL-2.0-or-later
 """Stand-in: user memory is memory, and every address is good. Words are sequentially consistent, as arch/*/usercopy.S makes them."""
 
-from lang import Span, Uaddr, atomic, at, copy_bytes, struct, u8, u32, u64
+from lang import Span, Uaddr, atomic, at, copy_bytes, i64, offsetof, struct, u8, u32, u64
+from kern.abi.syscall import Syscall, SyscallFlag
 
 
 @struct
@@ -66,11 +67,11 @@ def and_u32(address: Uaddr, bits: u32) -> u32:
     return atomic(at(Word32, address).value).and_(bits)
 
 
-def publish(address: Uaddr, value: u64, stop: u32, bits: u32) -> u32:
-    """Store a word, then set `bits` in the one behind it, unless one of `stop` is set there. The old flags."""
-    store_u64(address, value)
-    flags = at(Word32, address + 8)
+def publish(call: Uaddr, value: u64) -> i64:
+    """Store the result, then set DONE, unless UEVENT is set. The old flags."""
+    store_u64(call + offsetof(Syscall, "retval"), value)
+    flags = at(Syscall, call).flags
     while True:
-        old = atomic(flags.value).load()
-        if old & stop != 0 or atomic(flags.value).cas(old, old | bits):
-            return old
+        old = flags.load()
+        if old & SyscallFlag.UEVENT != 0 or flags.cas(old, old | SyscallFlag.DONE):
+            return i64(old)

@@ -7,7 +7,7 @@ say so, and the compiler checks them. The shared types at the top are the only o
 What the architecture calls in the kernel:
     kern.boot.main.kernel_start(info: u64, kind: u64) -> NoReturn       exported; on the boot stack, first code in the language
     kern.core.smp.ap_main(core_id: u32) -> NoReturn                     exported; on the core's own stack, interrupts off, core set up
-    kern.syscall.dispatch.handle_syscall(calls: u64, count: u64, ctx: u64) -> None     exported as syscall_from_user; interrupts on; when it
+    kern.syscall.dispatch.handle_syscall(calls: u64, count: u64, ctx: u64) -> None     exported; interrupts on; when it
                                                                         returns they are off, and the caller goes on at once
     kern.core.idle.leave_kernel() -> NoReturn                           the end of every entry from user space
     kern.core.kmsg.handle_ipi() -> None                                 from the IPI handler

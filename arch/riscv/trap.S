@@ -212,7 +212,7 @@ system_call:
     addi t0, a1, 1
     beqz t0, resume_call                /* a count of -1 */
 system_call_call:
-    call syscall_from_user
+    call handle_syscall
     ld t0, CTX_PC(s1)
 system_call_called:
     csrw sepc, t0

@@ -311,7 +311,7 @@ syscall_entry:
     xorl %ebp, %ebp
     sti
 syscall_call:
-    call syscall_from_user
+    call handle_syscall
     movq CTX_RIP(%rbx), %rcx
 syscall_called:
     movq CTX_RFLAGS(%rbx), %r11

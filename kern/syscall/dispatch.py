@@ -7,6 +7,8 @@ the event if one was asked for, then K_LOCK off. Calls that do not return to the
 Locks: none.
 """
 
+from typing import NoReturn
+
 from lang import (
     SEQ_CST,
     Error,
@@ -49,7 +51,7 @@ from syscalls import print_call, syscall_dispatch
 
 
 @entry(stack=STACK_SIZE)
-@export("syscall_from_user")
+@export("handle_syscall")
 def handle_syscall(calls: u64, count: u64, ctx_address: u64) -> None:
     """Run the call that the current process submits. Interrupts are on, the kernel stack is empty.
 
@@ -75,13 +77,21 @@ def handle_syscall(calls: u64, count: u64, ctx_address: u64) -> None:
     except Error:
         fail_current_call()
         leave_kernel()
-    # What was finished early could give the core something else to do, as whoever left this stack for a while has done.
+    # A call that was finished early may have changed where its caller goes on.
     if not finish_call(current_kthread().call.retval) or current_kthread().flags != KthreadFlag(0):
-        leave_kernel()
+        leave_for_another()
     cpu.irqs_off()
-    if routine_pending():
+    # Nor may the core have been given up, nor a message wait.
+    if core.mine.cur_ctx is None or routine_pending():
         leave_kernel()
     enter_state(CpuState.USER)
+
+
+@noinline
+def leave_for_another() -> NoReturn:
+    """This thread has left its stack since it was plain: the core does something else meanwhile, of which it knows nothing."""
+    current_kthread().flags = KthreadFlag(0)
+    leave_kernel()
 
 
 @artificial

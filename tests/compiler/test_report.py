@@ -25,7 +25,7 @@ def test_the_kernel_s_stacks_locks_and_errors():
         "kernel_start",
         "bring_up",
         "ap_entry",
-        "syscall_from_user",
+        "handle_syscall",
         "trap_from_user",
         "trap_from_kernel",
         "trap_on_ist",
@@ -36,8 +36,8 @@ def test_the_kernel_s_stacks_locks_and_errors():
         assert n["limit"] == 0 or 0 < n["path"] + n["interrupt"] + n["panic"] <= n["limit"], name
         assert n["chain"][0][0].endswith(name) and (len(n["chain"]) > 3 or ".ktest." in n["chain"][0][0]), name
     # Each exported entry of the boot code, the traps and the other cores has a row with its figures.
-    call = stacks["syscall_from_user"]
-    assert re.search(rf"syscall_from_user +{call['path']:,} .* {call['limit']:,} .*%  +syscall_from_user", printed)
+    call = stacks["handle_syscall"]
+    assert re.search(rf"handle_syscall +{call['path']:,} .* {call['limit']:,} .*%  +handle_syscall", printed)
     # Every step that was found goes down the declared order.
     order = {name: i for i, name in enumerate(found["order"])}
     assert len(order) > 15

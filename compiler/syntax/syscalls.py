@@ -58,9 +58,10 @@ def kernel_module(calls: list[Declared]) -> str:
         "",
         "@inline",
         "def syscall_dispatch(p: Proc, call: SyscallWords) -> None:",
-        f"    if call.num >= {len(entries)}:",
+        f"    if call.num < {len(entries)}:",
+        "        ENTRIES[call.num](p, call)",
+        "    else:",
         "        refuse(p, call)",
-        "    ENTRIES[call.num](p, call)",
         "",
     ]
     lines += ["def syscall_name(number: u32) -> str:", "    match number:"]

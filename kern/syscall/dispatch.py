@@ -60,12 +60,11 @@ def handle_syscall(calls: u64, count: u64, ctx_address: u64) -> None:
     """
     core.mine.cur_ctx = at(UserContext, ctx_address)
     core.mine.system_calls += 1
+    current_kthread().sysc = Uaddr(calls)
+    current_kthread().fd = -1
     if count != 1 and not is_one_run(count):
         leave_kernel()
-    kthread = current_kthread()
-    kthread.sysc = Uaddr(calls)
-    kthread.fd = -1
-    if not read_call(kthread.call, Uaddr(calls)):
+    if not read_call(current_kthread().call, current_kthread().sysc):
         # There is nowhere to put an answer.
         kill(caller(), "system call with a bad structure")
         leave_kernel()
@@ -78,7 +77,7 @@ def handle_syscall(calls: u64, count: u64, ctx_address: u64) -> None:
         fail_current_call()
         leave_kernel()
     # A call that was finished early may have changed where its caller goes on.
-    if not finish_call(current_kthread().call.retval) or current_kthread().flags != KthreadFlag(0):
+    if not finish_call() or current_kthread().flags != KthreadFlag(0):
         leave_for_another()
     cpu.irqs_off()
     # Nor may the core have been given up, nor a message wait.
@@ -142,23 +141,23 @@ def trace_end(p: Proc, value: i64, errno: Errno, message: str) -> None:
 
 def finish_current_call(value: i64) -> None:
     """The calling thread's system call is done, with this result. Nothing if it was finished already."""
-    _ = finish_call(value)
+    current_kthread().call.retval = value
+    _ = finish_call()
 
 
 @inline
-def finish_call(value: i64) -> bool:
-    """The same; False if it was finished already."""
-    sysc = current_kthread().sysc
-    if u64(sysc) == 0:
+def finish_call() -> bool:
+    """The same, with the result that stands in the thread's copy of the call. False if it was finished already."""
+    if u64(current_kthread().sysc) == 0:
         return False
+    if caller().traced:
+        trace_end(caller(), current_kthread().call.retval, Errno.OK, "")
     # Whether somebody asked to be told and DONE are one atomic step: with no event to send nobody has to wait for K_LOCK.
     # `err` is 0 already: the user zeroes it.
-    old = publish(sysc, wrap(u64, value))
+    old = publish(current_kthread().sysc, wrap(u64, current_kthread().call.retval))
     if old != 0:
         look_at_flags(old)
     current_kthread().sysc = Uaddr(0)
-    if caller().traced:
-        trace_end(caller(), value, Errno.OK, "")
     return True
 
 

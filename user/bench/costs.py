@@ -6,21 +6,27 @@ Under an emulator that counts one nanosecond for each instruction the figures ar
 
 from typing import Callable
 
-from lang import Atomic, Raises, Span, Uaddr, array, i32, text, u8, u64
+from lang import RELAXED, Atomic, Raises, Span, Uaddr, addr_of, array, i32, pause, ptr_of, text, u8, u16, u32, u64, volatile_load
+from kern.abi.event import FIRST_DYNAMIC_EVENT, EventFlag, EventMsg, EventQueue, EventType, MailboxKind
 from kern.abi.file import FdPair
 from kern.abi.mman import MapFlags, Prot
+from kern.abi.syscall import Syscall
 from lib.args import help_wanted, number_or_none
 from parlib.control import limit_vcores
+from parlib.event import OwnedQueue, init_queue, register_handler
+from parlib.vcore import Vcore, vcores
 from pthread import Attr, Barrier, CondVar, Mutex, Semaphore, Thread, yield_now
 from rt.args import args, environment
 from rt.io import close, flush_stdout, pipe, read, write_all
 from rt.process import spawn, wait
+from rt.syscall import reset, result_of, wait_for
 from rt.time import now_ns, now_tsc, tsc_to_ns
-from syscalls import sys_mmap, sys_munmap, sys_null
+from syscalls import submit_null, sys_mmap, sys_munmap, sys_null, sys_self_notify, sys_send_event
 
 USAGE = "usage: costs [NAME [TIMES]]"
 PAGE: u64 = 4096
 BLOCK: u64 = 65536
+BATCH: u64 = 1000                           # asynchronous calls at a time
 MOST_PAGES: u64 = 2000                      # of a mapping whose pages fault in
 SMALL_STACK: u64 = 65536                    # with guards, so many threads would be more regions than a process may have
 
@@ -34,6 +40,10 @@ pong = Semaphore()
 meeting = Barrier(parties=16)
 crowd = array(4096, Thread)
 gathering = Barrier(parties=1)
+batch = array(BATCH, Syscall)
+owned_queue = OwnedQueue()
+queue_is_open: bool = False
+handled = Atomic[u64](0)
 first_tsc = Atomic[u64](0)
 last_tsc = Atomic[u64](0)
 sent = array(65536, u8)
@@ -45,6 +55,9 @@ def main() -> i32:
         return 0
     limit_vcores(1)
     measure("null call", 20_000, null_calls)
+    measure("1,000 asynchronous calls, each", 20_000, asynchronous_calls)
+    measure("event to oneself, sent to handled", 10_000, events)
+    measure("notification of oneself", 10_000, notifications)
     measure("read the clock", 100_000, clock_reads)
     measure("page fault", 2_000, page_faults)
     measure("map and unmap a page", 5_000, mappings)
@@ -95,6 +108,53 @@ def tell(cycles: u64, times: u64) -> None:
 def null_calls(times: u64) -> None:
     for _ in range(times):
         sys_null()
+
+
+def asynchronous_calls(times: u64) -> None:
+    """All of a batch are submitted before the first is looked at."""
+    left = times
+    while left > 0:
+        count = min(left, BATCH)
+        for call in batch[:count]:
+            reset(call)
+            submit_null(call)
+        for call in batch[:count]:
+            wait_for(call)
+            result_of(call)
+        left -= count
+
+
+def open_queue() -> EventQueue:
+    """A queue whose messages interrupt this vcore, and whose handler counts them."""
+    global queue_is_open
+    if not queue_is_open:
+        register_handler(FIRST_DYNAMIC_EVENT, count_event)
+        init_queue(owned_queue, MailboxKind.UCQ, EventFlag.IPI | EventFlag.INDIR, 0)
+        queue_is_open = True
+    return owned_queue.queue
+
+
+def count_event(vcore: Vcore, msg: EventMsg) -> None:
+    handled.add(1, order=RELAXED)
+
+
+def events(times: u64) -> None:
+    queue = Uaddr(addr_of(open_queue()))
+    msg = EventMsg(ev_type=u16(FIRST_DYNAMIC_EVENT))
+    for _ in range(times):
+        before = handled.load(order=RELAXED)
+        sys_send_event(queue, msg, 0)
+        while handled.load(order=RELAXED) == before:
+            pause()
+
+
+def notifications(times: u64) -> None:
+    """Into vcore context and back, with no message."""
+    for _ in range(times):
+        before = vcores[0].entries
+        sys_self_notify(0, u32(EventType.NONE), Uaddr(0), False)
+        while volatile_load(ptr_of(vcores[0].entries)) == before:
+            pause()
 
 
 def clock_reads(times: u64) -> None:

@@ -8,14 +8,18 @@
 #define _GNU_SOURCE
 #include <errno.h>
 #include <fcntl.h>
+#include <linux/io_uring.h>
 #include <pthread.h>
 #include <sched.h>
 #include <semaphore.h>
+#include <signal.h>
 #include <spawn.h>
 #include <stdint.h>
 #include <stdio.h>
 #include <stdlib.h>
 #include <string.h>
+#include <sys/epoll.h>
+#include <sys/eventfd.h>
 #include <sys/mman.h>
 #include <sys/mount.h>
 #include <sys/reboot.h>
@@ -28,6 +32,7 @@
 #define PAGE 4096ul
 #define STACK (64ul << 10)
 #define BLOCK (64ul << 10)
+#define BATCH 1000
 #define MAX_THREADS 4096
 
 typedef void action(uint64_t times);
@@ -77,6 +82,79 @@ static void null_calls(uint64_t times)
 {
     for (uint64_t i = 0; i < times; i++)
         syscall(SYS_getppid);
+}
+
+/* Through io_uring: requests that do nothing, all of a batch submitted by one system call, their completions read from the shared ring. */
+static void asynchronous_calls(uint64_t times)
+{
+    static int ring = -1;
+    static struct io_uring_params params;
+    static char *sq, *cq;
+    static struct io_uring_sqe *sqes;
+    if (ring < 0) {
+        ring = (int)syscall(SYS_io_uring_setup, 1024, &params);
+        must(ring >= 0, "io_uring_setup");
+        sq = mmap(NULL, params.sq_off.array + params.sq_entries * sizeof(unsigned), PROT_READ | PROT_WRITE, MAP_SHARED, ring, IORING_OFF_SQ_RING);
+        cq = mmap(NULL, params.cq_off.cqes + params.cq_entries * sizeof(struct io_uring_cqe), PROT_READ | PROT_WRITE, MAP_SHARED, ring,
+                  IORING_OFF_CQ_RING);
+        sqes = mmap(NULL, params.sq_entries * sizeof(struct io_uring_sqe), PROT_READ | PROT_WRITE, MAP_SHARED, ring, IORING_OFF_SQES);
+        must(sq != MAP_FAILED && cq != MAP_FAILED && (void *)sqes != MAP_FAILED, "mmap of the rings");
+    }
+    unsigned *array = (unsigned *)(sq + params.sq_off.array), *tail = (unsigned *)(sq + params.sq_off.tail);
+    unsigned *head = (unsigned *)(cq + params.cq_off.head), *done = (unsigned *)(cq + params.cq_off.tail);
+    struct io_uring_cqe *cqes = (struct io_uring_cqe *)(cq + params.cq_off.cqes);
+    for (uint64_t left = times; left > 0;) {
+        unsigned count = left < BATCH ? (unsigned)left : BATCH, at = *tail;
+        for (unsigned i = 0; i < count; i++, at++) {
+            unsigned slot = at & (params.sq_entries - 1);
+            memset(&sqes[slot], 0, sizeof sqes[slot]);
+            sqes[slot].opcode = IORING_OP_NOP;
+            sqes[slot].user_data = i;
+            array[slot] = slot;
+        }
+        __atomic_store_n(tail, at, __ATOMIC_RELEASE);
+        must(syscall(SYS_io_uring_enter, ring, count, count, IORING_ENTER_GETEVENTS, NULL, 0) == (long)count, "io_uring_enter");
+        for (unsigned i = 0, from = *head; i < count; i++, from++) {
+            must(__atomic_load_n(done, __ATOMIC_ACQUIRE) != from && cqes[from & (params.cq_entries - 1)].res == 0, "a completion");
+            __atomic_store_n(head, from + 1, __ATOMIC_RELEASE);
+        }
+        left -= count;
+    }
+}
+
+/* A message that a loop around epoll takes: eventfd. */
+static void events(uint64_t times)
+{
+    int fd = eventfd(0, 0), set = epoll_create1(0);
+    struct epoll_event wanted = {.events = EPOLLIN}, told;
+    must(fd >= 0 && set >= 0 && epoll_ctl(set, EPOLL_CTL_ADD, fd, &wanted) == 0, "eventfd");
+    for (uint64_t i = 0; i < times; i++) {
+        uint64_t one = 1;
+        must(write(fd, &one, sizeof one) == sizeof one, "write");
+        must(epoll_wait(set, &told, 1, -1) == 1, "epoll_wait");
+        must(read(fd, &one, sizeof one) == sizeof one, "read");
+    }
+    close(set);
+    close(fd);
+}
+
+static volatile uint64_t handled;
+
+static void count_signal(int number)
+{
+    handled += number == SIGUSR1;
+}
+
+/* An interruption of oneself: a signal, and its handler. */
+static void signals(uint64_t times)
+{
+    signal(SIGUSR1, count_signal);
+    long self = syscall(SYS_gettid);
+    for (uint64_t i = 0; i < times; i++) {
+        uint64_t before = handled;
+        syscall(SYS_tkill, self, SIGUSR1);
+        must(handled == before + 1, "a signal");
+    }
 }
 
 static void clock_reads(uint64_t times)
@@ -327,6 +405,9 @@ int main(int argc, char **argv)
     sem_init(&pong, 0, 0);
     printf("BEGIN\n");
     measure("null call", 20000, null_calls);
+    measure("1,000 asynchronous calls, each", 20000, asynchronous_calls);
+    measure("event to oneself, sent to handled", 10000, events);
+    measure("notification of oneself", 10000, signals);
     measure("read the clock", 100000, clock_reads);
     measure("page fault", 2000, page_faults);
     measure("map and unmap a page", 5000, mappings);

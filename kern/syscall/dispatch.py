@@ -60,8 +60,9 @@ def handle_syscall(calls: u64, count: u64, ctx_address: u64) -> None:
     """
     core.mine.cur_ctx = at(UserContext, ctx_address)
     core.mine.system_calls += 1
-    current_kthread().sysc = Uaddr(calls)
-    current_kthread().fd = -1
+    kthread = current_kthread()
+    kthread.sysc = Uaddr(calls)
+    kthread.fd = -1
     if count != 1 and not is_one_run(count):
         leave_kernel()
     if not read_call(current_kthread().call, current_kthread().sysc):
@@ -70,14 +71,18 @@ def handle_syscall(calls: u64, count: u64, ctx_address: u64) -> None:
         leave_kernel()
     enter_state(CpuState.KERNEL)
     if caller().traced:
-        trace_call()
+        run_traced()
     try:
         syscall_dispatch(caller(), current_kthread().call)
     except Error:
         fail_current_call()
-        leave_kernel()
-    # A call that was finished early may have changed where its caller goes on.
-    if not finish_call() or current_kthread().flags != KthreadFlag(0):
+        leave_for_another()
+    if u64(current_kthread().sysc) == 0:
+        leave_for_another()                 # finished early: where its caller goes on may have changed
+    finish_call()
+    kthread = current_kthread()
+    kthread.sysc = Uaddr(0)
+    if kthread.flags != KthreadFlag(0):
         leave_for_another()
     cpu.irqs_off()
     # Nor may the core have been given up, nor a message wait.
@@ -123,11 +128,18 @@ def fail_current_call() -> None:
 
 @noinline
 @cold
-def trace_call() -> None:
+def run_traced() -> NoReturn:
     """Log what a traced process asks for; `trace_end` says what it got."""
     line = text(400)
     print_call(line, current_kthread().call)
     log.info(f"trace {caller().pid}: {line}")
+    try:
+        syscall_dispatch(caller(), current_kthread().call)
+    except Error:
+        fail_current_call()
+    else:
+        finish_current_call(current_kthread().call.retval)
+    leave_for_another()
 
 
 @noinline
@@ -141,24 +153,23 @@ def trace_end(p: Proc, value: i64, errno: Errno, message: str) -> None:
 
 def finish_current_call(value: i64) -> None:
     """The calling thread's system call is done, with this result. Nothing if it was finished already."""
+    if u64(current_kthread().sysc) == 0:
+        return
+    if caller().traced:
+        trace_end(caller(), value, Errno.OK, "")
     current_kthread().call.retval = value
-    _ = finish_call()
+    finish_call()
+    current_kthread().sysc = Uaddr(0)
 
 
 @inline
-def finish_call() -> bool:
-    """The same, with the result that stands in the thread's copy of the call. False if it was finished already."""
-    if u64(current_kthread().sysc) == 0:
-        return False
-    if caller().traced:
-        trace_end(caller(), current_kthread().call.retval, Errno.OK, "")
+def finish_call() -> None:
+    """The result stands in the thread's copy of the call: store it into the process'."""
     # Whether somebody asked to be told and DONE are one atomic step: with no event to send nobody has to wait for K_LOCK.
     # `err` is 0 already: the user zeroes it.
     old = publish(current_kthread().sysc, wrap(u64, current_kthread().call.retval))
     if old != 0:
         look_at_flags(old)
-    current_kthread().sysc = Uaddr(0)
-    return True
 
 
 @noinline

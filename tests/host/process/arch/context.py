@@ -1,7 +1,7 @@
 # SPDX-License-Identifier: GPL-2.0-or-later
 """Stand-in: contexts are kept and never run; what is in a fresh one tells it from others."""
 
-from lang import Uaddr, u32, u64
+from lang import Uaddr, assign, u32, u64
 from arch.abi import FpState, UserContext
 
 FRESH: u64 = 0xF4E5_0000  # pc of vcore context, with the vcore's id
@@ -25,3 +25,7 @@ def restore_fp(area: FpState) -> None:
 
 def init_fp() -> None:
     pass
+
+
+def keep(into: UserContext, ctx: UserContext) -> None:
+    assign(into, ctx)

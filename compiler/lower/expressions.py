@@ -105,9 +105,9 @@ class ExpressionMixin:
 
     def _this_core_delta(self: Any) -> str:
         if self.arch == "riscv":
-            # Not the thread-pointer intrinsic, which counts as a constant: a thread that blocks may come back on another core.
-            self.module.declare("@llvm.read_register.i64", "declare i64 @llvm.read_register.i64(metadata)")
-            return self.ins('call i64 @llvm.read_register.i64(metadata !{!"tp"})')
+            # The core's base is in tp, and a thread that blocks may come back on another core. To LLVM a register that nothing writes is a
+            # constant, which it takes out of loops and keeps over calls; so each read is an empty piece of assembly that "writes" tp.
+            return self.ins('call i64 asm sideeffect "", "={x4}"()')
         self.module.declare("@percore_delta", "@percore_delta = external dso_local global i64")
         return self.ins("load i64, ptr addrspace(256) inttoptr (i64 ptrtoint (ptr @percore_delta to i64) to ptr addrspace(256))")
 

@@ -247,6 +247,21 @@ def lock_by_hand(account: Account, money: u64) -> None:
     account.lock.unlock()
 '''
 
+MAY_MOVE = """
+from lang import u64
+from kern.core.percore import core
+from kern.sync.semaphore import Semaphore
+
+gate = Semaphore()
+
+
+def count_turns(turns: u64) -> None:
+    for _ in range(turns):
+        core.mine.switches += 1
+        gate.down()
+        core.mine.switches += 1
+"""
+
 INDIRECT = {"x86_64": re.compile(r"^(call|jmp)\w*\s+\*"), "riscv": re.compile(r"^(jalr|jr)\s+(?!ra\b)")}
 
 
@@ -324,14 +339,28 @@ def test_with_lock_is_what_one_writes_by_hand(source: Path, arch: str, checked: 
     assert by_with == by_hand
 
 
-@pytest.mark.parametrize("arch", ARCHITECTURES)
-def test_so_it_is_with_the_kernels_own_lock(tmp_path: Path, arch: str) -> None:
+def in_a_kernel(tmp_path: Path, arch: str, source: str) -> str:
+    """The assembly of a module `kern.subject` of this kernel."""
     for folder in ("compiler/runtime", "compiler/lang", "arch", "kern"):
         shutil.copytree(REPO / folder, tmp_path / folder)
-    (tmp_path / "kern/subject.py").write_text(IN_THE_KERNEL)
+    (tmp_path / "kern/subject.py").write_text(source)
     program = analyse(World(kind="kernel", arch=arch, checked=False, repo=tmp_path))
     assert not program.errors, program.errors[0].render()
-    assembly = machine_text(lower(program, "kern.subject")["kern.subject"], "assembly", arch, "kernel")
+    return machine_text(lower(program, "kern.subject")["kern.subject"], "assembly", arch, "kernel")
+
+
+@pytest.mark.parametrize("arch", ARCHITECTURES)
+def test_who_may_come_back_on_another_core_looks_anew_which_it_is(tmp_path: Path, arch: str) -> None:
+    """Neither taken out of the loop nor kept over the call that blocks: both its sides read the core's base."""
+    code = instructions(in_a_kernel(tmp_path, arch, MAY_MOVE), "count_turns", "kern.subject")
+    base = {"x86_64": "%gs:", "riscv": ", tp"}[arch]
+    call = next(i for i, line in enumerate(code) if "Semaphore.down" in line)
+    assert [line for line in code[:call] if base in line] and [line for line in code[call:] if base in line], code
+
+
+@pytest.mark.parametrize("arch", ARCHITECTURES)
+def test_so_it_is_with_the_kernels_own_lock(tmp_path: Path, arch: str) -> None:
+    assembly = in_a_kernel(tmp_path, arch, IN_THE_KERNEL)
     by_with, by_hand = (without_label_numbers(instructions(assembly, name, "kern.subject")) for name in ("with_lock", "lock_by_hand"))
     assert by_with == by_hand
 

@@ -25,11 +25,10 @@ class Target:
     abi: str
     assembler: tuple[str, ...]  # clang options for .S files: the same ABI, or the linker refuses to mix them
     linker: tuple[str, ...]
-    llvm_options: tuple[str, ...] = ()
 
     def key(self) -> str:
         """A stable text of everything that changes an object's bytes."""
-        return repr(sorted((name, value) for name, value in asdict(self).items() if name != "llvm_options" or value))
+        return repr(sorted(asdict(self).items()))
 
 
 _ROWS = {
@@ -45,9 +44,6 @@ _ROWS = {
         "lp64",
         ("-march=rv64imac_zicsr_zifencei", "-mabi=lp64", "-mcmodel=medany"),
         ("-m", "elf64lriscv"),
-        # These passes take a register that no function changes for a constant, and so keep addresses made of the thread pointer over
-        # calls and rounds of a loop; but a kernel thread that blocks may come back on another core.
-        ("-disable-machine-licm", "-disable-machine-cse"),
     ),
     # The convention that preserves no floating-point register: a switch between threads saves none. Their arguments travel in integer ones.
     ("riscv", "user"): Target(
@@ -75,8 +71,6 @@ def create_machine(target: Target, opt: int) -> Any:
 
     llvm.initialize_all_targets()
     llvm.initialize_all_asmprinters()
-    for option in target.llvm_options:
-        llvm.set_option("", option)
     found = llvm.Target.from_triple(target.triple)
     return found.create_target_machine(
         cpu=target.cpu, features=target.features, opt=opt, reloc="static", codemodel=target.code_model, abiname=target.abi

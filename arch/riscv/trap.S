@@ -162,7 +162,7 @@ trap_entry:
     sd sp, CTX_SP(t0)
     csrr sp, scause
     addi sp, sp, -USER_CALL
-    beqz sp, system_call
+    beqz sp, syscall_entry
     SPOILED sd, t0
     sd a0, CTX_A0(t0)
     ld t1, CORE_T0(tp)
@@ -193,9 +193,9 @@ end_trap_entry:
 
 /* `ecall`, whose caller expects nothing in the registers that a call spoils. When the handler returns, with interrupts off, it goes on
    at once; then sstatus is as the processor left it, since what interrupts the kernel puts it back. */
-    .type system_call, @function
+    .type syscall_entry, @function
     .balign 4
-system_call:
+syscall_entry:
     csrrw t1, sscratch, tp
     sd t1, CTX_TP(t0)
     csrr t1, sepc
@@ -226,9 +226,9 @@ system_call_called:
 resume_call:
     call resume_from_user
     unimp
-end_system_call:
-    .size system_call, . - system_call
-    CALLER_IN_CONTEXT system_call, system_call_call, system_call_called
+end_syscall_entry:
+    .size syscall_entry, . - syscall_entry
+    CALLER_IN_CONTEXT syscall_entry, system_call_call, system_call_called
 
     .type trap_kernel, @function
     .balign 4

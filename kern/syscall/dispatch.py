@@ -10,6 +10,7 @@ Locks: none.
 from typing import NoReturn
 
 from lang import (
+    CHECKED,
     SEQ_CST,
     Error,
     Uaddr,
@@ -47,6 +48,7 @@ from kern.mm.umem import and_u32, load_u32, load_u64, or_u32, publish, read_call
 from kern.proc.destroy import kill
 from kern.proc.proc import Proc
 from kern.sync.kthread import KthreadFlag, current_kthread
+from kern.sync.lockcheck import check_none_held
 from syscalls import print_call, syscall_dispatch
 
 
@@ -88,6 +90,8 @@ def handle_syscall(calls: u64, count: u64, ctx_address: u64) -> None:
     # Nor may the core have been given up, nor a message wait.
     if core.mine.cur_ctx is None or routine_pending():
         leave_kernel()
+    if CHECKED:
+        check_none_held("return to user space")
     enter_state(CpuState.USER)
 
 

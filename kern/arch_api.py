@@ -326,6 +326,10 @@ class Mmu(Protocol):
     def unmap_kernel_page(self, address: Kaddr) -> Paddr | None: ...
 
     @abstractmethod
+    def kernel_table_pages(self) -> u64:
+        """How many pages the tables of the kernel map have taken since boot. They stay."""
+
+    @abstractmethod
     def is_kernel_mapped(self, address: u64) -> bool:
         """Whether the kernel could read a byte there: a walk of the kernel's tables, without locks, for backtraces."""
 

@@ -99,6 +99,7 @@ symbols_start = extern_symbol("symbols_start")
 image_end = extern_symbol("image_end")
 
 kernel_root: u64 = 0                        # physical address of the kernel's own top-level table
+kernel_tables: u64 = 0                      # pages of tables made below it since boot; with the kernel map's lock
 direct_map: u64 = SV39_DIRECT_MAP           # where physical address 0 is seen
 top_shift: u64 = SV39_SHIFT
 satp_mode: u64 = SATP_SV39
@@ -431,6 +432,10 @@ def unmap_kernel_page(address: Kaddr) -> Paddr | None:
     return take_out(kernel_root, u64(address))
 
 
+def kernel_table_pages() -> u64:
+    return kernel_tables
+
+
 def is_kernel_mapped(address: u64) -> bool:
     """Whether kernel code may read there without a fault."""
     if address < direct_map or kernel_root == 0:
@@ -526,6 +531,7 @@ def make_entry(root: u64, address: u64) -> Ptr[u64]:
 
 def make_entry_at(root: u64, address: u64, level: u64) -> Ptr[u64]:
     """The entry for a page of 2**level bytes."""
+    global kernel_tables
     physical = root
     shift = top_shift
     while shift > level:
@@ -533,6 +539,8 @@ def make_entry_at(root: u64, address: u64, level: u64) -> Ptr[u64]:
         index = (address >> shift) & (ENTRIES - 1)
         if table[index] & PRESENT == 0:
             table[index] = entry_of(u64(alloc_zeroed(0))) | PRESENT
+            if root == kernel_root:
+                kernel_tables += 1
         physical = target_of(table[index])
         shift -= 9
     return Ptr[u64](physical + direct_map + ((address >> level) & (ENTRIES - 1)) * 8)

@@ -53,6 +53,7 @@ symbols_start = extern_symbol("symbols_start")
 image_end = extern_symbol("image_end")
 
 kernel_root: u64 = 0                        # physical address of the kernel's own top-level table
+kernel_tables: u64 = 0                      # pages of tables made below it since boot; with the kernel map's lock
 
 
 @extern("asm_invlpg")
@@ -335,6 +336,10 @@ def unmap_kernel_page(address: Kaddr) -> Paddr | None:
     return take_out(kernel_root, u64(address))
 
 
+def kernel_table_pages() -> u64:
+    return kernel_tables
+
+
 def is_kernel_mapped(address: u64) -> bool:
     """Whether kernel code may read there without a fault."""
     if address < DIRECT_MAP or kernel_root == 0:
@@ -422,6 +427,7 @@ def make_entry(root: u64, address: u64, user: u64) -> Ptr[u64]:
 
 def make_entry_at(root: u64, address: u64, user: u64, level: u64) -> Ptr[u64]:
     """The entry for a page of 2**level bytes."""
+    global kernel_tables
     physical = root
     shift: u64 = 39
     while shift > level:
@@ -429,6 +435,8 @@ def make_entry_at(root: u64, address: u64, user: u64, level: u64) -> Ptr[u64]:
         index = (address >> shift) & (ENTRIES - 1)
         if table[index] & PRESENT == 0:
             table[index] = u64(alloc_zeroed(0)) | PRESENT | WRITABLE | user
+            if root == kernel_root:
+                kernel_tables += 1
         physical = table[index] & ADDRESS
         shift -= 9
     return Ptr[u64](physical + DIRECT_MAP + ((address >> level) & (ENTRIES - 1)) * 8)

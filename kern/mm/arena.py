@@ -23,6 +23,7 @@ from typing import Callable, Literal
 from lang import (
     CHECKED,
     Array,
+    Atomic,
     Error,
     Kaddr,
     Raises,
@@ -127,6 +128,7 @@ class Arena:
         while page is not None:
             next = page.next
             free_pages(mmu.virt_to_phys(Kaddr(addr_of(page))), 0)
+            own_pages.sub(1)
             page = next
         if len(self.segments.buckets) > FIRST_BUCKETS:
             self.drop_buckets(self.segments.buckets)
@@ -263,6 +265,7 @@ class Arena:
         paddr = try_alloc_pages(0)
         if paddr is None:
             raise Error(Errno.ENOMEM, f"no memory for the arena {self.name} itself")
+        own_pages.add(1)
         page = at(TagPage, mmu.phys_to_virt(paddr))
         with self.lock.irqs_off():
             page.next = self.tag_pages
@@ -282,6 +285,7 @@ class Arena:
         paddr = try_alloc_pages(order)
         if paddr is None:
             return
+        own_pages.add(u64(1) << order)
         larger = Span[Bucket](u64(mmu.phys_to_virt(paddr)), (PAGE_SIZE << order) // sizeof(Bucket))
         with self.lock.irqs_off():
             old = self.segments.use_buckets(larger)
@@ -289,7 +293,9 @@ class Arena:
 
     def drop_buckets(self, old: Span[Bucket]) -> None:
         if len(old) > 0:
-            free_pages(mmu.virt_to_phys(Kaddr(u64(old.ptr))), order_for(len(old) * sizeof(Bucket)))
+            order = order_for(len(old) * sizeof(Bucket))
+            free_pages(mmu.virt_to_phys(Kaddr(u64(old.ptr))), order)
+            own_pages.sub(u64(1) << order)
 
 
 def take_from(source: Arena, size: u64) -> u64:
@@ -300,5 +306,6 @@ def give_to(source: Arena, start: u64, size: u64) -> None:
     source.free(start, size)
 
 
+own_pages = Atomic[u64](0)                  # pages that arenas need for themselves, while they last
 arenas_lock = SpinLock()
 arenas = IntrusiveList[Arena, Literal["link"]]()

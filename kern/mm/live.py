@@ -9,8 +9,9 @@ Locks: what those take; none is held over another.
 from typing import Callable
 
 from lang import CHECKED, Array, addr_of, array, at, i64, struct, u64
-from arch import smp
+from arch import mmu, smp
 from kern.core.kmsg import pools, send_routine
+from kern.mm.arena import own_pages
 from kern.mm.heap import CLASSES, caches, empty_quarantine, large_bytes
 from kern.mm.pages import free_pages_count, reclaim, total_pages
 from kern.mm.slab import caches as all_caches
@@ -26,7 +27,7 @@ class LiveView:
     objects: Array[u64] = array(CLASSES)    # of each class of the heap
     bytes: u64                              # of those, guards included
     large: u64                              # bytes in big blocks
-    pages: u64                              # that are not of caches or message pools, nor free
+    pages: u64                              # neither free nor of caches, nor of what only grows: message pools, tags of arenas, tables of the kernel map
     places: u64                             # bytes of the kernel map that are given out
 
 
@@ -78,6 +79,6 @@ def count_live(into: LiveView) -> None:
         while cache is not None:
             slab_pages += cache.pages
             cache = all_caches.after(cache)
-    # A core's pool of messages gives nothing back: it grows to what was under way at once.
+    # What follows is never given back: each grows to what there was at once.
     message_pages = sum(pools[id].pages for id in range(smp.core_count()))
-    into.pages = total_pages - free_pages_count() - slab_pages - message_pages
+    into.pages = total_pages - free_pages_count() - slab_pages - message_pages - own_pages.load() - mmu.kernel_table_pages()

@@ -27,7 +27,7 @@ class LiveView:
     objects: Array[u64] = array(CLASSES)    # of each class of the heap
     bytes: u64                              # of those, guards included
     large: u64                              # bytes in big blocks
-    pages: u64                              # neither free nor of caches, nor of what only grows: message pools, tags of arenas, tables of the kernel map
+    pages: u64                              # neither free, nor of caches, nor of what only grows (`count_live`)
     places: u64                             # bytes of the kernel map that are given out
 
 

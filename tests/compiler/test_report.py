@@ -44,7 +44,7 @@ def test_the_kernel_s_stacks_locks_and_errors():
     for lock in found["locks"]:
         assert all(order[outer] < order[lock["name"]] for outer in lock["after"] if {outer, lock["name"]} <= order.keys())
     after = {lock["name"]: lock["after"] for lock in found["locks"]}
-    assert "Proc.lock" in after["KmsgQueue.lock"] and "VmSpace.lock" in after["pages.lock"]
+    assert "Proc.lock" in after["KmsgQueue.lock"] and "VmSpace.lock" in after["page_stock.lock"]
     may = {f"{m}.{name}" for m, entry in found["raises"].items() for name in entry["may"]}
     assert "kern.sync.qlock.QLock.acquire" in may and "kern.core.kmsg.send_routine" not in may
     assert "Locks, in the order in which they may be taken" in printed and "Functions that may raise" in printed

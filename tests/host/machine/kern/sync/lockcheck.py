@@ -23,7 +23,7 @@ def before_spinlock(lock: u64, known: u32) -> u32:
     return 0
 
 
-def got_spinlock(lock: u64, cls: u32) -> None:
+def got_spinlock(lock: u64, cls: u32, waited: u64) -> None:
     pass
 
 

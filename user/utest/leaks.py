@@ -12,13 +12,13 @@ What ends takes a moment to be gone, so `is_back` looks again, up to a deadline.
 
 from typing import Callable
 
-from lang import Array, Error, Raises, Span, Uaddr, array, i32, struct, u8, u64
+from lang import Array, Error, Raises, Span, Uaddr, array, i32, struct, text, u8, u64
 from kern.abi.mman import MapFlags, Prot
 from lib.files import read_file
 from lib.strings import discard, next_field
 from rt.exit import exit
 from rt.io import close, file_size, open, read_full
-from rt.process import fork, wait
+from rt.process import fork, getpid, wait
 from rt.time import now_ns, sleep_usec
 from syscalls import sys_mmap
 
@@ -102,9 +102,11 @@ def apart(act: Callable[[u64], Raises[i32]], arg: u64) -> i32:
 
 
 def busy_cores() -> u64:
-    """How many cores but the first are of a process, or not idle."""
+    """How many cores are a process's other than the caller, which may run on any, or promised to one."""
     content = read_file("/proc/cores")
     rest: str = content
+    me = text(12)
+    me.write(f"{getpid()}")
     busy: u64 = 0
     while len(rest) > 0:
         line, rest = rest.split1("\n")
@@ -114,14 +116,14 @@ def busy_cores() -> u64:
         vcore, at = next_field(line, at)
         used, at = next_field(line, at)
         promised, at = next_field(line, at)
-        if number != "0" and (state != "idle" or used != "-" or promised != "-"):
+        if (owner != "-" and owner != me.view) or used != "-" or promised != "-":
             busy += 1
     discard(content)
     return busy
 
 
 def all_cores_idle() -> bool:
-    """Whether every core but the first is idle, and nobody's, or comes to be so in time."""
+    """Whether every core is nobody's but the caller's, or comes to be so in time."""
     end = now_ns() + PATIENCE_NS
     while busy_cores() > 0:
         if now_ns() > end:

@@ -279,8 +279,11 @@ def find_proc(pid: i32) -> Proc | None:
 
 
 def get_proc(pid: i32) -> Proc:
-    """The same, raising ESRCH."""
+    """The same, raising ESRCH. One that has ended, and that nobody is to wait for any more, is gone, whatever still refers to it."""
     p = find_proc(pid)
+    if p is not None and p.is_dying_abort() and p.parent is None:
+        proc_put(p)
+        p = None
     if p is None:
         raise Error(Errno.ESRCH, f"no process {pid}")
     return p

@@ -36,7 +36,8 @@ def test_each_way_into_the_kernel_is_counted_where_it_happens(guest: Guest) -> N
     guest.output("sleep 0.05; faults null; threads 4 20", 60)
     after = counts(guest)
     grown = {kind: [b[kind] - a[kind] for a, b in zip(before, after, strict=True)] for kind in KINDS}
-    assert grown["calls"][0] > 20 and grown["faults"][0] > 20 and grown["timer"][0] > 0 and grown["devices"][0] > 0, grown
+    # Single-core processes run on any core.
+    assert sum(grown["calls"]) > 20 and sum(grown["faults"]) > 20 and sum(grown["timer"]) > 0 and sum(grown["devices"]) > 0, grown
     assert max(grown["ipis"][1:]) > 0 and max(grown["calls"][1:]) > 0, grown
 
 
@@ -45,7 +46,7 @@ def test_a_held_core_never_enters_the_kernel_while_others_work(guest: Guest) -> 
     shown = guest.output("noise -v 2-3 3000 threads 40 1000", 90)
     told = entries(shown)
     assert told[2] == (True, 0) and told[3] == (True, 0), shown
-    assert told[0][1] > 10 and told[1][1] > 50, f"the others did not work:\n{shown}"
+    assert told[0][1] + told[1][1] > 60, f"the others did not work:\n{shown}"
     assert len(re.findall(r"[1-9]\d* units of \d+ ns each", shown)) == 2, shown
 
 

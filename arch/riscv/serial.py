@@ -71,6 +71,8 @@ def init_interrupts() -> None:
     trap.register_irq(acpi.uart_line, handle_interrupt, 0, 0)
     interrupts = True
     write(IRQ_ENABLE, IRQ_RECEIVED)
+    # What came before is nobody's. QEMU's port, full when it was cleared, takes more only when it has been read.
+    read(DATA)
 
 
 def line() -> u32:

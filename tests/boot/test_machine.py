@@ -4,6 +4,7 @@
 import re
 import shutil
 import subprocess
+import time
 from collections.abc import Callable
 from pathlib import Path
 
@@ -24,14 +25,12 @@ def usual(arch: str) -> Settings:
     return Settings(arch=arch, smp=2, append=TEST_OPTIONS)
 
 
-def wait_for_log(machine: Machine, pattern: str) -> str:
-    """The log until the pattern is in it. The guest is asked something meanwhile, so that this waits for it, not for time."""
-    for _ in range(50):
-        if re.search(pattern, machine.log(), re.DOTALL):
-            break
-        if isinstance(machine, Guest):
-            machine.output("true")
-    return machine.log()
+def wait_for_log(machine: Machine, pattern: str, deadline_s: float = 30) -> str:
+    """The log once the pattern is in it. No prompt is waited for meanwhile: what the cores tell may come right behind it."""
+    end = time.monotonic() + deadline_s
+    while not re.search(pattern, log := machine.log(), re.DOTALL) and time.monotonic() < end:
+        time.sleep(0.02)
+    return log
 
 
 def monitor(machine: Machine, line: str) -> str:

@@ -499,7 +499,7 @@ def shows_idle(core: u32) -> bool:
 
 
 def halts(core: u32) -> bool:
-    """Whether vcore 1 is shown halted on its core. An interrupt for somebody else, as of an alarm set there before, may have ended its halt."""
+    """Whether vcore 1 is shown halted. An interrupt for somebody else, as of an alarm that was set there, may have ended its halt."""
     if shows_idle(core):
         return True
     if stations[1].answer.load() == u32(Errno.OK):

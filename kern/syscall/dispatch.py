@@ -82,9 +82,7 @@ def handle_syscall(calls: u64, count: u64, ctx_address: u64) -> None:
     if u64(current_kthread().sysc) == 0:
         leave_for_another()                 # finished early: where its caller goes on may have changed
     finish_call()
-    kthread = current_kthread()
-    kthread.sysc = Uaddr(0)
-    if kthread.flags != KthreadFlag(0):
+    if current_kthread().flags != KthreadFlag(0):
         leave_for_another()
     cpu.irqs_off()
     # Nor may the core have been given up, nor a message wait.
@@ -163,27 +161,30 @@ def finish_current_call(value: i64) -> None:
         trace_end(caller(), value, Errno.OK, "")
     current_kthread().call.retval = value
     finish_call()
-    current_kthread().sysc = Uaddr(0)
 
 
 @inline
 def finish_call() -> None:
     """The result stands in the thread's copy of the call: store it into the process'."""
+    # The call ends here: what is allocated to tell of it is not its own any more, which nobody could be told had failed.
+    kthread = current_kthread()
+    sysc = kthread.sysc
+    kthread.sysc = Uaddr(0)
     # Whether somebody asked to be told and DONE are one atomic step: with no event to send nobody has to wait for K_LOCK.
     # `err` is 0 already: the user zeroes it.
-    old = publish(current_kthread().sysc, wrap(u64, current_kthread().call.retval))
+    old = publish(sysc, wrap(u64, kthread.call.retval))
     if old != 0:
-        look_at_flags(old)
+        look_at_flags(sysc, old)
 
 
 @noinline
-def look_at_flags(old: i64) -> None:
+def look_at_flags(sysc: Uaddr, old: i64) -> None:
     """The flags were not plain when a call was done: somebody may have asked to be told."""
     if old < 0:
         note_vanished("bad address")
     elif wrap(u32, old) & SyscallFlag.UEVENT:
         try:
-            complete(caller(), current_kthread().sysc)
+            complete(caller(), sysc)
         except Error as e:
             note_vanished(e.message)
 

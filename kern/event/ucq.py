@@ -11,7 +11,7 @@ from kern.abi.event import UCQ_PAGE_SIZE, UCQ_SLOTS, EventMsg, Ucq, UcqPage, Ucq
 from kern.abi.mman import MapFlags, Prot
 from kern.debug import log
 from kern.mm.mmap import mm_map
-from kern.mm.umem import add_u64, load_u32, store_u32, store_u64, swap_u64, write_bytes
+from kern.mm.umem import add_u64, load_u32, load_u64, store_u32, store_u64, swap_u64, write_bytes
 from kern.proc.proc import Proc
 
 SLOT_MASK: u64 = 4095
@@ -28,12 +28,20 @@ def post_ucq(p: Proc, ucq: Uaddr, msg: EventMsg) -> None:
         return
     index: u64 = 0
     if load_u32(ucq + offsetof(Ucq, "prod_overflow")) == 0:
+        make_writable(load_u64(ucq + offsetof(Ucq, "prod_idx")))
         index = add_u64(ucq + offsetof(Ucq, "prod_idx"), 1)
     if not is_good(index):
         index = take_slot_locked(p, ucq)
     slot = Uaddr(index & ~SLOT_MASK) + SLOTS_AT + (index & SLOT_MASK) * sizeof(UcqSlot)
     write_bytes(slot, as_bytes(msg))
     store_u32(slot + offsetof(UcqSlot, "ready"), 1)  # pairs with the load in ucq_get: after the message
+
+
+def make_writable(index: u64) -> None:
+    """Find out while no slot is taken whether memory for its page is to be had, which a fork may share: nobody ever fills one that
+    is taken in vain, and whoever reads the queue waits for it. Raises EFAULT."""
+    if is_good(index):
+        add_u64(Uaddr(index & ~SLOT_MASK) + offsetof(UcqPage, "consumed"), 0)
 
 
 def is_good(index: u64) -> bool:

@@ -150,7 +150,7 @@ def test_values_print_as_the_language_means_them(gdb: Session) -> None:
         r"= 2\n",
         r'= "threads"\n',
         r"= 3\n",
-        r"= on core 0 = \{",
+        r"= on core \d = \{",  # a single-core process runs on any
         r"= 1\n",
         r'\(process 1 "sh", \w+\)\n',
         r"= 4\n",
@@ -199,12 +199,11 @@ def test_commands_show_the_kernels_state(gdb: Session) -> None:
         "kernel",
         r" 1 +0 \w+ +SCP +0 sh\n",
         r" 3 +1 RUNNING_S +SCP +0 threads\n",
-        r' 0  process 3 "threads", RUNNING_S, vcore 0',
-        r" 3  idle",
+        r'(?=[\s\S]* \d  idle)[\s\S]*? \d  process 3 "threads", RUNNING_S, vcore 0',
         r"process 3 .*: 0 of 3 vcores\n",
-        r" 0  core 0 ",
+        r" 0  core \d ",
         r"= 2\n",
-        r"= 0\n",
+        r"= \d\n",
         r"there is no core 77: 4 are up\n",
     )
 

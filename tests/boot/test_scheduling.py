@@ -238,12 +238,16 @@ def test_packed_cores_on_two_sockets(pool: Pool, arch: str) -> None:
 def test_two_spinning_processes_get_half_each(guest: Guest) -> None:
     guest.output("hold 3 > /tmp/held &")
     wait_for(guest, "cat /tmp/held", "has cores 1 2 3")  # so there is one core for both
-    guest.output("spin & spin & sleep 1.5")
-    times = [int(ms) for ms in re.findall(r"^ *\d+ +\d+ +\w+ +SCP +\d+ +(\d+) +\d+ spin$", guest.output("ps"), re.MULTILINE)]
+    guest.output("spin & spin &")
+    deadline = time.monotonic() + 60  # a turn in which the host stops the emulator counts whole, so shares even out only in time
+    times = [0, 0]
+    while sum(times) <= 500 or min(times) <= 0.35 * sum(times):
+        assert time.monotonic() < deadline, times
+        guest.output("sleep 0.5")
+        times = [int(ms) for ms in re.findall(r"^ *\d+ +\d+ +\w+ +SCP +\d+ +(\d+) +\d+ spin$", guest.output("ps"), re.MULTILINE)]
     kill_all(guest, "spin", "hold")
     guest.output("rm /tmp/held")
-    assert len(times) == 2 and sum(times) > 500
-    assert min(times) > 0.35 * sum(times), times
+    assert len(times) == 2
 
 
 @smp4

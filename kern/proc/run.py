@@ -19,6 +19,7 @@ from kern.core.percore import core
 from kern.event.send import send_kernel_event
 from kern.mm.shootdown import relax
 from kern.proc.proc import Proc, Vcore, begin_map_change, end_map_change, map_vcore, proc_get, unmap_vcore
+from kern.time.alarm import move_alarms_away
 
 
 def run_s(p: Proc) -> bool:
@@ -210,6 +211,7 @@ def startcore(address: u64, vcoreid: u64, preempts_sent: u64) -> None:
     """Routine message: this core is `p`'s vcore from now on."""
     p = at(Proc, address)
     runqueue.vacate()
+    move_alarms_away()
     set_owning_proc(p, u32(vcoreid))
     begin_vcore(p, u32(vcoreid), preempts_sent)
 

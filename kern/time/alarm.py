@@ -172,10 +172,7 @@ def program_timer(a0: u64, a1: u64, a2: u64) -> None:
 
 
 def move_alarms_away() -> None:
-    """What others wait for on this core rings on core 0, and its timer is still. Interrupts are off.
-
-    Not used when a core is given away yet: docs/decisions/isolation.md.
-    """
+    """This core has been granted: what others wait for on it rings on core 0, and its timer is still. Interrupts are off."""
     mine = core.mine
     chain = mine.alarms
     if mine.core_id == 0:

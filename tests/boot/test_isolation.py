@@ -50,6 +50,16 @@ def test_a_held_core_never_enters_the_kernel_while_others_work(guest: Guest) -> 
     assert len(re.findall(r"[1-9]\d* units of \d+ ns each", shown)) == 2, shown
 
 
+@smp4
+def test_what_others_wait_for_on_a_core_rings_elsewhere_once_it_is_granted(guest: Guest) -> None:
+    """Sleepers on every core; then two cores are granted. Their sleepers wake in time, and no timer disturbs the cores."""
+    guest.output(" ".join("sleep 2 &" for _ in range(12)))
+    shown = guest.output("noise -v 2-3 3000", 90)
+    told = entries(shown)
+    assert told[2] == (True, 0) and told[3] == (True, 0), shown
+    assert guest.run("wait", 30).status == 0
+
+
 def switch_ns(shown: str) -> float:
     """What a thread switch took at best."""
     found = re.search(r"units of (\d+) ns each", shown)

@@ -14,6 +14,7 @@ from compiler.diagnostics import CompileError, Diagnostic, Reporter, Source, Spa
 from compiler.syntax import leftout
 from compiler.syntax.loader import VOCABULARY_MODULES, Loader, ParsedModule, World
 from compiler.syntax.syscalls import syscall_module
+from compiler.syntax.unimported import unimported
 from compiler.syntax.walk import walk
 from compiler.types import aliases, bounds, decls, model
 from compiler.types.decls import AliasDecl, ClassDecl, FuncDecl, GlobalDecl, ImportedName, ModuleDecl, NewTypeDecl, TypeVarDecl, Vocabulary
@@ -116,6 +117,8 @@ class Program(Instances):
             decls.collect(found)
             for item in leftout.refused(parsed.tree):
                 self.reporter.add(self.error(item.code, found, item.node, item.message, item.hint).diagnostic)
+            for name, node in unimported(parsed.tree, {*found.scope, *BUILTIN_NAMES, *BUILTIN_TYPES}).items():
+                self.reporter.add(self._undefined(found, name, node).diagnostic)
         return found
 
     def _load_imports(self, module: ModuleDecl) -> None:

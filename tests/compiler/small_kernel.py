@@ -50,15 +50,17 @@ def release(address: u64) -> None:
 )
 
 
-def stacks_of(repo: Path, source: str, arch: str) -> Stacks:
-    """What is found about the stacks of a kernel of one module, which is compiled."""
+def stacks_of(repo: Path, source: str, arch: str, whole: bool = False) -> Stacks:
+    """What is found about the stacks of a kernel of one module, which is compiled; if `whole`, so is what the language brings."""
     write_kernel(repo, source)
     program = analyse(World("kernel", arch=arch, checked=False, repo=repo))
     assert [e.render() for e in program.errors] == []
-    _, sizes = emit(lower(program)["kern.one"], target_for(arch, "kernel"), 2)
-    path = repo / f"{arch}.stack"
-    path.write_bytes(sizes)
-    return Stacks(arch, program.stacks.to_json(), [path], repo)
+    texts = lower(program)
+    paths = []
+    for name in texts if whole else ("kern.one",):
+        paths.append(repo / f"{name}.{arch}.stack")
+        paths[-1].write_bytes(emit(texts[name], target_for(arch, "kernel"), 2)[1])
+    return Stacks(arch, program.stacks.to_json(), paths, repo)
 
 
 def write_kernel(repo: Path, source: str) -> None:

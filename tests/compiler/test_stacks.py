@@ -1,17 +1,14 @@
 # SPDX-License-Identifier: GPL-2.0-or-later
 """Stack bounds: frames and calls as the object has them, and the deepest stack of an entry, on both architectures."""
 
-import json
 import subprocess
 import sys
 from pathlib import Path
 
 import pytest
 
-from compiler.backend.codegen import emit
-from compiler.backend.stacks import RETURN_ADDRESS, Stacks
-from compiler.backend.target import target_for
-from compiler.frontend import World, analyse, lower
+from compiler.backend.stacks import RETURN_ADDRESS
+from compiler.frontend import World, analyse
 from tests.compiler.small_kernel import stacks_of, write_kernel
 
 REPO = Path(__file__).parents[2]
@@ -236,17 +233,51 @@ def first(n: u64) -> u64:
 def second(n: u64) -> u64:
     return short() + 1
 """
-    write_kernel(tmp_path, source)
-    program = analyse(World("kernel", checked=False, repo=tmp_path))
-    assert [e.render() for e in program.errors] == []
-    paths = []
-    for name, ir in lower(program).items():
-        paths.append(tmp_path / f"{name}.stack")
-        paths[-1].write_bytes(emit(ir, target_for("x86_64", "kernel"), 2)[1])
-    needs = {n.name: n for n in Stacks("x86_64", program.stacks.to_json(), paths, tmp_path).needs()}
+    needs = {n.name: n for n in stacks_of(tmp_path, source, "x86_64", whole=True).needs()}
     assert any("format" in name for name, _ in needs["first"].chain)
     assert needs["second"].path + 200 < needs["first"].path
-    assert json.loads(paths[0].read_text())
+
+
+@pytest.mark.parametrize("arch", ARCHITECTURES)
+@pytest.mark.parametrize("printed", ["f'{a} files' if a != 1 else 'one file'", "f\"{f'{a} files':>12}\""])
+def test_an_f_string_within_another_is_no_recursion(tmp_path, arch, printed):
+    """What prints the outer one prints the inner one too, and no other of the program."""
+    source = f"""
+from lang import Format, entry, export, extern, hook, i32, noinline, text, u64
+
+
+@extern
+def consume(address: u64) -> u64: ...
+
+
+@hook
+def print_to(fd: i32, message: Format) -> None:
+    line = text(200)
+    line.write(message)
+    consume(line.len)
+
+
+@noinline
+def other(a: u64) -> None:
+    print(f"{{a}} {{a:>20}} {{a:,}} {{a + 1}} {{a + 2}}")
+
+
+@noinline
+def tell(a: u64) -> u64:
+    print({printed})
+    return a + 1
+
+
+@entry(stack=20000)
+@export("first")
+def first(n: u64) -> u64:
+    return tell(n)
+"""
+    stacks = stacks_of(tmp_path, source, arch, whole=True)
+    assert len(stacks.needs()) == 1
+    assert [e.render() for e in stacks.errors] == []
+    *inner, outer = stacks.model["formats"]["kern.one.tell"]
+    assert stacks.made(outer) == inner
 
 
 def test_what_llvm_is_asked_does_not_reach_a_file_that_standard_error_was_sent_to(tmp_path):

@@ -7,7 +7,7 @@ taken away from who has them. A process is killed at a random moment after its s
 amid all that. In the end every core must be idle and nobody's, and the kernel's memory what it was before, to the byte.
 """
 
-from lang import Error, Uaddr, array, at, i32, pause, struct, text, u8, u32, u64
+from lang import Array, Error, Uaddr, array, at, i32, pause, struct, text, u8, u32, u64
 from kern.abi.file import FdPair, SpawnFlag
 from kern.abi.mman import MapFlags, Prot
 from kern.abi.proc import Resource

@@ -60,6 +60,15 @@ class Piece:
         self.text, self.value, self.spec, self.node = text, value, spec or {}, node
 
 
+def printers(value: Expr) -> list[FnInst]:
+    """What may print a value that is an f-string itself, or a choice of such: the functions written for them."""
+    if isinstance(value, Cond):
+        return [*printers(value.then), *printers(value.other)]
+    if isinstance(value, Seq) and isinstance(value.ty, ClassType) and value.ty.decl.name == "Format":
+        return [s.value.fn for s in value.body if isinstance(s, hir.Store) and isinstance(s.value, hir.FnAddr)]
+    return []
+
+
 class StringMixin:
     def expr_JoinedStr(self: Any, node: ast.JoinedStr, want: Type | None) -> Expr:
         if isinstance(want, ClassType) and want.decl.name == "Format":
@@ -215,6 +224,7 @@ class StringMixin:
                 printer.value(piece.value, piece.spec, piece.node or node)
                 continue
             value = self.printable(piece.value, piece.node or node)
+            fn.calls += [CallSite(inner, None) for inner in printers(value)]
             storage = model.storage_of(value.ty)
             for extra in ("width", "precision"):
                 if isinstance(piece.spec.get(extra), Expr):

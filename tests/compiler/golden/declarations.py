@@ -1,7 +1,7 @@
 from typing import Generic, TypeVar, nothing
 
 import lang
-from lang import Array, Registry, array, i32, nothing_either, struct, text, u64
+from lang import Array, Registry, Text, array, i32, nothing_either, struct, text, u64
 
 from sys import missing
 

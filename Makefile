@@ -14,6 +14,8 @@ PROGRAMS =
 FILES =
 TESTS   = tests
 WHAT    =
+ONLY    =
+RESUME  =
 JOBS    = 2
 MINUTES = 30
 COUNT   = 10000
@@ -41,7 +43,8 @@ help:
 	echo "make test      all tests: compiler, kernel units, machines of both architectures in QEMU; TESTS=tests/compiler for a part"
 	echo "make soak      machines of both architectures under attack for MINUTES=$(MINUTES), then the compiler and units: $(SOAKS);"
 	echo "               each is a target too; COUNT=$(COUNT) cases at most, SEED= to repeat one"
-	echo "make bench     measures: WHAT=code compiled code against gcc's, WHAT=compiler builds, WHAT=system against Linux, all without WHAT"
+	echo "make bench     measures: WHAT=code compiled code against gcc's, WHAT=compiler builds, WHAT=system against Linux, all without WHAT;"
+	echo "               ONLY=\"noise boot\" parts of WHAT=system, RESUME=1 those that are left"
 	echo "make check     compiler diagnostics for all sources, what is proved of stacks, locks and errors, ruff, mypy"
 	echo "make format    format all sources; FILES=kern/lib/ring.py for some"
 	echo "make features  which rows of docs/features.md the last tests showed"
@@ -106,7 +109,7 @@ soak-calls: build emulator
 bench: $(VENV)
 	scripts/setup.sh gcc
 	scripts/setup.sh plots
-	$(PYTHON) -m scripts bench $(WHAT)
+	$(PYTHON) -m scripts bench $(WHAT) $(foreach part,$(ONLY),--only $(part)) $(if $(RESUME),--resume)
 
 check: $(VENV)
 	$(PYTHON) -m compiler check --world kernel --arch $(ARCH) --report

@@ -11,7 +11,7 @@ from kern.core.percore import core
 from kern.core.smp import call_on_all
 from kern.ktest.runner import KernelTest, check, equal, kernel_tests
 from kern.mm import page_stock
-from kern.mm.heap import allocate, empty_quarantine, release
+from kern.mm.heap import LARGEST_CLASS, allocate, empty_quarantine, large_bytes, release
 from kern.mm.kmap import map_device, map_mmio, unmap_device, vmap
 from kern.mm.pages import PAGE_SIZE, alloc_pages, alloc_zeroed_user_page, bytes_at, free_bytes, free_pages, page_put, reclaim
 from kern.mm.slab import drain_this_core
@@ -87,6 +87,30 @@ class Heap(KernelTest):
         equal(failures.load(), 0, "damaged blocks")
         lost = before - min(before, take_stock())
         check(lost <= 64 * PAGE_SIZE, f"{lost} bytes are gone")
+
+
+@unproven("the heap works in handlers too: that is what this tests")
+def take_big_blocks(times: u64) -> None:
+    """On any core."""
+    try:
+        for _ in range(times):
+            release(allocate(LARGEST_CLASS + 1, 16))
+    except Error:
+        failures.add(1)
+
+
+@kernel_tests
+class BigBlocks(KernelTest):
+    """What big blocks take is counted exactly, however many cores take and release some at once."""
+
+    name: str = "heap.big_blocks"
+
+    def run(self) -> None:
+        failures.store(0)
+        before = large_bytes.load()
+        call_on_all(take_big_blocks, 2000)
+        equal(failures.load(), 0, "blocks that were not to be had")
+        equal(large_bytes.load(), before, "bytes counted")
 
 
 @kernel_tests

@@ -1,12 +1,14 @@
 # SPDX-License-Identifier: GPL-2.0-or-later
 """Processes, without any that runs: their numbers, and what the kernel says of a change of state that cannot be."""
 
-from lang import Ref, array, i64, u32, u64
+from lang import Error, Ref, array, i64, u32, u64
+from kern.abi.errno import Errno
 from kern.abi.proc import MAX_PID, ProcState
 from kern.ktest.check_tests import expect
 from kern.ktest.runner import KernelTest, check, equal, kernel_tests
+from kern.proc.destroy import proc_destroy
 from kern.proc.proc import Proc, assign_pid, find_proc, forget_pid, proc_put
-from kern.proc.structure import unknown_process
+from kern.proc.structure import new_process, unknown_process
 
 LIVING: u64 = 20
 ROUNDS: u64 = 40_000
@@ -64,3 +66,23 @@ class Pids(KernelTest):
                 proc_put(stayed)
                 proc_put(stayed)
             living[i] = None
+
+
+@kernel_tests
+class ChildOfTheDying(KernelTest):
+    """A process that is killed while a call of its makes a child has none: nobody would ever start it, and nobody end it."""
+
+    name: str = "proc.child_of_the_dying"
+
+    def run(self) -> None:
+        parent = new_process(None, "/ktest", "/ktest\0")
+        proc_destroy(parent, 0)
+        refused = False
+        try:
+            new_process(parent, "/ktest", "/ktest\0")
+        except Error as e:
+            refused = e.errno == Errno.ESRCH
+        left = find_proc(parent.pid + 1)
+        proc_put(parent)
+        check(refused, "it has a child")
+        check(left is None, "the child is there still")

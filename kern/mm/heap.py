@@ -9,7 +9,9 @@ No locks of its own.
 
 from lang import (
     CHECKED,
+    RELAXED,
     Array,
+    Atomic,
     Error,
     Kaddr,
     array,
@@ -64,7 +66,7 @@ classes: Array[SizeClass] = (
 )
 caches = array(CLASSES, SlabCache)
 class_of_size = array(129, u8)              # by (size + 15) // 16
-large_bytes: u64 = 0                        # in big blocks; for statistics, so not exact
+large_bytes = Atomic[u64](0)                # in big blocks; exact when nobody allocates
 
 
 def init_heap() -> None:
@@ -141,13 +143,12 @@ def release(address: u64) -> None:
 
 @noinline
 def allocate_large(size: u64, align: u64, by: u64) -> u64:
-    global large_bytes
     room = max(size, align)
     order = order_for(room + (GUARD_ROOM if CHECKED else 0))
     paddr = alloc_pages(order)
     page = page_at(paddr)
     page.flags = page.flags | PageUse.LARGE
-    large_bytes += PAGE_SIZE << order
+    large_bytes.add(PAGE_SIZE << order, order=RELAXED)
     block = u64(mmu.phys_to_virt(paddr))
     if CHECKED:
         prepare(block, PAGE_SIZE << order, True)  # pages are filled and looked at by themselves
@@ -157,14 +158,13 @@ def allocate_large(size: u64, align: u64, by: u64) -> u64:
 
 @noinline
 def release_large(address: u64) -> None:
-    global large_bytes
     page = page_of_object(address)
     if PageUse.LARGE not in page.flags:
         panic(f"free of {address:#x}, which is not from the heap")
     assert address & PAGE_MASK == 0, "free of an address inside a block"
     order = u32(page.order)
     page.flags = page.flags & ~PageUse.LARGE
-    large_bytes -= PAGE_SIZE << order
+    large_bytes.sub(PAGE_SIZE << order, order=RELAXED)
     free_pages(mmu.virt_to_phys(Kaddr(address)), order)
 
 
@@ -217,7 +217,7 @@ def room_of(block: u64) -> u64:
 
 def used_bytes() -> u64:
     """Bytes in blocks that were handed out, those that cores keep for themselves included."""
-    total = large_bytes
+    total = large_bytes.load(order=RELAXED)
     for cache in caches:
         total += cache.in_use * cache.stride
     return total

@@ -71,7 +71,7 @@ def count_live(into: LiveView) -> None:
         with caches[index].lock.irqs_off():
             into.objects[index] = caches[index].in_use
             into.bytes += caches[index].in_use * caches[index].stride
-    into.large = large_bytes
+    into.large = large_bytes.load()
     into.places = vmap.segments.used
     slab_pages: u64 = 0
     with caches_lock.irqs_off():

@@ -7,11 +7,13 @@ Locks: none held over a step.
 
 from lang import Error, Paddr, Uaddr, array, at, cycle_counter, free, new, offsetof, sizeof, u32, u64
 from arch import cpu, mmu, smp, timer
-from kern.abi.proc import PROCDATA_ADDR, PROCINFO_ADDR, ProcData, ProcInfo, ProcState, VcoreFlag, VcorePreemptData
+from kern.abi.errno import Errno
+from kern.abi.proc import KILLED_EXIT_CODE, PROCDATA_ADDR, PROCINFO_ADDR, ProcData, ProcInfo, ProcState, VcoreFlag, VcorePreemptData
 from kern.arch_api import PageFlag
 from kern.core import alloc, sched
 from kern.debug import log
 from kern.mm.pages import PAGE_SIZE, alloc_zeroed, free_pages, order_for
+from kern.proc.destroy import proc_destroy
 from kern.proc.proc import Proc, Vcore, assign_pid, proc_put
 from kern.proc.wait import add_child
 from kern.time.clock import now_ns, timing_overhead, wall_ns
@@ -21,7 +23,8 @@ FIRST_UMASK: u32 = 0o022
 
 
 def new_process(parent: Proc | None, path: str, name: str) -> Proc:
-    """A CREATED process with nothing in it that everybody knows. `path`: of its file; `name`: what it is listed as, folders left out."""
+    """A CREATED process with nothing in it that everybody knows. `path`: of its file; `name`: what it is listed as, folders left out.
+    Raises EAGAIN, ENOMEM; ESRCH if the parent is dying."""
     p = unknown_process()
     name_process(p, path, name)
     p.start_ns = now_ns()
@@ -41,7 +44,11 @@ def new_process(parent: Proc | None, path: str, name: str) -> Proc:
         raise
     p.info.pid = p.pid
     if parent is not None:
-        add_child(parent, p)
+        if not add_child(parent, p):
+            # Nobody would start it, wait for it, or end it when its parent ends: that has happened.
+            proc_destroy(p, KILLED_EXIT_CODE)
+            proc_put(p)
+            raise Error(Errno.ESRCH, f"process {parent.pid} is dying, and has no more children")
         if p.traced:
             log.info(f"trace {parent.pid}: child {p.pid}")
     return p

@@ -10,8 +10,8 @@ from kern.proc.proc import Proc, proc_get, proc_put
 from kern.sync.abort import AbortableSleep
 
 
-def add_child(parent: Proc, child: Proc) -> None:
-    """List the child, unless the parent is dying: then nobody would ever take it off again."""
+def add_child(parent: Proc, child: Proc) -> bool:
+    """List the child; False if the parent is dying: then nobody would ever take it off again."""
     proc_get(child)
     with parent.child_cv.lock.irqs_off():
         listed = not parent.is_dying()
@@ -22,6 +22,7 @@ def add_child(parent: Proc, child: Proc) -> None:
             parent.children.push_back(child)
     if not listed:
         proc_put(child)
+    return listed
 
 
 def remove_child(parent: Proc, child: Proc) -> None:

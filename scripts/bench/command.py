@@ -4,7 +4,7 @@
 from __future__ import annotations
 
 import sys
-from collections.abc import Callable
+from collections.abc import Callable, Sequence
 
 import click
 from rich.console import Console
@@ -15,19 +15,24 @@ from scripts.bench.measure import Wrong
 from scripts.machine import MachineError
 from scripts.qemu import BOARDS, DEFAULT_ARCH
 
-KINDS: dict[str, Callable[[int, str, Console], int]] = {"code": code.measure, "compiler": compiler.measure, "system": system.measure}
+KINDS: dict[str, Callable[[int, Sequence[str], bool, Console], int]] = {
+    "code": lambda repeats, only, resume, console: code.measure(repeats, "".join(only[:1]), console),
+    "compiler": lambda repeats, only, resume, console: compiler.measure(repeats, "".join(only[:1]), console),
+    "system": system.measure,
+}
 
 
 @click.command(help="Measures WHAT (of: " + ", ".join(KINDS) + "; all if none is named), prints tables, keeps figures in build/bench/.")
 @click.argument("what", nargs=-1, type=click.Choice(list(KINDS)))
 @click.option("--repeats", default=9, show_default=True, type=click.IntRange(1), help="runs of each")
-@click.option("--only", default="", help="just those whose name contains this; or of system, one part: " + ", ".join(system.PARTS))
-def bench(what: tuple[str, ...], repeats: int, only: str) -> None:
+@click.option("--only", multiple=True, help="just those whose name contains this; or a part of system: " + ", ".join(system.PARTS))
+@click.option("--resume", is_flag=True, help="leave out the parts of system that these images were measured for")
+def bench(what: tuple[str, ...], repeats: int, only: tuple[str, ...], resume: bool) -> None:
     console = wide_console()
     status = 0
     for name in what or KINDS:
         try:
-            status |= KINDS[name](repeats, only, console)
+            status |= KINDS[name](repeats, only, resume, console)
         except Wrong as wrong:
             sys.exit(f"bench {name}: {wrong}")
     sys.exit(status)

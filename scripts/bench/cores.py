@@ -18,7 +18,8 @@ from pathlib import Path
 
 from scripts.bench.guests import Guests
 from scripts.bench.measure import Wrong
-from scripts.bench.section import Section, figures, in_words
+from scripts.bench.plots import drawing
+from scripts.bench.section import Goal, Section, figures, in_words
 
 COUNTED_CORES = (4, 64)  # the first is also that of the clock
 GROWTH_CORES = (1, 2, 4, 8, 16, 32, 64)
@@ -36,22 +37,24 @@ HEAD_LOCKS = ("place", *(f"mean, {n}" for n in LOCK_CORES), *(f"longest, {n}" fo
 
 def measure_cores(guests: Guests, rounds: int) -> Section:
     few, many = COUNTED_CORES
-    section = Section(
-        "cores",
-        "cores that come and go, and messages between them",
-        ("", f"instructions, {few} cores", f"{many} cores", f"us, {few} cores", "Linux, us", "ratio (least to most)"),
-    )
-    counted = {smp: figures(guests.ours("corecosts", smp=smp, mem="2G")) for smp in COUNTED_CORES}
+    head = ("", *(f"instructions, {smp} cores{on}" for on in ("", ", RISC-V") for smp in COUNTED_CORES), f"us, {few} cores", "Linux, us")
+    section = Section("cores", "cores that come and go, and messages between them", (*head, "ratio (least to most)"))
+    counted = {
+        (arch, smp): figures(guests.ours("corecosts", arch=arch, smp=smp, mem="2G"))
+        for arch in ("x86_64", "riscv")
+        for smp in COUNTED_CORES
+    }
     ours, theirs = [], []
     for _ in range(rounds):
         ours.append(figures(guests.ours("corecosts", smp=few, counted=False)))
         theirs.append(figures(guests.linux("corecosts", smp=few, counted=False)))
-    for name in counted[many]:
-        instructions = [in_words(counted[smp][name]) if name in counted[smp] else "" for smp in COUNTED_CORES]
-        section.rows.append((name, *instructions, *_by_the_clock(name, ours, theirs)))
-        if all(name in run for run in (*ours, *theirs)):
-            ratio = _median(name, theirs) / _median(name, ours)
-            section.goal(ratio >= 0.5, f"{name}: {1 / ratio:.1f} times Linux' time")  # less than twice is noise
+    for name in counted["x86_64", many]:
+        instructions = [in_words(found[name]) if name in found else "" for found in counted.values()]
+        one, other, ratio = _by_the_clock(name, ours, theirs)
+        section.rows.append((name, *instructions, one, other, ratio))
+        if ratio:
+            met = _median(name, theirs) / _median(name, ours) >= 0.5  # less than twice is noise
+            section.goals.append(Goal(name, "below twice Linux' time", f"{one} us", met, linux=f"{other} us", clock=ratio))
     return section
 
 
@@ -69,29 +72,39 @@ def _by_the_clock(name: str, ours: list[dict[str, float]], theirs: list[dict[str
 
 # -- growth -----------------------------------------------------------------------------------------------------------
 def measure_growth(guests: Guests, plots: Path) -> Section:
-    counts = {smp: figures(guests.ours("growth", smp=smp, mem="2G")) for smp in GROWTH_CORES}
-    section = growth_section(counts)
+    counts, on_riscv = (
+        {smp: figures(guests.ours("growth", arch=arch, smp=smp, mem="2G")) for smp in GROWTH_CORES} for arch in ("x86_64", "riscv")
+    )
+    section = growth_section(counts, on_riscv)
     plot_growth(counts, plots / "growth.svg")
     return section
 
 
-def growth_section(counts: Mapping[int, Mapping[str, float]]) -> Section:
+def growth_section(counts: Mapping[int, Mapping[str, float]], on_riscv: Mapping[int, Mapping[str, float]]) -> Section:
     head = ("", *(f"{smp} core{'' if smp == 1 else 's'}" for smp in counts))
     section = Section("growth", "instructions of an operation that all vcores do at once", head, plot="benchmarks/growth.svg")
     first, last = min(counts), max(counts)
+    for by_cores, on in ((counts, ""), (on_riscv, ", RISC-V")):
+        for name in counts[first]:
+            if any(name not in row for row in by_cores.values()):
+                raise Wrong(f"growth: {name} was not measured everywhere")
+            section.rows.append((f"{name}{on}", *(f"{row[name]:,.0f}" for row in by_cores.values())))
     for name in counts[first]:
-        if any(name not in row for row in counts.values()):
-            raise Wrong(f"growth: {name} was not measured everywhere")
-        section.rows.append((name, *(f"{row[name]:,.0f}" for row in counts.values())))
-        one, many = counts[first][name], counts[last][name]
-        limit = one + PER_CORE[name] * last if name in PER_CORE else one * MOST_GROWTH
-        section.goal(many <= limit, f"{name}: from {one:,.0f} on {first} core to {many:,.0f} on {last}")
+        (goal, met), (there, met_there) = _growth(name, counts), _growth(name, on_riscv)
+        limit = f"{PER_CORE[name]} more for each core" if name in PER_CORE else f"{MOST_GROWTH} times"
+        section.goals.append(Goal(f"{name}, {first} to {last} cores", f"at most {limit}", goal, met and met_there, there))
     return section
 
 
-def plot_growth(counts: Mapping[int, Mapping[str, float]], path: Path) -> None:
-    from scripts.bench.report import drawing
+def _growth(name: str, counts: Mapping[int, Mapping[str, float]]) -> tuple[str, bool]:
+    """In words, and whether it is within bounds."""
+    first, last = min(counts), max(counts)
+    one, many = counts[first][name], counts[last][name]
+    limit = one + PER_CORE[name] * last if name in PER_CORE else one * MOST_GROWTH
+    return f"{one:,.0f} to {many:,.0f}", many <= limit
 
+
+def plot_growth(counts: Mapping[int, Mapping[str, float]], path: Path) -> None:
     first = min(counts)
     with drawing(path, (7, 4)) as axes:
         for name in counts[first]:
@@ -151,10 +164,9 @@ def lock_section(found: Mapping[int, Mapping[str, Holds]]) -> Section:
             holds = [found[smp].get(place, Holds()) for smp in found]
             means, longest = [f"{h.mean:,.0f}" for h in holds], [f"{h.longest:,.0f}" for h in holds]
             section.rows.append((place, *means, *longest, f"{holds[-1].taken:,}"))
-    for place in growing:
-        one, other = found[few][place], found[many][place]
-        mean, most = f"{one.mean:,.0f} to {other.mean:,.0f}", f"{one.longest:,.0f} to {other.longest:,.0f}"
-        section.goal(False, f"hold of a lock at {place}: from {few} to {many} cores {mean} instructions, at most {most}")
+    held = [f"{place}: {found[few][place].mean:,.0f} to {found[many][place].mean:,.0f}" for place in growing]
+    what = f"locks held longer on {many} cores than on {few}, of {len(found[many])} places"
+    section.goals.append(Goal(what, "none", "; ".join(held) if held else "none", not growing))
     return section
 
 

@@ -1,92 +1,73 @@
 # SPDX-License-Identifier: GPL-2.0-or-later
-"""Figures of `make bench WHAT=system` for readers: parts of docs/benchmarks.md, each between two marks, and plots beside it."""
+"""Figures of `make bench WHAT=system` for readers: docs/benchmarks.md, each part between two marks, and a table of all goals before them.
+
+What was measured is kept beside the page, docs/benchmarks/figures.json: a part that is measured again takes the place of its old figures,
+and the page says all of them. With a part stands which images it was measured with, and how long that took.
+"""
 
 from __future__ import annotations
 
-import statistics
-from collections.abc import Iterator, Sequence
-from contextlib import contextmanager
-from pathlib import Path
-from typing import TYPE_CHECKING, Any
+import hashlib
+import json
+import time
+from collections.abc import Mapping, Sequence
+from dataclasses import asdict, dataclass
 
-from scripts.bench.measure import Wrong
-from scripts.bench.section import put
-from scripts.qemu import ROOT
-
-if TYPE_CHECKING:
-    from scripts.bench.system import Row
+from scripts.bench.goals import WHY_MISSED
+from scripts.bench.guests import CPU
+from scripts.bench.section import GOAL_HEAD, Goal, Section, put, table_lines
+from scripts.qemu import ROOT, image_folder
 
 PAGE = ROOT / "docs" / "benchmarks.md"
 PLOTS = ROOT / "docs" / "benchmarks"
+FIGURES = PLOTS / "figures.json"
 
 
-def write(name: str, lines: Sequence[str]) -> None:
-    """Put lines into the place of that name. Raises Wrong if the page has none."""
-    PAGE.write_text(put(PAGE.read_text(encoding="utf-8"), name, lines), encoding="utf-8")
+@dataclass
+class Kept:
+    """One part's figures, the digest of the images, the day, and the seconds that it took to measure."""
+
+    section: Section
+    images: str
+    day: str
+    seconds: float
 
 
-def write_rows(rows: Sequence[Row], version: str, rounds: int) -> None:
-    write("system", _lines(rows, version, rounds))
-    _plot(rows, version)
+def images_digest() -> str:
+    """Of the images that are measured."""
+    digest = hashlib.sha256()
+    for folder in (*(image_folder(arch, False) for arch in CPU), image_folder("x86_64", True)):
+        digest.update((folder / "kernel.elf").read_bytes())
+    return digest.hexdigest()[:16]
 
 
-def _lines(rows: Sequence[Row], version: str, rounds: int) -> list[str]:
-    lines = [
-        f"Linux {version}; a ratio above 1 says that ours is cheaper. By the clock: medians of {rounds} runs, in brackets the least and",
-        "the most of the single runs' ratios.",
-        "",
-        "| operation | ours, instructions | goal | Linux, instructions | ratio | ratio by the clock | ours on RISC-V |",
-        "|---|---|---|---|---|---|---|",
-    ]
-    for row in rows:
-        goal = f"{row.goal:,}{'' if row.is_met else ' (missed)'}" if row.goal is not None else ""
-        clock = f"{row.times_ratio:.1f} ({_extremes(row)})" if row.times_ratio else ""
-        cells = [row.name, f"{row.ours:,.0f}", goal, f"{row.linux:,.0f}", f"{row.ratio:.1f}", clock, f"{row.riscv:,.0f}"]
-        lines.append(f"| {' | '.join(cells)} |")
-    return lines
+def kept_figures() -> dict[str, Kept]:
+    if not FIGURES.exists():
+        return {}
+    kept = {}
+    for name, part in json.loads(FIGURES.read_text(encoding="utf-8")).items():
+        goals = [Goal(**goal) for goal in part["section"].pop("goals")]
+        kept[name] = Kept(**{**part, "section": Section(**part["section"], goals=goals)})
+    return kept
 
 
-def _extremes(row: Row) -> str:
-    ratios = [theirs / ours for ours, theirs in zip(row.our_times, row.linux_times, strict=False) if ours]
-    return f"{min(ratios):.1f} to {max(ratios):.1f}"
+def keep(section: Section, images: str, seconds: float, order: Sequence[str]) -> None:
+    """Into the figures, and from there into the page. `order`: all names, as they stand there."""
+    kept = kept_figures()
+    kept[section.name] = Kept(section, images, time.strftime("%Y-%m-%d"), round(seconds))
+    kept = {name: kept[name] for name in order if name in kept}
+    FIGURES.write_text(json.dumps(kept, indent=1, default=asdict) + "\n", encoding="utf-8")
+    PAGE.write_text(written(PAGE.read_text(encoding="utf-8"), kept), encoding="utf-8")
 
 
-def _plot(rows: Sequence[Row], version: str) -> None:
-    """Ratios as bars on a logarithmic axis, the clock's spread as lines."""
-    shown = [row for row in reversed(rows) if row.ratio]
-    with drawing(PLOTS / "against-linux.svg", (9, 0.36 * len(shown) + 1.2)) as axes:
-        places = range(len(shown))
-        axes.barh([p + 0.2 for p in places], [row.ratio for row in shown], 0.38, label="instructions, one core", color="#3465a4")
-        medians = [row.times_ratio for row in shown]
-        axes.barh([p - 0.2 for p in places], medians, 0.38, label="time, two cores (median)", color="#bcd0e8")
-        for place, row in zip(places, shown, strict=True):
-            if row.our_times and row.linux_times:
-                least = min(row.linux_times) / statistics.median(row.our_times)
-                most = max(row.linux_times) / statistics.median(row.our_times)
-                axes.plot([least, most], [place - 0.2] * 2, color="#555555", linewidth=1)
-        axes.axvline(1, color="black", linewidth=0.8)
-        axes.set_xscale("log")
-        axes.xaxis.set_major_formatter(lambda ratio, _: f"{ratio:g}x")
-        axes.set_yticks(list(places), [row.name for row in shown])
-        axes.set_xlabel(f"cost on Linux {version} / cost here")
-        axes.legend(loc="lower right", frameon=False)
+def written(page: str, kept: Mapping[str, Kept]) -> str:
+    """The page with all figures in their places. Raises Wrong if it has none for some."""
+    for name, part in kept.items():
+        page = put(page, name, [f"Measured on {part.day}.", "", *part.section.lines()])
+    return put(page, "goals", goal_lines(kept))
 
 
-@contextmanager
-def drawing(path: Path, size: tuple[float, float]) -> Iterator[Any]:
-    """Axes to draw on, which are then kept as a file: the same drawing gives the same file. Raises Wrong without matplotlib."""
-    try:
-        import matplotlib
-    except ImportError:
-        raise Wrong("matplotlib is missing: `scripts/setup.sh plots`") from None
-    matplotlib.use("svg")
-    matplotlib.rcParams.update({"svg.hashsalt": "pykaros", "font.size": 9})
-    from matplotlib import pyplot
-
-    figure, axes = pyplot.subplots(figsize=size, layout="constrained")
-    try:
-        yield axes
-        path.parent.mkdir(parents=True, exist_ok=True)
-        figure.savefig(path, metadata={"Date": None})
-    finally:
-        pyplot.close(figure)
+def goal_lines(kept: Mapping[str, Kept]) -> list[str]:
+    goals = [goal for part in kept.values() for goal in part.section.goals]
+    met = sum(goal.met for goal in goals)
+    return [f"Met: {met} of {len(goals)}.", "", *table_lines(GOAL_HEAD, (goal.cells(WHY_MISSED.get(goal.what, "")) for goal in goals))]

@@ -66,6 +66,18 @@ def trace(arch: str, operation: str, per: str, instructions: int, console: Conso
     console.print(table)
 
 
+def instructions_of(function: str, arch: str, operation: str) -> float:
+    """How many instructions of its own a call of `function` runs, in the mean, while `operation` goes on. Raises Wrong if it is not."""
+    symbols = _symbols([image_folder(arch, False) / "programs" / "costs.elf"])
+    with tempfile.TemporaryDirectory() as folder:
+        path = Path(folder)
+        _record(arch, operation, 20_000, path)
+        spent, entered = _count(symbols, path / "trace", function)
+    if entered[function] < 2:
+        raise Wrong(f"{operation}: {function} was not called")
+    return spent[function] / (entered[function] - 1)
+
+
 def _record(arch: str, operation: str, instructions: int, folder: Path) -> str:
     """Runs the machine; returns the operation's whole name. The log holds about that many instructions."""
     append = f"quiet panic=exit run=\"costs '{operation}' 1000000000\""

@@ -350,6 +350,10 @@ class Context(Protocol):
         """Make a context that a process could have written safe to pop: nothing that user mode may not have."""
 
     @abstractmethod
+    def divert_call(self, ctx: UserContext, returning: Uaddr, target: Uaddr) -> bool:
+        """Have a system call that would return to the user address `returning` go to `target` instead. False if it would not."""
+
+    @abstractmethod
     def copy_sanitised(self, into: UserContext, source: UserContext) -> None:
         """Copy a context out of process memory, then sanitise the copy."""
 

@@ -87,6 +87,15 @@ def keep(into: UserContext, ctx: UserContext) -> None:
         into.kind = ContextKind.HARDWARE
 
 
+def divert_call(ctx: UserContext, returning: Uaddr, target: Uaddr) -> bool:
+    """Have a system call that would return to `returning` go to `target`, whatever the process says these are. False if it would not."""
+    if ctx.kind != ContextKind.CALL or u64(target) >= u64(USER_TOP):
+        return False
+    if ctx.pc == u64(returning):
+        ctx.pc = u64(target)
+    return ctx.pc == u64(target)
+
+
 def copy_sanitised(into: UserContext, source: UserContext) -> None:
     """Copy first: the process may be writing the original."""
     assign(into, source)

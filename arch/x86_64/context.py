@@ -108,6 +108,15 @@ def keep(into: UserContext, ctx: UserContext) -> None:
         complete_call(into)
 
 
+def divert_call(ctx: UserContext, returning: Uaddr, target: Uaddr) -> bool:
+    """Have a system call that would return to `returning` go to `target`, whatever the process says these are. False if it would not."""
+    if ctx.kind != ContextKind.CALL or u64(target) >= u64(USER_TOP):
+        return False
+    if ctx.rip == u64(returning):
+        ctx.rip = u64(target)
+    return ctx.rip == u64(target)
+
+
 def copy_sanitised(into: UserContext, source: UserContext) -> None:
     """Copy first: the process may be writing the original."""
     assign(into, source)

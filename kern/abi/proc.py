@@ -64,6 +64,14 @@ class VcoreFlag(u32, IntFlag):
     SCP_NOVCCTX = 16                        # vcore 0 cannot be entered in vcore context yet
 
 
+class Pending(u32, IntEnum):
+    """What a vcore has not acknowledged."""
+
+    NOTHING = 0
+    MESSAGES = 1                            # look everywhere: in the mailboxes, and for finished calls
+    CALLS = 2                               # nothing but finished calls
+
+
 class VcoreRflag(u32, IntFlag):
     FPU_SAVED = 1                           # preempt_anc holds the vcore's extended state
 
@@ -130,12 +138,13 @@ class ResourceRequest:
 class VcorePreemptData:
     flags: Atomic[u32]                      # 0: VcoreFlag
     notif_disabled: Atomic[u32]             # 4: 1 = in vcore context: the kernel must not interrupt for events
-    notif_pending: Atomic[u32]              # 8: something was posted that the vcore has not acknowledged
+    notif_pending: Atomic[u32]              # 8: Pending: something was posted that the vcore has not acknowledged
     rflags: Atomic[u32]                     # 12: VcoreRflag
     vcore_entry: Uaddr                      # 16: where fresh vcore contexts start, with the vcore id as first argument,
     vcore_stack: Uaddr                      # 24: ... this stack pointer
     vcore_tls: Uaddr                        # 32: ... and this thread pointer. Set by the user before the vcore may run.
     user_data: u64                          # 40: the user's own
+    finished: Atomic[u64]                   # 48: address of the Syscall that was finished here last, with the one before in its ev_q; 0 = none
     public_mbox: EventMailbox
     private_mbox: EventMailbox
     uthread_ctx: UserContext                # the thread that was interrupted by notification or preemption
@@ -147,4 +156,7 @@ class VcorePreemptData:
 class ProcData:
     res_req: Array[ResourceRequest] = array(4)  # by Resource; tell the kernel with sys_poke_ksched
     kernel_evts: Array[u64] = array(NR_EVENT_TYPES)  # by EventType: address of an EventQueue, 0 = not wanted
+    # A system call that would return to the one address returns to the other if calls of other threads have been finished meanwhile
+    call_return: Uaddr
+    call_notified: Uaddr
     vcores: Array[VcorePreemptData] = array(MAX_VCORES)

@@ -6,7 +6,9 @@ after the trap returned, it stores `retval` (and `err` and `errstr` if it failed
 test whether UEVENT is set; if it is, it sets K_LOCK with it, sends EV_SYSCALL (arg3 = address of this structure) to `ev_q`, and
 clears K_LOCK.
 The structure may be reused or go out of scope only when DONE is set and K_LOCK is clear.
-To be told: store `ev_q`, fence, then compare-and-swap UEVENT into `flags` while neither DONE nor K_LOCK is set.
+To be told: store `ev_q`, fence, then compare-and-swap UEVENT into `flags` while neither DONE nor K_LOCK is set. With UTHREAD
+the call may come on the list of the vcore that has finished it instead (VcorePreemptData.finished): `ev_q` is the link then, and the structure
+stays as it is until it is taken from there.
 """
 
 from enum import IntFlag
@@ -23,6 +25,7 @@ class SyscallFlag(u32, IntFlag):
     UEVENT = 4                              # set by the user: send an event when done
     K_LOCK = 8                              # the kernel is still using the structure
     ABORT = 16                              # set by the kernel: somebody asked for the call to give up
+    UTHREAD = 32                            # set by the user with UEVENT: a thread waits; a vcore's list of finished calls does as well
 
 
 @struct(size=88)

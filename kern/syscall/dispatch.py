@@ -42,6 +42,7 @@ from kern.core.idle import leave_kernel
 from kern.core.kmsg import routine_pending
 from kern.core.percore import core
 from kern.debug import log
+from kern.event.finished import list_finished
 from kern.event.send import send_event
 from kern.mm.kmap import STACK_SIZE
 from kern.mm.umem import and_u32, load_u32, load_u64, or_u32, publish, read_call, store_u32, store_u64, write_bytes
@@ -184,7 +185,8 @@ def look_at_flags(sysc: Uaddr, old: i64) -> None:
         note_vanished("bad address")
     elif wrap(u32, old) & SyscallFlag.UEVENT:
         try:
-            complete(caller(), sysc)
+            if wrap(u32, old) & SyscallFlag.UTHREAD == 0 or not list_finished(caller(), sysc):
+                complete(caller(), sysc)
         except Error as e:
             note_vanished(e.message)
 
@@ -213,7 +215,9 @@ def finish_failed(p: Proc, errno: Errno, message: str) -> None:
         write_bytes(sysc + offsetof(Syscall, "errstr"), sentence[: length + 1])
         store_u32(sysc + offsetof(Syscall, "err"), u32(number))
         store_u64(sysc + offsetof(Syscall, "retval"), wrap(u64, i64(-1)))
-        complete(p, sysc)
+        # Results before DONE, as in `complete`: the `or` of list_finished is a release.
+        if load_u32(sysc + offsetof(Syscall, "flags")) & SyscallFlag.UTHREAD == 0 or not list_finished(p, sysc):
+            complete(p, sysc)
     except Error as e:
         note_vanished(e.message)
 

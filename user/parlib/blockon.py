@@ -14,6 +14,7 @@ from syscalls import submit_abort_sysc, submit_proc_yield
 
 DONE_OR_PROGRESS: u32 = 3
 UEVENT: u32 = 4
+FOR_THREAD: u32 = 36                        # ... with SyscallFlag.UTHREAD
 IN_KERNEL: u32 = 8                          # SyscallFlag.K_LOCK
 
 parlib_ready: bool = False                  # vcore context can be entered: uthreads can block
@@ -26,10 +27,11 @@ def set_parlib_ready() -> None:
     parlib_ready = True
 
 
-def register_for(call: Syscall, queue: EventQueue) -> bool:
+def register_for(call: Syscall, queue: EventQueue, asking: u32 = UEVENT) -> bool:
     """Ask for an event on `queue` when the call is done. False if it is done already: then there will be none.
 
-    After True the call, and the thread that waits for it, belong to the handler of that event.
+    After True the call, and the thread that waits for it, belong to the handler of that event; with `asking` FOR_THREAD also to who finds
+    the call among the finished ones (parlib.finished).
     """
     call.ev_q = Uaddr(addr_of(queue))
     fence(SEQ_CST)                          # the queue before UEVENT: pairs with `complete` of kern/syscall/dispatch.py, flags before ev_q
@@ -40,7 +42,7 @@ def register_for(call: Syscall, queue: EventQueue) -> bool:
         elif flags & DONE_OR_PROGRESS != 0:
             call.ev_q = Uaddr(0)
             return False
-        elif call.flags.cas(flags, flags | UEVENT):
+        elif call.flags.cas(flags, flags | asking):
             return True
 
 

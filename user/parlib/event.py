@@ -13,6 +13,7 @@ from lang import ACQUIRE, RELEASE, SEQ_CST, Atomic, Ref, Span, Uaddr, addr_of, a
 from lang import recursion, struct, u8, u16, u32, u64, wrap
 from kern.abi.event import NR_EVENT_TYPES, UCQ_PAGE_SIZE, EventBitmap, EventFlag, EventMailbox, EventMsg, EventQueue, MailboxKind, UcqPage
 from parlib.ceq import ceq_get, ceq_is_empty
+from parlib.finished import wake_finished
 from parlib.pages import map_pages
 from parlib.pdr import PdrLock
 from parlib.ucq import ucq_get, ucq_init, ucq_is_empty
@@ -142,12 +143,12 @@ def handle_one(vcore: Vcore, mailbox: EventMailbox) -> bool:
 
 
 def handle_events(vcore: Vcore) -> u64:
-    """Acknowledge notifications, then handle what is in this vcore's mailboxes; how many messages. In vcore context."""
+    """Acknowledge notifications, then handle what is on this vcore's list and in its mailboxes; how many. In vcore context."""
     data = vcore.data
     # Pending is cleared before the mailboxes are read, never after: what comes in between sets it again.
     data.notif_pending.store(u32(0))
     fence(SEQ_CST)                          # pairs with kern/event/send.py: message before flag
-    return handle_mailbox(vcore, data.private_mbox) + handle_mailbox(vcore, data.public_mbox)
+    return wake_finished(data) + handle_mailbox(vcore, data.private_mbox) + handle_mailbox(vcore, data.public_mbox)
 
 
 # -- queues -------------------------------------------------------------------------------------------------------

@@ -14,6 +14,7 @@ from parlib.blockon import set_parlib_ready
 from parlib.completion import complete, is_completion
 from parlib.debug import init_diagnosis
 from parlib.control import limit_vcores
+from parlib.finished import listen_for_finished_calls
 from parlib.event import handle_indirection, init_ucq_mailbox, register_handler
 from parlib.machine import vcore_start
 from parlib.pages import PAGE_SIZE, make_guard, map_pages
@@ -38,6 +39,7 @@ def init_parlib() -> None:
     prepare_vcore(0)
     register_handler(EventType.EVENT, handle_indirection)
     register_handler(EventType.SYSCALL, handle_call_done)
+    listen_for_finished_calls()
     init_diagnosis()
     init_thread0_queue()
     init_signals()

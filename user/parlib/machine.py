@@ -8,7 +8,8 @@ the vcore's VcorePreemptData: `notif_disabled` at 4, `notif_pending` at 8.
 Assembly also defines entry points that only have addresses here: `vcore_start` (a fresh vcore context: vcore id as first argument;
 aligns the stack, ends the frame chain, calls the exported `vcore_entry(vcoreid)`) and `uthread_start` (a fresh uthread: aligns the stack,
 ends the frame chain, calls the exported `uthread_main()`);
-`signal_start` does the same with `signal_main()`. And it calls the exported `missed_notification()`.
+`signal_start` does the same with `signal_main()`; and where `syscall_trap` comes back from the kernel, `syscall_return`.
+And it calls the exported `missed_notification()`.
 """
 
 from typing import NoReturn
@@ -18,6 +19,7 @@ from lang import extern, extern_symbol, u64
 vcore_start = extern_symbol("vcore_start")
 uthread_start = extern_symbol("uthread_start")
 signal_start = extern_symbol("signal_start")
+syscall_return = extern_symbol("syscall_return")
 
 
 @extern

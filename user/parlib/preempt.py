@@ -10,6 +10,7 @@ from lang import RELAXED, SEQ_CST, fence, pause, u32
 from kern.abi.errno import Errno
 from kern.abi.event import EventFlag, EventMsg, EventQueue, EventType
 from parlib import sched
+from parlib.finished import wake_finished
 from parlib.event import handle_mailbox, mailbox_is_empty, register_handler, want_kernel_event
 from parlib.stealing import PREEMPTED, Recovery, Stolen, is_being_stolen_from, recover_uthread, settled_flags
 from parlib.uthread import take_current
@@ -94,6 +95,7 @@ def take_messages(vcore: Vcore, rem: u32) -> None:
         if flags & CAN_RCV_MSG == 0 or data.flags.cas(flags, flags ^ CAN_RCV_MSG):
             break
     fence(SEQ_CST)                          # pairs with spam_if_listening of kern/event/send.py
+    wake_finished(data)
     if mailbox_is_empty(data.public_mbox):
         return
     if vcore.draining != 0:

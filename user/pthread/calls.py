@@ -4,7 +4,7 @@
 from lang import addr_of, array, u32
 from kern.abi.event import EventFlag, MailboxKind
 from kern.abi.syscall import Syscall
-from parlib.blockon import register_for
+from parlib.blockon import FOR_THREAD, register_for
 from parlib.current import my_vcore
 from parlib.event import OwnedQueue, init_queue
 from parlib.uthread import Uthread
@@ -29,4 +29,4 @@ def tell_when_done(uthread: Uthread, call: Syscall) -> bool:
     """Have `runnable` called for the thread when the call is done; it may be so already when this returns. False if it is done:
     then nobody will. In vcore context."""
     call.u_data = addr_of(uthread)
-    return register_for(call, call_queues[my_vcore().id].queue)
+    return register_for(call, call_queues[my_vcore().id].queue, FOR_THREAD)

@@ -1,0 +1,38 @@
+# SPDX-License-Identifier: GPL-2.0-or-later
+"""Finished calls that threads wait for, told on the spot: by a list of the vcore that this core is.
+
+A call with UTHREAD that is finished on a core of its own process goes on the list of the vcore there (VcorePreemptData.finished), linked
+through the call's own `ev_q`: no mailbox, no alert, no memory. Nobody else adds to the list; the vcore takes it as a whole, or who recovers
+it once it is preempted. It is told in the cheapest way that there is: a core on its way back from a system call goes to
+the process' `call_notified` instead, as if the call's caller had called that.
+Locks: none. The list is the core's own business, and the kernel is not preempted: what touches user memory here may fault, but never blocks.
+"""
+
+from lang import Uaddr, addr_of, never_blocks, offsetof, u32, u64
+from arch import context
+from kern.abi.proc import Pending
+from kern.abi.syscall import Syscall, SyscallFlag
+from kern.core.kmsg import send_routine
+from kern.core.percore import core, owner_is
+from kern.event.notify import notify_here
+from kern.mm.umem import or_u32, store_u64
+from kern.proc.proc import Proc
+
+
+@never_blocks
+def list_finished(p: Proc, sysc: Uaddr) -> bool:
+    """Put p's call at `sysc`, whose results are stored, on the list of the vcore that this core is, and say DONE. False, and nothing has
+    changed, if this core is none of p's. Raises EFAULT. The address space is loaded."""
+    if not p.is_mcp or not owner_is(p):
+        return False
+    vcpd = p.vcpd(core.mine.owning_vcoreid)
+    store_u64(sysc + offsetof(Syscall, "ev_q"), vcpd.finished.load())
+    # The list before DONE: who sees that may be told by nothing else. What is in it is the process' word, which the kernel only hands on.
+    vcpd.finished.store(u64(sysc))
+    or_u32(sysc + offsetof(Syscall, "flags"), SyscallFlag.DONE)
+    # CALLS only if nothing else is pending: who finds that need not look at the mailboxes.
+    vcpd.notif_pending.cas(0, u32(Pending.CALLS))
+    ctx = core.mine.cur_ctx
+    if ctx is not None and vcpd.notif_disabled.load() == 0 and not context.divert_call(ctx, p.data.call_return, p.data.call_notified):
+        send_routine(core.mine.core_id, notify_here, addr_of(p), 0, 0)
+    return True

@@ -144,7 +144,7 @@ class VcorePreemptData:
     vcore_stack: Uaddr                      # 24: ... this stack pointer
     vcore_tls: Uaddr                        # 32: ... and this thread pointer. Set by the user before the vcore may run.
     user_data: u64                          # 40: the user's own
-    finished: Atomic[u64]                   # 48: address of the Syscall that was finished here last, with the one before in its ev_q; 0 = none
+    finished: Atomic[u64]                   # 48: address of the Syscall that was finished here last, the one before in its ev_q; 0 = none
     public_mbox: EventMailbox
     private_mbox: EventMailbox
     uthread_ctx: UserContext                # the thread that was interrupted by notification or preemption

@@ -7,8 +7,8 @@ test whether UEVENT is set; if it is, it sets K_LOCK with it, sends EV_SYSCALL (
 clears K_LOCK.
 The structure may be reused or go out of scope only when DONE is set and K_LOCK is clear.
 To be told: store `ev_q`, fence, then compare-and-swap UEVENT into `flags` while neither DONE nor K_LOCK is set. With UTHREAD
-the call may come on the list of the vcore that has finished it instead (VcorePreemptData.finished): `ev_q` is the link then, and the structure
-stays as it is until it is taken from there.
+the call may come on the list of the vcore that has finished it instead (VcorePreemptData.finished): `ev_q` is the link then, and the
+structure stays as it is until it is taken from there.
 """
 
 from enum import IntFlag

@@ -5,7 +5,7 @@ A call with UTHREAD that is finished on a core of its own process goes on the li
 through the call's own `ev_q`: no mailbox, no alert, no memory. Nobody else adds to the list; the vcore takes it as a whole, or who recovers
 it once it is preempted. It is told in the cheapest way that there is: a core on its way back from a system call goes to
 the process' `call_notified` instead, as if the call's caller had called that.
-Locks: none. The list is the core's own business, and the kernel is not preempted: what touches user memory here may fault, but never blocks.
+Locks: none. The list is the core's own business: the kernel is not preempted, and a fault on user memory does not block.
 """
 
 from lang import Uaddr, addr_of, never_blocks, offsetof, u32, u64

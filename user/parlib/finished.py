@@ -1,8 +1,8 @@
 # SPDX-License-Identifier: LGPL-2.1-or-later
 """Finished calls: those that threads of this process wait for, and that were finished on a core of its own.
 
-The kernel puts them on the list of the vcore that it runs on, linked through `ev_q`, instead of sending an event. Each is on one list, once;
-who takes a list wakes all threads on it, in the order in which their calls were finished: the vcore itself, in vcore context, or at
+The kernel puts them on the list of the vcore that it runs on, linked through `ev_q`, instead of sending an event. Each is on one list,
+once; who takes a list wakes all threads on it, in the order in which their calls were finished: the vcore itself, in vcore context, or at
 the end of the system call that finished them, on the stack of the thread that made that; or another vcore, when this one was preempted.
 No locks.
 """

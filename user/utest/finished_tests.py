@@ -5,7 +5,6 @@ recovers the vcore that did. On one vcore, so that it is known who runs when."""
 from lang import Atomic, Ref, Uaddr, addr_of, array, i32, u8, u16, u32, u64
 from kern.abi.event import EventMsg, EventType
 from kern.abi.syscall import Syscall
-from parlib import sched
 from parlib.asynccall import AsyncCall
 from parlib.control import limit_vcores
 from parlib.uthread import Uthread, uthread_yield

@@ -126,7 +126,7 @@ def _build(options: Options, report: Report) -> _Tally:
     place = image.Place(options.repo, options.arch, options.checked, options.out, cache)
     tally = _Tally()
     try:
-        objects, assembly = _compile_worlds(options, report, place, tally)
+        objects, assembly, independent = _compile_worlds(options, report, place, tally)
         wanted = image.programs(options.repo)
         report.stage(f"linking {count(len(wanted), 'program')}")
 
@@ -134,7 +134,7 @@ def _build(options: Options, report: Report) -> _Tally:
             tally.linked += 1
             report.step(name, tally.linked, len(wanted))
 
-        made = image.build_programs(place, assembly["user"], objects["user"], told)
+        made = image.build_programs(place, assembly["user"], objects["user"], told, independent)
         archive, _ = image.archive_object(place, image.stage(place, made))
         report.stage("linking the kernel")
         image.build_kernel(place, assembly["kernel"], objects["kernel"], archive)
@@ -145,8 +145,10 @@ def _build(options: Options, report: Report) -> _Tally:
     return tally
 
 
-def _compile_worlds(options: Options, report: Report, place: Place, tally: _Tally) -> tuple[dict[str, list[Path]], dict[str, list[Path]]]:
-    """Objects and assembly objects of both worlds."""
+def _compile_worlds(
+    options: Options, report: Report, place: Place, tally: _Tally
+) -> tuple[dict[str, list[Path]], dict[str, list[Path]], list[tuple[str, Path]]]:
+    """Objects and assembly objects of both worlds; the modules that have a position-independent object, with it."""
     from compiler.backend import image
     from compiler.backend.codegen import CodegenPool
     from compiler.backend.world import WorldProcess
@@ -154,6 +156,7 @@ def _compile_worlds(options: Options, report: Report, place: Place, tally: _Tall
     report.stage("checking kernel and programs")
     running = [WorldProcess(kind, options.arch, options.checked, LEVEL, options.repo, place.cache) for kind in ("kernel", "user")]
     objects: dict[str, list[Path]] = {}
+    independent: list[tuple[str, Path]] = []
     errors = 0
     try:
         assembly = {kind: image.assemble_world(place, kind) for kind in ("kernel", "user")}
@@ -167,13 +170,14 @@ def _compile_worlds(options: Options, report: Report, place: Place, tally: _Tall
                     tally.times |= {f"{process.kind} {k}": v for k, v in result.seconds.items()}
                     if not errors:
                         objects[process.kind] = _generate(result, options, report, place, pool, tally)
+                        independent += [(module, place.cache.path(key)) for module, key in result.independent]
                         errors += _check_stacks(result, options, report, place)
     finally:
         for process in running:
             process.stop()
     if errors:
         raise BuildFailed(errors)
-    return objects, assembly
+    return objects, assembly, independent
 
 
 def _check(result: WorldResult, report: Report) -> int:
@@ -196,7 +200,7 @@ def _generate(
     from compiler.backend.world import jobs_of
 
     jobs = jobs_of(result, options.arch, LEVEL, place.cache)
-    tally.modules += len(result.objects)
+    tally.modules += len(result.objects) + len(result.independent)
     tally.compiled += len(jobs)
     if jobs:
         report.stage(f"compiling {count(len(jobs), f'{result.kind} module')}")

@@ -71,7 +71,7 @@ def is_user_side(path: Path) -> bool:
     """Linked into programs only, whatever kind of source."""
     if path.is_relative_to(ROOT / "arch"):
         return path.name.startswith("user_")
-    return path.is_relative_to(ROOT / "user") or path.name == "user.ld"
+    return path.is_relative_to(ROOT / "user") or path.name in ("user.ld", "dynamic.ld")
 
 
 def shown(found: list[str]) -> str:

@@ -4,7 +4,7 @@
 Thread-local variables lie from the thread pointer on (variant I of the ELF TLS models), with nothing else there.
 """
 
-from lang import addr_of, i64, u64
+from lang import addr_of, i64, u32, u64
 from arch.abi import ContextKind, UserContext
 from parlib.machine import uthread_start
 
@@ -16,6 +16,12 @@ COUNTER_REGISTER: i64 = 0                   # 0: none that programs may set
 KERNEL_REGISTER: i64 = 0x105                # where traps enter the kernel
 MISSING_REGISTER: i64 = 0xFFF
 HAS_REAL_MODE = False
+
+# Relocations (RISC-V ELF psABI, table 3): what the dynamic linker stores, where a file says so.
+RELOCATE_BASE: u32 = 3                      # R_RISCV_RELATIVE: an address in the file itself
+RELOCATE_SYMBOL = (u32(2), u32(2), u32(5))  # R_RISCV_64 (for data too), JUMP_SLOT: a symbol's address
+RELOCATE_THREAD: u32 = 11                   # R_RISCV_TLS_TPREL64: a thread-local symbol's distance from the thread pointer
+RELOCATE_COPY: u32 = 4                      # R_RISCV_COPY: a library's variable is to be moved into the program
 
 
 def image_start(block: u64, size: u64) -> u64:
@@ -31,6 +37,11 @@ def finish_block(block: u64, size: u64) -> u64:
 def block_of(tp: u64, size: u64) -> u64:
     """The block whose thread pointer that is."""
     return tp
+
+
+def thread_distance(offset: u64, size: u64) -> u64:
+    """From the thread pointer to what lies at `offset` in an image of `size` bytes."""
+    return offset
 
 
 def start_context(ctx: UserContext, stack_top: u64, tp: u64) -> None:

@@ -21,6 +21,12 @@ KERNEL_REGISTER: i64 = 0xC000_0082          # where system calls enter the kerne
 MISSING_REGISTER: i64 = 0                   # 0: none that every processor, and emulator, refuses to read
 HAS_REAL_MODE = True
 
+# Relocations (System V ABI, AMD64 supplement, table 4.9): what the dynamic linker stores, where a file says so.
+RELOCATE_BASE: u32 = 8                      # R_X86_64_RELATIVE: an address in the file itself
+RELOCATE_SYMBOL = (u32(1), u32(6), u32(7))  # R_X86_64_64, GLOB_DAT, JUMP_SLOT: a symbol's address
+RELOCATE_THREAD: u32 = 18                   # R_X86_64_TPOFF64: a thread-local symbol's distance from the thread pointer
+RELOCATE_COPY: u32 = 5                      # R_X86_64_COPY: a library's variable is to be moved into the program
+
 
 def image_start(block: u64, size: u64) -> u64:
     """Where the program's thread-local image, of `size` bytes, lies in a block."""
@@ -37,6 +43,11 @@ def finish_block(block: u64, size: u64) -> u64:
 def block_of(tp: u64, size: u64) -> u64:
     """The block whose thread pointer that is."""
     return tp - size
+
+
+def thread_distance(offset: u64, size: u64) -> u64:
+    """From the thread pointer to what lies at `offset` in an image of `size` bytes."""
+    return offset - size
 
 
 def start_context(ctx: UserContext, stack_top: u64, tp: u64) -> None:

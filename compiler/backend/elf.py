@@ -10,7 +10,7 @@ import struct
 from dataclasses import dataclass
 
 SHT_SYMTAB, SHT_NOBITS = 2, 8
-SHF_EXECINSTR = 4
+SHF_EXECINSTR, SHF_TLS = 4, 0x400
 STT_FUNC = 2
 _SYMBOL = struct.Struct("<IBBHQQ")
 _SECTION = struct.Struct("<IIQQQQIIQQ")

@@ -8,7 +8,7 @@ from __future__ import annotations
 
 import re
 import shutil
-from collections.abc import Callable
+from collections.abc import Callable, Iterable
 from concurrent.futures import ThreadPoolExecutor
 from dataclasses import dataclass
 from pathlib import Path
@@ -16,11 +16,23 @@ from pathlib import Path
 from compiler.backend import cpio, symbols, tools
 from compiler.backend.assemble import assemble
 from compiler.backend.cache import Cache, digest, write_if_changed
+from compiler.backend.dynamic import LINKER_PATH, libraries, uses_shared
 from compiler.backend.elf import Elf
-from compiler.backend.link import COMMON, USER_SCRIPT, link_kernel, link_user
+from compiler.backend.link import (
+    COMMON,
+    DYNAMIC,
+    DYNAMIC_SCRIPT,
+    USER_SCRIPT,
+    link_dynamic,
+    link_kernel,
+    link_library,
+    link_linker,
+    link_user,
+)
 from compiler.backend.target import Target, target_for
 
 PROGRAM_FOLDERS = ("apps", "bench", "utest")
+LINKER_ENTRY = "user_linker.S"
 _MAIN = re.compile(r"^def main\(", re.MULTILINE)
 
 
@@ -52,11 +64,11 @@ class Place:
 
 
 def assembly_files(place: Place, world: str) -> list[Path]:
-    """`user_*.S` belongs to programs, `mem.S` to both, the rest to the kernel."""
+    """`user_*.S` belongs to programs (but for the dynamic linker's entry), `mem.S` to both, the rest to the kernel."""
     folder = place.repo / "arch" / place.arch
     files = sorted(folder.glob("*.S"))
     if world == "user":
-        return [f for f in files if f.name.startswith("user_") or f.name == "mem.S"]
+        return [f for f in files if f.name.startswith("user_") and f.name != LINKER_ENTRY or f.name == "mem.S"]
     return [f for f in files if not f.name.startswith("user_")]
 
 
@@ -75,58 +87,103 @@ def programs(repo: Path) -> dict[str, str]:
     return found
 
 
-def build_programs(place: Place, assembly: list[Path], objects: list[Path], told: Callable[[str], None]) -> dict[str, Path]:
-    """Link every program twice: as staged (without debug information) and, beside, in full for gdb."""
-    target = target_for(place.arch, "user")
-    common = digest(*COMMON, tools.version(), USER_SCRIPT.read_bytes())
-    present = {str(p) for p in (*assembly, *objects)}
-    wanted = programs(place.repo)
+@dataclass
+class Linking:
+    """What all links of a build have in common."""
+
+    place: Place
+    target: Target
+    present: set[str]  # every file that may go into one
+    told: Callable[[str], None]
+
+    def make(self, path: str, name: str, head: list[str], link: Callable[[Path, bool], list[str]]) -> Path:
+        """The file `path` of the archive: `link(out, strip)`, done again only if a file that went into it is another one now. (Objects
+        are named by their content.) Made twice: as staged (without debug information) and, beside, in full for gdb."""
+        programs = self.place.out / "programs"
+        staged, full, mark = self.place.root / path, programs / f"{name}.elf", programs / f"{name}.used"
+        if staged.is_file() and full.is_file() and mark.is_file():
+            known = mark.read_text().split("\n")
+            if known[: len(head)] == head and self.present.issuperset(known[len(head) :]):
+                return staged
+        self.told(name)
+        mark.unlink(missing_ok=True)
+        used = link(full, False)
+        link(staged, True)
+        mark.write_text("\n".join([*head, *used]))
+        return staged
+
+
+def dynamic_programs(repo: Path) -> dict[str, str]:
+    """Those that use shared libraries."""
+    return {
+        n: m for n, m in programs(repo).items() if uses_shared((repo / "user" / f"{m.replace('.', '/')}.py").read_text(encoding="utf-8"))
+    }
+
+
+def build_programs(
+    place: Place,
+    assembly: list[Path],
+    objects: list[Path],
+    told: Callable[[str], None],
+    independent: Iterable[tuple[str, Path]] = (),
+) -> dict[str, Path]:
+    """Link every program, and what the dynamic ones need; files by their paths in the archive. `independent`: modules with their
+    position-independent objects."""
+    twins = dict(independent)
+    scripts = digest(*COMMON, *DYNAMIC, tools.version(), USER_SCRIPT.read_bytes(), DYNAMIC_SCRIPT.read_bytes())
+    linking = Linking(place, target_for(place.arch, "user"), {str(p) for p in (*assembly, *objects, *twins.values())}, told)
+    dynamic = dynamic_programs(place.repo) if twins else {}
+    static = {name: module for name, module in programs(place.repo).items() if name not in dynamic}
 
     def one(item: tuple[str, str]) -> tuple[str, Path]:
         name, module = item
-        return name, _link_program(place, name, module, target, assembly, objects, common, present, told)
+
+        def link(out: Path, strip: bool) -> list[str]:
+            return link_user(out, module, linking.target, assembly, objects, strip)
+
+        return f"bin/{name}", linking.make(f"bin/{name}", name, [scripts, module], link)
 
     with ThreadPoolExecutor(max_workers=2) as pool:  # the linker is a process of its own: threads only wait
-        made = dict(pool.map(one, wanted.items()))
-    _drop_others(place.root / "bin", set(made))
+        made = dict(pool.map(one, static.items()))
+    if dynamic:
+        made |= _build_dynamic(linking, scripts, assembly, twins, dynamic)
     return made
 
 
-def _link_program(
-    place: Place,
-    name: str,
-    module: str,
-    target: Target,
-    assembly: list[Path],
-    objects: list[Path],
-    common: str,
-    present: set[str],
-    told: Callable[[str], None],
-) -> Path:
-    """Made again only if a file that went into it is another one now. (Objects are named by their content.)"""
-    staged, full, mark = place.root / "bin" / name, place.out / "programs" / f"{name}.elf", place.out / "programs" / f"{name}.used"
-    head = [common, module]
-    if staged.is_file() and full.is_file() and mark.is_file():
-        known = mark.read_text().split("\n")
-        if known[:2] == head and present.issuperset(known[2:]):
-            return staged
-    told(name)
-    mark.unlink(missing_ok=True)
-    used = link_user(full, module, target, assembly, objects)
-    link_user(staged, module, target, assembly, objects, strip=True)
-    mark.write_text("\n".join([*head, *used]))
-    return staged
+def _build_dynamic(linking: Linking, scripts: str, assembly: list[Path], twins: dict[str, Path], wanted: dict[str, str]) -> dict[str, Path]:
+    """The dynamic linker, the shared libraries, and the programs that need them."""
+    place, target = linking.place, linking.target
+    entry = assemble(place.repo / "arch" / place.arch / LINKER_ENTRY, target, place.cache, place.repo, place.defines())
+    linking.present.add(str(entry))
+    shared = libraries(place.repo)
+    common = [path for module, path in twins.items() if module not in shared.values()]
 
+    def linker(out: Path, strip: bool) -> list[str]:
+        return link_linker(out, target, [entry], [*assembly, *common], strip)
 
-def _drop_others(folder: Path, keep: set[str]) -> None:
-    for path in folder.glob("*") if folder.is_dir() else []:
-        if path.name not in keep:
-            path.unlink()
+    path = LINKER_PATH.lstrip("/")
+    made = {path: linking.make(path, "ld.so", [scripts], linker)}
+    for name, module in shared.items():
+
+        def library(out: Path, strip: bool, name: str = name, module: str = module) -> list[str]:
+            return link_library(out, name, target, [twins[module]], strip)
+
+        made[f"lib/{name}"] = linking.make(f"lib/{name}", name, [scripts, module], library)
+    needed = [made[f"lib/{name}"] for name in shared]
+    linking.present.update(map(str, needed))
+    for name, module in wanted.items():
+
+        def program(out: Path, strip: bool, module: str = module) -> list[str]:
+            return link_dynamic(out, module, target, assembly, common, needed, strip)
+
+        head = [scripts, module, *(digest(p.read_bytes()) for p in needed)]
+        made[f"bin/{name}"] = linking.make(f"bin/{name}", name, head, program)
+    return made
 
 
 def stage(place: Place, made: dict[str, Path]) -> dict[str, Path]:
-    """The files of the archive: programs in bin/, and all of user/root as it stands there."""
-    files = {f"bin/{name}": path for name, path in made.items()}
+    """The files of the archive: programs and libraries, and all of user/root as it stands there."""
+    files = dict(made)
     given = place.repo / "user" / "root"
     for path in sorted(given.rglob("*")) if given.is_dir() else []:
         if path.is_file():

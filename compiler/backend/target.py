@@ -2,7 +2,8 @@
 """What each world is compiled for: triple, CPU features, code model and ABI, one row per architecture and world.
 
 The kernel row never uses vector or floating-point registers (they belong to the user context that was interrupted), and
-is linked at a fixed high address; user programs are static and linked low. Function attributes (frame pointers, no red
+is linked at a fixed high address; user programs are static and linked low, but for a few
+dynamic ones (dynamic.py). Function attributes (frame pointers, no red
 zone) come from the front end, not from here. Importing this module does not import LLVM.
 """
 
@@ -25,10 +26,12 @@ class Target:
     abi: str
     assembler: tuple[str, ...]  # clang options for .S files: the same ABI, or the linker refuses to mix them
     linker: tuple[str, ...]
+    relocation: str = "static"  # or "pic": code that runs wherever it is loaded (dynamic.py)
 
     def key(self) -> str:
         """A stable text of everything that changes an object's bytes."""
-        return repr(sorted(asdict(self).items()))
+        usual = ("relocation", "static")  # not mentioned: objects keep the names that they had without a choice
+        return repr(sorted(item for item in asdict(self).items() if item != usual))
 
 
 _ROWS = {
@@ -73,5 +76,5 @@ def create_machine(target: Target, opt: int) -> Any:
     llvm.initialize_all_asmprinters()
     found = llvm.Target.from_triple(target.triple)
     return found.create_target_machine(
-        cpu=target.cpu, features=target.features, opt=opt, reloc="static", codemodel=target.code_model, abiname=target.abi
+        cpu=target.cpu, features=target.features, opt=opt, reloc=target.relocation, codemodel=target.code_model, abiname=target.abi
     )

@@ -21,14 +21,15 @@ from typing import TYPE_CHECKING, Any
 from compiler.backend.cache import Cache, digest
 from compiler.backend.child import Child
 from compiler.backend.codegen import Job, object_key
-from compiler.backend.target import target_for
+from compiler.backend.dynamic import LINKER, independent_ir, independent_target, libraries, reached
+from compiler.backend.target import Target, target_for
 from compiler.report import paint_for
 
 if TYPE_CHECKING:
     from compiler.syntax.loader import Loader, World
     from compiler.types.program import Program
 
-MANIFEST_EDITION = "3"
+MANIFEST_EDITION = "4"
 
 
 @dataclass
@@ -37,6 +38,7 @@ class WorldResult:
     errors: list[str] = field(default_factory=list)  # rendered diagnostics
     crash: str = ""  # a traceback of the front end, for the log
     objects: list[tuple[str, str]] = field(default_factory=list)  # (module, object key), in link order
+    independent: list[tuple[str, str]] = field(default_factory=list)  # position-independent twins of some (dynamic.py)
     stacks: dict[str, Any] = field(default_factory=dict)  # the model for the check of stacks (effects/stacks.py)
     findings: dict[str, Any] = field(default_factory=dict)  # what else was proved, for `check --report` (compiler/proofs.py)
     seconds: dict[str, float] = field(default_factory=dict)
@@ -68,8 +70,11 @@ class WorldProcess:
 def jobs_of(result: WorldResult, arch: str, level: int, cache: Cache) -> list[Job]:
     """What is left for the code generator: the objects that the cache does not hold."""
     target = target_for(arch, result.kind)
-    missing = {key: module for module, key in result.objects if cache.find(key) is None or cache.find(key, ".stack") is None}
-    return [Job(module, cache.path(key, ".ll"), key, target, level) for key, module in missing.items()]
+    jobs = []
+    for objects, how in ((result.objects, target), (result.independent, independent_target(target))):
+        missing = {key: module for module, key in objects if cache.find(key) is None or cache.find(key, ".stack") is None}
+        jobs += [Job(module, cache.path(key, ".ll"), key, how, level) for key, module in missing.items()]
+    return jobs
 
 
 def serve(pipe: Connection, kind: str, arch: str, checked: bool, level: int, repo: Path, cache_root: Path) -> None:
@@ -112,16 +117,35 @@ def _compile(world: World, identity: str, manifest: Path, level: int, cache: Cac
     modules = lower(program)
     result.seconds["lowering"] = time.monotonic() - start
     target = target_for(world.arch, world.kind)
-    version = _llvm_version()
-    for name in sorted(modules):
-        key = object_key(modules[name], target, level, version)
-        result.objects.append((name, key))
-        if cache.find(key) is None or cache.find(key, ".stack") is None:
-            cache.put(key, modules[name].encode(), ".ll")
+    result.objects = _keys(modules, target, level, cache)
+    roots = _dynamic_roots(world.repo) if world.kind == "user" else []
+    if roots:
+        twins = {name: independent_ir(modules[name]) for name in reached(modules, roots)}
+        result.independent = _keys(twins, independent_target(target), level, cache)
     files = {str(p): _hash(p) for p in _files_read(program)}
     record = {"identity": identity, "inputs": _inputs(world, program.loader), "files": files, "result": asdict(result)}
     manifest.write_text(json.dumps(record))
     return result
+
+
+def _keys(modules: dict[str, str], target: Target, level: int, cache: Cache) -> list[tuple[str, str]]:
+    """The object key of each module; the IR of those that the cache has no object of is left there."""
+    version = _llvm_version()
+    found = []
+    for name in sorted(modules):
+        key = object_key(modules[name], target, level, version)
+        found.append((name, key))
+        if cache.find(key) is None or cache.find(key, ".stack") is None:
+            cache.put(key, modules[name].encode(), ".ll")
+    return found
+
+
+def _dynamic_roots(repo: Path) -> list[str]:
+    """Where the code begins that is linked dynamically; nothing, if no program is."""
+    from compiler.backend.image import dynamic_programs
+
+    programs = dynamic_programs(repo).values()
+    return [*programs, *libraries(repo).values(), LINKER] if programs else []
 
 
 def _reuse(manifest: Path, identity: str, world: World, arch: str, level: int, cache: Cache) -> WorldResult | None:
@@ -140,6 +164,7 @@ def _reuse(manifest: Path, identity: str, world: World, arch: str, level: int, c
     if record["inputs"] != _inputs(world, _fresh_loader(world)):
         return None
     result = WorldResult(world.kind, objects=[(m, k) for m, k in record["result"]["objects"]], stacks=record["result"]["stacks"])
+    result.independent = [(m, k) for m, k in record["result"]["independent"]]
     result.findings = record["result"]["findings"]
     jobs = jobs_of(result, arch, level, cache)
     return result if all(job.ir.is_file() for job in jobs) else None

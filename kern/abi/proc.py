@@ -18,6 +18,8 @@ MAX_VCORES: u32 = 256
 
 # The user half of every address space, the same on each architecture (it fits the smallest, Sv39's 256 GiB).
 USER_BASE: u64 = 0x1000                     # the page at 0 is never mapped
+PROGRAM_BASE: u64 = 0x0040_0000             # where position-independent programs are put, and others are linked for
+INTERPRETER_BASE: u64 = 0x0004_0000_0000    # where the dynamic linker is put
 BRK_START: u64 = 0x0008_0000_0000           # programs lie below; what they allocate grows upwards from here by mmap, without a call brk
 BRK_END: u64 = 0x0010_0000_0000
 MMAP_BASE: u64 = BRK_END                    # mmap without MAP_FIXED chooses from here ...
@@ -84,6 +86,7 @@ class AuxType(u64, IntEnum):
     PHENT = 4
     PHNUM = 5
     PAGE_SIZE = 6
+    BASE = 7                                # where the interpreter was put, 0 without one
     ENTRY = 9
 
 

@@ -115,7 +115,7 @@ def load_program(p: Proc, node: Node, path: str, strings: Span[u8], argc: u64, e
         load_elf(p, node, image)
         stack = build_stack(p, image, strings, argc, envc)
         p.info.program_end = image.end
-        context.init_process_context(p.scp_ctx, Uaddr(image.entry), stack)
+        context.init_process_context(p.scp_ctx, Uaddr(image.start), stack)
     except Error as e:
         switch_back(old)
         raise Error(e.errno, f"{path}: {e.message}")

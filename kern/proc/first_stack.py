@@ -36,7 +36,7 @@ def build_stack(p: Proc, image: ElfImage, strings: Span[u8], argc: u64, envc: u6
     flags = MapFlags.PRIVATE | MapFlags.ANONYMOUS | MapFlags.FIXED
     mm_map(p, Uaddr(USER_STACK_TOP - USER_STACK_SIZE), USER_STACK_SIZE, Prot.READ | Prot.WRITE, flags, None)
     text_at = (USER_STACK_TOP - len(strings)) & ~u64(15)
-    words = 1 + argc + 1 + envc + 1 + 6 * 2
+    words = 1 + argc + 1 + envc + 1 + 7 * 2
     stack = (text_at - words * 8) & ~u64(15)
     first_page = stack & ~PAGE_MASK
     for page in range(first_page, USER_STACK_TOP, PAGE_SIZE):
@@ -70,6 +70,7 @@ def put_aux(address: u64, image: ElfImage) -> None:
     place = put_pair(place, AuxType.PHENT, 56)
     place = put_pair(place, AuxType.PHNUM, image.phnum)
     place = put_pair(place, AuxType.PAGE_SIZE, PAGE_SIZE)
+    place = put_pair(place, AuxType.BASE, image.base)
     place = put_pair(place, AuxType.ENTRY, image.entry)
     put_pair(place, AuxType.NULL, 0)
 

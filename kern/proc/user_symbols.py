@@ -6,11 +6,11 @@ No locks. Reads the file, so it may block.
 """
 
 from lang import Error, Span, Text, array, as_bytes, sizeof, struct, u8, u16, u32, u64
+from kern.abi.elf import ElfHeader, ElfSymbol, check_header
 from kern.abi.file import FileKind
 from kern.ns.node import Node
 from kern.ns.path import find_node
 from kern.proc.elf import read_exactly
-from kern.proc.elf_format import ElfHeader, check_header
 from kern.proc.proc import Proc
 
 MAX_SECTIONS: u16 = 64
@@ -32,16 +32,6 @@ class ElfSection:
     info: u32
     align: u64
     entry_size: u64
-
-
-@struct(size=24)
-class ElfSymbol:
-    name: u32
-    info: u8
-    other: u8
-    section: u16
-    value: u64
-    size: u64
 
 
 @struct

@@ -14,6 +14,18 @@ def test_hello(guest: Guest) -> None:
     assert "ello" in guest.output("hello")
 
 
+@pytest.mark.feature("vm-22")
+def test_static_and_dynamic_hello(guest: Guest) -> None:
+    """The dynamic one's library raises errors that the program catches, and has variables that both see."""
+    assert guest.output("hello").startswith("Hello from Pykaros!")
+    assert guest.output("hellodyn") == "Hello, world!\n"
+    answer = guest.run("hellodyn ann '' bob")
+    assert answer.status == 1 and "hellodyn: EINVAL: greeting number 2 is for nobody" in answer.output
+    assert answer.output.startswith("Hello, ann!\n") and answer.output.endswith("Hello, bob!\n2 greetings from a library\n")
+    alone = guest.run("/lib/ld.so")
+    assert alone.status == 127 and "the dynamic linker is no program to run" in alone.output
+
+
 def test_cp_mv_rm(guest: Guest) -> None:
     guest.output("echo content > /tmp/a; cp /tmp/a /tmp/b; mv /tmp/b /tmp/c; rm /tmp/a")
     assert guest.output("cat /tmp/c") == "content\n"

@@ -36,19 +36,20 @@ LIMIT = 0x0008_0000_0000
 
 @pytest.fixture(scope="module")
 def unit() -> Unit:
-    return load("kern/proc/elf_format.py")
+    return load("kern/abi/elf.py")
 
 
 def check_header(unit: Unit, **changes: Any) -> None:
     unit.call("check_header", bytearray(struct.pack("<16sHHIQQQIHHHHHH", *(HEADER | changes).values())))
 
 
-def check_segment(unit: Unit, lowest: int = 0, **changes: Any) -> None:
-    unit.call("check_segment", bytearray(struct.pack("<IIQQQQQQ", *(SEGMENT | changes).values())), FILE_SIZE, lowest)
+def check_segment(unit: Unit, lowest: int = 0x1000, limit: int = LIMIT, **changes: Any) -> None:
+    unit.call("check_segment", bytearray(struct.pack("<IIQQQQQQ", *(SEGMENT | changes).values())), FILE_SIZE, lowest, limit)
 
 
 def test_a_good_program_passes(unit: Unit) -> None:
     check_header(unit)
+    check_header(unit, type=3)
     check_segment(unit)
     check_segment(unit, lowest=0x40_0000)
 
@@ -60,7 +61,8 @@ def test_a_good_program_passes(unit: Unit) -> None:
         ({"ident": b"\x7fELF\1\1\1"}, "64-bit"),
         ({"ident": b"\x7fELF\2\2\1"}, "little-endian"),
         ({"machine": 243}, "machine 243"),
-        ({"type": 3}, "statically linked"),
+        ({"type": 1}, "type 1, which is no program"),
+        ({"type": 4}, "type 4"),
         ({"phentsize": 32}, "program headers"),
         ({"phnum": 0}, "0 program headers"),
         ({"phnum": 33}, "33 program headers"),
@@ -99,7 +101,7 @@ WORDS = st.integers(0, 2**64 - 1) | st.sampled_from([0, 4096, 0x40_0000, FILE_SI
 @given(flags=st.integers(0, 7), offset=WORDS, vaddr=WORDS, filesz=WORDS, memsz=WORDS, lowest=WORDS)
 def test_what_passes_is_safe_to_load(unit: Unit, flags: int, offset: int, vaddr: int, filesz: int, memsz: int, lowest: int) -> None:
     try:
-        check_segment(unit, lowest, flags=flags, offset=offset, vaddr=vaddr, filesz=filesz, memsz=memsz)
+        check_segment(unit, max(lowest, 4096), flags=flags, offset=offset, vaddr=vaddr, filesz=filesz, memsz=memsz)
     except CompiledError:
         return
     assert offset + filesz <= FILE_SIZE and filesz <= memsz

@@ -8,15 +8,16 @@
 Locks: `asking`, a sleeping lock: one register at a time.
 """
 
-from lang import Array, Atomic, Error, array, as_bytes, interrupt_context, new, ptr_of, struct, u32, u64
+from lang import Array, Atomic, Error, array, as_bytes, interrupt_context, ptr_of, struct, u32, u64
 from arch import cpu, mmu, smp
 from kern.abi.errno import Errno
-from kern.abi.file import DirEntry, FileKind, OpenMode, Stat
+from kern.abi.file import OpenMode, Stat
 from kern.abi.proc import MAX_CORES
 from kern.core.percore import core
 from kern.core.smp import call_on_all
 from kern.ns.dev import Dev, devices
-from kern.ns.node import Node, set_entry
+from kern.ns.folder import FolderFile, new_folder
+from kern.ns.node import Node
 from kern.ns.transfer import Transfer
 from kern.sync.qlock import QLock
 
@@ -128,29 +129,7 @@ registers = Registers()
 real_mode = RealModeMemory()
 
 
-class ArchFolder(Node):
-    kind: FileKind = FileKind.DIR
-
-    def walk(self, name: str) -> Node:
-        match name:
-            case "msr":
-                registers.get()
-                return registers
-            case "realmem":
-                real_mode.get()
-                return real_mode
-        raise Error(Errno.ENOENT, f"there is no {name}")
-
-    def entry(self, index: u64, into: DirEntry) -> bool:
-        if index > 1:
-            return False
-        set_entry(into, registers.name if index == 0 else real_mode.name, FileKind.FILE, index + 1, 0, 0)
-        return True
-
-    def stat(self, into: Stat) -> None:
-        into.dev = DEV_ID
-        into.mode = 0o555
-        into.nlink = 1
+files: Array[FolderFile] = (FolderFile("msr", node=registers), FolderFile("realmem", node=real_mode))
 
 
 @devices
@@ -159,8 +138,4 @@ class ArchDev(Dev):
     dev_id: u64 = DEV_ID
 
     def attach(self) -> Node:
-        registers.refs.init(1)
-        real_mode.refs.init(1)
-        root = new(ArchFolder)
-        root.refs.init(1)
-        return root
+        return new_folder(files[:], DEV_ID)

@@ -9,14 +9,15 @@ Like a disk with one arm it moves a block at a time. What was never written read
 Locks: `arm`, a sleeping lock, over each block.
 """
 
-from lang import Error, Paddr, array, copy_bytes, memset, new, u8, u64
+from lang import Array, Error, Paddr, array, copy_bytes, memset, u64
 from kern.abi.errno import Errno
-from kern.abi.file import DirEntry, FileKind, OpenMode, Stat
+from kern.abi.file import OpenMode, Stat
 from kern.mm.pagecache import CacheKind, PageCache
 from kern.mm.pages import PAGE_SIZE, alloc_pages, bytes_at
 from kern.ns.dev import Dev, devices
-from kern.ns.node import Node, read_cached, set_entry, write_cached
-from kern.ns.text_file import Page, TextFile
+from kern.ns.folder import FolderFile, new_folder
+from kern.ns.node import Node, read_cached, write_cached
+from kern.ns.text_file import Page
 from kern.ns.transfer import Transfer
 from kern.sync.qlock import QLock
 from kern.sync.rendez import sleep_ns
@@ -96,30 +97,14 @@ def move(index: u64) -> None:
         raise Error(Errno.EIO, f"block {index} is damaged")
 
 
-class DiskCtl(TextFile):
-    def show(self, out: Page) -> None:
-        out.print(f"latency_us: {latency_us}\nreads: {reads}\nwrites: {writes}\ncached: {disk.cache.count_unused()}\n")
-
-    def opened(self, mode: OpenMode) -> None:
-        """For writing too."""
-
-    def write(self, io: Transfer, offset: u64, mode: OpenMode) -> u64:
-        line = array(64, u8)
-        count = io.take(line[0:64])
-        obey(line[:count])
-        return count
-
-    def stat(self, into: Stat) -> None:
-        into.dev = DEV_ID
-        into.ino = 2
-        into.mode = 0o666
-        into.nlink = 1
+def show_state(out: Page) -> None:
+    out.print(f"latency_us: {latency_us}\nreads: {reads}\nwrites: {writes}\ncached: {disk.cache.count_unused()}\n")
 
 
 def obey(command: str) -> None:
     """Raises EINVAL."""
     global latency_us, failing
-    word, rest = command.strip().split1(" ")
+    word, rest = command.split1(" ")
     match word:
         case "latency":
             latency_us = number(rest.strip(), LONGEST_USEC)
@@ -139,35 +124,7 @@ def number(word: str, highest: u64) -> u64:
 
 
 disk = DiskData()
-
-
-class DiskRoot(Node):
-    kind: FileKind = FileKind.DIR
-
-    def walk(self, name: str) -> Node:
-        if name == "data":
-            disk.get()
-            return disk
-        if name == "ctl":
-            ctl = new(DiskCtl)
-            ctl.refs.init(1)
-            return ctl
-        raise Error(Errno.ENOENT, f"there is no {name}")
-
-    def entry(self, index: u64, into: DirEntry) -> bool:
-        match index:
-            case 0:
-                set_entry(into, "data", FileKind.FILE, 1, SIZE, 0)
-            case 1:
-                set_entry(into, "ctl", FileKind.FILE, 2, 0, 0)
-            case _:
-                return False
-        return True
-
-    def stat(self, into: Stat) -> None:
-        into.dev = DEV_ID
-        into.mode = 0o555
-        into.nlink = 1
+files: Array[FolderFile] = (FolderFile("data", node=disk), FolderFile("ctl", show=show_state, command=obey))
 
 
 @devices
@@ -176,8 +133,5 @@ class DiskDev(Dev):
     dev_id: u64 = DEV_ID
 
     def attach(self) -> Node:
-        disk.refs.init(1)
         disk.cache.init(disk, CacheKind(0))
-        root = new(DiskRoot)
-        root.refs.init(1)
-        return root
+        return new_folder(files[:], DEV_ID)

@@ -11,32 +11,35 @@
 No locks of its own; what is shown may have changed since.
 """
 
-from lang import Error, Ref, Registry, array, free, i32, new, text, u8, u32, u64
+from lang import Array, Error, Ref, Registry, array, free, i32, new, text, u8, u32, u64
 from arch import smp
 from kern.abi.errno import Errno
 from kern.abi.file import DirEntry, FileKind, OpenMode, Stat
+from kern.abi.proc import MAX_CORES
 from kern.boot.cmdline import command_line
 from kern.core.alloc import CoreView, view_core
 from kern.core.percore import core
 from kern.debug.log import read_log
 from kern.mm.pages import free_bytes, total_bytes
 from kern.ns.dev import Dev, devices
+from kern.ns.folder import FolderFile, entry_of, walk_to
 from kern.ns.node import Node, set_entry
 from kern.ns.text_file import Page, TextFile
 from kern.ns.transfer import Transfer
 from kern.proc.proc import Proc, find_proc, get_proc, next_proc, proc_put
 from kern.time.clock import NS_PER_MS, NS_PER_SEC, now_ns
 
+DEV_ID: u64 = 4
 LOG_SIZE: u64 = 65536
+CORES_SIZE: u64 = u64(MAX_CORES) * 64
 
 
-class Uptime(TextFile):
-    def show(self, out: Page) -> None:
-        idle: u64 = 0
-        now = now_ns()
-        for id in range(smp.core_count()):
-            idle += idle_ns(id, now)
-        out.print(f"{now // NS_PER_SEC}.{now // 10_000_000 % 100:02} {idle // NS_PER_SEC}.{idle // 10_000_000 % 100:02}\n")
+def show_uptime(out: Page) -> None:
+    idle: u64 = 0
+    now = now_ns()
+    for id in range(smp.core_count()):
+        idle += idle_ns(id, now)
+    out.print(f"{now // NS_PER_SEC}.{now // 10_000_000 % 100:02} {idle // NS_PER_SEC}.{idle // 10_000_000 % 100:02}\n")
 
 
 def idle_ns(id: u32, now: u64) -> u64:
@@ -45,19 +48,14 @@ def idle_ns(id: u32, now: u64) -> u64:
     return info.idle_ns + (now - since if since != 0 and since < now else 0)
 
 
-class Meminfo(TextFile):
-    def show(self, out: Page) -> None:
-        out.print(f"MemTotal: {total_bytes() // 1024} kB\nMemFree: {free_bytes() // 1024} kB\n")
+def show_meminfo(out: Page) -> None:
+    out.print(f"MemTotal: {total_bytes() // 1024} kB\nMemFree: {free_bytes() // 1024} kB\n")
 
 
-class Cores(TextFile):
-    def room(self) -> u64:
-        return u64(smp.core_count()) * 128
-
-    def show(self, out: Page) -> None:
-        now = now_ns()
-        for id in range(smp.core_count()):
-            show_core(out, id, now)
+def show_cores(out: Page) -> None:
+    now = now_ns()
+    for id in range(smp.core_count()):
+        show_core(out, id, now)
 
 
 def show_core(out: Page, id: u32, now: u64) -> None:
@@ -99,18 +97,22 @@ def owner_of(id: u32) -> Proc | None:
     return None
 
 
-class Cmdline(TextFile):
-    def show(self, out: Page) -> None:
-        out.put(command_line)
-        out.put("\n")
+def show_cmdline(out: Page) -> None:
+    out.put(command_line)
+    out.put("\n")
 
 
-class LogFile(TextFile):
-    def room(self) -> u64:
-        return LOG_SIZE
+def show_log(out: Page) -> None:
+    out.used = read_log(out.bytes, 0)
 
-    def show(self, out: Page) -> None:
-        out.used = read_log(out.bytes, 0)
+
+files: Array[FolderFile] = (
+    FolderFile("uptime", show=show_uptime),
+    FolderFile("meminfo", show=show_meminfo),
+    FolderFile("cores", show=show_cores, room=CORES_SIZE),
+    FolderFile("cmdline", show=show_cmdline),
+    FolderFile("log", show=show_log, room=LOG_SIZE),
+)
 
 
 class ProcFile:
@@ -165,7 +167,7 @@ class ProcNode(TextFile):
             raise Error(Errno.EACCES, "the file can only be read")
 
     def stat(self, into: Stat) -> None:
-        into.dev = 4
+        into.dev = DEV_ID
         into.mode = self.file.permissions
         into.nlink = 1
 
@@ -192,7 +194,7 @@ class ProcDirectory(Node):
         return True
 
     def stat(self, into: Stat) -> None:
-        into.dev = 4
+        into.dev = DEV_ID
         into.ino = u64(self.pid) * 64
         into.mode = 0o555
         into.nlink = 1
@@ -201,49 +203,15 @@ class ProcDirectory(Node):
         free(self)
 
 
-FIXED_FILES: u64 = 5
-
-
-def fixed_file(index: u64) -> TextFile:
-    """A new node, not referenced yet."""
-    match index:
-        case 0:
-            return new(Uptime)
-        case 1:
-            return new(Meminfo)
-        case 2:
-            return new(Cores)
-        case 3:
-            return new(Cmdline)
-        case _:
-            return new(LogFile)
-
-
-def fixed_name(index: u64) -> str:
-    match index:
-        case 0:
-            return "uptime"
-        case 1:
-            return "meminfo"
-        case 2:
-            return "cores"
-        case 3:
-            return "cmdline"
-        case _:
-            return "log"
-
-
 class ProcRoot(Node):
     """/proc."""
 
     kind: FileKind = FileKind.DIR
 
     def walk(self, name: str) -> Node:
-        for i in range(FIXED_FILES):
-            if fixed_name(i) == name:
-                found = fixed_file(i)
-                found.refs.init(1)
-                return found
+        found = walk_to(files[:], name, DEV_ID)
+        if found is not None:
+            return found
         if not name.isdigit() or len(name) > 5:
             raise Error(Errno.ENOENT, f"there is no {name}")
         pid = i32(u64(name))
@@ -256,11 +224,10 @@ class ProcRoot(Node):
         return node
 
     def entry(self, index: u64, into: DirEntry) -> bool:
-        if index < FIXED_FILES:
-            set_entry(into, fixed_name(index), FileKind.FILE, index + 1, 0, 0)
+        if entry_of(files[:], index, into):
             return True
         p = next_proc(0)
-        left = index - FIXED_FILES
+        left = index - len(files)
         while p is not None and left > 0:
             pid = p.pid
             proc_put(p)
@@ -275,7 +242,7 @@ class ProcRoot(Node):
         return True
 
     def stat(self, into: Stat) -> None:
-        into.dev = 4
+        into.dev = DEV_ID
         into.mode = 0o555
         into.nlink = 1
 
@@ -284,7 +251,7 @@ class ProcRoot(Node):
 class ProcDev(Dev):
     name: str = "proc"
     place: str = "/proc"
-    dev_id: u64 = 4
+    dev_id: u64 = DEV_ID
 
     def attach(self) -> Node:
         root = new(ProcRoot)

@@ -8,16 +8,16 @@ at which interrupts come (kern/core/noise.py), whenever somebody reads.
 Locks: `lock`, a sleeping lock, over the generator.
 """
 
-from lang import Error, Span, array, cycle_counter, new, u8, u64
+from lang import Array, Span, array, cycle_counter, u8, u64
 from arch import cpu
-from kern.abi.errno import Errno
-from kern.abi.file import DirEntry, FileKind, OpenMode, Stat
+from kern.abi.file import FileKind, OpenMode, Stat
 from kern.boot.main import inits
 from kern.core.noise import harvest
 from kern.lib import random
 from kern.lib.fortuna import Fortuna
 from kern.ns.dev import Dev, devices
-from kern.ns.node import Node, set_entry
+from kern.ns.folder import FolderFile, new_folder
+from kern.ns.node import Node
 from kern.ns.transfer import Transfer
 from kern.sync.qlock import QLock
 from kern.sync.rendez import sleep_ns
@@ -106,31 +106,7 @@ class RandomFile(Node):
 
 random_file = RandomFile(waits=True)
 urandom_file = RandomFile(waits=False)
-
-
-class RandomFolder(Node):
-    kind: FileKind = FileKind.DIR
-
-    def walk(self, name: str) -> Node:
-        match name:
-            case "random":
-                random_file.get()
-                return random_file
-            case "urandom":
-                urandom_file.get()
-                return urandom_file
-        raise Error(Errno.ENOENT, f"there is no {name}")
-
-    def entry(self, index: u64, into: DirEntry) -> bool:
-        if index > 1:
-            return False
-        set_entry(into, "random" if index == 0 else "urandom", FileKind.CHAR, index + 1, 0, 0)
-        return True
-
-    def stat(self, into: Stat) -> None:
-        into.dev = DEV_ID
-        into.mode = 0o555
-        into.nlink = 1
+files: Array[FolderFile] = (FolderFile("random", node=random_file), FolderFile("urandom", node=urandom_file))
 
 
 @devices
@@ -139,8 +115,4 @@ class RandomDev(Dev):
     dev_id: u64 = DEV_ID
 
     def attach(self) -> Node:
-        random_file.refs.init(1)
-        urandom_file.refs.init(1)
-        root = new(RandomFolder)
-        root.refs.init(1)
-        return root
+        return new_folder(files[:], DEV_ID)

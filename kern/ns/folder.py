@@ -1,7 +1,8 @@
 # SPDX-License-Identifier: GPL-2.0-or-later
-"""Folders of small files that a device makes of functions: one writes the text that a reader gets, one takes what is written.
+"""Folders that never change: a table of files, of which most are made of functions: one writes the text that a reader gets, one takes
+what is written. Others are nodes of their own, which are there for ever.
 
-    files: Array[FolderFile] = (FolderFile("ctl", command=obey), FolderFile("state", show=show_state))
+    files: Array[FolderFile] = (FolderFile("ctl", command=obey), FolderFile("state", show=show_state), FolderFile("data", node=data))
     root = new_folder(files[:], DEV_ID)
 What is written is one command: a write of more than COMMAND_ROOM bytes raises EINVAL. Both functions may block and raise. No locks.
 """
@@ -23,7 +24,8 @@ class FolderFile:
     name: str
     show: Callable[[Page], Raises[None]] | None = None
     command: Callable[[str], Raises[None]] | None = None
-    room: u64 = 4096                        # what `show` may write
+    room: u64 = 4096                        # what `show` writes, mostly
+    node: Ref[Node] | None = None           # the file itself; then there are no functions
 
 
 class FolderNode(TextFile):
@@ -73,18 +75,13 @@ class Folder(Node):
     dev_id: u64
 
     def walk(self, name: str) -> Node:
-        for file in self.files:
-            if file.name == name:
-                found = new(FolderNode, file=file, dev_id=self.dev_id)
-                found.refs.init(1)
-                return found
-        raise Error(Errno.ENOENT, f"there is no {name}")
+        found = walk_to(self.files, name, self.dev_id)
+        if found is None:
+            raise Error(Errno.ENOENT, f"there is no {name}")
+        return found
 
     def entry(self, index: u64, into: DirEntry) -> bool:
-        if index >= len(self.files):
-            return False
-        set_entry(into, self.files[index].name, FileKind.FILE, index + 1, 0, 0)
-        return True
+        return entry_of(self.files, index, into)
 
     def stat(self, into: Stat) -> None:
         into.dev = self.dev_id
@@ -92,8 +89,36 @@ class Folder(Node):
         into.nlink = 1
 
 
+def walk_to(files: Span[FolderFile], name: str, dev_id: u64) -> Node | None:
+    """The file of that name, with a reference for the caller. Raises ENOMEM."""
+    for file in files:
+        if file.name == name:
+            node = file.node
+            if node is not None:
+                node.get()
+                return node
+            made = new(FolderNode, file=file, dev_id=dev_id)
+            made.refs.init(1)
+            return made
+    return None
+
+
+def entry_of(files: Span[FolderFile], index: u64, into: DirEntry) -> bool:
+    """Fill in the index'th file of a folder; False past the last."""
+    if index >= len(files):
+        return False
+    node = files[index].node
+    kind = FileKind.FILE if node is None else node.kind
+    set_entry(into, files[index].name, kind, index + 1, 0 if node is None else node.size(), 0)
+    return True
+
+
 def new_folder(files: Span[FolderFile], dev_id: u64) -> Node:
     """The root of a device, for `attach`. May raise ENOMEM."""
+    for file in files:
+        node = file.node
+        if node is not None:
+            node.refs.init(1)
     folder = new(Folder, files=files, dev_id=dev_id)
     folder.refs.init(1)
     return folder

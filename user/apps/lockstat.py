@@ -1,46 +1,35 @@
 # SPDX-License-Identifier: LGPL-2.1-or-later
 """lockstat: what the kernel's spinlocks did while a program ran: how often they were taken and waited for, and how long they were held."""
 
-from lang import Error, array, i32, text, u64
-from kern.abi.file import FdPair, OpenMode
-from lib.args import complain, complain_about, misuse
+from lang import Error, array, i32, u64
+from kern.abi.file import OpenMode
+from lib.args import complain_about
+from lib.command import Command
 from lib.files import read_file
 from lib.output import out
-from lib.process import find_program
 from lib.strings import discard, next_field, number_or_none
-from rt.args import args, environment
-from rt.env import get_env
+from rt.args import args
 from rt.io import close, open, write_all
-from rt.process import spawn, wait
+from rt.process import wait
 from rt.time import tsc_to_ns
 
 USAGE = """usage: lockstat PROGRAM [ARG…]
 For each place in the kernel that takes one: how often it did; how often not at once, and how long that took, on average and at most;
 how long it was held, on average and at most; in ns. Checked builds only."""
 FILE = "#kprof/locks"
-PATH_ROOM = 1024
-NOT_FOUND: i32 = 127
 
 
 def main() -> i32:
-    words = args()[1:]
-    if len(words) == 1 and words[0] == "--help":
-        print(USAGE)
-        return 0
-    if len(words) == 0:
-        return misuse("which program?", USAGE)
-    path = text(PATH_ROOM)
-    if not find_program(words[0], get_env("PATH"), path):
-        complain(f"{words[0]}: command not found")
-        return NOT_FOUND
-    no_fds = array(1, FdPair)
+    command = Command(words=args()[1:])
+    if not command.is_found(USAGE):
+        return command.status
     try:
         tell("on")
-        status = wait(spawn(path.view, words, environment(), no_fds[:0]))
+        status = wait(command.start())
         tell("off")
         show()
     except Error as e:
-        return complain_about(words[0], e.message)
+        return complain_about(command.words[0], e.message)
     return status
 
 

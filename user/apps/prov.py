@@ -2,17 +2,15 @@
 """prov: guarantees cores to a process, or to a program that it starts. Whoever uses one of them now loses it when its owner wants it."""
 
 from lang import Error, Span, array, i32, struct, text, u32, u64
-from kern.abi.file import FdPair, SpawnFlag
 from kern.abi.proc import MAX_CORES, Resource
-from lib.args import Options, complain, complain_about, help_wanted, misuse
+from lib.args import Options, complain_about, help_wanted, misuse
+from lib.command import Command
 from lib.files import read_file
 from lib.output import out
-from lib.process import find_program
 from lib.strings import discard, next_field, number_or_none
 from parlib.vcore import proc_info
-from rt.args import args, environment
-from rt.env import get_env
-from rt.process import create, kill, run, wait
+from rt.args import args
+from rt.process import kill, run, wait
 from syscalls import sys_poke_ksched, sys_provision
 
 USAGE = """usage: prov [-t TYPE] (-v LIST | -m) -p PID
@@ -21,8 +19,6 @@ USAGE = """usage: prov [-t TYPE] (-v LIST | -m) -p PID
   -t TYPE  of resource: c, cores (which it is anyway); m, memory    -v LIST  of cores, as 1,3-5,9
   -m  all cores    -p PID  the process; 0 takes the guarantee back    -s  who is guaranteed what"""
 MAX_PID = 32767
-NOT_FOUND: i32 = 127
-PATH_ROOM: u64 = 1024
 
 
 @struct
@@ -135,13 +131,11 @@ def provision(pid: i32, kind: Resource, core: u32) -> i32:
 
 def start(words: Span[str], request: Request) -> i32:
     """Run a program that has its guarantees from its first instruction on; its status."""
-    path = text(PATH_ROOM)
-    if not find_program(words[0], get_env("PATH"), path):
-        complain(f"{words[0]}: command not found")
-        return NOT_FOUND
-    no_fds = array(1, FdPair)
+    command = Command(words=words)
+    if not command.is_found(USAGE):
+        return command.status
     try:
-        pid = create(path.view, words, environment(), no_fds[:0], SpawnFlag.DUP_FDS)
+        pid = command.create()
         status = provision_all(pid, request)
         if status != 0:
             kill(pid)

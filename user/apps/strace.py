@@ -5,20 +5,17 @@ The log forgets what is oldest: of a program with thousands of calls only the la
 """
 
 from lang import Error, array, i32, text, u64
-from kern.abi.file import FdPair, OpenMode, SpawnFlag
-from lib.args import complain, complain_about, misuse
+from kern.abi.file import OpenMode
+from lib.args import complain_about
+from lib.command import Command
 from lib.files import read_file
-from lib.process import find_program
 from lib.strings import number_or_none
-from rt.args import args, environment
-from rt.env import get_env
+from rt.args import args
 from rt.io import STDERR, close, open, write_all
-from rt.process import create, run, wait
+from rt.process import run, wait
 
 USAGE = """usage: strace [-f] PROGRAM [ARG…]
 -f: those of its children too, each behind its process id."""
-PATH_ROOM = 1024
-NOT_FOUND: i32 = 127
 MAX_FAMILY: u64 = 256
 CHILD = "child "                            # how the kernel names one that is traced from its start
 
@@ -28,23 +25,16 @@ def main() -> i32:
     follow = len(words) > 0 and words[0] == "-f"
     if follow:
         words = words[1:]
-    if len(words) == 1 and words[0] == "--help":
-        print(USAGE)
-        return 0
-    if len(words) == 0:
-        return misuse("which program?", USAGE)
-    path = text(PATH_ROOM)
-    if not find_program(words[0], get_env("PATH"), path):
-        complain(f"{words[0]}: command not found")
-        return NOT_FOUND
-    no_fds = array(1, FdPair)
+    command = Command(words=words)
+    if not command.is_found(USAGE):
+        return command.status
     try:
-        pid = create(path.view, words, environment(), no_fds[:0], SpawnFlag.DUP_FDS)
+        pid = command.create()
         order(pid, "trace all" if follow else "trace")
         run(pid)
         status = wait(pid)
     except Error as e:
-        return complain_about(words[0], e.message)
+        return complain_about(command.words[0], e.message)
     if follow:
         show_all(pid)
     else:

@@ -7,9 +7,10 @@ Under an emulator that counts one nanosecond for each instruction the figures ar
 from typing import Callable
 
 from lang import RELAXED, Atomic, Raises, Span, Uaddr, addr_of, array, i32, pause, ptr_of, text, u8, u16, u32, u64, volatile_load
+from bench.lines import begin, is_wanted, tell
+from bench.operations import PAGE, creations, map_pages, mappings, null_calls, pipe_bytes
 from kern.abi.event import FIRST_DYNAMIC_EVENT, EventFlag, EventMsg, EventQueue, EventType, MailboxKind
 from kern.abi.file import FdPair
-from kern.abi.mman import MapFlags, Prot
 from kern.abi.syscall import Syscall
 from lib.args import help_wanted, number_or_none
 from parlib.control import limit_vcores
@@ -17,14 +18,13 @@ from parlib.event import OwnedQueue, init_queue, register_handler
 from parlib.vcore import Vcore, vcores
 from pthread import Attr, Barrier, CondVar, Mutex, Semaphore, Thread, yield_now
 from rt.args import args, environment
-from rt.io import close, flush_stdout, pipe, read, write_all
+from rt.io import close, pipe, read, write_all
 from rt.process import spawn, wait
 from rt.syscall import reset, result_of, wait_for
-from rt.time import now_ns, now_tsc, tsc_to_ns
-from syscalls import submit_null, sys_mmap, sys_munmap, sys_null, sys_self_notify, sys_send_event
+from rt.time import now_ns, now_tsc
+from syscalls import submit_null, sys_munmap, sys_self_notify, sys_send_event
 
 USAGE = "usage: costs [NAME [TIMES]]"
-PAGE: u64 = 4096
 BLOCK: u64 = 65536
 BATCH: u64 = 1000                           # asynchronous calls at a time
 MOST_PAGES: u64 = 2000                      # of a mapping whose pages fault in
@@ -90,26 +90,6 @@ def measure(name: str, times: u64, action: Callable[[u64], Raises[None]]) -> Non
     tell(now_tsc() - start, rounds)
 
 
-def is_wanted(name: str) -> bool:
-    return len(args()) < 2 or name.find(args()[1]) >= 0
-
-
-def begin(name: str) -> None:
-    """Whoever traces the machine waits for the name."""
-    print(f"{name:<48} ", end="")
-    flush_stdout()
-
-
-def tell(cycles: u64, times: u64) -> None:
-    tenths = tsc_to_ns(cycles * 10) // times
-    print(f"{tenths // 10:>9,}.{tenths % 10} ns {cycles // times:>10,} cycles")
-
-
-def null_calls(times: u64) -> None:
-    for _ in range(times):
-        sys_null()
-
-
 def asynchronous_calls(times: u64) -> None:
     """All of a batch are submitted before the first is looked at."""
     left = times
@@ -167,28 +147,12 @@ def page_faults(times: u64) -> None:
     left = times
     while left > 0:
         pages = min(left, MOST_PAGES)
-        place = sys_mmap(Uaddr(0), pages * PAGE, Prot.READ | Prot.WRITE, MapFlags.PRIVATE | MapFlags.ANONYMOUS, -1, 0)
+        place = map_pages(pages)
         memory = Span[u8](u64(place), pages * PAGE)
         for page in range(pages):
             memory[page * PAGE] = 1
         sys_munmap(place, pages * PAGE)
         left -= pages
-
-
-def mappings(times: u64) -> None:
-    for _ in range(times):
-        place = sys_mmap(Uaddr(0), PAGE, Prot.READ | Prot.WRITE, MapFlags.PRIVATE | MapFlags.ANONYMOUS, -1, 0)
-        sys_munmap(place, PAGE)
-
-
-def pipe_bytes(times: u64) -> None:
-    reader, writer = pipe()
-    byte = array(1, u8)
-    for _ in range(times):
-        write_all(writer, byte)
-        read(reader, byte)
-    close(reader)
-    close(writer)
 
 
 def spawns(times: u64) -> None:
@@ -197,17 +161,6 @@ def spawns(times: u64) -> None:
     no_fds = array(1, FdPair)
     for _ in range(times):
         wait(spawn("/bin/true", argv, environment(), no_fds[:0]))
-
-
-def nothing(arg: u64) -> None:
-    return
-
-
-def creations(times: u64) -> None:
-    thread = Thread()
-    for _ in range(times):
-        thread.start(nothing, 0)
-        thread.join()
 
 
 def in_two_threads(action: Callable[[u64], Raises[None]], arg: u64, other: Callable[[u64], Raises[None]]) -> None:

@@ -8,9 +8,9 @@ each operation, on all cores together: a figure that stays the same from 1 core 
 
 from typing import Callable
 
-from lang import Atomic, Raises, Span, Uaddr, array, i32, pause, u8, u32, u64
+from lang import Atomic, Raises, Span, array, i32, pause, u8, u32, u64
 from bench.lines import begin, is_wanted, tell
-from kern.abi.mman import MapFlags, Prot
+from bench.operations import PAGE, creations, map_pages, mappings, nothing, null_calls, pipe_bytes
 from lib.args import help_wanted
 from parlib.control import control
 from parlib.request import vcore_request_total
@@ -18,16 +18,9 @@ from parlib.vcore import max_vcores, num_vcores
 from pthread import Thread, yield_now
 from pthread.choose import use_2ls
 from pthread.ready import start_threads
-from rt.io import close, pipe, read, write_all
 from rt.time import now_tsc
-from syscalls import sys_mmap, sys_munmap, sys_null
 
 USAGE = "usage: growth [NAME]"
-PAGE: u64 = 4096
-
-
-def nothing(unused: u64) -> None:
-    return
 
 
 workers = array(256, Thread)
@@ -93,42 +86,11 @@ def work(unused: u64) -> None:
     last_tsc.max(now_tsc())
 
 
-def null_calls(times: u64) -> None:
-    for _ in range(times):
-        sys_null()
-
-
 def page_faults(times: u64) -> None:
     """The pages stay: to unmap them is another operation."""
     memory = Span[u8](u64(map_pages(times)), times * PAGE)
     for page in range(times):
         memory[page * PAGE] = 1
-
-
-def map_pages(count: u64) -> Uaddr:
-    return sys_mmap(Uaddr(0), count * PAGE, Prot.READ | Prot.WRITE, MapFlags.PRIVATE | MapFlags.ANONYMOUS, -1, 0)
-
-
-def mappings(times: u64) -> None:
-    for _ in range(times):
-        sys_munmap(map_pages(1), PAGE)
-
-
-def pipe_bytes(times: u64) -> None:
-    reader, writer = pipe()
-    byte = array(1, u8)
-    for _ in range(times):
-        write_all(writer, byte)
-        read(reader, byte)
-    close(reader)
-    close(writer)
-
-
-def creations(times: u64) -> None:
-    thread = Thread()
-    for _ in range(times):
-        thread.start(nothing, 0)
-        thread.join()
 
 
 def yields(times: u64) -> None:

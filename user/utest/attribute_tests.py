@@ -1,9 +1,7 @@
 # SPDX-License-Identifier: LGPL-2.1-or-later
 """Suite `posix`: what POSIX programs ask about files, descriptors, terminals, memory and limits."""
 
-from typing import Callable
-
-from lang import Errno, Error, Raises, Span, Uaddr, array, i32, i64, text, u8, u32, u64
+from lang import Errno, Error, Span, Uaddr, array, i32, i64, text, u8, u32, u64
 from kern.abi.file import AT_FDCWD, Access, FdCommand, OpenMode, Stat, StatChange, StatField, Whence
 from kern.abi.mman import MapFlags, Prot
 from lib.console import is_console
@@ -44,7 +42,7 @@ from rt.process import fork, wait
 from rt.time import now_ns
 from syscalls import sys_fcntl, sys_fwstat, sys_mkdir, sys_mmap, sys_munmap, sys_openat, sys_remove, sys_seek, sys_stat, sys_umask
 from syscalls import sys_wstat
-from utest.harness import Suite, check, equal, run, suites
+from utest.harness import Suite, check, equal, fails, run, suites
 
 FILE = "/tmp/posix"
 FOLDER = "/tmp/posix-d"
@@ -78,16 +76,6 @@ class Posix(Suite):
         run("posix.shared_memory", test_shared_memory)
         run("posix.limits", test_limits)
         run("posix.times", test_times)
-
-
-def fails(wanted: Errno, what: str, action: Callable[[], Raises[None]]) -> None:
-    """`action` must raise that error."""
-    try:
-        action()
-    except Error as e:
-        check(e.errno == wanted, f"{what}: {e.errno.name} instead of {wanted.name}")
-        return
-    check(False, f"{what}: no error")
 
 
 def make(path: str, content: str) -> i32:

@@ -1,31 +1,19 @@
 # SPDX-License-Identifier: LGPL-2.1-or-later
 """Suites `devarch` and `devvars`, after Akaros': special registers and old memory, and the kernel's variables."""
 
-from typing import Callable
-
-from lang import Errno, Error, Raises, Span, array, as_bytes, i64, text, u8, u64
+from lang import Errno, Span, array, as_bytes, i64, text, u8, u64
 from arch import user_abi
 from kern.abi.file import OpenMode
 from lib.files import Names, exists, list_names
 from parlib.vcore import proc_info
 from rt import io
 from syscalls import sys_remove
-from utest.harness import Suite, check, equal, run, suites
+from utest.harness import Suite, check, equal, fails, run, suites
 
 ROOM: u64 = 256
 
 values = array(ROOM, u64)
 later = array(ROOM, u64)
-
-
-def fails(wanted: Errno, what: str, action: Callable[[], Raises[None]]) -> None:
-    """`action` must raise that error."""
-    try:
-        action()
-    except Error as e:
-        check(e.errno == wanted, f"{what}: {e.errno.name} instead of {wanted.name}")
-        return
-    check(False, f"{what}: no error")
 
 
 # -- devarch ------------------------------------------------------------------------------------------------------

@@ -4,9 +4,7 @@
 Prints PASSED or FAILED for each, and ends with status 0 if none failed. Leaves /tmp as it was.
 """
 
-from typing import Callable
-
-from lang import Errno, Error, Raises, Span, Uaddr, array, i32, i64, sizeof, text, u64, u8
+from lang import Errno, Error, Span, Uaddr, array, i32, i64, sizeof, text, u64, u8
 from kern.abi.file import DirEntry, FdPair, FileKind, OpenMode, SpawnFlag, Stat, WaitFlag, WaitStatus, Whence
 from kern.abi.mman import MapFlags, Prot
 from kern.abi.syscall import Syscall
@@ -39,7 +37,7 @@ from syscalls import (
     sys_waitpid,
 )
 from utest import harness
-from utest.harness import check, equal, run
+from utest.harness import check, equal, fails, run
 
 FILE = "/tmp/filetest"
 OTHER = "/tmp/filetest-2"
@@ -79,16 +77,6 @@ def main() -> i32:
     run("calls.block", test_block)
     print(f"{harness.passed_tests} passed, {harness.failed_tests} failed")
     return 0 if harness.failed_tests == 0 else 1
-
-
-def fails(wanted: Errno, what: str, action: Callable[[], Raises[None]]) -> None:
-    """`action` must raise that error."""
-    try:
-        action()
-    except Error as e:
-        check(e.errno == wanted, f"{what}: {e.errno.name} instead of {wanted.name}")
-        return
-    check(False, f"{what}: no error")
 
 
 def make(path: str, content: str) -> None:

@@ -15,7 +15,7 @@ of its checks does, or if it raises; for each there is a line `PASSED name (n ms
 from abc import ABC, abstractmethod
 from typing import Callable
 
-from lang import Error, Format, Raises, Registry, text, u32, u64
+from lang import Errno, Error, Format, Raises, Registry, text, u32, u64
 from parlib.sync import Mutex
 from rt.args import args
 from rt.time import now_ns
@@ -82,6 +82,16 @@ def check(condition: bool, what: Format) -> None:
 
 def equal(got: u64, wanted: u64, what: str) -> None:
     check(got == wanted, f"{what}: got {got}, expected {wanted}")
+
+
+def fails(wanted: Errno, what: str, action: Callable[[], Raises[None]]) -> None:
+    """`action` must raise that error."""
+    try:
+        action()
+    except Error as e:
+        check(e.errno == wanted, f"{what}: {e.errno.name} instead of {wanted.name}")
+        return
+    check(False, f"{what}: no error")
 
 
 def run(name: str, test: Callable[[], Raises[None]]) -> None:

@@ -1,20 +1,19 @@
 # SPDX-License-Identifier: LGPL-2.1-or-later
-"""Suites `signal_scp` and `signal`: signals of a single-core process, and with threads; sigmask is Akaros' test."""
+"""Suite `signal_scp`: signals of a single-core process."""
 
-from lang import Atomic, Error, Uaddr, addr_of, array, at, f64, i32, pause, struct, text, u8, u32, u64
+from lang import Error, Uaddr, addr_of, array, at, i32, struct, text, u8, u32, u64
 from kern.abi.errno import Errno
 from kern.abi.file import FdPair
 from kern.abi.mman import MapFlags, Prot
 from kern.abi.signal import Signal
 from parlib.alarm import Alarm
-from parlib.current import in_vcore_context, my_uthread
+from parlib.current import my_uthread
 from parlib.signal import (
     MaskChange,
     handle,
     ignore,
     kill,
     kill_from_vcore,
-    kill_thread,
     queue_to_thread,
     raise_signal,
     restore_default,
@@ -29,25 +28,18 @@ from parlib.signal import (
 )
 from parlib.signal_state import Action, ActionFlag, Disposition, SignalCode, SignalInfo, bit
 from parlib.uthread import Uthread
-from parlib.vcore import is_mcp, max_vcores
-from pthread import Thread, yield_now
 from rt import io
 from rt.args import environment
 from rt.process import exec_program, fork, getpid, spawn, wait
 from rt.time import now_ns, sleep_usec
 from syscalls import sys_mmap, sys_mprotect
 from utest.harness import Suite, check, equal, run, suites
+from utest.signal_notes import count, last, note, read_nothing, wait_for_count
 
 ENDLESS: u64 = 10_000_000_000
 
-count = Atomic[u64](0)
-last = SignalInfo()
-handler_thread: u64 = 0
 handler_stack: u64 = 0
 inner_ran: bool = False
-stop = Atomic[u32](0)
-ready = Atomic[u32](0)
-threads = array(8, Thread)
 window: u64 = 0
 
 
@@ -77,42 +69,6 @@ class SingleCore(Suite):
         run("signal_scp.pending_once", test_pending_once)
 
 
-@suites
-class Threads(Suite):
-    name: str = "signal"
-
-    def run(self) -> None:
-        run("signal.sigmask", test_sigmask)
-        run("signal.to_running_thread", test_to_running_thread)
-        run("signal.to_blocked_thread", test_to_blocked_thread)
-        run("signal.to_process", test_to_process)
-        run("signal.wait_in_thread", test_wait_in_thread)
-        run("signal.storm", test_storm)
-        run("signal.registers_survive", test_registers_survive)
-
-
-def note(signal: u32, info: SignalInfo) -> None:
-    global handler_thread
-    handler_thread = addr_of(my_uthread())
-    last.signal = info.signal
-    last.code = info.code
-    last.value = info.value
-    last.pid = info.pid
-    last.address = info.address
-    check(not in_vcore_context(), "a handler in vcore context")
-    count.add(1)
-
-
-def wait_for_count(wanted: u64) -> None:
-    until = now_ns() + ENDLESS
-    while count.load() < wanted and now_ns() < until:
-        if is_mcp():
-            yield_now()
-        pause()
-    equal(count.load(), wanted, "handlers run")
-
-
-# -- one thread ---------------------------------------------------------------------------------------------------
 def test_raise() -> None:
     count.store(0)
     handle(Signal.USR1, note)
@@ -142,19 +98,6 @@ def test_interrupts_computing() -> None:
     alarm.set_after(2_000_000)
     wait_for_count(1)
     alarm.unset()
-
-
-def read_nothing() -> Errno:
-    ends = io.pipe()
-    into = array(8, u8)
-    got = Errno.OK
-    try:
-        io.read(ends[0], into[:])
-    except Error as error:
-        got = error.errno
-    io.close(ends[0])
-    io.close(ends[1])
-    return got
 
 
 def test_breaks_read() -> None:
@@ -439,215 +382,6 @@ def test_pending_once() -> None:
     equal(last.value, 3, "value")
 
 
-# -- many threads -------------------------------------------------------------------------------------------------
-def block_usr2_and_yield(number: u64) -> None:
-    sigprocmask(MaskChange.BLOCK, bit(Signal.USR2))
-    ready.store(u32(1))
-    while stop.load() == 0:
-        yield_now()
-
-
-def thread_of(handle: Thread) -> Uthread:
-    uthread = handle.uthread
-    assert uthread is not None
-    return uthread
-
-
-def test_sigmask() -> None:
-    count.store(0)
-    stop.store(u32(0))
-    ready.store(u32(0))
-    handle(Signal.USR1, note)
-    handle(Signal.USR2, note)
-    threads[0].start(block_usr2_and_yield, 0)
-    while ready.load() == 0:
-        yield_now()
-    target = addr_of(thread_of(threads[0]))
-    kill_thread(thread_of(threads[0]), Signal.USR2)
-    kill_thread(thread_of(threads[0]), Signal.USR1)
-    wait_for_count(1)
-    stop.store(u32(1))
-    threads[0].join()
-    equal(count.load(), 1, "handlers run")
-    equal(u64(last.signal), u64(Signal.USR1), "signal")
-    equal(handler_thread, target, "thread that ran the handler")
-
-
-def spin_until_stop(number: u64) -> None:
-    ready.add(1)
-    while stop.load() == 0:
-        pause()
-
-
-def test_to_running_thread() -> None:
-    """It never yields, nor enters the kernel."""
-    if max_vcores() < 2:
-        return                              # there is no core for both
-    count.store(0)
-    stop.store(u32(0))
-    ready.store(u32(0))
-    handle(Signal.USR1, note)
-    threads[0].start(spin_until_stop, 0)
-    while ready.load() == 0:
-        yield_now()
-    target = addr_of(thread_of(threads[0]))
-    for i in range(u64(50)):
-        kill_thread(thread_of(threads[0]), Signal.USR1)
-        wait_for_count(i + 1)
-        equal(handler_thread, target, "thread that ran the handler")
-    stop.store(u32(1))
-    threads[0].join()
-
-
-def block_in_read(number: u64) -> None:
-    ready.store(u32(1))
-    check(read_nothing() == Errno.EINTR, "the read did not give up")
-
-
-def test_to_blocked_thread() -> None:
-    count.store(0)
-    ready.store(u32(0))
-    handle(Signal.USR1, note)
-    threads[0].start(block_in_read, 0)
-    while ready.load() == 0:
-        yield_now()
-    sleep_usec(20_000)
-    kill_thread(thread_of(threads[0]), Signal.USR1)
-    threads[0].join()
-    equal(count.load(), 1, "handlers run")
-
-
-def test_to_process() -> None:
-    """Nobody but one thread has it unblocked: that is where it goes, when the thread unblocks it."""
-    count.store(0)
-    stop.store(u32(0))
-    ready.store(u32(0))
-    handle(Signal.USR1, note)
-    before = sigprocmask(MaskChange.BLOCK, bit(Signal.USR1))
-    threads[0].start(unblock_later, 0)
-    kill(getpid(), Signal.USR1)
-    while sigpending() & bit(Signal.USR1) == 0:
-        yield_now()
-    equal(count.load(), 0, "handlers run while all block it")
-    target = addr_of(thread_of(threads[0]))
-    stop.store(u32(1))
-    threads[0].join()
-    equal(count.load(), 1, "handlers run")
-    equal(handler_thread, target, "thread that ran the handler")
-    sigprocmask(MaskChange.SET, before)
-
-
-def unblock_later(number: u64) -> None:
-    while stop.load() == 0:
-        yield_now()
-    sigprocmask(MaskChange.UNBLOCK, bit(Signal.USR1))
-
-
-def take_signals(number: u64) -> None:
-    ready.store(u32(1))
-    for _ in range(20):
-        equal(u64(sigwait(bit(Signal.USR2))), u64(Signal.USR2), "signal")
-        count.add(1)
-
-
-def test_wait_in_thread() -> None:
-    """A thread that waits for it gets a signal of the process, while all others block it."""
-    count.store(0)
-    ready.store(u32(0))
-    handle(Signal.USR2, note)
-    before = sigprocmask(MaskChange.BLOCK, bit(Signal.USR2))
-    threads[0].start(take_signals, 0)
-    for i in range(u64(20)):
-        if i % 2 == 0:
-            kill(getpid(), Signal.USR2)
-        else:
-            queue_to_thread(thread_of(threads[0]), Signal.USR2, i)
-        wait_for_count(i + 1)
-    threads[0].join()
-    sigprocmask(MaskChange.SET, before)
-
-
-def yield_and_block(number: u64) -> None:
-    """Whatever a thread does when a signal comes."""
-    ready.add(1)
-    while stop.load() == 0:
-        if number % 3 == 0:
-            yield_now()
-        elif number % 3 == 1:
-            try:
-                sleep_usec(100)
-            except Error as error:
-                check(error.errno == Errno.EINTR, f"{error.errno.name}")
-        else:
-            for _ in range(200):
-                pause()
-            yield_now()
-
-
-def count_only(signal: u32, info: SignalInfo) -> None:
-    count.add(1)
-
-
-def test_storm() -> None:
-    """Each signal has its handler run once if it is not sent again before that."""
-    count.store(0)
-    stop.store(u32(0))
-    ready.store(u32(0))
-    handle(Signal.USR1, count_only)
-    for i in range(u64(8)):
-        threads[i].start(yield_and_block, i)
-    while ready.load() < 8:
-        yield_now()
-    for i in range(u64(160)):
-        kill_thread(thread_of(threads[i % 8]), Signal.USR1)
-        wait_for_count(i + 1)
-    stop.store(u32(1))
-    for i in range(u64(8)):
-        threads[i].join()
-
-
-def sum_up(number: u64) -> None:
-    """Integers and floating point, wherever a handler breaks in."""
-    ready.add(1)
-    rounds: u64 = 0
-    while stop.load() == 0:
-        total: u64 = 0
-        real = 0.0
-        for i in range(u64(1000)):
-            total += i * (number + 1)
-            real += f64(i) * 0.5
-        check(total == 499_500 * (number + 1) and real == 249_750.0, f"{total} and {real}")
-        rounds += 1
-        yield_now()
-    check(rounds > 0, "no round")
-
-
-def use_floats(signal: u32, info: SignalInfo) -> None:
-    value = 1.0
-    for i in range(50):
-        value = value * 1.01 + f64(i)
-    check(value > 1.0, "floats")
-    count.add(1)
-
-
-def test_registers_survive() -> None:
-    count.store(0)
-    stop.store(u32(0))
-    ready.store(u32(0))
-    handle(Signal.USR1, use_floats)
-    for i in range(u64(4)):
-        threads[i].start(sum_up, i)
-    while ready.load() < 4:
-        yield_now()
-    for i in range(u64(120)):
-        kill_thread(thread_of(threads[i % 4]), Signal.USR1)
-        wait_for_count(i + 1)
-    stop.store(u32(1))
-    for i in range(u64(4)):
-        threads[i].join()
-
-
-# -- helpers ------------------------------------------------------------------------------------------------------
 def send_from_child(option: str, delay: str) -> i32:
     """A child that sends us a signal after a while; its pid."""
     line = text(80)

@@ -2,16 +2,18 @@
 """Producing into a process' unbounded message queues (kern/abi/event.py, Ucq).
 
 The structure is the process' memory and may change under us: every address is checked at every step, no loop waits for the user,
-and whoever gets the lock gets a slot. Never compare-and-swap here: the process could make us fail for ever.
+and whoever gets the lock gets a slot, or an error. No loop of compare-and-swap: the process could make us fail for ever.
+Without memory the message is lost, and the queue as it was: no slot is taken, and no page announced, that nobody fills.
 Locks: the process' `ucq_lock`, a sleeping lock, only to change pages; growing takes the address space's lock inside it.
 """
 
-from lang import Uaddr, as_bytes, offsetof, sizeof, u64
+from lang import Error, Uaddr, as_bytes, offsetof, sizeof, u64
+from kern.abi.errno import Errno
 from kern.abi.event import UCQ_PAGE_SIZE, UCQ_SLOTS, EventMsg, Ucq, UcqPage, UcqSlot
 from kern.abi.mman import MapFlags, Prot
 from kern.debug import log
 from kern.mm.mmap import mm_map
-from kern.mm.umem import add_u64, load_u32, load_u64, store_u32, store_u64, swap_u64, write_bytes
+from kern.mm.umem import add_u64, cas_u64, load_u32, load_u64, store_u32, store_u64, swap_u64, write_bytes
 from kern.proc.proc import Proc
 
 SLOT_MASK: u64 = 4095
@@ -28,8 +30,7 @@ def post_ucq(p: Proc, ucq: Uaddr, msg: EventMsg) -> None:
         return
     index: u64 = 0
     if load_u32(ucq + offsetof(Ucq, "prod_overflow")) == 0:
-        make_writable(load_u64(ucq + offsetof(Ucq, "prod_idx")))
-        index = add_u64(ucq + offsetof(Ucq, "prod_idx"), 1)
+        index = take_slot(ucq)
     if not is_good(index):
         index = take_slot_locked(p, ucq)
     slot = Uaddr(index & ~SLOT_MASK) + SLOTS_AT + (index & SLOT_MASK) * sizeof(UcqSlot)
@@ -37,11 +38,20 @@ def post_ucq(p: Proc, ucq: Uaddr, msg: EventMsg) -> None:
     store_u32(slot + offsetof(UcqSlot, "ready"), 1)  # pairs with the load in ucq_get: after the message
 
 
+def take_slot(ucq: Uaddr) -> u64:
+    """The next slot of the page, if there is one left: else no good index."""
+    index = load_u64(ucq + offsetof(Ucq, "prod_idx"))
+    if is_good(index):
+        make_writable(index)
+        index = add_u64(ucq + offsetof(Ucq, "prod_idx"), 1)
+    return index
+
+
 def make_writable(index: u64) -> None:
     """Find out while no slot is taken whether memory for its page is to be had, which a fork may share: nobody ever fills one that
-    is taken in vain, and whoever reads the queue waits for it. Raises EFAULT."""
-    if is_good(index):
-        add_u64(Uaddr(index & ~SLOT_MASK) + offsetof(UcqPage, "consumed"), 0)
+    is taken in vain, and whoever reads the queue waits for it. (A page that another core has put in place meanwhile, it has written
+    to.) Raises EFAULT, ENOMEM."""
+    add_u64(Uaddr(index & ~SLOT_MASK) + offsetof(UcqPage, "consumed"), 0)
 
 
 def is_good(index: u64) -> bool:
@@ -52,27 +62,49 @@ def take_slot_locked(p: Proc, ucq: Uaddr) -> u64:
     """A slot for sure, on a new page if nobody has put one in place meanwhile."""
     store_u32(ucq + offsetof(Ucq, "prod_overflow"), 1)
     with p.ucq_lock:
-        index = add_u64(ucq + offsetof(Ucq, "prod_idx"), 1)
+        index = take_slot(ucq)
         if is_good(index):
             return index
-        page = swap_u64(ucq + offsetof(Ucq, "spare_page"), 0)
-        if page == 0:
-            page = grow(p, ucq)
+        full = index & ~SLOT_MASK
+        try:
+            return turn_page(p, ucq, full)
+        except Error:
+            # Whoever found the page full has counted on: a consumer would wait for the page behind it.
+            store_u64(ucq + offsetof(Ucq, "prod_idx"), full + UCQ_SLOTS if full != 0 else 0)
+            raise
+
+
+def turn_page(p: Proc, ucq: Uaddr, full: u64) -> u64:
+    """Put a blank page behind the full one; the index of its first slot, which is ours. Caller holds: `ucq_lock`."""
+    if full != 0:
+        make_writable(full)
+    page = blank_page(p, ucq)
+    if full != 0:
+        store_u64(Uaddr(full) + offsetof(UcqPage, "next"), page)  # pairs with the load in leave_page: after the page is blank
+    store_u64(ucq + offsetof(Ucq, "prod_idx"), page | 1)
+    store_u32(ucq + offsetof(Ucq, "prod_overflow"), 0)
+    return page
+
+
+def blank_page(p: Proc, ucq: Uaddr) -> u64:
+    """The spare page, or a new one."""
+    page = swap_u64(ucq + offsetof(Ucq, "spare_page"), 0)
+    if page == 0:
+        return grow(p, ucq)
+    try:
         store_u64(Uaddr(page) + offsetof(UcqPage, "next"), 0)
         store_u64(Uaddr(page) + offsetof(UcqPage, "consumed"), 0)
-        old = index & ~SLOT_MASK
-        if old != 0:
-            store_u64(Uaddr(old) + offsetof(UcqPage, "next"), page)  # pairs with the load in leave_page: after the page is blank
-        # Slot 0 of the new page is ours.
-        store_u64(ucq + offsetof(Ucq, "prod_idx"), page | 1)
-        store_u32(ucq + offsetof(Ucq, "prod_overflow"), 0)
-        return page
+    except Error as e:
+        if e.errno == Errno.ENOMEM:         # else it is no page, and the next one asked for is a new one
+            cas_u64(ucq + offsetof(Ucq, "spare_page"), 0, page)
+        raise
+    return page
 
 
 def grow(p: Proc, ucq: Uaddr) -> u64:
     """Another page in the process' memory, present and zeroed."""
-    extra = add_u64(ucq + offsetof(Ucq, "extra_pages"), 1)
-    if extra == EXTRA_PAGES_WARNING:
-        log.warn(f"process {p.pid}: over {EXTRA_PAGES_WARNING} extra pages of unread events")
     flags = MapFlags.PRIVATE | MapFlags.ANONYMOUS | MapFlags.POPULATE
-    return u64(mm_map(p, Uaddr(0), UCQ_PAGE_SIZE, Prot.READ | Prot.WRITE, flags, None))
+    page = u64(mm_map(p, Uaddr(0), UCQ_PAGE_SIZE, Prot.READ | Prot.WRITE, flags, None))
+    if add_u64(ucq + offsetof(Ucq, "extra_pages"), 1) == EXTRA_PAGES_WARNING:
+        log.warn(f"process {p.pid}: over {EXTRA_PAGES_WARNING} extra pages of unread events")
+    return page

@@ -37,7 +37,7 @@ SEEDED = {
         "NeverEnds": ("LIVELOCK", "one", "self.turn.store"),
     },
 }
-UNITS = ("units.py", "crowds.py", "handover.py", "events.py")
+UNITS = ("units.py", "crowds.py", "handover.py", "shortage.py", "events.py")
 RIGHT = {"seqlock_bugs.py": ["Right"], "bugs.py": ["NoLostWakeup", "NoAba", "NoLostNotification"]}
 
 
@@ -108,6 +108,14 @@ WEAKENED = [
         "",
         "ChangeIntoTaken",
     ),
+    ("kern/event/ucq.py", "        make_writable(index)\n", "", "NoPageForSlots"),
+    (
+        "kern/event/ucq.py",
+        '            store_u64(ucq + offsetof(Ucq, "prod_idx"), full + UCQ_SLOTS if full != 0 else 0)\n',
+        "",
+        "LastSlot",
+    ),
+    ("user/parlib/ucq.py", "        if ucq.prod_idx.load() == ucq.cons_idx.load():\n            return 0 ", "        pass ", "NoSpare"),
     ("kern/event/ceq.py", 'store_u32(ceq + offsetof(Ceq, "ring_overflowed"), 1)', "pass", "Coalescing"),
     ("user/parlib/ceq.py", "    event.posted.store(u32(0))\n", "", "Coalescing"),
 ]

@@ -80,6 +80,8 @@ def leave_page(ucq: Ucq, page: UcqPage) -> u64:
     """The old spare page, to be unmapped, or 0. Caller holds: `consumer_lock`."""
     while page.next.load(order=ACQUIRE) == 0:  # pairs with the kernel's store of `next`: the new page is blank
         relax_for(ANY_VCORE)
+        if ucq.prod_idx.load() == ucq.cons_idx.load():
+            return 0                        # there was no memory for one: the kernel has taken back what it counted
     ucq.cons_idx.store(page.next.load())
     # Consumers that took slots before us are still copying from it.
     while page.consumed.load(order=ACQUIRE) != UCQ_SLOTS:  # pairs with their add in ucq_get

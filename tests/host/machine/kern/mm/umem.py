@@ -47,6 +47,14 @@ def cas_u32(address: Uaddr, expected: u32, new: u32) -> u32:
             return old
 
 
+def cas_u64(address: Uaddr, expected: u64, new: u64) -> u64:
+    word = atomic(at(Word64, address).value)
+    while True:
+        old = word.load()
+        if old != expected or word.cas(expected, new):
+            return old
+
+
 def add_u32(address: Uaddr, value: u32) -> u32:
     return atomic(at(Word32, address).value).add(value)
 

@@ -97,6 +97,12 @@ WEAKENED = [
         "DeliveryAgainstYield",
     ),
     (
+        "kern/proc/yield_.py",
+        "    p.online.remove(vc)\n",
+        "    entry.preempt_pending.store(0)\n    p.online.remove(vc)\n",
+        "WarnedYield",
+    ),
+    (
         "kern/proc/change_vcore.py",
         "        if find_refusal(p, me, target) != Errno.OK:\n            return False\n",
         "",

@@ -1,10 +1,10 @@
 # SPDX-License-Identifier: LGPL-2.1-or-later
 """The program that a command runs for its user, as `time PROGRAM ARG…` does.
 
-    command = Command(words=args()[1:])
-    if not command.is_found(USAGE):
-        return command.status
-    status = wait(command.start())
+command = Command(words=args()[1:])
+if not command.is_found(USAGE):
+    return command.status
+status = wait(command.start())
 """
 
 from lang import Span, Text, array, i32, struct, text

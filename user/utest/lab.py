@@ -109,7 +109,7 @@ class Lab(Scheduler):
 
 lab = Lab()
 pop_call = Syscall()
-pops = Atomic[u64](0)                     # how often it was
+pops = Atomic[u64](0)                       # how often it was
 
 
 def pop_by_kernel(vcore: Vcore, uthread: Uthread) -> None:

@@ -19,6 +19,7 @@ from kern.event.send import send_event
 from kern.proc.change_vcore import change_vcore
 from kern.proc.preempt import preempt_core
 from kern.proc.proc import Proc, Vcore
+from kern.proc.yield_ import give_up
 from parlib import vcore as user
 from parlib.ceq import ceq_get, ceq_init
 from parlib.current import me
@@ -274,6 +275,34 @@ class DeliveryAgainstTwoYields:
 
     def check(self) -> None:
         self.told.look()
+
+
+@struct
+class WarnedYield:
+    """A vcore that is to go yields, and an event comes: unless it has gone, it is warned as before."""
+
+    told: Told
+    ALLOWS_RACES = True
+    PREEMPTIONS = 2
+    STALE_READS = 1
+
+    def setup(self) -> None:
+        self.told.process.begin(1)
+        self.told.open(RELIABLE)
+        self.told.process.proc.info.vcoremap[0].preempt_pending.store(7)
+
+    def thread_vcore(self) -> None:
+        enter_vcore(0)
+        give_up(self.told.process.proc, 0, True)
+
+    def thread_kernel(self) -> None:
+        self.told.send()
+
+    def check(self) -> None:
+        entry = self.told.process.proc.info.vcoremap[0]
+        assert (entry.preempt_pending.load() != 0) == (entry.valid != 0), (
+            "a vcore that stays has lost its warning, or one that is gone has it"
+        )
 
 
 RUNNING: u64 = 0x1000  # pc of what vcore n runs is RUNNING + n

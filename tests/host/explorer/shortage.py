@@ -22,10 +22,10 @@ class Queue:
     """Two of the kernel's threads post, and one vcore takes all that was posted."""
 
     p: Proc
-    delivered: Atomic[u64]                  # by bits: those messages that were not refused
-    done: Atomic[u64]                       # how many threads are through
+    delivered: Atomic[u64]  # by bits: those messages that were not refused
+    done: Atomic[u64]  # how many threads are through
     seen: u64
-    room: Array[u8] = array(28672)          # six pages, and one to align them
+    room: Array[u8] = array(28672)  # six pages, and one to align them
 
     def place(self) -> u64:
         return (addr_of(self.room) + PAGE - 1) // PAGE * PAGE

@@ -19,10 +19,10 @@ class Word64:
 
 @struct
 class Memory:
-    base: u64                               # of the pages
-    left: Atomic[u64]                       # how many pages there is memory for
-    lock: Atomic[u32]                       # as the address space's, while it is seen to a page
-    own: Array[Atomic[u32]] = array(8)      # whether the process has a page of its own there
+    base: u64  # of the pages
+    left: Atomic[u64]  # how many pages there is memory for
+    lock: Atomic[u32]  # as the address space's, while it is seen to a page
+    own: Array[Atomic[u32]] = array(8)  # whether the process has a page of its own there
 
 
 memory = Memory()

@@ -121,7 +121,7 @@ WEAKENED = [
         "",
         "LastSlot",
     ),
-    ("user/parlib/ucq.py", "        if ucq.prod_idx.load() == ucq.cons_idx.load():\n            return 0 ", "        pass ", "NoSpare"),
+    ("user/parlib/ucq.py", "        if ucq.prod_idx.load() == ucq.cons_idx.load():\n            return 0 ", "        pass ", "LastSlot"),
     ("kern/event/ceq.py", 'store_u32(ceq + offsetof(Ceq, "ring_overflowed"), 1)', "pass", "Coalescing"),
     ("user/parlib/ceq.py", "    event.posted.store(u32(0))\n", "", "Coalescing"),
 ]

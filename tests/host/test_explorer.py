@@ -37,7 +37,7 @@ SEEDED = {
         "NeverEnds": ("LIVELOCK", "one", "self.turn.store"),
     },
 }
-UNITS = ("units.py", "crowds.py", "handover.py", "shortage.py", "events.py")
+UNITS = ("units.py", "crowds.py", "handover.py", "shortage.py", "turns.py", "events.py")
 RIGHT = {"seqlock_bugs.py": ["Right"], "bugs.py": ["NoLostWakeup", "NoAba", "NoLostNotification"]}
 
 
@@ -122,6 +122,9 @@ WEAKENED = [
         "LastSlot",
     ),
     ("user/parlib/ucq.py", "        if ucq.prod_idx.load() == ucq.cons_idx.load():\n            return 0 ", "        pass ", "LastSlot"),
+    ("kern/core/runqueue.py", "    if queue.count == 1 and is_about", "    if is_about", "TwoArrive"),
+    ("kern/core/runqueue.py", "    else:\n        start_ticking()\n", "", "LongTurn"),
+    ("kern/core/runqueue.py", "        enqueue(owner)\n    else:\n", "        pass\n    else:\n", "Granted"),
     ("kern/event/ceq.py", 'store_u32(ceq + offsetof(Ceq, "ring_overflowed"), 1)', "pass", "Coalescing"),
     ("user/parlib/ceq.py", "    event.posted.store(u32(0))\n", "", "Coalescing"),
 ]

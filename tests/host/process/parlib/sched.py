@@ -2,11 +2,15 @@
 """Stand-in: a 2LS that never has a thread to run."""
 
 from lang import struct, u32
+from parlib.uthread import Uthread
 
 
 @struct
 class Scheduler:
     asked: u32
+
+    def runnable(self, uthread: Uthread) -> None:
+        """There is no thread that could be."""
 
     def has_work(self) -> bool:
         return False

@@ -11,6 +11,7 @@ from kern.sync.spinlock import IrqsOffLock
 class Kthread:
     next: Ref["Kthread"] | None
     woken: Atomic[u32]
+    is_ktask: bool
     qlocks: HeldLocks
 
     def sleeps_on(self, kind: str, object: u64) -> None:

@@ -124,6 +124,7 @@ class Explorer:
         self.hooks = self.unit.part(PART + "hooks")
         self.state = self.unit.part(PART + "state")
         self._lines: dict[str, list[str]] = {}
+        self._pristine: dict[int, bytes] = {}  # variables as they were before any scenario ran
         address = self.unit.address
         self.unit.engine.set_hooks(address("explorer_thread"), address("explorer_exit"), address("explorer_print"))
 
@@ -236,6 +237,8 @@ class Explorer:
         self.locations.forget_ranges()
         for address, size in self.mapped:
             self.unit.map_at(address, size)
+        for address, size in self._globals():
+            ctypes.memmove(address, self._pristine.setdefault(address, ctypes.string_at(address, size)), size)
         for address, size in [(made, ty.size), *self.mapped, *self._globals()]:
             self.locations.add_range(address, size, self.unit.buffer(size))
         self.schedule.begin_anew()

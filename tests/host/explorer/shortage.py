@@ -5,7 +5,7 @@ The queue is the real one, both sides: kern/event/ucq.py and user/parlib/ucq.py.
 whoever writes to one first needs memory; so does whoever needs a page more.
 """
 
-from lang import Array, Atomic, Error, Uaddr, addr_of, array, at, pause, struct, u8, u16, u32, u64
+from lang import Array, Atomic, Error, Uaddr, addr_of, array, at, pause, struct, u8, u16, u64
 from kern.abi.event import UCQ_SLOTS, EventMsg, Ucq, UcqPage
 from kern.event.ucq import post_ucq
 from kern.mm import mmap
@@ -44,8 +44,6 @@ class Queue:
         at(UcqPage, first).consumed.store(used)
         mmap.next_page.store(first + 2 * PAGE)
         memory.base = self.place()
-        for own in memory.own:
-            own.store(u32(0))
         memory.left.store(left)
 
     def post(self, number: u64) -> None:

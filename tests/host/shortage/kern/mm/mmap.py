@@ -3,7 +3,7 @@
 
 from lang import Atomic, Uaddr, u64
 from kern.abi.mman import MapFlags, Prot
-from kern.mm.umem import take_page, touch
+from kern.mm.umem import take_page
 from kern.proc.proc import Proc
 
 next_page = Atomic[u64](0)

@@ -1,5 +1,5 @@
 # SPDX-License-Identifier: GPL-2.0-or-later
-"""Stand-in: user memory whose pages are shared with a fork's other side: the first write to each takes memory, of which there is only so much."""
+"""Stand-in: user memory whose pages a fork shares: the first write to each takes memory, of which there is only so much."""
 
 from lang import Array, Atomic, Error, Span, Uaddr, array, at, atomic, copy_bytes, pause, struct, u8, u32, u64
 from kern.abi.errno import Errno

@@ -178,13 +178,15 @@ def test_remote_ring_is_absent() -> None:
 
 
 # -- who waits, and how -------------------------------------------------------------------------------------------
-def shell_writes_later(ends: tuple[i32, i32]) -> i32:
+def shell_writes_later(ends: tuple[i32, i32], gate: i32) -> i32:
+    """Its end, of which its parent is told, comes once nobody can write to the gate any more."""
     arguments = array(3, str)
     arguments[0] = "sh"
     arguments[1] = "-c"
-    arguments[2] = "sleep 0.02; echo late"
-    fds = array(1, FdPair)
+    arguments[2] = "sleep 0.02; echo late; cat"
+    fds = array(2, FdPair)
     fds[0] = FdPair(first=ends[1], second=1)
+    fds[1] = FdPair(first=gate, second=0)
     child = create("/bin/sh", arguments[:], environment(), fds[:], SpawnFlag(0))
     process.run(child)
     return child
@@ -193,7 +195,8 @@ def shell_writes_later(ends: tuple[i32, i32]) -> i32:
 def test_before_vcore_context() -> None:
     """As at the very start of a process: the kernel must not enter vcore context, and a call that blocks puts the process to sleep."""
     ends = io.pipe()
-    child = shell_writes_later(ends)
+    gate = io.pipe()
+    child = shell_writes_later(ends, gate[0])
     data = vcores[0].data
     blockon.parlib_ready = False
     data.flags.or_(u32(VcoreFlag.SCP_NOVCCTX))
@@ -203,11 +206,13 @@ def test_before_vcore_context() -> None:
     pending = data.notif_pending.load()
     data.flags.and_(~u32(VcoreFlag.SCP_NOVCCTX))
     blockon.parlib_ready = True
+    sys_close(gate[1])
     equal(count, 5, "read")
     check(first_buffer[:4] == "late", "other bytes")
     equal(entered, 0, "entries into vcore context")
     equal(u64(pending), 0, "pending afterwards")
     equal(u64(wait(child)), 0, "the child")
+    sys_close(gate[0])
     sys_close(ends[0])
     sys_close(ends[1])
 

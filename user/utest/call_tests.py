@@ -1,8 +1,10 @@
 # SPDX-License-Identifier: LGPL-2.1-or-later
 """Tests of the system calls one by one: what they do, and what they answer to nonsense. They run in an SCP, before threads."""
 
-from lang import Errno, Error, Span, Uaddr, addr_of, array, i32, text, u32, u64, u8
-from kern.abi.file import AT_FDCWD, MAX_FDS, FdPair, FileKind, OpenMode, SpawnFlag, Stat, WaitFlag, WaitStatus, Whence
+from typing import Callable
+
+from lang import Errno, Error, Raises, Span, Uaddr, addr_of, array, i32, text, u32, u64, u8
+from kern.abi.file import AT_FDCWD, MAX_FDS, FdCommand, FdPair, FileKind, OpenMode, SpawnFlag, Stat, WaitFlag, WaitStatus, Whence
 from kern.abi.mman import MapFlags, Prot
 from kern.abi.proc import PROCINFO_ADDR, Resource
 from kern.abi.syscall import Syscall
@@ -21,6 +23,7 @@ from syscalls import (
     sys_close,
     sys_dup,
     sys_dup_fds_to,
+    sys_fcntl,
     sys_fstat,
     sys_getcwd,
     sys_getpcoreid,
@@ -214,8 +217,37 @@ def test_descriptors() -> None:
     except Error as e:
         expect(e.errno, Errno.EMFILE, "too many files")
     check(MAX_FDS - 24 < count < MAX_FDS, f"{count} files were open")
+    test_no_descriptor_left()
     for fd in range(MAX_FDS - count, MAX_FDS):
         sys_close(i32(fd))
+
+
+def test_no_descriptor_left() -> None:
+    """All are taken: nothing can be opened, whoever asks, and what needs two does not keep one."""
+    last = i32(MAX_FDS) - 1
+    expect(refusal(lambda: drop(io.pipe())), Errno.EMFILE, "a pipe")
+    expect(refusal(lambda: drop_fd(sys_dup(0, -1))), Errno.EMFILE, "a copy")
+    expect(refusal(lambda: drop_fd(i32(sys_fcntl(0, FdCommand.DUPFD, 3)))), Errno.EMFILE, "a copy from 3 on")
+    sys_close(last)
+    expect(refusal(lambda: drop(io.pipe())), Errno.EMFILE, "a pipe, with one descriptor left")
+    equal(sys_fcntl(0, FdCommand.DUPFD, 3), u64(last), "the one that is left")
+
+
+def refusal(act: Callable[[], Raises[None]]) -> Errno:
+    try:
+        act()
+    except Error as e:
+        return e.errno
+    return Errno.OK
+
+
+def drop(ends: tuple[i32, i32]) -> None:
+    sys_close(ends[0])
+    sys_close(ends[1])
+
+
+def drop_fd(fd: i32) -> None:
+    sys_close(fd)
 
 
 def test_devices() -> None:

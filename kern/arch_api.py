@@ -507,7 +507,7 @@ class Power(Protocol):
 
     @abstractmethod
     def on_power_button(self, handler: Callable[[], None]) -> None:
-        """`handler` runs in interrupt context when the power button is pressed."""
+        """`handler` runs with interrupts off when the power button is pressed; at once if it was while the machine booted."""
 
 
 class Usercopy(Protocol):

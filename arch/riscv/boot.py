@@ -7,8 +7,9 @@ which reaches 128 GiB.
 
 from lang import Paddr, Ptr, addr_of, extern_symbol, memset, panic, span_of, text, u8, u64
 from arch import acpi, apic, cpu, ioapic, mmu, serial, smp, timer, trap, vga
-from kern.arch_api import BootInfo, MemRange
+from kern.arch_api import BootInfo
 from kern.boot.cmdline import option_in
+from kern.boot.memory_map import add_usable, exclude
 from kern.debug import log
 from kern.mm.kmap import alloc_stack
 
@@ -79,66 +80,21 @@ def copy_cmdline() -> None:
 
 def add_memory(first: u64, last: u64) -> None:
     """What the tree names of [first, last)."""
-    for i in range(acpi.memory_count):
-        entry = acpi.memory[i]
-        start = max((entry.start + PAGE - 1) & ~(PAGE - 1), first)
-        end = (entry.start + entry.size) & ~(PAGE - 1)
-        boot_info.memory_top = max(boot_info.memory_top, end)
-        end = min(end, last)
-        add_range(start, end)
-        # The firmware lies below the image, whether it says so or not.
-        if start < image_start() and image_start() < end:
-            exclude(start, image_start())
+    for entry in acpi.memory[: u64(acpi.memory_count)]:
+        if entry.size <= ~entry.start:
+            end = entry.start + entry.size
+            boot_info.memory_top = max(boot_info.memory_top, end & ~(PAGE - 1))
+            add_usable(boot_info, max(entry.start, first), min(end, last))
+    # When all is added: the firmware lies below the image, whether it says so or not.
+    for entry in acpi.memory[: u64(acpi.memory_count)]:
+        if entry.start < image_start() and entry.size <= ~entry.start:
+            exclude(boot_info, entry.start, min(entry.start + entry.size, image_start()))
     for i in range(acpi.reserved_count):
-        exclude(acpi.reserved[i].start, acpi.reserved[i].start + acpi.reserved[i].size)
-
-
-def add_range(start: u64, end: u64) -> None:
-    """Add to `usable`, in order of addresses."""
-    if start >= end or boot_info.usable_count >= 62:
-        return
-    i = boot_info.usable_count
-    while i > 0 and boot_info.usable[i - 1].start > start:
-        boot_info.usable[i].start = boot_info.usable[i - 1].start
-        boot_info.usable[i].end = boot_info.usable[i - 1].end
-        i -= 1
-    boot_info.usable[i].start = start
-    boot_info.usable[i].end = end
-    boot_info.usable_count += 1
-
-
-def exclude(first: u64, last: u64) -> None:
-    """Cut [first, last), widened to pages, out of `usable`."""
-    start = first & ~(PAGE - 1)
-    end = (last + PAGE - 1) & ~(PAGE - 1)
-    count = boot_info.usable_count
-    for i in range(count):
-        entry = boot_info.usable[i]
-        if entry.start < end and start < entry.end:
-            rest = entry.end
-            entry.end = max(start, entry.start)
-            if end < rest:
-                add_range_later(end, rest)
-    sort_in_pending()
-
-
-# `exclude` walks `usable` while a cut leaves a second half: that waits here until the walk is over.
-pending = MemRange()
-
-
-def add_range_later(start: u64, end: u64) -> None:
-    pending.start = start
-    pending.end = end
-
-
-def sort_in_pending() -> None:
-    add_range(pending.start, pending.end)
-    pending.start = 0
-    pending.end = 0
+        exclude(boot_info, acpi.reserved[i].start, acpi.reserved[i].start + acpi.reserved[i].size)
 
 
 def finish_ranges(tree: u64) -> None:
     if boot_info.usable_count == 0:
         panic("the device tree names no memory")
-    exclude(image_start(), addr_of(image_end) - mmu.IMAGE_OFFSET)
-    exclude(tree, tree + acpi.tree_size)
+    exclude(boot_info, image_start(), addr_of(image_end) - mmu.IMAGE_OFFSET)
+    exclude(boot_info, tree, tree + acpi.tree_size)

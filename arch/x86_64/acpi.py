@@ -74,6 +74,7 @@ local_apic: u64 = 0xFEE0_0000               # physical
 fadt = Fadt()
 hpet: u64 = 0                               # physical address of its registers; 0 if there is none
 power_button_handler: Callable[[], None] | None = None
+power_button_pressed: bool = False          # before anybody handled it
 srat: u64 = 0                               # the table of who is near whom
 
 apic_nodes = array(MAX_CORES, u32)          # NUMA node, by the place in core_apic_ids
@@ -298,18 +299,25 @@ def enable_power_button() -> None:
 
 
 def system_control_interrupt(unused: u64) -> None:
+    global power_button_pressed
     status = cpu.in16(fadt.pm1a_event)
     cpu.out16(fadt.pm1a_event, status)      # writing ones clears
     if status & PM1_POWER_BUTTON != 0:
         handler = power_button_handler
         if handler is not None:
             handler()
+        else:
+            power_button_pressed = True
 
 
 def on_power_button(handler: Callable[[], None]) -> None:
-    """`handler` runs in interrupt context when the button is pressed."""
+    """`handler` runs in interrupt context when the button is pressed; at once if it was while the machine booted."""
     global power_button_handler
+    saved = cpu.irqs_save()
     power_button_handler = handler
+    if power_button_pressed:
+        handler()
+    cpu.irqs_restore(saved)
 
 
 def power_off() -> None:

@@ -8,7 +8,8 @@ boot tables' direct map, which reaches 4 GiB.
 
 from lang import Paddr, Ptr, addr_of, at, extern_symbol, memset, panic, span_of, struct, text, u8, u32, u64
 from arch import acpi, apic, cpu, ioapic, mmu, serial, timer, trap, vga
-from kern.arch_api import BootInfo, MemRange
+from kern.arch_api import BootInfo
+from kern.boot.memory_map import add_usable, exclude
 from kern.debug import log
 from kern.mm.kmap import alloc_stack
 
@@ -116,8 +117,8 @@ def init_devices() -> None:
     acpi.init(boot_info.rsdp)
     apic.init_boot_core()
     ioapic.init()
-    timer.init()
     acpi.enable_power_button()
+    timer.init()
     serial.init_interrupts()
     vga.clear()
 
@@ -148,9 +149,10 @@ def read_pvh(start: PvhStartInfo) -> None:
         copy_cmdline(start.cmdline + mmu.DIRECT_MAP)
     if start.version >= 1:
         for i in range(u64(start.memory_map_entries)):
-            entry = at(MapEntry, start.memory_map + mmu.DIRECT_MAP + i * 24)
-            add_memory(entry)
-    exclude(addr_of(start) - mmu.DIRECT_MAP, addr_of(start) - mmu.DIRECT_MAP + 64)
+            add_memory(at(MapEntry, start.memory_map + mmu.DIRECT_MAP + i * 24))
+        for i in range(u64(start.memory_map_entries)):
+            exclude_reserved(at(MapEntry, start.memory_map + mmu.DIRECT_MAP + i * 24))
+    exclude(boot_info, addr_of(start) - mmu.DIRECT_MAP, addr_of(start) - mmu.DIRECT_MAP + 64)
     for i in range(u64(start.module_count)):
         module = at(PvhModule, start.modules + mmu.DIRECT_MAP + i * 32)
         add_module(module.address, module.address + module.size)
@@ -180,12 +182,14 @@ def read_multiboot2(base: u64) -> None:
             module = at(Mb2Module, place)
             add_module(u64(module.start), u64(module.end))
         place += (u64(tag.size) + 7) & ~u64(7)
-    exclude(base - mmu.DIRECT_MAP, base + size - mmu.DIRECT_MAP)
+    exclude(boot_info, base - mmu.DIRECT_MAP, base + size - mmu.DIRECT_MAP)
 
 
 def read_mb2_map(map: Mb2Map) -> None:
     for offset in range(u64(16), u64(map.size), u64(map.entry_size)):
         add_memory(at(MapEntry, addr_of(map) + offset))
+    for offset in range(u64(16), u64(map.size), u64(map.entry_size)):
+        exclude_reserved(at(MapEntry, addr_of(map) + offset))
 
 
 def copy_cmdline(address: u64) -> None:
@@ -197,30 +201,20 @@ def copy_cmdline(address: u64) -> None:
 
 
 def add_memory(entry: MapEntry) -> None:
+    """An entry of the map; where entries overlap, one that is no memory counts (`exclude_reserved`)."""
+    if entry.kind != TYPE_RAM or entry.size > ~entry.address:
+        return
+    end = entry.address + entry.size
+    boot_info.memory_top = max(boot_info.memory_top, end & ~(PAGE - 1))
+    # Split at 4 GiB, so that early_alloc has whole ranges to choose from.
+    add_usable(boot_info, max(entry.address, LOW_END), min(end, FOUR_GIB))
+    add_usable(boot_info, max(entry.address, FOUR_GIB), end)
+
+
+def exclude_reserved(entry: MapEntry) -> None:
+    """When all memory is added."""
     if entry.kind != TYPE_RAM:
-        return
-    start = (entry.address + PAGE - 1) & ~(PAGE - 1)
-    end = (entry.address + entry.size) & ~(PAGE - 1)
-    boot_info.memory_top = max(boot_info.memory_top, end)
-    add_range(max(start, LOW_END), end)
-
-
-def add_range(start: u64, end: u64) -> None:
-    """Add to `usable`, in order of addresses; split at 4 GiB, so that early_alloc has whole ranges to choose from."""
-    if start >= end or boot_info.usable_count >= 62:
-        return
-    if start < FOUR_GIB and end > FOUR_GIB:
-        add_range(start, FOUR_GIB)
-        add_range(FOUR_GIB, end)
-        return
-    i = boot_info.usable_count
-    while i > 0 and boot_info.usable[i - 1].start > start:
-        boot_info.usable[i].start = boot_info.usable[i - 1].start
-        boot_info.usable[i].end = boot_info.usable[i - 1].end
-        i -= 1
-    boot_info.usable[i].start = start
-    boot_info.usable[i].end = end
-    boot_info.usable_count += 1
+        exclude(boot_info, entry.address, entry.address + min(entry.size, ~entry.address))
 
 
 def add_module(start: u64, end: u64) -> None:
@@ -229,40 +223,10 @@ def add_module(start: u64, end: u64) -> None:
         module.start = start
         module.end = end
         boot_info.module_count += 1
-    exclude(start, end)
-
-
-def exclude(first: u64, last: u64) -> None:
-    """Cut [first, last), widened to pages, out of `usable`."""
-    start = first & ~(PAGE - 1)
-    end = (last + PAGE - 1) & ~(PAGE - 1)
-    count = boot_info.usable_count
-    for i in range(count):
-        entry = boot_info.usable[i]
-        if entry.start < end and start < entry.end:
-            rest = entry.end
-            entry.end = max(start, entry.start)
-            if end < rest:
-                add_range_later(end, rest)
-    sort_in_pending()
-
-
-# `exclude` walks `usable` while a cut leaves a second half: that waits here until the walk is over.
-pending = MemRange()
-
-
-def add_range_later(start: u64, end: u64) -> None:
-    pending.start = start
-    pending.end = end
-
-
-def sort_in_pending() -> None:
-    add_range(pending.start, pending.end)
-    pending.start = 0
-    pending.end = 0
+    exclude(boot_info, start, end)
 
 
 def finish_ranges() -> None:
     if boot_info.usable_count == 0:
         panic("the boot loader named no memory")
-    exclude(addr_of(image_start_phys), addr_of(image_end_phys))
+    exclude(boot_info, addr_of(image_start_phys), addr_of(image_end_phys))

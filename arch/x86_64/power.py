@@ -53,5 +53,5 @@ def stop() -> None:
 
 
 def on_power_button(handler: Callable[[], None]) -> None:
-    """`handler` runs in interrupt context when the power button is pressed."""
+    """`handler` runs with interrupts off when the power button is pressed; at once if it was while the machine booted."""
     acpi.on_power_button(handler)

@@ -107,7 +107,7 @@ def measure_rows(guests: Guests, rounds: int, only: str) -> list[Row]:
 
     if only in RAW_SWITCH:
         guests.told("raw switch")
-        counts = {arch: instructions_of("switch_direct", arch, SWITCHES[1]) for arch in CPU}
+        counts = {arch: instructions_of("switch_direct", arch, "semaphore") for arch in CPU}
         rows[RAW_SWITCH] = Row(RAW_SWITCH, ours=counts["x86_64"], riscv=counts["riscv"])
     argument = f"costs '{only}'" if only else "costs"
     take(guests.ours(argument), lambda row, ns: setattr(row, "ours", ns))

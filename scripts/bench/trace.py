@@ -84,7 +84,7 @@ def _record(arch: str, operation: str, instructions: int, folder: Path) -> str:
     settings = Settings(arch=arch, cpu=CPU[arch], smp=1, checked=False, accel="tcg,thread=single", append=append, extra=COUNTED)
     machine = Machine(settings, folder)
     try:
-        name = machine.expect(r"^(\S(?: ?\S)*) {2}", LONGEST_S)[1]
+        name = machine.expect(rf"^(\S[^\n]*?{re.escape(operation)}[^\n]*?|{re.escape(operation)}[^\n]*?) {{2}}", LONGEST_S)[1]
         log = folder / "trace"
         machine.command("stop")
         for line in (f"logfile {log}", "singlestep on", "log exec,nochain"):

@@ -97,6 +97,16 @@ def test_the_power_button_works_at_work(lone: Callable[..., Guest]) -> None:
     assert guest.wait(30) == (Ending.STATUS, 0)
 
 
+@only_on("x86_64")
+def test_the_power_button_works_while_the_cores_start(pool: Pool, arch: str) -> None:
+    """From when the machine listens to it, long before anybody handles it."""
+    machine = pool.machine("button alone", Settings(arch=arch, smp=32, append=TEST_OPTIONS))
+    wait_for_log(machine, "cycle counter")
+    machine.command("system_powerdown")
+    assert machine.wait(60) == (Ending.STATUS, 0), machine.report()
+    pool.release()
+
+
 def test_a_flood_of_input_is_survived(lone: Callable[..., Guest]) -> None:
     """More than anybody reads, of all bytes but those that end or stop something; the line after it is heard."""
     guest = lone()

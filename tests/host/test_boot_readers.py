@@ -14,8 +14,10 @@ from compiler.host import CompiledError, Unit, load
 
 DRIVER = """
 from lang import Span, Text, copy_bytes, text, u8, u32, u64
+from kern.arch_api import BootInfo
 from kern.boot.cmdline import option_in, unescape
 from kern.boot.cpio import CpioEntry, CpioReader
+from kern.boot.memory_map import add_usable, exclude
 
 
 def read_entry(archive: Span[u8], position: u64, name: Span[u8], data: Span[u8], numbers: Span[u64]) -> u64:
@@ -111,3 +113,38 @@ def test_command_line(unit: Unit) -> None:
 def test_any_value_survives_quoting(unit: Unit, value: str, name: str) -> None:
     quoted = value.replace("\\", "\\\\").replace('"', '\\"')
     assert option(unit, f'x=1 {name}="{quoted}" y', name) == value
+
+
+# -- memory that a loader names -------------------------------------------------------------------------------------
+PAGE = 4096
+RANGES = st.tuples(st.integers(0, 60 * PAGE), st.integers(0, 20 * PAGE))
+
+
+@MANY
+@given(named=st.lists(RANGES, max_size=8), excluded=st.lists(RANGES, max_size=8))
+def test_usable_memory_is_sorted_and_disjoint_whatever_is_named(
+    unit: Unit, named: list[tuple[int, int]], excluded: list[tuple[int, int]]
+) -> None:
+    """Against sets of pages; ranges may overlap, be empty, and begin and end amid pages."""
+    info = unit.BootInfo()
+    pages: set[int] = set()
+    for start, size in named:
+        unit.add_usable(info, start, start + size)
+        pages |= set(range(-(-start // PAGE), (start + size) // PAGE))
+    for start, size in excluded:
+        unit.exclude(info, start, start + size)
+        if size:
+            pages -= set(range(start // PAGE, -(-(start + size) // PAGE)))
+    found = [(r.start, r.end) for r in info.usable[: info.usable_count]]
+    assert all(start < end for start, end in found) and found == sorted(found)
+    assert all(before <= after for (_, before), (after, _) in zip(found, found[1:], strict=False))
+    assert {page for start, end in found for page in range(start // PAGE, end // PAGE)} == pages
+
+
+def test_what_finds_no_room_is_not_used(unit: Unit) -> None:
+    info = unit.BootInfo()
+    for i in range(100):
+        unit.add_usable(info, i * 2 * PAGE, (i * 2 + 1) * PAGE)
+    assert info.usable_count == len(info.usable) == 64
+    unit.exclude(info, 10 * PAGE, 11 * PAGE)
+    assert info.usable_count == 63

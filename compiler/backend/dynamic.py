@@ -1,9 +1,10 @@
 # SPDX-License-Identifier: GPL-2.0-or-later
 """Dynamic programs: which there are, which modules are compiled for them a second time, and what differs in their IR.
 
-A module of `user/shared/` is a shared library; a program that imports from one is linked against it, as a position-independent
-executable, and started by the dynamic linker `user/ld/`. All other programs are static, and their objects know nothing of this:
-position-independent twins are made of the modules that dynamic programs reach, and of no others (docs/decisions/dynamic-programs.md).
+A module of `user/shared/` is a shared library; a program that imports from one, or opens some as it runs (user/lib/dynlink.py), is
+linked against them, as a position-independent executable, and started by the dynamic linker `user/ld/`. All other programs are static,
+and their objects know nothing of this: position-independent twins are made of the modules that dynamic programs reach, and of no
+others (docs/decisions/dynamic-programs.md).
 """
 
 from __future__ import annotations
@@ -18,7 +19,7 @@ from compiler.backend.target import Target
 LINKER = "ld.start"  # the module that the dynamic linker begins in
 LINKER_PATH = "/lib/ld.so"
 _METADATA = re.compile(r"^!(\d+) = ", re.MULTILINE)
-_USES_SHARED = re.compile(r"^(?:from|import) shared\b", re.MULTILINE)
+_USES_SHARED = re.compile(r"^(?:from|import) (?:shared|(?:lib\.)?dynlink)\b", re.MULTILINE)
 _NAME = r'@("[^"]+"|[\w.$-]+)'
 _DEFINED = re.compile(rf"^define (?!available_externally |internal ).*?{_NAME}\(|^{_NAME} = dso_local ", re.MULTILINE)
 _USED = re.compile(rf"^declare dso_local .*?{_NAME}\(|^{_NAME} = external ", re.MULTILINE)

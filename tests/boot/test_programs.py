@@ -26,6 +26,18 @@ def test_static_and_dynamic_hello(guest: Guest) -> None:
     assert alone.status == 127 and "the dynamic linker is no program to run" in alone.output
 
 
+@pytest.mark.feature("parlib-59")
+def test_libraries_are_opened_and_closed_as_a_program_runs(guest: Guest) -> None:
+    """Threads of a many-core process in a library's functions, errors and memory across the border, closing, and what cannot be opened."""
+    assert guest.output("plugins") == "401 shouts, 100 openings\n"
+    missing = guest.run("plugins libnone.so")
+    assert missing.status == 1 and "ENOENT: plugins needs libnone.so, which is nowhere to be found" in missing.output
+    text = guest.run("plugins /etc/motd")
+    assert text.status == 1 and re.search(r"ENOEXEC: /etc/motd: (not an ELF file|the file ends too early)", text.output)
+    program = guest.run("plugins /bin/hello")
+    assert program.status == 1 and "ENOEXEC: /bin/hello: a program, not a shared library" in program.output
+
+
 def test_cp_mv_rm(guest: Guest) -> None:
     guest.output("echo content > /tmp/a; cp /tmp/a /tmp/b; mv /tmp/b /tmp/c; rm /tmp/a")
     assert guest.output("cat /tmp/c") == "content\n"

@@ -52,7 +52,8 @@ class Library:
 
     def fill(self, object: Any) -> Any:
         """Make the unit's object this library."""
-        object.name, object.base = "libm.so", self.base
+        object.name_bytes[:7] = b"libm.so"
+        object.name_len, object.base = 7, self.base
         object.strings = self.base + self.tags["DT_STRTAB"]
         object.symbols = self.base + self.tags["DT_SYMTAB"]
         object.hash = self.base + self.tags["DT_GNU_HASH"]

@@ -1,7 +1,7 @@
 # SPDX-License-Identifier: LGPL-2.1-or-later
 """Bringing a shared library into memory: its segments as private mappings of the file, so that all processes share what nobody writes to.
 
-A library that is mapped before the process can be entered in vcore context is there entirely, and stays (kern/mm/mmap.py).
+A library is there entirely, and stays: its code may run in vcore context, where a fault could not be waited for.
 """
 
 from lang import Array, Errno, Error, Span, Uaddr, array, as_bytes, i32, i64, memset, sizeof, struct, u8, u64
@@ -46,6 +46,7 @@ def map_library(object: LinkedObject, path: str) -> None:
         # A place for all of it at once: the distances between segments are what code counts on.
         flags = MapFlags.PRIVATE | MapFlags.ANONYMOUS
         object.base = u64(sys_mmap(Uaddr(0), segments.end, Prot.NONE, flags, -1, 0))
+        object.size = segments.end
         for i in range(segments.count):
             segment = segments.all[i]
             if segment.type == SEGMENT_LOAD and segment.memsz > 0:
@@ -97,7 +98,7 @@ def map_segment(fd: i32, base: u64, segment: ElfSegment) -> None:
     rights = rights_of(segment)
     filling = rights | Prot.WRITE if end > file_end else rights
     if segment.filesz > 0:
-        sys_mmap(Uaddr(start), file_end - start, filling, PRIVATE, fd, segment.offset // PAGE_SIZE)
+        sys_mmap(Uaddr(start), file_end - start, filling, PRIVATE | MapFlags.LOCKED, fd, segment.offset // PAGE_SIZE)
         rest = (file_end + PAGE_MASK) & ~PAGE_MASK
         if end > file_end:
             memset(Span[u8](file_end, min(rest, end) - file_end), 0)

@@ -184,9 +184,10 @@ def shell_writes_later(ends: tuple[i32, i32], gate: i32) -> i32:
     arguments[0] = "sh"
     arguments[1] = "-c"
     arguments[2] = "sleep 0.02; echo late; cat"
-    fds = array(2, FdPair)
-    fds[0] = FdPair(first=ends[1], second=1)
-    fds[1] = FdPair(first=gate, second=0)
+    fds = array(3, FdPair)
+    fds[0] = FdPair(first=gate, second=0)
+    fds[1] = FdPair(first=ends[1], second=1)
+    fds[2] = FdPair(first=2, second=2)
     child = create("/bin/sh", arguments[:], environment(), fds[:], SpawnFlag(0))
     process.run(child)
     return child

@@ -26,6 +26,7 @@ from kern.ns.fd import FdView, view_fd
 from kern.ns.text_file import Page
 from kern.proc.proc import Proc, Vcore
 from kern.sync.kthread import BlockedCall, copy_blocked
+from kern.syscall.parked import copy_parked
 from kern.time.clock import NS_PER_MS, now_ns
 from syscalls import print_call
 
@@ -145,12 +146,17 @@ class Blocked(ProcFile):
     room: u64 = 65536
 
     def show(self, p: Proc, out: Page) -> None:
-        index: u64 = 0
         found = BlockedCall()
-        while copy_blocked(p, index, found):
-            line = text(400)
-            old = switch_to(p)              # its strings are read
-            print_call(line, found.words)
-            switch_back(old)
-            out.print(f"{u64(found.sysc):#x} {line}\n")
-            index += 1
+        for copy in (copy_blocked, copy_parked):
+            index: u64 = 0
+            while copy(p, index, found):
+                show_call(p, found, out)
+                index += 1
+
+
+def show_call(p: Proc, call: BlockedCall, out: Page) -> None:
+    line = text(400)
+    old = switch_to(p)                      # its strings are read
+    print_call(line, call.words)
+    switch_back(old)
+    out.print(f"{u64(call.sysc):#x} {line}\n")

@@ -76,11 +76,9 @@ def read_bytes(into: Span[u8], source: Uaddr) -> None:
 @inline
 def read_call(into: SyscallWords, source: Uaddr) -> bool:
     """Copy in what a system call asks for, its number and arguments. False if the structure is not at a multiple of 8 in user memory."""
-    return (
-        u64(source) - USER_BASE <= USER_SPAN - sizeof(Syscall)
-        and u64(source) % 8 == 0
-        and usercopy.copy_user_call(addr_of(into), u64(source)) == 0
-    )
+    # Rotated to the right an address that is not at a multiple of 8 becomes a huge one: a single comparison sees to both.
+    offset = u64(source) - USER_BASE
+    return (offset >> 3 | offset << 61) <= (USER_SPAN - sizeof(Syscall)) // 8 and usercopy.copy_user_call(addr_of(into), u64(source)) == 0
 
 
 def write_bytes(into: Uaddr, source: Span[u8]) -> None:

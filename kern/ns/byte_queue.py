@@ -9,13 +9,20 @@ Taps hear of the first bytes in an empty queue, of the first room in a full one,
 Locks: `cv.lock`, a leaf, guards everything but the bytes.
 """
 
-from lang import Error, Span, noinline, struct, u8, u32, u64
+from typing import Literal
+
+from lang import Error, Span, Uaddr, inline, noinline, struct, u8, u32, u64
 from kern.abi.errno import Errno
 from kern.abi.tap import TapFilter
+from kern.core.current import switch_back, switch_to
+from kern.core.percore import core
+from kern.lib.list import IntrusiveList
 from kern.ns.tap import TapList
 from kern.ns.transfer import Transfer
 from kern.sync.abort import AbortableSleep
 from kern.sync.condvar import CondVar
+from kern.sync.kthread import current_kthread
+from kern.syscall.parked import ParkedCall, forget_call, note_call
 
 
 @struct
@@ -29,6 +36,7 @@ class ByteQueue:
     reading: bool                           # a reader copies from `start` on
     writing: bool                           # a writer copies to behind what is in it, or waits for room
     taps: TapList
+    parked: IntrusiveList[ParkedCall, Literal["link"]]  # reads that wait without a thread
 
     def read(self, io: Transfer, block: bool) -> u64:
         """Returns how much was read, 0 at the end. Raises EAGAIN if it would have to wait and may not; EINTR, EFAULT."""
@@ -36,6 +44,8 @@ class ByteQueue:
         while io.left > 0:
             filled = self.claim_filled()
             if len(filled) == 0:
+                if block and total == 0 and self.park(io):
+                    return 0
                 filled = self.wait_for_bytes(block, total > 0)
                 if len(filled) == 0:
                     break
@@ -44,6 +54,7 @@ class ByteQueue:
                 moved = io.give(filled)
             finally:
                 self.end_read(moved)
+                self.serve_parked()
             total += moved
         return total
 
@@ -69,6 +80,58 @@ class ByteQueue:
                     self.cv.wait(held)
                 self.reading = True
                 return self.filled()
+
+    def park(self, io: Transfer) -> bool:
+        """Have the current system call, which would have to wait, do so without its thread. False if it is the thread's still."""
+        call = note_call(io, self)
+        if call is None:
+            return False
+        with self.cv.lock.irqs_off():
+            waits = not call.aborted and (self.reading or (self.used == 0 and self.writers > 0))
+            if waits:
+                kthread = current_kthread()
+                kthread.sysc = Uaddr(0)
+                kthread.was_parked = True
+                self.parked.push_back(call)
+        if not waits:
+            forget_call(call)
+        return waits
+
+    @inline
+    def serve_parked(self) -> None:
+        """Give those whose calls are parked what there is. To be called whenever there is something new, or nobody reads any more.
+        Looked at without the lock: who is parked later has seen what is new."""
+        if not self.parked.is_empty():
+            self.serve_each()
+
+    @noinline
+    def serve_each(self) -> None:
+        while not self.parked.is_empty():
+            with self.cv.lock.irqs_off():
+                call = self.parked.first()
+                if call is None or self.reading or (self.used == 0 and self.writers > 0):
+                    return
+                self.parked.remove(call)
+                self.reading = True
+                first = self.filled()
+                second = self.data[: self.used - len(first)]
+            if core.mine.cur_proc is call.proc:
+                self.answer(call, first, second)
+            else:
+                old = switch_to(call.proc)
+                self.answer(call, first, second)
+                switch_back(old)
+
+    def answer(self, call: ParkedCall, first: Span[u8], second: Span[u8]) -> None:
+        """Let a parked read, which counts as the reader, have what there is: two parts, either of which may be empty."""
+        given = call.give(first)
+        if given and len(second) > 0:
+            call.give(second)               # or not: what it has is an answer
+        self.end_read(call.io.done)
+        if given:
+            call.answer()
+        else:
+            call.make_anew()
 
     def filled(self) -> Span[u8]:
         """The bytes from the front to where they, or the storage, end. Caller holds: the lock."""
@@ -99,16 +162,19 @@ class ByteQueue:
                 if len(room) == 0:
                     room = self.wait_for_room(block, True)
                 moved = io.take(room)
-                room = self.add(moved)
+                room = self.add(moved, io.left == 0)
                 total += moved
+                self.serve_parked()
         except Error:
+            self.stop_writing()
             if total == 0:
                 raise
-        finally:
-            with self.cv.lock.irqs_off():
-                self.writing = False
-                self.cv.broadcast()
         return total
+
+    def stop_writing(self) -> None:
+        with self.cv.lock.irqs_off():
+            self.writing = False
+            self.cv.broadcast()
 
     def claim_room(self) -> Span[u8]:
         """Become the writer: where to write at once. Empty, and nothing claimed, if it has to wait, or nobody reads."""
@@ -132,12 +198,15 @@ class ByteQueue:
                 self.writing = True
                 return self.room()
 
-    def add(self, count: u64) -> Span[u8]:
-        """The writer has put `count` bytes behind what was there; returns the room that is left. Raises EPIPE."""
+    def add(self, count: u64, is_last: bool) -> Span[u8]:
+        """The writer has put `count` bytes behind what was there, and claims no more if they are the last; returns the room that is left.
+        Raises EPIPE."""
         with self.cv.lock.irqs_off():
             self.check_readers()
             is_news = not self.taps.is_empty() and self.used == 0 and count > 0
             self.used += count
+            if is_last:
+                self.writing = False
             self.cv.broadcast()
             room = self.room()
         if is_news:
@@ -171,6 +240,8 @@ class ByteQueue:
                 self.readers -= 1
             is_news = not self.taps.is_empty() and (self.writers if is_writer else self.readers) == 0
             self.cv.broadcast()
+        if is_writer:
+            self.serve_parked()
         if is_news:
             self.taps.fire(at_end(is_writer))
 

@@ -5,7 +5,7 @@ Locks: `lock`, a sleeping lock, guards the offset of seekable files over a whole
 one side would keep the other waiting.
 """
 
-from lang import Error, Ref, Span, array, as_bytes, copy_bytes, free, i64, new, sizeof, struct, u8, u32, u64, wrap
+from lang import Error, Ref, Span, array, as_bytes, copy_bytes, free, i64, new, recursion, sizeof, struct, u8, u32, u64, wrap
 from kern.abi.errno import Errno
 from kern.abi.file import DirEntry, FileKind, OpenMode, Stat, Whence
 from kern.mm.writeback import sync_file
@@ -56,6 +56,7 @@ def chan_get(chan: Chan) -> None:
     chan.refs.get()
 
 
+@recursion(2)                               # closing a writing end answers parked reads, which refer to the reading end
 def chan_put(chan: Chan) -> None:
     """Give a reference back; the last one closes. May block."""
     if not chan.refs.put():

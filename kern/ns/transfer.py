@@ -5,12 +5,13 @@ A read gives bytes to it, a write takes bytes from it, front to back. A bad user
 No locks. Touching user memory may fault a page in: never with a spinlock held.
 """
 
-from lang import Error, Span, Uaddr, User, copy_bytes, struct, u8, u64
+from lang import Error, Ref, Span, Uaddr, User, copy_bytes, struct, u8, u64
 from kern.abi.errno import Errno
 from kern.arch_api import PageFlag
 from kern.core.percore import core
 from kern.mm.fault import bring_in
 from kern.mm.pages import PAGE_MASK, PAGE_SIZE
+from kern.ns.chan import Chan
 from kern.mm.umem import check_range, read_bytes, write_bytes
 
 
@@ -20,6 +21,7 @@ class Transfer:
     length: u64
     done: u64                               # bytes moved so far
     in_kernel: bool
+    chan: Ref[Chan] | None                  # of a read that may be parked (kern/syscall/parked.py)
 
     @property
     def left(self) -> u64:
@@ -36,6 +38,13 @@ class Transfer:
             write_user(Uaddr(self.base + self.done), data[:count])
         self.done += count
         return count
+
+    def give_at_once(self, data: Span[u8]) -> None:
+        """The same to a user's buffer, without waiting for its pages. Raises EFAULT, and nothing was moved."""
+        count = min(len(data), self.left)
+        if count > 0:
+            write_bytes(Uaddr(self.base + self.done), data[:count])
+            self.done += count
 
     def take(self, into: Span[u8]) -> u64:
         """Fetch as much of what the writer has as fits `into`; returns how much."""
@@ -64,6 +73,7 @@ def set_user(io: Transfer, buffer: User[Span[u8]]) -> None:
     io.length = len(buffer)
     io.done = 0
     io.in_kernel = False
+    io.chan = None
 
 
 def set_kernel(io: Transfer, buffer: Span[u8]) -> None:
@@ -71,6 +81,7 @@ def set_kernel(io: Transfer, buffer: Span[u8]) -> None:
     io.length = len(buffer)
     io.done = 0
     io.in_kernel = True
+    io.chan = None
 
 
 def write_user(into: Uaddr, data: Span[u8]) -> None:

@@ -50,6 +50,7 @@ from kern.sync.kref import Kref
 from kern.sync.qlock import QLock
 from kern.sync.rcu import RcuHead, call_rcu, reading
 from kern.sync.spinlock import SpinLock
+from kern.syscall.parked import ParkedCalls, free_notes
 
 DYING_STATES: u32 = 48                      # DYING and DYING_ABORT
 NAME_LEN: u64 = 32
@@ -117,6 +118,7 @@ class Proc:
     mcp_link: ListLink["Proc"]
     prov: Provision
     ucq_lock: QLock                         # for growing message queues
+    parked: ParkedCalls
     fds: FdTable
     cwd_lock: SpinLock
     cwd: Text = text(1024)                  # absolute and clean
@@ -220,6 +222,7 @@ def hide_area(p: Proc, address: u64, page: Paddr, order: u32) -> None:
 def free_structure(head: RcuHead) -> None:
     """No look-up by pid can still have the process in hand."""
     p = container_of(Proc, "rcu", head)
+    free_notes(p)
     if len(p.vcores) > 0:
         free(p.vcores)
     free(p)

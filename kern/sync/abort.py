@@ -8,6 +8,7 @@
                 self.cv.wait(held)
 Only waits on condition variables under the variable's own lock can be aborted: never locks or semaphores.
 Ktasks are never aborted. The sleep's storage is on the sleeper's stack; leaving waits for an abort in progress.
+Calls that wait without a thread (kern/syscall/parked.py) are told by the same functions.
 Locks: a bucket's lock is a leaf; the variable's lock is taken without it.
 """
 
@@ -23,6 +24,7 @@ from kern.sync.condvar import CondVar
 from kern.sync.kthread import current_kthread
 from kern.sync.spinlock import SpinLock
 from kern.syscall.dispatch import is_abort_requested
+from kern.syscall.parked import abort_parked
 
 BUCKETS: u64 = 64
 MANY: u32 = 0xFFFF_FFFF
@@ -82,16 +84,17 @@ def bucket_of(p: Proc | None) -> Bucket:
 
 def abort_call(p: Proc, sysc: Uaddr) -> bool:
     """Make p's call with the structure at `sysc` give up, if it sleeps abortably. Returns whether one did."""
-    return abort_where(p, lambda sleep: sleep.sysc == sysc, 1) > 0
+    return abort_parked(p, lambda call: call.sysc == sysc, 1) > 0 or abort_where(p, lambda sleep: sleep.sysc == sysc, 1) > 0
 
 
 def abort_fd_calls(p: Proc, fd: i32) -> u32:
     """Make all of p's abortable sleeps in calls on descriptor `fd` give up. Returns how many did."""
-    return abort_where(p, lambda sleep: sleep.fd == fd, MANY)
+    return abort_parked(p, lambda call: call.fd == fd, MANY) + abort_where(p, lambda sleep: sleep.fd == fd, MANY)
 
 
 def abort_all_calls(p: Proc) -> None:
     """Make all of p's abortable sleeps give up. The process is in DYING_ABORT, so no new one begins."""
+    abort_parked(p, lambda call: True, MANY)
     abort_where(p, lambda sleep: True, MANY)
 
 

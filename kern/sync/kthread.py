@@ -77,8 +77,10 @@ class Kthread:
     stack_top: u64
     proc: Ref[Proc] | None                  # address space to come back into, with a counted reference, while blocked
     sysc: Uaddr                             # the user's Syscall that it works on; 0 for none
+    finished: Uaddr                         # the one that it has worked on last, while its end is told
     call: SyscallWords                      # with `sysc`: what was asked for
     fd: i32 = -1                            # the descriptor that the call has looked up last
+    was_parked: bool                        # the call waits without this thread (kern/syscall/parked.py)
     errors: ErrorSlot                       # where `raise` keeps errno and message
     flags: KthreadFlag
     borrowing: u32                          # depth of switch_to(): a ktask inside comes back into that address space

@@ -23,6 +23,7 @@ ORDER = lock_order(
     "PageCache.lock",
     # Waiting and waking. What wakes a thread sends a message.
     "Bucket.lock",
+    "ParkedCalls.lock",
     "CondVar.lock",
     "Semaphore.lock",
     "QLock.lock",

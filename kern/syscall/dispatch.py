@@ -66,12 +66,10 @@ def handle_syscall(calls: u64, count: u64, ctx_address: u64) -> None:
     kthread = current_kthread()
     kthread.sysc = Uaddr(calls)
     kthread.fd = -1
-    if count != 1 and not is_one_run(count):
-        leave_kernel()
-    if not read_call(current_kthread().call, current_kthread().sysc):
-        # There is nowhere to put an answer.
-        kill(caller(), "system call with a bad structure")
-        leave_kernel()
+    if count != 1:
+        run_first_call(count)
+    if not read_call(kthread.call, Uaddr(calls)):
+        leave_unread()
     enter_state(CpuState.KERNEL)
     if caller().traced:
         run_traced()
@@ -80,9 +78,12 @@ def handle_syscall(calls: u64, count: u64, ctx_address: u64) -> None:
     except Error:
         fail_current_call()
         leave_for_another()
-    if u64(current_kthread().sysc) == 0:
+    if u64(current_kthread().sysc) != 0:
+        finish_call()
+    elif current_kthread().was_parked:
+        current_kthread().was_parked = False
+    else:
         leave_for_another()                 # finished early: where its caller goes on may have changed
-    finish_call()
     if current_kthread().flags != KthreadFlag(0):
         leave_for_another()
     cpu.irqs_off()
@@ -98,6 +99,7 @@ def handle_syscall(calls: u64, count: u64, ctx_address: u64) -> None:
 def leave_for_another() -> NoReturn:
     """This thread has left its stack since it was plain: the core does something else meanwhile, of which it knows nothing."""
     current_kthread().flags = KthreadFlag(0)
+    current_kthread().was_parked = False
     leave_kernel()
 
 
@@ -111,22 +113,39 @@ def caller() -> Proc:
 
 @noinline
 @cold
-def is_one_run(count: u64) -> bool:
-    """Of several calls at once the first is run."""
-    if count > 1:
-        log.warn(f"process {caller().pid} submits {count} calls at once; only the first is run")
-    return count > 1
-
-
-@noinline
-@cold
 def fail_current_call() -> None:
     """What the call raised is in the thread's error slot."""
     raised = current_kthread().errors
     errno = Errno(raised.errno)
     if errno == Errno.ENOSYS:
         log.info(f"process {caller().pid}: {raised.message}")
-    finish_failed(caller(), errno, raised.message)
+    sysc = current_kthread().sysc
+    current_kthread().sysc = Uaddr(0)
+    if u64(sysc) != 0:
+        finish_failed(caller(), sysc, errno, raised.message)
+
+
+@noinline
+@cold
+def leave_unread() -> NoReturn:
+    """There is nowhere to put an answer."""
+    kill(caller(), "system call with a bad structure")
+    leave_kernel()
+
+
+@noinline
+@cold
+def run_first_call(count: u64) -> NoReturn:
+    """Of several calls at once the first is run."""
+    if count == 0:
+        leave_kernel()
+    log.warn(f"process {caller().pid} submits {count} calls at once; only the first is run")
+    if not read_call(current_kthread().call, current_kthread().sysc):
+        leave_unread()
+    enter_state(CpuState.KERNEL)
+    if caller().traced:
+        run_traced()
+    run_at_leisure()
 
 
 @noinline
@@ -136,6 +155,11 @@ def run_traced() -> NoReturn:
     line = text(400)
     print_call(line, current_kthread().call)
     log.info(f"trace {caller().pid}: {line}")
+    run_at_leisure()
+
+
+def run_at_leisure() -> NoReturn:
+    """The call that was read, without the short way back."""
     try:
         syscall_dispatch(caller(), current_kthread().call)
     except Error:
@@ -171,9 +195,17 @@ def finish_call() -> None:
     kthread = current_kthread()
     sysc = kthread.sysc
     kthread.sysc = Uaddr(0)
+    kthread.finished = sysc                 # a store here, instead of a register saved in every call
     # Whether somebody asked to be told and DONE are one atomic step: with no event to send nobody has to wait for K_LOCK.
     # `err` is 0 already: the user zeroes it.
     old = publish(sysc, wrap(u64, kthread.call.retval))
+    if old != 0:
+        look_at_flags(current_kthread().finished, old)
+
+
+def finish_at(sysc: Uaddr, value: u64) -> None:
+    """A call of the process whose address space is loaded is done, with this result."""
+    old = publish(sysc, value)
     if old != 0:
         look_at_flags(sysc, old)
 
@@ -197,16 +229,12 @@ def note_vanished(message: str) -> None:
     log.debug(f"process {caller().pid}: its system call's structure has gone: {message}")
 
 
-def finish_failed(p: Proc, errno: Errno, message: str) -> None:
-    """The same, with an error. Its sentence goes into the structure too."""
-    sysc = current_kthread().sysc
-    if u64(sysc) == 0:
-        return
+def finish_failed(p: Proc, sysc: Uaddr, errno: Errno, message: str) -> None:
+    """p's call at `sysc` is done, with an error. Its sentence goes into the structure too. The address space is loaded."""
     sentence = array(ERRSTR_LEN, u8)
     length = min(len(message), ERRSTR_LEN - 1)
     copy_bytes(sentence[:length], message[:length])
     number = Errno.EUNSPECIFIED if errno == Errno.OK else errno
-    current_kthread().sysc = Uaddr(0)
     if p.traced:
         trace_end(p, -1, number, message)
     if p.is_dying():

@@ -50,6 +50,8 @@ def sys_read(p: Proc, fd: i32, into: User[Span[u8]]) -> u64:
     try:
         io = Transfer()
         set_user(io, into)
+        if not p.traced:
+            io.chan = chan
         return read_chan(chan, io)
     finally:
         chan_put(chan)

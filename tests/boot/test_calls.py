@@ -71,7 +71,7 @@ CORES = [
 
 UNITS = [
     ("single.null_call", ["sys-01"]),
-    ("kthread.thousand_reads", ["sync-08"]),
+    ("kthread.thousand_writes", ["sync-08"]),
     ("single.async", ["async-02"]),
     ("single.errors", ["async-04", "sys-39"]),
     ("single.sleep", ["sys-02"]),

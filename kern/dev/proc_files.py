@@ -140,6 +140,9 @@ class Descriptors(ProcFile):
                     chan_put(chan)
 
 
+MOST_SHOWN: u64 = 2000                      # calls of a kind: more do not fit into the text
+
+
 @proc_files
 class Blocked(ProcFile):
     name: str = "blocked"
@@ -149,7 +152,7 @@ class Blocked(ProcFile):
         found = BlockedCall()
         for copy in (copy_blocked, copy_parked):
             index: u64 = 0
-            while copy(p, index, found):
+            while index < MOST_SHOWN and copy(p, index, found):
                 show_call(p, found, out)
                 index += 1
 

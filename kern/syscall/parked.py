@@ -34,7 +34,7 @@ class ParkedCall:
     """A read that waits."""
 
     link: ListLink["ParkedCall"]            # in the queue
-    next_free: Ref["ParkedCall"] | None
+    next_free: Ref["ParkedCall"] | None     # also of those that are given up together
     next_of_all: Ref["ParkedCall"] | None
     sysc: Uaddr                             # the user's Syscall; 0: this note is free, and nothing else in it counts
     proc: Ref[Proc]                         # counted
@@ -195,22 +195,36 @@ def copy_parked(p: Proc, index: u64, into: BlockedCall) -> bool:
 def abort_parked(p: Proc, chosen: Callable[[ParkedCall], bool], most: u32) -> u32:
     """Have up to `most` of a process' parked calls fail; how many."""
     count: u32 = 0
-    while count < most and (call := claim(p, chosen)) is not None:
+    call = claim(p, chosen, most)
+    while call is not None:
+        following = call.next_free
         call.fail()
+        call = following
         count += 1
     return count
 
 
-def claim(p: Proc, chosen: Callable[[ParkedCall], bool]) -> ParkedCall | None:
-    """Take a call out of its queue. One that is on its way into it is marked: it will see that."""
+def claim(p: Proc, chosen: Callable[[ParkedCall], bool], most: u32) -> ParkedCall | None:
+    """Take calls out of their queues, in one pass, since there may be very many; linked by `next_free`. One that is on its way into its
+    queue is marked: it will see that."""
+    claimed: Ref[ParkedCall] | None = None
+    count: u32 = 0
     with p.parked.lock:
         call = p.parked.all
-        while call is not None:
-            if u64(call.sysc) != 0 and chosen(call):
-                with call.queue.cv.lock.irqs_off():
-                    call.aborted = True
-                    if call.link.linked:
-                        call.queue.parked.remove(call)
-                        return call
+        while call is not None and count < most:
+            if u64(call.sysc) != 0 and chosen(call) and take_out(call):
+                call.next_free = claimed
+                claimed = call
+                count += 1
             call = call.next_of_all
-    return None
+    return claimed
+
+
+def take_out(call: ParkedCall) -> bool:
+    """Caller holds: the lock of its process' calls."""
+    with call.queue.cv.lock.irqs_off():
+        call.aborted = True
+        if not call.link.linked:
+            return False
+        call.queue.parked.remove(call)
+        return True

@@ -86,7 +86,7 @@ def check_segment(segment: ElfSegment, file_size: u64, lowest: u64, limit: u64 =
     if segment.vaddr >= limit or segment.memsz > limit - segment.vaddr:
         raise Error(Errno.ENOEXEC, f"a segment at {segment.vaddr:#x}, outside what programs may use")
     if (segment.vaddr & ~PAGE_MASK) < lowest:
-        raise Error(Errno.ENOEXEC, f"a segment at {segment.vaddr:#x} that is out of order or at address 0")
+        raise Error(Errno.ENOEXEC, f"a segment at {segment.vaddr:#x} that is out of order or too low")
     if segment.vaddr & PAGE_MASK != segment.offset & PAGE_MASK:
         raise Error(Errno.ENOEXEC, f"a segment at {segment.vaddr:#x} that lies otherwise in its pages of the file")
     if segment.flags & FLAG_W and segment.flags & FLAG_X:

@@ -1,8 +1,8 @@
 # SPDX-License-Identifier: GPL-2.0-or-later
 """What a process and the kernel tell each other through memory: ProcInfo (read-only for the process) and ProcData.
 
-Both lie at fixed user addresses and are always present in memory: neither side ever faults on them. Only the first
-`max_vcores` elements of the vcore arrays are backed. The kernel reads ProcData as untrusted input.
+Both lie at fixed user addresses and are always present in memory: neither side ever faults on them. The array of each that is
+counted by vcores is its last, of which only the first `max_vcores` elements are backed. The kernel reads ProcData as untrusted input.
 The core maps are read under `coremap_seqctr`, a sequence counter.
 """
 
@@ -16,18 +16,21 @@ from kern.abi.seqcount import SeqCounter
 MAX_CORES: u32 = 256
 MAX_VCORES: u32 = 256
 
-# The user half of every address space, the same on each architecture (it fits the smallest, Sv39's 256 GiB).
+# The user half of every address space, the same on each architecture (it fits the smallest, Sv39's 256 GiB). What every process has lies
+# right below where programs begin, in one page table (2 MiB), of which the tables above are the program's as well.
 USER_BASE: u64 = 0x1000                     # the page at 0 is never mapped
-PROGRAM_BASE: u64 = 0x0040_0000             # where position-independent programs are put, and others are linked for
+PROCDATA_ADDR: u64 = 0x0020_0000
+PROCINFO_ADDR: u64 = 0x002C_0000
+SHARED_END: u64 = 0x002D_0000               # from PROCDATA_ADDR to here no system call maps anything
+VCORE0_ADDR: u64 = 0x002D_0000              # for the user's own: stack and mailboxes of vcore 0, below and above which nothing lies
+USER_STACK_TOP: u64 = 0x003F_0000           # first stack; grows down by demand
+USER_STACK_SIZE: u64 = 0x0010_0000
+PROGRAM_BASE: u64 = 0x0040_0000             # where position-independent programs are put, and others are linked for: all lie above
 INTERPRETER_BASE: u64 = 0x0004_0000_0000    # where the dynamic linker is put
 BRK_START: u64 = 0x0008_0000_0000           # programs lie below; what they allocate grows upwards from here by mmap, without a call brk
 BRK_END: u64 = 0x0010_0000_0000
 MMAP_BASE: u64 = BRK_END                    # mmap without MAP_FIXED chooses from here ...
 MMAP_TOP: u64 = 0x003F_0000_0000            # ... to here
-USER_STACK_TOP: u64 = 0x003F_8000_0000      # first stack; grows down by demand
-USER_STACK_SIZE: u64 = 0x0010_0000
-PROCINFO_ADDR: u64 = 0x003F_C000_0000
-PROCDATA_ADDR: u64 = 0x003F_D000_0000
 USER_TOP: u64 = 0x003F_E000_0000            # user addresses are below this
 
 NO_CORE: u32 = 0xFFFF_FFFF
@@ -122,12 +125,12 @@ class ProcInfo:
     wall_base_tsc: u64                      # 56: ... when the cycle counter was this
     program_end: u64                        # 64: first address after the program's segments, page-aligned
     res_grant: Array[u32] = array(4)        # 72: by Resource
-    vcoremap: Array[VcoreMapping] = array(MAX_VCORES)
-    pcoremap: Array[PcoreMapping] = array(MAX_CORES)
     # Of the machine, the same for all processes
-    cpu_features: u64                       # what the processor has, in its own terms (`features` of arch/*/cpu.py)
-    extended_state: u64                     # which extended registers are in use, where that can be chosen; else 0
-    bus_freq: u64                           # of the timer, ticks a second
+    cpu_features: u64                       # 88: what the processor has, in its own terms (`features` of arch/*/cpu.py)
+    extended_state: u64                     # 96: which extended registers are in use, where that can be chosen; else 0
+    bus_freq: u64                           # 104: of the timer, ticks a second
+    pcoremap: Array[PcoreMapping] = array(MAX_CORES)
+    vcoremap: Array[VcoreMapping] = array(MAX_VCORES)
 
 
 @struct(size=16)

@@ -10,7 +10,7 @@ from lang import Error, Ref, Uaddr, new, struct, u64
 from arch import mmu
 from kern.abi.errno import Errno
 from kern.abi.mman import MapFlags, Prot
-from kern.abi.proc import USER_BASE, USER_TOP
+from kern.abi.proc import SHARED_END, USER_BASE, USER_TOP
 from kern.arch_api import PageFlag
 from kern.mm.fault import bring_in
 from kern.mm.pagecache import PageCache
@@ -99,7 +99,7 @@ def place(p: Proc, wanted: u64, size: u64, flags: MapFlags, region: VmRegion) ->
         if MapFlags.FIXED in flags:
             base = wanted
             remove_range(p, base, base + size)
-        elif wanted >= USER_BASE and wanted + size <= USER_TOP and is_free(p.vm, wanted, wanted + size):
+        elif wanted >= SHARED_END and wanted + size <= USER_TOP and is_free(p.vm, wanted, wanted + size):
             base = wanted
         else:
             base = find_room(p.vm, size)

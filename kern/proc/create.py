@@ -5,11 +5,11 @@ A new process is CREATED and does not run until `sched.wakeup`. What fails half-
 Locks: none held over a step.
 """
 
-from lang import Error, Ptr, Span, Uaddr, addr_of, array, copy_bytes, free, never_blocks, new, offsetof, sizeof, span_of, u8, u64
+from lang import Error, Ptr, Span, Uaddr, addr_of, array, copy_bytes, free, never_blocks, new, offsetof, span_of, u8, u64
 from arch import context
 from kern.abi.errno import Errno
 from kern.abi.file import ARGS_MAX, FileKind, OpenMode, SpawnArgs, SpawnFlag
-from kern.abi.proc import ProcData, ProcState, VcorePreemptData
+from kern.abi.proc import ProcState
 from kern.abi.syscall import Syscall, SyscallFlag
 from kern.arch_api import PageFlag
 from kern.core.current import switch_back, switch_to
@@ -169,7 +169,6 @@ def duplicate(parent: Proc, p: Proc) -> None:
     context.save_fp(p.scp_fp)
     p.has_fp = True
     p.info.program_end = parent.info.program_end
-    size = offsetof(ProcData, "vcores") + u64(p.max_vcores) * sizeof(VcorePreemptData)
-    copy_bytes(span_of(Ptr[u8](addr_of(p.data)), size), span_of(Ptr[u8](addr_of(parent.data)), size))
+    copy_bytes(span_of(Ptr[u8](addr_of(p.data)), p.data_size), span_of(Ptr[u8](addr_of(parent.data)), p.data_size))
     clone_fds(parent.fds, p.fds)
     copy_space(parent, p)

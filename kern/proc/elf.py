@@ -26,7 +26,7 @@ from kern.abi.elf import (
 from kern.abi.errno import Errno
 from kern.abi.file import FileKind, OpenMode
 from kern.abi.mman import MapFlags, Prot
-from kern.abi.proc import INTERPRETER_BASE, PROGRAM_BASE, USER_BASE
+from kern.abi.proc import INTERPRETER_BASE, PROGRAM_BASE
 from kern.arch_api import PageFlag
 from kern.mm.fault import bring_in
 from kern.mm.mmap import Mapping, mm_map, mm_protect
@@ -55,7 +55,7 @@ class ElfImage:
 def load_elf(p: Proc, node: Node, image: ElfImage) -> None:
     """Load the program into p's address space, which is the current one."""
     path = text(INTERPRETER_MAX)
-    image.end = USER_BASE
+    image.end = PROGRAM_BASE
     load_file(p, node, image, PROGRAM_BASE, path)
     image.start = image.entry
     if path.len > 0:

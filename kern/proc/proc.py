@@ -42,7 +42,7 @@ from kern.abi.proc import FIRST_PID, MAX_PID, PROCDATA_ADDR, PROCINFO_ADDR, Proc
 from kern.core.alloc import Provision
 from kern.core.sched import SchedEntry
 from kern.lib.list import IntrusiveList, ListLink
-from kern.mm.pages import PAGE_SIZE, free_pages
+from kern.mm.pages import PAGE_SIZE, free_pages, order_for
 from kern.mm.vmr import VmSpace, destroy_vm
 from kern.ns.fd import FdTable
 from kern.sync.condvar import CondVar
@@ -80,8 +80,8 @@ class Proc:
     data: Ref[ProcData]
     info_page: Paddr                        # physical homes of the two, contiguous
     data_page: Paddr
-    info_order: u32
-    data_order: u32
+    info_size: u64                          # what of them is there, and mapped: bytes
+    data_size: u64
     is_mcp: bool
     user: Text = text(32)                   # whose it is: its parent's user
     umask: u32                              # rights that files which it makes do not get
@@ -203,20 +203,20 @@ def proc_put(p: Proc) -> None:
 def release(p: Proc) -> None:
     """Nobody knows the process any more: its memory, and then its pid, are free."""
     destroy_vm(p)
-    hide_area(p, PROCINFO_ADDR, p.info_page, p.info_order)
-    hide_area(p, PROCDATA_ADDR, p.data_page, p.data_order)
+    hide_area(p, PROCINFO_ADDR, p.info_page, p.info_size)
+    hide_area(p, PROCDATA_ADDR, p.data_page, p.data_size)
     mmu.destroy_space(p.space)
     forget_pid(p)
     call_rcu(p.rcu, free_structure)
 
 
-def hide_area(p: Proc, address: u64, page: Paddr, order: u32) -> None:
+def hide_area(p: Proc, address: u64, page: Paddr, size: u64) -> None:
     """Free an area shared with the process, if it was made."""
     if u64(page) == 0:
         return
-    for offset in range(u64(0), PAGE_SIZE << order, PAGE_SIZE):
+    for offset in range(u64(0), size, PAGE_SIZE):
         mmu.unmap_page(p.space, Uaddr(address + offset))
-    free_pages(page, order)
+    free_pages(page, order_for(size))
 
 
 def free_structure(head: RcuHead) -> None:

@@ -8,7 +8,17 @@ Locks: none held over a step.
 from lang import Error, Paddr, Uaddr, array, at, cycle_counter, free, new, offsetof, sizeof, u32, u64
 from arch import cpu, mmu, smp, timer
 from kern.abi.errno import Errno
-from kern.abi.proc import KILLED_EXIT_CODE, PROCDATA_ADDR, PROCINFO_ADDR, ProcData, ProcInfo, ProcState, VcoreFlag, VcorePreemptData
+from kern.abi.proc import (
+    KILLED_EXIT_CODE,
+    PROCDATA_ADDR,
+    PROCINFO_ADDR,
+    ProcData,
+    ProcInfo,
+    ProcState,
+    VcoreFlag,
+    VcoreMapping,
+    VcorePreemptData,
+)
 from kern.arch_api import PageFlag
 from kern.core import alloc, sched
 from kern.debug import log
@@ -64,8 +74,8 @@ def unknown_process() -> Proc:
         free(p)
         raise
     try:
-        show_area(p, PROCINFO_ADDR, p.info_page, p.info_order, PageFlag.READ | PageFlag.USER)
-        show_area(p, PROCDATA_ADDR, p.data_page, p.data_order, PageFlag.READ | PageFlag.WRITE | PageFlag.USER)
+        show_area(p, PROCINFO_ADDR, p.info_page, p.info_size, PageFlag.READ | PageFlag.USER)
+        show_area(p, PROCDATA_ADDR, p.data_page, p.data_size, PageFlag.READ | PageFlag.WRITE | PageFlag.USER)
         make_vcores(p)
     except Error:
         proc_put(p)
@@ -87,13 +97,13 @@ def inherit(parent: Proc, p: Proc) -> None:
 def new_structure() -> Proc:
     """A Proc with one reference, and the areas shared with it: contiguous memory each. Raises ENOMEM."""
     vcores = alloc.max_vcores()
-    info_order = order_for(sizeof(ProcInfo))
-    data_order = order_for(offsetof(ProcData, "vcores") + u64(vcores) * sizeof(VcorePreemptData))
-    info = alloc_zeroed(info_order)
+    info_size = offsetof(ProcInfo, "vcoremap") + u64(vcores) * sizeof(VcoreMapping)
+    data_size = offsetof(ProcData, "vcores") + u64(vcores) * sizeof(VcorePreemptData)
+    info = alloc_zeroed(order_for(info_size))
     try:
-        data = alloc_zeroed(data_order)
+        data = alloc_zeroed(order_for(data_size))
     except Error:
-        free_pages(info, info_order)
+        free_pages(info, order_for(info_size))
         raise
     try:
         p = new(
@@ -102,13 +112,13 @@ def new_structure() -> Proc:
             data=at(ProcData, mmu.phys_to_virt(data)),
             info_page=info,
             data_page=data,
-            info_order=info_order,
-            data_order=data_order,
+            info_size=info_size,
+            data_size=data_size,
             max_vcores=vcores,
         )
     except Error:
-        free_pages(info, info_order)
-        free_pages(data, data_order)
+        free_pages(info, order_for(info_size))
+        free_pages(data, order_for(data_size))
         raise
     p.refs.init(1)
     p.state_bits.store(u32(ProcState.CREATED))
@@ -116,8 +126,8 @@ def new_structure() -> Proc:
 
 
 def free_areas(p: Proc) -> None:
-    free_pages(p.info_page, p.info_order)
-    free_pages(p.data_page, p.data_order)
+    free_pages(p.info_page, order_for(p.info_size))
+    free_pages(p.data_page, order_for(p.data_size))
 
 
 def name_process(p: Proc, path: str, name: str) -> None:
@@ -126,8 +136,8 @@ def name_process(p: Proc, path: str, name: str) -> None:
     p.name.append(named[u64(named.rfind("/") + 1) :])
 
 
-def show_area(p: Proc, address: u64, page: Paddr, order: u32, flags: PageFlag) -> None:
-    for offset in range(u64(0), PAGE_SIZE << order, PAGE_SIZE):
+def show_area(p: Proc, address: u64, page: Paddr, size: u64, flags: PageFlag) -> None:
+    for offset in range(u64(0), size, PAGE_SIZE):
         mmu.map_page(p.space, Uaddr(address + offset), page + offset, flags)
 
 

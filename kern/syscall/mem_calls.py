@@ -7,7 +7,7 @@ from arch.abi import UserContext
 from kern.abi.errno import Errno
 from kern.abi.file import OpenMode
 from kern.abi.mman import MapFlags, Prot
-from kern.abi.proc import PROCINFO_ADDR
+from kern.abi.proc import PROCDATA_ADDR, SHARED_END, USER_TOP
 from kern.mm.mmap import Mapping, mm_map, mm_populate, mm_protect, mm_unmap
 from kern.mm.umem import copy_in
 from kern.ns.chan import chan_put
@@ -16,8 +16,10 @@ from kern.proc.fault import die
 from kern.proc.proc import Proc
 
 
-def check_reach(address: Uaddr, length: u64) -> None:
-    if length > PROCINFO_ADDR or u64(address) > PROCINFO_ADDR - length:
+def check_reach(address: Uaddr, length: u64, exactly: bool) -> None:
+    """Raise EINVAL for a range that is not in user memory, or that is meant `exactly` and touches the shared areas."""
+    beyond = length > USER_TOP or u64(address) > USER_TOP - length
+    if beyond or (exactly and u64(address) < SHARED_END and u64(address) + length > PROCDATA_ADDR):
         raise Error(Errno.EINVAL, f"{length} bytes from {address:#x} are no range that can be mapped")
 
 
@@ -27,7 +29,7 @@ def sys_mmap(p: Proc, addr: Uaddr, length: u64, prot: Prot, flags: MapFlags, fd:
 
     Raises EINVAL, ENOMEM, EBADF, ENODEV, EACCES; with LOCKED what reading the file raises. May block, to bring pages in.
     """
-    check_reach(addr, length)
+    check_reach(addr, length, MapFlags.FIXED in flags)
     if MapFlags.ANONYMOUS in flags:
         return mm_map(p, addr, length, prot, flags, None)
     chan = get_chan(p.fds, fd)
@@ -43,14 +45,14 @@ def sys_mmap(p: Proc, addr: Uaddr, length: u64, prot: Prot, flags: MapFlags, fd:
 @syscall(17)
 def sys_munmap(p: Proc, addr: Uaddr, length: u64) -> None:
     """Unmap whatever is in the range."""
-    check_reach(addr, length)
+    check_reach(addr, length, True)
     mm_unmap(p, addr, length)
 
 
 @syscall(18)
 def sys_mprotect(p: Proc, addr: Uaddr, length: u64, prot: Prot) -> None:
     """Change the rights of all mappings in the range."""
-    check_reach(addr, length)
+    check_reach(addr, length, True)
     mm_protect(p, addr, length, prot)
 
 

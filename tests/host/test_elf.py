@@ -83,7 +83,7 @@ def test_bad_headers_are_named(unit: Unit, changes: dict[str, Any], why: str) ->
         ({"offset": (1 << 64) - 0x800}, "not all in the file"),
         ({"vaddr": LIMIT}, "outside"),
         ({"memsz": (1 << 64) - 1, "filesz": 0}, "outside"),
-        ({"vaddr": 0}, "out of order or at address 0"),
+        ({"vaddr": 0}, "out of order or too low"),
         ({"lowest": 0x40_1000}, "out of order"),
         ({"offset": 0x800}, "lies otherwise in its pages"),
         ({"flags": 7}, "writable and executable"),

@@ -23,7 +23,7 @@ EV_EVENT, OWN_TYPE = 8, 30
 STATES = {"RUNNING_S": 4, "RUNNABLE_S": 2, "WAITING": 8, "RUNNING_M": 128, "RUNNABLE_M": 64}
 ONLINE, BULK, INACTIVE = 0, 1, 2
 VCORES = 4
-PROCINFO, PROCDATA = 0x003F_C000_0000, 0x003F_D000_0000
+PROCINFO, PROCDATA = 0x002C_0000, 0x0020_0000
 OVER = ("tests/host/process", "tests/host/machine")
 REAL = ("kern.event.send", "kern.proc.proc", "parlib.vcore", "parlib.current")
 

@@ -41,6 +41,7 @@ class Vcore:
     spins: u32
     prepared: bool
     entries: u64                            # times that vcore context was entered from the kernel
+    memory: u64                             # where what is mapped for it begins
     reenter: Callable[[Vcore], None] | None  # what is to be called at the top of the stack
     keys: KeyValues                         # values of dynamic keys in vcore context
     error: ErrorSlot                        # the error that is on its way there

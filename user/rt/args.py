@@ -10,9 +10,8 @@ from kern.abi.proc import AuxType
 MAX_ARGUMENTS = 4096                        # of a program; rt.process passes on no more
 MAX_ARGS = 256                              # variables of the environment
 
-argument_table = array(MAX_ARGUMENTS, str)
+string_table = array(MAX_ARGUMENTS + MAX_ARGS, str)  # arguments, up to MAX_ARGUMENTS; from there on the environment. So one page has both
 argument_count: u64 = 0
-environment_table = array(MAX_ARGS, str)
 environment_count: u64 = 0
 aux_vector: u64 = 0
 
@@ -32,13 +31,14 @@ def take_arguments(stack: u64) -> None:
     words = Ptr[u64](stack)
     argc = words[0]
     argument_count = min(argc, u64(MAX_ARGUMENTS))
+    arguments = args()
     for i in range(argument_count):
-        argument_table[i] = string_at(words[1 + i])
+        arguments[i] = string_at(words[1 + i])
     place = argc + 2
     count: u64 = 0
     while words[place] != 0:
         if count < MAX_ARGS:
-            environment_table[count] = string_at(words[place])
+            string_table[MAX_ARGUMENTS + count] = string_at(words[place])
             count += 1
         place += 1
     environment_count = count
@@ -47,12 +47,12 @@ def take_arguments(stack: u64) -> None:
 
 def args() -> Span[str]:
     """All arguments; the first is the program's name."""
-    return argument_table[:argument_count]
+    return string_table[MAX_ARGUMENTS - argument_count : MAX_ARGUMENTS]
 
 
 def environment() -> Span[str]:
     """All variables, each as `NAME=value`."""
-    return environment_table[:environment_count]
+    return string_table[MAX_ARGUMENTS : MAX_ARGUMENTS + environment_count]
 
 
 def aux_value(kind: AuxType) -> u64:
@@ -64,6 +64,11 @@ def aux_value(kind: AuxType) -> u64:
             return pairs[i + 1]
         i += 2
     return 0
+
+
+def environment_room() -> Span[str]:
+    """What the environment may grow to. For rt.env, under its lock."""
+    return string_table[MAX_ARGUMENTS:]
 
 
 def set_environment_count(count: u64) -> None:

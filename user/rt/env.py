@@ -7,15 +7,14 @@ Lock: `lock`, a leaf, held for a table scan only.
 from lang import copy_bytes, new, array, u8, u64, Error, Errno
 from parlib.pdr import PdrLock
 from rt import args
-from rt.args import environment_table, set_environment_count
+from rt.args import environment_room, set_environment_count
 
 lock = PdrLock()
 
 
 def slot_of(name: str) -> u64:
     """Index of the variable's entry, or the count if there is none. Caller holds: `lock`."""
-    for i in range(args.environment_count):
-        entry = environment_table[i]
+    for i, entry in enumerate(args.environment()):
         if len(entry) > len(name) and entry[len(name)] == ord("=") and entry.startswith(name):
             return i
     return args.environment_count
@@ -27,7 +26,7 @@ def get_env(name: str) -> str:
         i = slot_of(name)
         if i == args.environment_count:
             return ""
-        return environment_table[i][len(name) + 1 :]
+        return environment_room()[i][len(name) + 1 :]
 
 
 def has_env(name: str) -> bool:
@@ -51,7 +50,7 @@ def place_entry(name: str, entry: str) -> bool:
         i = slot_of(name)
         if i == args.MAX_ARGS:
             return False
-        environment_table[i] = entry
+        environment_room()[i] = entry
         if i == args.environment_count:
             set_environment_count(i + 1)
     return True
@@ -62,5 +61,5 @@ def unset_env(name: str) -> None:
         i = slot_of(name)
         if i < args.environment_count:
             last = args.environment_count - 1
-            environment_table[i] = environment_table[last]
+            environment_room()[i] = environment_room()[last]
             set_environment_count(last)

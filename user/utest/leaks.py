@@ -17,6 +17,7 @@ from kern.abi.mman import MapFlags, Prot
 from lib.files import read_file
 from lib.strings import discard, next_field
 from rt.exit import exit
+from parlib.init import prepare_stack
 from rt.io import close, file_size, open, read_full
 from rt.process import fork, getpid, wait
 from rt.time import now_ns, sleep_usec
@@ -44,6 +45,7 @@ class Live:
 
     def take_again(self) -> None:
         """The reading that counts, after a round for what is kept for good. All that this program does later is done once before."""
+        prepare_stack()                     # how deep vcore context gets depends on what it is told
         for _ in range(2):
             self.take()
             self.is_back()

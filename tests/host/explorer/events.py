@@ -31,7 +31,7 @@ from parlib.yielding import vcore_yield
 
 STAND_INS = ("tests/host/process", "tests/host/machine")
 REAL = ("kern.event.send", "kern.proc.proc", "parlib.vcore", "parlib.current")
-MAPPED = ((0x003F_C000_0000, 0x4000), (0x003F_D000_0000, 0x4000))  # ProcInfo and ProcData
+MAPPED = ((0x002C_0000, 0x4000), (0x0020_0000, 0x4000))  # ProcInfo and ProcData
 
 OWN_TYPE: u16 = 30
 PAGE: u64 = 4096

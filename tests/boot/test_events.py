@@ -42,7 +42,7 @@ def test_events_of_a_single_core_process(guest4: Guest, name: str) -> None:
 
 
 def diagnosis(guest: Guest, command: str) -> str:
-    """What a program that runs in the background says of itself, once it has said all."""
+    """What a program that runs in the background says of itself, once it has said all. It has to run for as long as that takes."""
     guest.output(f"{command} > /dev/null 2> /tmp/pie &")
     found = re.search(rf"^ *(\d+) .* {command.split()[0]}$", guest.output("ps"), re.MULTILINE)
     assert found, guest.output("ps")
@@ -57,10 +57,10 @@ def diagnosis(guest: Guest, command: str) -> str:
 @pytest.mark.feature("event-29", "sys-22")
 def test_notify_9_prints_where_threads_stand(guest4: Guest) -> None:
     """A sleeping many-core process is woken, prints, and goes on sleeping; a single-core one as well."""
-    shown = diagnosis(guest4, "block 3 2000")
+    shown = diagnosis(guest4, "block 3 4000")
     assert re.match(r"process N: \d+ of 3 vcores, asked on vcore \d+\n(  vcore .*\n){3}  thread 0: ready or waiting, at 0x", shown), shown
     assert shown.count(": blocked in system call 2, at 0x") == 3
-    assert diagnosis(guest4, "sleep 1").startswith("process N: single-core\n  vcore 0: ")
+    assert diagnosis(guest4, "sleep 3").startswith("process N: single-core\n  vcore 0: ")
 
 
 def test_notify_refuses_nonsense(guest4: Guest) -> None:

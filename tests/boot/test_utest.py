@@ -36,6 +36,8 @@ SHOWS: dict[str, list[str]] = {
     "sharing.programs": ["vm-22"],
     "sharing.registers": [],
     "sharing.out_of_memory": ["vm-13"],
+    "neighbour.files": [],
+    "neighbour.remains": [],
     "dynamic.hello": ["vm-22"],
     "dynamic.auxv": ["vm-22"],
     "dynamic.missing": ["vm-22"],

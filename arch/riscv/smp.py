@@ -3,7 +3,8 @@
 
 Core numbers are contiguous from 0, the boot core; hart ids are whatever the device tree says. Each core gets its stack, its copy of the
 per-core data (from the template that boot.S kept) and a number in a start record, and the firmware starts it at smp_entry.S, which
-comes to `ap_entry`. One after the other, so that numbers follow the tree's order.
+comes to `ap_entry`. One after the other, so that numbers follow the tree's order, but the boot core's node and socket come first: any
+hart may win the firmware's race to boot, and cores of consecutive numbers shall be near each other.
 Locks: none. The boot core alone starts cores.
 """
 
@@ -93,10 +94,22 @@ def stop_others() -> None:
 
 def start_cores(limit: u32) -> None:
     """Start up to `limit` cores in all. Returns when all are on their way to ap_main; who never comes is logged and left out."""
+    if start_harts(limit, True):
+        start_harts(limit, False)
+
+
+def start_harts(limit: u32, near: bool) -> bool:
+    """The boot core's neighbours, or the others. False: no more can be started."""
+    here = CorePlace()
+    there = CorePlace()
+    acpi.locate(hart_ids[0], here)
     for i in range(acpi.core_count):
-        if acpi.harts[i] != hart_ids[0] and running < min(limit, MAX_CORES):
+        acpi.locate(acpi.harts[i], there)
+        is_near = there.node == here.node and there.socket == here.socket
+        if acpi.harts[i] != hart_ids[0] and is_near == near and running < min(limit, MAX_CORES):
             if not start_core(acpi.harts[i]):
-                return
+                return False
+    return True
 
 
 def start_core(hart: u64) -> bool:

@@ -230,6 +230,30 @@ def move_here(unused: u64) -> None:
 
 
 @kernel_tests
+class AlarmStays(KernelTest):
+    """An alarm that stays rings on its core though that is given away, and so does one that is set there for later afterwards."""
+
+    name: str = "alarm.stays"
+
+    def run(self) -> None:
+        target = smp.core_count() - 1
+        if target == 0:
+            return
+        fired.store(0)
+        fired_on.store(99)
+        start = now_ns()
+        staying = Alarm(handler=note_core, stays=True)
+        set_alarm_on(target, staying, start + 20 * NS_PER_MS)
+        call_on_core(target, move_here, 0)
+        later = Alarm(handler=note_core)
+        set_alarm_on(target, later, start + 30 * NS_PER_MS)
+        fired_after(2, 5_000)
+        equal(fired_on.load(), u64(target), "the core on which they rang")
+        unset_alarm(staying)
+        unset_alarm(later)
+
+
+@kernel_tests
 class AlarmUnsetMoving(KernelTest):
     """An alarm that moves to another core meanwhile is found there and unset: it neither rings nor is it missed."""
 

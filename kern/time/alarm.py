@@ -172,7 +172,7 @@ def program_timer(a0: u64, a1: u64, a2: u64) -> None:
 
 
 def move_alarms_away() -> None:
-    """This core has been granted: what others wait for on it rings on core 0, and its timer is still. Interrupts are off."""
+    """This core is granted: what others wait for on it rings on core 0, its timer is still but for what stays. Interrupts are off."""
     mine = core.mine
     chain = mine.alarms
     if mine.core_id == 0:
@@ -188,6 +188,7 @@ def move_alarms_away() -> None:
     if chain.armed:
         chain.armed = False
         timer.set_core_timer(0)
+    program_timer(0, 0, 0)                  # for what stays
 
 
 def take_moving(chain: TimerChain) -> Alarm | None:

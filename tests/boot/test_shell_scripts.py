@@ -93,7 +93,7 @@ def test_tab_completes_commands_and_files(guest: Guest) -> None:
     assert "pykaros" in guest.run("cat /etc/mo\t").output.lower()
     start = guest.position
     guest.send("hel\t")
-    guest.expect("hello +help")
+    guest.expect("hello +hellodyn +help")
     assert "Hello" in guest.run("lo").output, plain(guest.shown(start, guest.position))
 
 

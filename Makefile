@@ -68,7 +68,7 @@ build: $(VENV)
 test: build emulator
 	scripts/setup.sh debugger any || echo "the tests of the debugger are left out" >&2
 	for other in $(filter-out $(ARCH),x86_64 riscv); do $(MAKE) build emulator ARCH=$$other || exit 1; done
-	$(PYTHON) -m compiler build --arch $(ARCH) --release >&2
+	for one in x86_64 riscv; do $(PYTHON) -m compiler build --arch $$one --release >&2 || exit 1; done
 	scripts/setup.sh loaders
 	scripts/setup.sh headers
 	$(PYTHON) -m pytest -n $(JOBS) --dist loadgroup $(TESTS)

@@ -2,8 +2,11 @@
 """Why goals of `make bench WHAT=system` are missed, by name, for the page; told only of those that are."""
 
 WHY_MISSED = {
-    "null call": "150 is the call; the rest is that a call is over before its result is stored, and the caller's loop",
-    "pipe round trip, two threads": "both reads sleep: to sleep, be woken and tell of the end is 950 each, the calls are 1,183",
+    "pipe round trip, two threads": "a half is four steps of 250 to 400: write, empty read, answer, and through vcore context to the other",
     "event round trip, between two processes": "both wait by spinning, and other work had the host's two cores: single runs differ tenfold",
+    "locks held longer on 64 cores than on 4, of 99 places": (
+        "an address space's lock is held over a search of all its regions, of which each vcore has some, until other cores have flushed; "
+        "granting a core looks at all that are asked for"
+    ),
     "memory of a process": "page tables, stacks, what is shared with the kernel and two pages of every program's data are its own",
 }

@@ -94,6 +94,7 @@ def test_tab_completes_commands_and_files(guest: Guest) -> None:
     start = guest.position
     guest.send("hel\t")
     guest.expect("hello +hellodyn +help")
+    guest.expect(r"hel\x1b\[K")  # the line is there again
     assert "Hello" in guest.run("lo").output, plain(guest.shown(start, guest.position))
 
 

@@ -68,6 +68,14 @@ class Guest(Machine):
             if time.monotonic() > end:
                 raise MachineError(f"{pattern!r} does not go away from {line!r} within {deadline_s:g} s\n{shown}\n{self.report()}")
 
+    def until(self, line: str, pattern: str, deadline_s: float = 30) -> re.Match[str]:
+        """Asks `line` until something that it prints matches."""
+        end = time.monotonic() + deadline_s
+        while (found := re.search(pattern, shown := self.output(line), re.MULTILINE)) is None:
+            if time.monotonic() > end:
+                raise MachineError(f"no {pattern!r} from {line!r} within {deadline_s:g} s\n{shown}\n{self.report()}")
+        return found
+
     def wait_for_prompt(self, deadline_s: float = 30) -> None:
         self.expect(r"(?<=[\r\n])" + re.escape(self.prompt.strip()) + r" \Z", deadline_s)
 

@@ -45,11 +45,11 @@ def test_faults_kill_only_the_child(guest: Guest) -> None:
 def test_kernel_says_why_and_where_a_process_died(guest: Guest, name: str, words: str) -> None:
     # Where division by zero is no trap, the check of the compiler is one.
     words = words or {"x86_64": "division by zero", "riscv": "breakpoint"}[guest.settings.arch]
-    output = guest.output(f"faults {name}")
-    told = re.search(rf"faults \(process \d+, vcore 0\) killed: [^\n]*{words}[^\n]*((?:\n +[a-z ]*0x[0-9a-f]+[^\n]*)+)", output)
-    assert told, output
-    assert len(told[1].strip().splitlines()) >= 3, "no backtrace\n" + output
-    assert re.search(r"called from 0x[0-9a-f]+ in apps\.faults\.main\+0x", told[1]), "no names\n" + output
+    guest.output(f"faults {name} 2> /tmp/why")
+    pattern = rf"faults \(process \d+, vcore 0\) killed: [^\n]*{words}[^\n]*((?:\n +[a-z ]*0x[0-9a-f]+[^\n]*)+)"
+    told = guest.until("cat /tmp/why", pattern)
+    assert len(told[1].strip().splitlines()) >= 3, "no backtrace\n" + told[0]
+    assert re.search(r"called from 0x[0-9a-f]+ in apps\.faults\.main\+0x", told[1]), "no names\n" + told[0]
 
 
 @pytest.mark.feature("proc-06")

@@ -8,7 +8,6 @@ from pathlib import Path
 
 import pytest
 
-from scripts.machine import MachineError
 from scripts.qemu import Ending, Settings
 from tests.boot.conftest import TEST_OPTIONS, Pool
 from tests.boot.guest import Guest
@@ -40,17 +39,6 @@ LAB = {
 def test_vcores_by_order(guest: Guest, name: str) -> None:
     answer = guest.run(f"utest {name}", 120)
     assert answer.status == 0 and re.search(rf"^PASSED {name} ", answer.output, re.MULTILINE), answer.output
-
-
-def wait_for(guest: Guest, line: str, pattern: str, deadline_s: float = 30) -> re.Match[str]:
-    """Ask `line` until it prints the pattern."""
-    over = time.monotonic() + deadline_s
-    while True:
-        output = guest.output(line)
-        if found := re.search(pattern, output, re.MULTILINE):
-            return found
-        if time.monotonic() > over:
-            raise MachineError(f"{line!r} does not come to print {pattern!r}\n{output}\n{guest.report()}")
 
 
 def story_of_the_readme() -> list[tuple[str, str]]:
@@ -97,7 +85,7 @@ def test_prov_shows_takes_back_and_death_takes_back(guest: Guest) -> None:
     guest.output(f"prov -t c -v 1-2,3 -p {pid}; prov -v 2 -p 0")
     assert re.findall(r"provisioned to +(\S+),", guest.output("prov -s")) == ["-", pid, "-", pid]
     end(guest, "hold")
-    wait_for(guest, "prov -s", r"\Acore   0 provisioned to     -, used by     -\ncore   1 provisioned to     -, used by     -\n")
+    guest.until("prov -s", r"\Acore   0 provisioned to     -, used by     -\ncore   1 provisioned to     -, used by     -\n")
     assert re.findall(r"provisioned to +(\S+),", guest.output("prov -s")) == ["-"] * 4
 
 
@@ -150,7 +138,7 @@ def test_single_core_processes_run_at_once_on_as_many_cores(guest: Guest) -> Non
 def test_single_core_processes_leave_a_core_that_is_granted(guest: Guest) -> None:
     """Four fill all cores. A many-core process gets three: what ran there takes turns on core 0, until it ends."""
     guest.output("spin & spin & spin & spin & sleep 0.3; hold 3 > /tmp/held &")
-    wait_for(guest, "cat /tmp/held", "has cores 1 2 3")
+    guest.until("cat /tmp/held", "has cores 1 2 3")
     running, waiting = scps(guest, "spin")
     assert set(running.values()) <= {"0"} and len({*running, *waiting}) == 4, (running, waiting)
     pids = [*running, *waiting]
@@ -184,7 +172,7 @@ def test_a_hundred_single_core_processes_end_and_leave_nothing(guest: Guest) -> 
     guest.output("sh /tmp/crowd", 120)
     assert guest.output("cat /tmp/last* | sort | uniq -c").split() == ["100", "300"]
     guest.output("rm /tmp/last* /tmp/crowd")
-    wait_for(guest, "cat '#sched/diag'", r"^runnable:\nmcps:\nidle:( \d){3}$")
+    guest.until("cat '#sched/diag'", r"^runnable:\nmcps:\nidle:( \d){3}$")
     assert len(states(guest)) == 2, "more than the shell and ps"
     assert any(before - free_kib(guest) < 1024 for _ in range(50)), "memory"
 
@@ -192,12 +180,12 @@ def test_a_hundred_single_core_processes_end_and_leave_nothing(guest: Guest) -> 
 @smp4
 @pytest.mark.feature("proc-31", "proc-35")
 def test_the_scheduler_shows_its_lists(guest: Guest) -> None:
-    wait_for(guest, "cat '#sched/diag'", r"^idle:( \d){3}$")
+    guest.until("cat '#sched/diag'", r"^idle:( \d){3}$")
     guest.output("echo sort > '#sched/ctl'")
     assert "policy: first\n" in (shown := guest.output("cat '#sched/diag'")) and "idle: 1 2 3\n" in shown
     guest.output("echo next 3 > '#sched/ctl'")
     guest.output("hold 1 > /tmp/held & spin &")
-    wait_for(guest, "cat /tmp/held", "has core 3")
+    guest.until("cat /tmp/held", "has core 3")
     shown = guest.output("cat '#sched/diag'")
     running = states(guest)
     assert f"mcps: {running['hold'][1]}\n" in shown and "idle: 1 2\n" in shown
@@ -205,7 +193,7 @@ def test_the_scheduler_shows_its_lists(guest: Guest) -> None:
     for command in ("next 3", "next 0", "next 99", "dance"):
         assert guest.run(f"echo {command} > '#sched/ctl'").status != 0, command
     end(guest, "hold", "spin")
-    wait_for(guest, "cat '#sched/diag'", r"^idle: 1 2 3$")
+    guest.until("cat '#sched/diag'", r"^idle: 1 2 3$")
     guest.output("rm /tmp/held")
 
 
@@ -237,7 +225,7 @@ def test_packed_cores_on_two_sockets(pool: Pool, arch: str) -> None:
 @pytest.mark.feature("proc-37")
 def test_two_spinning_processes_get_half_each(guest: Guest) -> None:
     guest.output("hold 3 > /tmp/held &")
-    wait_for(guest, "cat /tmp/held", "has cores 1 2 3")  # so there is one core for both
+    guest.until("cat /tmp/held", "has cores 1 2 3")  # so there is one core for both
     guest.output("spin & spin &")
     deadline = time.monotonic() + 60  # a turn in which the host stops the emulator counts whole, so shares even out only in time
     times = [0, 0]
@@ -295,10 +283,10 @@ def test_a_process_with_a_hundred_blocked_calls_leaves_nothing_behind(guest: Gue
     before = free_kib(guest)
     for _ in range(3):
         guest.output("block 100 60000 &")
-        wait_for(guest, f"grep -c . /proc/{states(guest)['block'][1]}/blocked", r"^(1\d\d)$")
+        guest.until(f"grep -c . /proc/{states(guest)['block'][1]}/blocked", r"^(1\d\d)$")
         end(guest, "block")
         guest.wait_until_gone("ps", "block")
-    wait_for(guest, "cat '#sched/diag'", r"^idle:( \d){3}$")
+    guest.until("cat '#sched/diag'", r"^idle:( \d){3}$")
     assert any(before - free_kib(guest) < 512 for _ in range(50)), (before, free_kib(guest))
 
 
@@ -311,7 +299,7 @@ def test_a_storm_of_deaths_gives_all_cores_back(guest: Guest) -> None:
     before = free_kib(guest)
     guest.run("sh /tmp/storm 50", 180)  # a shell of its own: its children are nobody's when it ends
     guest.output("rm /tmp/storm")
-    wait_for(guest, "cat '#sched/diag'", r"^mcps:\nidle:( \d){3}$")
+    guest.until("cat '#sched/diag'", r"^mcps:\nidle:( \d){3}$")
     assert re.findall(r"provisioned to +(\S+),", guest.output("prov -s")) == ["-"] * 4
     assert any(before - free_kib(guest) < 1024 for _ in range(50)), "memory"
     assert "20 threads finished" in guest.output("threads 20 3", 60)
@@ -322,7 +310,7 @@ def test_a_storm_of_deaths_gives_all_cores_back(guest: Guest) -> None:
 def test_coreinfo_shows_what_each_core_does(guest: Guest) -> None:
     guest.output("hold 1 > /tmp/held &")
     pid = states(guest)["hold"][1]
-    core = wait_for(guest, "cat /tmp/held", r"has core (\d)")[1]
+    core = guest.until("cat /tmp/held", r"has core (\d)")[1]
     shown = guest.output("cat '#sched/coreinfo'")
     end(guest, "hold")
     guest.output("rm /tmp/held")

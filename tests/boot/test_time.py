@@ -14,7 +14,6 @@ from scripts.qemu import Settings
 from tests.boot.conftest import TEST_OPTIONS
 from tests.boot.guest import Guest
 from tests.boot.test_proc import end
-from tests.boot.test_scheduling import wait_for
 
 pytestmark = pytest.mark.xdist_group("smp4")
 
@@ -66,7 +65,7 @@ def test_two_processes_take_turns_of_ten_ms_and_one_alone_is_left_alone(guest: G
     guest.output("turns 500")
     alone = timer_interrupts(guest) - start
     guest.output("hold 3 > /tmp/held &")
-    wait_for(guest, "cat /tmp/held", "has cores 1 2 3")  # so that the two share one core
+    guest.until("cat /tmp/held", "has cores 1 2 3")  # so that the two share one core
     start = timer_interrupts(guest)
     shown = guest.output("turns 600 & turns 600; wait $!")
     together = timer_interrupts(guest) - start

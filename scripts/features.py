@@ -3,7 +3,8 @@
 
 The rows come from the ledger's tables, the evidence from build/test-results.json, which tests/conftest.py writes at the end of
 every test session: for each test its outcome and the rows that it is marked with. A row counts as shown when at least one
-test of it passed and none failed.
+test of it passed and none failed. Of the rows that are not shown, two kinds are told apart, and stay in scope: those that
+cannot work before a row of another area does, and those which a page of docs/decisions/ gives up for something better.
 """
 
 from __future__ import annotations
@@ -20,6 +21,7 @@ RESULTS = BUILD / "test-results.json"
 AREA = re.compile(r"^## (.+?)\s+\(`([a-z0-9]+)-\*`\)")
 ROW = re.compile(r"^\| ([a-z0-9]+-\d+) \| (.+)$")
 OUT = "**out**"  # marks a row that is out of scope
+REASON = re.compile(r"\*\*(waits for [a-z0-9]+-\d+|given up: docs/decisions/[a-z-]+\.md)\*\*")
 
 
 @dataclass
@@ -28,6 +30,7 @@ class Area:
     prefix: str
     rows: list[str] = field(default_factory=list)
     out: list[str] = field(default_factory=list)
+    reasons: dict[str, str] = field(default_factory=dict)  # why some of `rows` are not shown, as the ledger words it
 
 
 def ledger(path: Path = LEDGER) -> list[Area]:
@@ -39,6 +42,8 @@ def ledger(path: Path = LEDGER) -> list[Area]:
         elif row := ROW.match(line):
             area = areas[-1]
             (area.out if OUT in row[2] else area.rows).append(row[1])
+            if reason := REASON.search(row[2]):
+                area.reasons[row[1]] = reason[1]
     return areas
 
 
@@ -69,8 +74,11 @@ def report(missing: bool) -> int:
         print(f"{area.prefix:8} {len(rows):3} of {len(area.rows):3}  {area.title}")
         print_rows("shown", rows)
         print_rows("a test of it fails", [row for row in area.rows if row in failed])
+        open_rows = [row for row in area.rows if row not in shown | failed]
         if missing:
-            print_rows("not shown", [row for row in area.rows if row not in shown and row not in failed])
+            print_rows("not shown", [row for row in open_rows if row not in area.reasons])
+            for reason in sorted({area.reasons[row] for row in open_rows if row in area.reasons}):
+                print_rows(reason, [row for row in open_rows if area.reasons.get(row) == reason])
     print(f"{'all':8} {shown_count:3} of {in_scope:3}  rows in scope are shown by passing tests")
     known = {row for area in areas for row in area.rows + area.out}
     if unknown := sorted((shown | failed) - known):

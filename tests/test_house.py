@@ -171,6 +171,16 @@ def test_feature_marks_name_rows_of_the_ledger() -> None:
     assert not found, shown(found)
 
 
+def test_reasons_of_the_ledger_name_what_exists() -> None:
+    areas = ledger()
+    rows = {row for area in areas for row in area.rows}
+    for area in areas:
+        for row, reason in area.reasons.items():
+            named_thing = reason.split()[-1]
+            assert named_thing in rows or (ROOT / named_thing).is_file(), f"{row}: {reason}"
+            assert named_thing not in area.rows, f"{row} waits for a row of its own area"
+
+
 def architectures() -> list[str]:
     return sorted(p.name for p in (ROOT / "arch").iterdir() if p.is_dir() and not p.name.startswith("_"))
 

@@ -2,6 +2,7 @@
 """System calls one by one, by the guest's own `utest calls`, which says what each promises; and cores that change hands."""
 
 import re
+import time
 from collections.abc import Callable
 
 import pytest
@@ -108,6 +109,13 @@ def holders(guest: Guest) -> list[tuple[str, str]]:
     return re.findall(r"^ +\d+ +\w+ +\S+ +\S+ +(\S+) +(\S+)", guest.output("cores"), re.MULTILINE)
 
 
+def wait_for_holders(guest: Guest, *wanted: tuple[str, str]) -> None:
+    """Until the cores but core 0 are allocated and provisioned so."""
+    deadline = time.monotonic() + 30
+    while (shown := holders(guest)[1:]) != list(wanted):
+        assert time.monotonic() < deadline, shown
+
+
 def start(guest: Guest, command: str, program: str) -> str:
     """Start it in the background; its process id."""
     guest.output(f"{command} > /dev/null &")
@@ -121,15 +129,14 @@ def start(guest: Guest, command: str, program: str) -> str:
 def test_the_owner_of_a_provisioned_core_takes_it_from_a_squatter(guest4: Guest) -> None:
     """One process has all cores; another, to which two of them are provisioned, gets just these, and both count right."""
     squatter = start(guest4, "primes 100000000", "primes")
-    guest4.output("sleep 0.3")
-    assert [h[0] for h in holders(guest4)[1:]] == [squatter] * 3
+    wait_for_holders(guest4, *[(squatter, "-")] * 3)
     owner = start(guest4, "threads 8 100000", "threads")
-    guest4.output(f"prov -v 1-2 -p {owner}; sleep 0.5")
-    assert holders(guest4)[1:] == [(owner, owner), (owner, owner), (squatter, "-")]
-    guest4.output(f"kill {owner}; sleep 0.3")
-    assert holders(guest4)[1][1] == "-", "death takes the guarantee back"
-    guest4.output(f"kill {squatter}; sleep 0.3")
-    assert holders(guest4)[1:] == [("-", "-")] * 3, "death gives the cores back"
+    guest4.output(f"prov -v 1-2 -p {owner}")
+    wait_for_holders(guest4, (owner, owner), (owner, owner), (squatter, "-"))
+    guest4.output(f"kill {owner}")  # which takes the guarantee back
+    wait_for_holders(guest4, *[(squatter, "-")] * 3)
+    guest4.output(f"kill {squatter}")
+    wait_for_holders(guest4, *[("-", "-")] * 3)
     guest4.output("wait")
 
 
@@ -176,7 +183,7 @@ def preemptions(guest: Guest, pid: str) -> int:
 def test_a_warned_vcore_gives_its_core_up_itself(guest4: Guest) -> None:
     """With a second to go, nothing has to be taken; without any, it is."""
     pid = start(guest4, "primes 100000000", "primes")
-    guest4.output("sleep 0.3")
+    wait_for_holders(guest4, *[(pid, "-")] * 3)
     before = preemptions(guest4, pid)
     guest4.output(f"echo warn 1 1000000 > /proc/{pid}/ctl")
     assert preemptions(guest4, pid) == before

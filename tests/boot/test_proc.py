@@ -2,6 +2,7 @@
 """What processes are and have: names, users, descriptors, ends, and what is told of them."""
 
 import re
+import time
 from typing import Any
 
 import pytest
@@ -73,10 +74,12 @@ def end(guest: Guest, *names: str) -> None:
 
 @pytest.mark.feature("proc-01")
 def test_ps_names_the_states(guest: Guest) -> None:
-    guest.output("spin & primes 1000000000 > /dev/null & sleep 0.3")
-    shown = {name: state for name, (state, _) in states(guest).items()}
+    wanted = {"sh": "WAITING", "spin": "RUNNABLE_S", "ps": "RUNNING_S", "primes": "RUNNING_M"}
+    guest.output("spin & primes 1000000000 > /dev/null &")
+    deadline = time.monotonic() + 30
+    while (shown := {name: state for name, (state, _) in states(guest).items()}) != wanted:
+        assert time.monotonic() < deadline, shown
     end(guest, "spin", "primes")
-    assert (shown["sh"], shown["spin"], shown["ps"], shown["primes"]) == ("WAITING", "RUNNABLE_S", "RUNNING_S", "RUNNING_M")
 
 
 @pytest.mark.feature("proc-45")

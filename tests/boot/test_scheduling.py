@@ -59,12 +59,16 @@ def story_of_the_readme() -> list[tuple[str, str]]:
 @pytest.mark.xdist_group("story")
 def test_the_story_of_the_readme_happens(fresh: Callable[[Settings], Guest], arch: str) -> None:
     """On a machine just booted the commands print just what README says, but for the numbers of the processes."""
-    guest = fresh(Settings(arch=arch, smp=4, append=TEST_OPTIONS))
     story = story_of_the_readme()
     assert len(story) >= 4
-    told = "".join(f"{command}\n{printed}" for command, printed in story)
-    happened = "".join(f"{command}\n{guest.run(command).output}" for command, _ in story)
-    assert without_pids(happened) == without_pids(told)
+    told = without_pids("".join(f"{command}\n{printed}" for command, printed in story))
+    for _ in range(3):  # it sleeps for half a second here and there, in which a loaded host may not get far enough
+        guest = fresh(Settings(arch=arch, smp=4, append=TEST_OPTIONS))
+        happened = without_pids("".join(f"{command}\n{guest.run(command).output}" for command, _ in story))
+        if happened == told:
+            return
+        guest.close()
+    assert happened == told
 
 
 def without_pids(text: str) -> str:
@@ -122,22 +126,25 @@ def kill_all(guest: Guest, *names: str) -> None:
 @pytest.mark.feature("core-06", "proc-31")
 def test_single_core_processes_run_at_once_on_as_many_cores(guest: Guest) -> None:
     """Each of the two is on its core for nearly all of the time; on one core they would have half of it each."""
-    guest.output("spin & spin & sleep 0.5")
-    running, waiting = scps(guest, "spin")
-    before = {pid: cpu_ms(guest, pid) for pid in running}
-    guest.output("sleep 1")
-    after = {pid: cpu_ms(guest, pid) for pid in running}
+    guest.output("spin & spin &")
+    deadline = time.monotonic() + 60
+    while True:
+        assert time.monotonic() < deadline, f"they never had a core each for most of a second:\n{guest.report()}"
+        running, waiting = scps(guest, "spin")
+        before = {pid: cpu_ms(guest, pid) for pid in running}
+        guest.output("sleep 1")
+        after = {pid: cpu_ms(guest, pid) for pid in running}
+        if len(set(running.values())) == 2 and not waiting:
+            if all(ran - before[pid][0] > 0.7 * (age - before[pid][1]) for pid, (ran, age) in after.items()):
+                break
     kill_all(guest, "spin")
-    assert len(set(running.values())) == 2 and not waiting
-    for pid, (ran, age) in after.items():
-        assert ran - before[pid][0] > 0.7 * (age - before[pid][1]), (before, after)
 
 
 @smp4
 @pytest.mark.feature("core-06", "proc-31", "proc-37")
 def test_single_core_processes_leave_a_core_that_is_granted(guest: Guest) -> None:
     """Four fill all cores. A many-core process gets three: what ran there takes turns on core 0, until it ends."""
-    guest.output("spin & spin & spin & spin & sleep 0.3; hold 3 > /tmp/held &")
+    guest.output("spin & spin & spin & spin & hold 3 > /tmp/held &")
     guest.until("cat /tmp/held", "has cores 1 2 3")
     running, waiting = scps(guest, "spin")
     assert set(running.values()) <= {"0"} and len({*running, *waiting}) == 4, (running, waiting)
@@ -205,7 +212,8 @@ def test_packed_cores_on_two_sockets(pool: Pool, arch: str) -> None:
     for node in range(2):
         words += ["-object", f"memory-backend-ram,id=m{node},size=512M"]
         words += ["-numa", f"node,nodeid={node},cpus={4 * node}-{4 * node + 3},memdev=m{node}"]
-    run = "cat '#sched/topology'; hold 2 > /tmp/a & sleep 0.5; hold 2 > /tmp/b & sleep 0.5; cat /tmp/a /tmp/b; grep policy '#sched/diag'"
+    begin = "hold 2 > /tmp/{0} & while ! grep -q 'cores . .' /tmp/{0}; do sleep 0.1; done"
+    run = f"cat '#sched/topology'; {begin.format('a')}; {begin.format('b')}; tail -n 1 /tmp/a; tail -n 1 /tmp/b; grep policy '#sched/diag'"
     append = f'{TEST_OPTIONS} cores_policy=packed run="{run}"'
     machine = pool.machine(f"{arch}-sockets", Settings(arch=arch, smp=8, append=append, extra=tuple(words)))
     assert machine.wait(60) == (Ending.STATUS, 0)

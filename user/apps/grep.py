@@ -8,9 +8,9 @@ from lib.regex import Regex
 from rt.args import args
 from rt.io import STDIN, File, close_file, file_of, open_file
 
-USAGE = """usage: grep [-ivnc] PATTERN [FILE…]
+USAGE = """usage: grep [-ivncq] PATTERN [FILE…]
   -i  upper and lower case are the same     -v  lines that do not match
-  -n  line numbers     -c  just how many
+  -n  line numbers     -c  just how many     -q  nothing: the status is 0 at the first that matches
   pattern: .  *  +  ?  ^  $  [abc] [^a-z]  and a backslash before what is to stand for itself"""
 
 
@@ -20,6 +20,7 @@ class Search:
     inverted: bool = False
     numbered: bool = False
     counted: bool = False
+    quiet: bool = False
     named: bool = False
     matches: u64 = 0
 
@@ -38,6 +39,8 @@ def main() -> i32:
             search.numbered = True
         elif option == ord("c"):
             search.counted = True
+        elif option == ord("q"):
+            search.quiet = True
         else:
             return options.refuse(USAGE)
     words = options.operands()
@@ -58,6 +61,8 @@ def main() -> i32:
         except Error as e:
             complain_about(path, e.message)
             problems = True
+        if search.quiet and search.matches > 0:
+            return 0
     out.flush()
     if problems:
         return 2
@@ -72,12 +77,14 @@ def search_file(search: Search, name: str, file: File) -> None:
             number += 1
             if search.regex.matches(line) != search.inverted:
                 found += 1
+                if search.quiet:
+                    break
                 if not search.counted:
                     print_match(search, name, number, line)
     finally:
         close_file(file)
     search.matches += found
-    if search.counted:
+    if search.counted and not search.quiet:
         if search.named:
             out.print(f"{name}:")
         out.print(f"{found}\n")

@@ -369,7 +369,7 @@ def test_block_with_timeout() -> None:
         start = now_ns()
         check(block_on_queues(asked[:], msg, 2000) is None, "a message from nowhere")
         waited = now_ns() - start
-        check(2_000_000 <= waited < 2_000_000_000, f"2 ms took {waited} ns")
+        check(2_000_000 <= waited < 20_000_000_000, f"2 ms took {waited} ns")
     check(block_on_queues(asked[:], msg, 0) is None, "no time at all")
     post(queue, OWN_TYPE, 1)
     check(block_on_queues(asked[:], msg, 1) is queue, "the message is there")

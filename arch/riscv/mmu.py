@@ -19,6 +19,8 @@ them says the space's stamp: a core that loads a space whose stamp is not the on
 at every load.
 """
 
+from typing import Callable
+
 from lang import (
     RELAXED,
     SEQ_CST,
@@ -281,27 +283,16 @@ def unmap_page(space: AddressSpace, address: Uaddr) -> Paddr | None:
 
 def take_pages(space: AddressSpace, base: u64, end: u64, into: Span[TakenPage]) -> tuple[u64, u64]:
     """Take the pages in [base, end) out, as many as `into` has room for; (how many, where to go on)."""
-    count: u64 = 0
-    address = base
-    while address < end and count < len(into):
-        table, next = leaf_table(space.root, address)
-        stop = min(next, end)
-        if table == 0:
-            address = stop
-        while address < stop and count < len(into):
-            entry = Ptr[u64](table + (address >> 12) % ENTRIES * 8)
-            if entry[0] & (PRESENT | HELD) != 0:
-                value = atomic(entry[0]).swap(0)  # the processor may be setting a bit in it
-                into[count].address = address
-                into[count].page = Paddr(target_of(value))
-                into[count].dirty = value & DIRTY != 0
-                count += 1
-            address += PAGE
-    return count, address
+    return change_pages(space, base, end, into, lambda entry: atomic(entry[0]).swap(0))
 
 
 def share_pages(space: AddressSpace, base: u64, end: u64, into: Span[TakenPage]) -> tuple[u64, u64]:
     """Make pages in [base, end) read-only, as many as `into` has room for, and tell which; (how many, where to go on)."""
+    return change_pages(space, base, end, into, lambda entry: atomic(entry[0]).and_(~WRITABLE))
+
+
+def change_pages(space: AddressSpace, base: u64, end: u64, into: Span[TakenPage], change: Callable[[Ptr[u64]], u64]) -> tuple[u64, u64]:
+    """`change` the entry of each page, and tell what it was: in one step, since the processor may be setting a bit in it."""
     count: u64 = 0
     address = base
     while address < end and count < len(into):
@@ -312,7 +303,7 @@ def share_pages(space: AddressSpace, base: u64, end: u64, into: Span[TakenPage])
         while address < stop and count < len(into):
             entry = Ptr[u64](table + (address >> 12) % ENTRIES * 8)
             if entry[0] & (PRESENT | HELD) != 0:
-                value = atomic(entry[0]).and_(~WRITABLE)  # the processor may be setting a bit in it
+                value = change(entry)
                 into[count].address = address
                 into[count].page = Paddr(target_of(value))
                 into[count].dirty = value & DIRTY != 0

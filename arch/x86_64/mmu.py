@@ -10,6 +10,8 @@ No page is ever both writable and executable. Direct map and image are global: t
 so that loading CR3 forgets all that may change. Nothing here flushes other cores, and callers serialise changes.
 """
 
+from typing import Callable
+
 from lang import Error, Kaddr, Paddr, Ptr, Span, Uaddr, addr_of, atomic, ctz, extern, extern_symbol, inline, recursion, struct, u8, u32, u64
 from arch import cpu
 from kern.abi.errno import Errno
@@ -183,27 +185,16 @@ def unmap_page(space: AddressSpace, address: Uaddr) -> Paddr | None:
 
 def take_pages(space: AddressSpace, base: u64, end: u64, into: Span[TakenPage]) -> tuple[u64, u64]:
     """Take the pages in [base, end) out, as many as `into` has room for; (how many, where to go on)."""
-    count: u64 = 0
-    address = base
-    while address < end and count < len(into):
-        table, next = leaf_table(space.root, address)
-        stop = min(next, end)
-        if table == 0:
-            address = stop
-        while address < stop and count < len(into):
-            entry = Ptr[u64](table + (address >> 12) % ENTRIES * 8)
-            if entry[0] & (PRESENT | HELD) != 0:
-                value = atomic(entry[0]).swap(0)  # the processor may be setting a bit in it
-                into[count].address = address
-                into[count].page = Paddr(value & ADDRESS)
-                into[count].dirty = value & DIRTY != 0
-                count += 1
-            address += PAGE
-    return count, address
+    return change_pages(space, base, end, into, lambda entry: atomic(entry[0]).swap(0))
 
 
 def share_pages(space: AddressSpace, base: u64, end: u64, into: Span[TakenPage]) -> tuple[u64, u64]:
     """Make pages in [base, end) read-only, as many as `into` has room for, and tell which; (how many, where to go on)."""
+    return change_pages(space, base, end, into, lambda entry: atomic(entry[0]).and_(~WRITABLE))
+
+
+def change_pages(space: AddressSpace, base: u64, end: u64, into: Span[TakenPage], change: Callable[[Ptr[u64]], u64]) -> tuple[u64, u64]:
+    """`change` the entry of each page, and tell what it was: in one step, since the processor may be setting a bit in it."""
     count: u64 = 0
     address = base
     while address < end and count < len(into):
@@ -214,7 +205,7 @@ def share_pages(space: AddressSpace, base: u64, end: u64, into: Span[TakenPage])
         while address < stop and count < len(into):
             entry = Ptr[u64](table + (address >> 12) % ENTRIES * 8)
             if entry[0] & (PRESENT | HELD) != 0:
-                value = atomic(entry[0]).and_(~WRITABLE)  # the processor may be setting a bit in it
+                value = change(entry)
                 into[count].address = address
                 into[count].page = Paddr(value & ADDRESS)
                 into[count].dirty = value & DIRTY != 0

@@ -1,5 +1,6 @@
 # SPDX-License-Identifier: GPL-2.0-or-later
-"""The ELF64 format as far as the kernel and the dynamic linker read it: header, program headers, what makes them acceptable; symbols.
+"""The ELF64 format as far as the kernel and the dynamic linker read it: header, program headers, what makes them acceptable;
+sections and symbols.
 
 A header that is no good raises ENOEXEC with a sentence that says why. Knows nothing of files or memory, so that it runs on a host too.
 Source: System V Application Binary Interface, chapters 4 and 5.
@@ -8,6 +9,7 @@ Source: System V Application Binary Interface, chapters 4 and 5.
 from lang import Array, Error, array, sizeof, struct, u8, u16, u32, u64
 from arch.abi import ELF_MACHINE
 from kern.abi.errno import Errno
+from kern.abi.mman import Prot
 from kern.abi.proc import BRK_START
 
 PAGE_MASK: u64 = 4095
@@ -22,6 +24,8 @@ SEGMENT_TLS: u32 = 7
 FLAG_X: u32 = 1
 FLAG_W: u32 = 2
 FLAG_R: u32 = 4
+SECTION_SYMTAB: u32 = 2
+SYMBOL_FUNCTION: u8 = 2
 
 
 @struct(size=64)
@@ -53,6 +57,32 @@ class ElfSegment:
     memsz: u64
     align: u64
 
+    @property
+    def rights(self) -> Prot:
+        """What the program may do with the segment's pages."""
+        rights = Prot.NONE
+        if self.flags & FLAG_R:
+            rights = rights | Prot.READ
+        if self.flags & FLAG_W:
+            rights = rights | Prot.WRITE
+        if self.flags & FLAG_X:
+            rights = rights | Prot.EXEC
+        return rights
+
+
+@struct(size=64)
+class ElfSection:
+    name: u32                               # offset in the names of sections
+    type: u32
+    flags: u64
+    address: u64
+    offset: u64
+    size: u64
+    link: u32                               # of a symbol table: the section of its strings
+    info: u32
+    align: u64
+    entry_size: u64
+
 
 @struct(size=24)
 class ElfSymbol:
@@ -62,6 +92,9 @@ class ElfSymbol:
     section: u16                            # 0: it is defined elsewhere
     value: u64
     size: u64
+
+    def is_function_around(self, address: u64) -> bool:
+        return self.info & 15 == SYMBOL_FUNCTION and self.value <= address < self.value + self.size
 
 
 def check_header(header: ElfHeader) -> None:

@@ -12,6 +12,7 @@ from enum import Enum, IntEnum, auto
 from typing import Literal
 
 from lang import Array, Ref, Span, array, clz, ctz, struct, u8, u64
+from kern.lib.hashchain import HashChain, spread
 from kern.lib.list import IntrusiveList, ListLink
 
 LISTS: u64 = 64
@@ -40,12 +41,10 @@ class Tag:
     imported: bool                          # a span that goes back once it is free
     order: ListLink["Tag"]                  # all tags of the arena, each span's by address
     link: ListLink["Tag"]                   # a free list
-    chain: Ref["Tag"] | None                # of a hash bucket, or of tags in reserve
+    hash_next: Ref["Tag"] | None            # of those used, or in reserve
 
 
-@struct
-class Bucket:
-    first: Ref[Tag] | None
+Bucket = HashChain[Tag, Literal["start"]]
 
 
 @struct
@@ -68,7 +67,7 @@ class Segments:
     free_lists: Array[IntrusiveList[Tag, Literal["link"]]] = array(LISTS)
     nonempty: u64                           # a bit for each free list
     tags: IntrusiveList[Tag, Literal["order"]]
-    spare: Ref[Tag] | None
+    spare: Bucket
     spare_count: u64
     first_buckets: Array[Bucket] = array(FIRST_BUCKETS)
     buckets: Span[Bucket]                   # a power of two of them
@@ -81,16 +80,13 @@ class Segments:
 
     # -- tags -----------------------------------------------------------------------------------------------------
     def give_tag(self, tag: Tag) -> None:
-        tag.chain = self.spare
-        self.spare = tag
+        self.spare.push(tag)
         self.spare_count += 1
 
     def take_tag(self, start: u64, size: u64, kind: TagKind) -> Tag:
-        tag = self.spare
+        tag = self.spare.pop()
         assert tag is not None, "a tag was not in reserve"
-        self.spare = tag.chain
         self.spare_count -= 1
-        tag.chain = None
         tag.start = start
         tag.size = size
         tag.kind = kind
@@ -290,50 +286,24 @@ class Segments:
 
     # -- the table of what is used --------------------------------------------------------------------------------
     def bucket(self, start: u64) -> Bucket:
-        # Fibonacci hashing: the upper bits of a product with 2**64 / golden ratio are well mixed.
-        mixed = start // self.quantum * 0x9E37_79B9_7F4A_7C15
-        return self.buckets[(mixed >> 32) & (len(self.buckets) - 1)]
+        return self.buckets[(spread(start // self.quantum) >> 32) & (len(self.buckets) - 1)]
 
     def enter(self, tag: Tag) -> None:
-        bucket = self.bucket(tag.start)
-        tag.chain = bucket.first
-        bucket.first = tag
+        self.bucket(tag.start).push(tag)
         self.used_count += 1
 
     def find_used(self, start: u64) -> Tag | None:
-        tag = self.bucket(start).first
-        while tag is not None and tag.start != start:
-            tag = tag.chain
-        return tag
+        return self.bucket(start).find(start)
 
     def leave(self, start: u64) -> Tag | None:
         """Take the used segment that starts there out of the table."""
-        bucket = self.bucket(start)
-        before: Ref[Tag] | None = None
-        tag = bucket.first
-        while tag is not None and tag.start != start:
-            before = tag
-            tag = tag.chain
-        if tag is None:
-            return None
-        if before is None:
-            bucket.first = tag.chain
-        else:
-            before.chain = tag.chain
-        tag.chain = None
-        self.used_count -= 1
+        tag = self.bucket(start).take(start)
+        if tag is not None:
+            self.used_count -= 1
         return tag
 
     def longest_chain(self) -> u64:
-        longest: u64 = 0
-        for bucket in self.buckets:
-            count: u64 = 0
-            tag = bucket.first
-            while tag is not None:
-                count += 1
-                tag = tag.chain
-            longest = max(longest, count)
-        return longest
+        return max((bucket.length() for bucket in self.buckets), default=0)
 
     def wants_buckets(self) -> bool:
         """Whether the chains are getting long."""
@@ -343,7 +313,7 @@ class Segments:
         """Go over to a larger table, whose length is a power of two; returns the old one, empty if that is not the caller's to free."""
         old = self.buckets
         for i in range(len(larger)):
-            larger[i].first = None
+            larger[i].head = None
         self.buckets = larger
         self.used_count = 0
         tag = self.tags.first()

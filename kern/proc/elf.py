@@ -12,9 +12,6 @@ No locks. May block.
 
 from lang import Error, Span, Text, Uaddr, array, as_bytes, sizeof, struct, text, u8, u64
 from kern.abi.elf import (
-    FLAG_R,
-    FLAG_W,
-    FLAG_X,
     SEGMENT_INTERP,
     SEGMENT_LOAD,
     TYPE_DYN,
@@ -115,7 +112,7 @@ def load_file(p: Proc, node: Node, image: ElfImage, place: u64, interpreter: Tex
         image.end = (segment.vaddr + segment.memsz + PAGE_MASK) & ~PAGE_MASK
         if segment.offset <= header.phoff < segment.offset + segment.filesz:
             image.phdr = segment.vaddr + (header.phoff - segment.offset)
-        if segment.flags & FLAG_X and segment.vaddr <= header.entry + moved < segment.vaddr + segment.memsz:
+        if Prot.EXEC in segment.rights and segment.vaddr <= header.entry + moved < segment.vaddr + segment.memsz:
             entry_found = True
     if not entry_found:
         raise Error(Errno.ENOEXEC, "the program's entry point is in no executable segment")
@@ -154,7 +151,7 @@ def load_segment(p: Proc, node: Node, segment: ElfSegment) -> None:
     file_end = segment.vaddr + segment.filesz
     end = segment.vaddr + segment.memsz
     rest = start
-    rights = Prot.READ | Prot.WRITE if end > file_end else rights_of(segment)
+    rights = Prot.READ | Prot.WRITE if end > file_end else segment.rights
     if segment.filesz > 0:
         file = Mapping(cache=node.page_cache(), first_page=segment.offset // PAGE_SIZE)
         mm_map(p, Uaddr(start), file_end - start, rights, MapFlags.PRIVATE | MapFlags.FIXED, file)
@@ -163,19 +160,8 @@ def load_segment(p: Proc, node: Node, segment: ElfSegment) -> None:
             clear(p, file_end, min(rest, end) - file_end)
     if end > rest:
         mm_map(p, Uaddr(rest), end - rest, rights, MapFlags.PRIVATE | MapFlags.ANONYMOUS | MapFlags.FIXED, None)
-    if rights != rights_of(segment):
-        mm_protect(p, Uaddr(start), end - start, rights_of(segment))
-
-
-def rights_of(segment: ElfSegment) -> Prot:
-    prot = Prot.NONE
-    if segment.flags & FLAG_R:
-        prot = prot | Prot.READ
-    if segment.flags & FLAG_W:
-        prot = prot | Prot.WRITE
-    if segment.flags & FLAG_X:
-        prot = prot | Prot.EXEC
-    return prot
+    if rights != segment.rights:
+        mm_protect(p, Uaddr(start), end - start, segment.rights)
 
 
 def clear(p: Proc, start: u64, length: u64) -> None:

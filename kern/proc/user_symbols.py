@@ -5,8 +5,8 @@ The file is the process' own and may be nonsense by now: whatever does not fit g
 No locks. Reads the file, so it may block.
 """
 
-from lang import Error, Span, Text, array, as_bytes, sizeof, struct, u8, u16, u32, u64
-from kern.abi.elf import ElfHeader, ElfSymbol, check_header
+from lang import Error, Span, Text, array, as_bytes, sizeof, struct, u8, u16, u64
+from kern.abi.elf import SECTION_SYMTAB, ElfHeader, ElfSection, ElfSymbol, check_header
 from kern.abi.file import FileKind
 from kern.ns.node import Node
 from kern.ns.path import find_node
@@ -15,23 +15,7 @@ from kern.proc.proc import Proc
 
 MAX_SECTIONS: u16 = 64
 MAX_SYMBOLS: u64 = 65536
-SECTION_SYMTAB: u32 = 2
-TYPE_FUNCTION: u8 = 2
 NAME_ROOM: u64 = 80
-
-
-@struct(size=64)
-class ElfSection:
-    name: u32
-    type: u32
-    flags: u64
-    address: u64
-    offset: u64
-    size: u64
-    link: u32
-    info: u32
-    align: u64
-    entry_size: u64
 
 
 @struct
@@ -81,7 +65,7 @@ def write_symbol(node: Node, symbols: UserSymbols, address: u64, into: Text) -> 
     try:
         for i in range(symbols.count):
             read_exactly(node, as_bytes(symbol), symbols.at + i * sizeof(ElfSymbol))
-            if symbol.info & 15 == TYPE_FUNCTION and symbol.value <= address < symbol.value + symbol.size:
+            if symbol.is_function_around(address):
                 name = array(NAME_ROOM, u8)
                 length = read_name(node, name[0:NAME_ROOM], symbols.names_at + u64(symbol.name))
                 into.write(f" in {name[:length]}+{address - symbol.value:#x}")

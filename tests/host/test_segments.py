@@ -3,7 +3,7 @@
 
 from __future__ import annotations
 
-from typing import Any
+from typing import Any, Literal
 
 import pytest
 from hypothesis import given, settings
@@ -164,8 +164,8 @@ def test_the_table_of_what_is_used_grows(unit: Unit) -> None:
     model = Model(unit, 1, ((0, 300),))
     starts = [model.arena.alloc(1, unit.Fit.INSTANT) for _ in range(100)]
     assert model.arena.wants_buckets()
-    assert len(model.arena.use_buckets(unit.Bucket.array(64))) == 0, "the first table is part of the arena"
-    assert len(model.arena.use_buckets(unit.Bucket.array(128))) == 64
+    assert len(model.arena.use_buckets(unit.HashChain[unit.Tag, Literal["start"]].array(64))) == 0, "the first table is part of the arena"
+    assert len(model.arena.use_buckets(unit.HashChain[unit.Tag, Literal["start"]].array(128))) == 64
     for start in starts:
         model.arena.free(start, 1)
     assert model.segments("FREE") == [(0, 300)]

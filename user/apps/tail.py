@@ -1,62 +1,27 @@
 # SPDX-License-Identifier: LGPL-2.1-or-later
 """tail: prints the last lines."""
 
-from lang import Error, Span, i32, u64, u8
-from lib.args import Options, complain_about, help_wanted, misuse
+from lang import Span, i32, u8, u64
+from lib.ends import each_end
 from lib.files import read_all
 from lib.output import out
 from lib.strings import discard
-from rt.args import args
-from rt.io import STDIN, close, open
+from rt.io import close
 
 USAGE = "usage: tail [-n LINES | -LINES] [FILE…]"
 
 
 def main() -> i32:
-    if help_wanted(USAGE):
-        return 0
-    lines: u64 = 10
-    options = Options(args=args())
-    while True:
-        number = options.next_number()
-        if number is not None:
-            lines = number
-            continue
-        option = options.next()
-        if option == 0:
-            break
-        if option != ord("n"):
-            return options.refuse(USAGE)
-        lines = options.number()
-        if options.value_missing:
-            return misuse("-n needs a number", USAGE)
-    return print_tails(options, lines)
-
-
-def print_tails(options: Options, lines: u64) -> i32:
-    status: i32 = 0
-    paths = options.operands()
-    if len(paths) == 0:
-        tail(STDIN, lines)
-    for path in paths:
-        try:
-            fd = open(path)
-            if len(paths) > 1:
-                out.print(f"==> {path} <==\n")
-            try:
-                tail(fd, lines)
-            finally:
-                close(fd)
-        except Error as e:
-            status = complain_about(path, e.message)
-    out.flush()
-    return status
+    return each_end(USAGE, tail)
 
 
 def tail(fd: i32, lines: u64) -> None:
-    content = read_all(fd)
-    out.put(content[tail_start(content, lines) :])
-    discard(content)
+    try:
+        content = read_all(fd)
+        out.put(content[tail_start(content, lines) :])
+        discard(content)
+    finally:
+        close(fd)
 
 
 def tail_start(content: Span[u8], lines: u64) -> u64:

@@ -6,9 +6,6 @@ A library is there entirely, and stays: its code may run in vcore context, where
 
 from lang import Array, Errno, Error, Span, Uaddr, array, as_bytes, i32, i64, memset, sizeof, struct, u8, u64
 from kern.abi.elf import (
-    FLAG_R,
-    FLAG_W,
-    FLAG_X,
     SEGMENT_DYNAMIC,
     SEGMENT_LOAD,
     SEGMENT_TLS,
@@ -95,7 +92,7 @@ def map_segment(fd: i32, base: u64, segment: ElfSegment) -> None:
     file_end = base + segment.vaddr + segment.filesz
     end = base + segment.vaddr + segment.memsz
     rest = start
-    rights = rights_of(segment)
+    rights = segment.rights
     filling = rights | Prot.WRITE if end > file_end else rights
     if segment.filesz > 0:
         sys_mmap(Uaddr(start), file_end - start, filling, PRIVATE | MapFlags.LOCKED, fd, segment.offset // PAGE_SIZE)
@@ -106,14 +103,3 @@ def map_segment(fd: i32, base: u64, segment: ElfSegment) -> None:
         sys_mmap(Uaddr(rest), end - rest, filling, PRIVATE | MapFlags.ANONYMOUS, -1, 0)
     if filling != rights:
         sys_mprotect(Uaddr(start), end - start, rights)
-
-
-def rights_of(segment: ElfSegment) -> Prot:
-    prot = Prot.NONE
-    if segment.flags & FLAG_R:
-        prot = prot | Prot.READ
-    if segment.flags & FLAG_W:
-        prot = prot | Prot.WRITE
-    if segment.flags & FLAG_X:
-        prot = prot | Prot.EXEC
-    return prot

@@ -4,7 +4,8 @@
 The file is mapped, once. Whatever does not fit gives no name, never an error. Not in vcore context.
 """
 
-from lang import Error, Span, Text, Uaddr, at, sizeof, struct, text, u8, u16, u32, u64
+from lang import Error, Span, Text, Uaddr, at, sizeof, struct, text, u8, u64
+from kern.abi.elf import SECTION_SYMTAB, ElfHeader, ElfSection, ElfSymbol, check_header
 from kern.abi.file import Stat
 from kern.abi.mman import MapFlags, Prot
 from lib.paths import basename
@@ -12,50 +13,7 @@ from rt.args import args
 from rt.io import open
 from syscalls import sys_fstat, sys_mmap
 
-SECTION_SYMTAB: u32 = 2
-TYPE_FUNCTION: u8 = 2
 MAX_SECTIONS: u64 = 64
-MAGIC: u32 = 0x464C_457F
-
-
-@struct(size=64)
-class FileHeader:
-    magic: u32
-    unused: u32
-    more: u64
-    kind: u64
-    entry: u64
-    program_headers: u64
-    sections_at: u64
-    flags: u32
-    sizes: u32
-    section_size: u32                       # the count of program headers, then the size of a section header
-    section_count: u16
-    names: u16
-
-
-@struct(size=64)
-class Section:
-    name: u32
-    type: u32
-    flags: u64
-    address: u64
-    offset: u64
-    size: u64
-    link: u32
-    info: u32
-    align: u64
-    entry_size: u64
-
-
-@struct(size=24)
-class Symbol:
-    name: u32
-    info: u8
-    other: u8
-    section: u16
-    value: u64
-    size: u64
 
 
 @struct
@@ -84,9 +42,9 @@ def load_symbols() -> None:
         sys_fstat(fd, stat)
         table.length = stat.size
         table.file = u64(sys_mmap(Uaddr(0), stat.size, Prot.READ, MapFlags.PRIVATE, fd, 0))
+        find_table()
     except Error:
         return
-    find_table()
 
 
 def within(offset: u64, size: u64) -> bool:
@@ -94,20 +52,21 @@ def within(offset: u64, size: u64) -> bool:
 
 
 def find_table() -> None:
-    if not within(0, sizeof(FileHeader)):
+    if not within(0, sizeof(ElfHeader)):
         return
-    header = at(FileHeader, table.file)
-    count = min(u64(header.section_count), MAX_SECTIONS)
-    if header.magic != MAGIC or header.sections_at % 8 != 0 or not within(header.sections_at, count * sizeof(Section)):
+    header = at(ElfHeader, table.file)
+    check_header(header)
+    count = min(u64(header.shnum), MAX_SECTIONS)
+    if header.shoff % 8 != 0 or not within(header.shoff, count * sizeof(ElfSection)):
         return
     for i in range(count):
-        section = at(Section, table.file + header.sections_at + i * sizeof(Section))
+        section = at(ElfSection, table.file + header.shoff + i * sizeof(ElfSection))
         if section.type != SECTION_SYMTAB or u64(section.link) >= count or section.offset % 8 != 0:
             continue
-        names = at(Section, table.file + header.sections_at + u64(section.link) * sizeof(Section))
+        names = at(ElfSection, table.file + header.shoff + u64(section.link) * sizeof(ElfSection))
         if within(section.offset, section.size) and within(names.offset, names.size):
             table.symbols_at = section.offset
-            table.count = section.size // sizeof(Symbol)
+            table.count = section.size // sizeof(ElfSymbol)
             table.names_at = names.offset
             table.names_size = names.size
 
@@ -116,8 +75,8 @@ def write_symbol(address: u64, into: Text) -> None:
     """Append ` in name+0x12` for the function that contains `address`; nothing if none is known."""
     load_symbols()
     for i in range(table.count):
-        symbol = at(Symbol, table.file + table.symbols_at + i * sizeof(Symbol))
-        if symbol.info & 15 == TYPE_FUNCTION and symbol.value <= address < symbol.value + symbol.size:
+        symbol = at(ElfSymbol, table.file + table.symbols_at + i * sizeof(ElfSymbol))
+        if symbol.is_function_around(address):
             into.write(f" in {name_at(u64(symbol.name))}+{address - symbol.value:#x}")
             return
 

@@ -3,7 +3,7 @@
 
 #disk/data      its blocks as one file, read, written and mapped through the page cache; a block is a page
 #disk/ctl       read: `latency_us`, `reads`, `writes` (blocks that were moved), `cached` (pages in memory that nobody uses), a line each
-                write: `latency USEC` of one block; `drop` the cached pages that nobody uses; `fail BLOCK`, which cannot be read or
+                write: `latency USEC` of one block, also of the one that is being moved; `drop` the cached pages that nobody uses; `fail BLOCK`, which cannot be read or
                 written from now on, and `fail off`
 Like a disk with one arm it moves a block at a time. What was never written reads as zeros, and takes no memory.
 Locks: `arm`, a sleeping lock, over each block.
@@ -20,18 +20,19 @@ from kern.ns.node import Node, read_cached, write_cached
 from kern.ns.text_file import Page
 from kern.ns.transfer import Transfer
 from kern.sync.qlock import QLock
-from kern.sync.rendez import sleep_ns
-from kern.time.clock import NS_PER_USEC
+from kern.sync.rendez import Rendez
+from kern.time.clock import NS_PER_USEC, now_ns
 
 DEV_ID: u64 = 20
 BLOCKS: u64 = 4096
 SIZE: u64 = BLOCKS * PAGE_SIZE
-LONGEST_USEC: u64 = 10_000_000
+LONGEST_USEC: u64 = 600_000_000
 NO_BLOCK: u64 = BLOCKS
 
 blocks = array(4096, u64)                   # physical address of each block's memory, 0: never written
 arm = QLock()
 latency_us: u64 = 0
+latency_changes = Rendez()
 failing: u64 = NO_BLOCK
 reads: u64 = 0
 writes: u64 = 0
@@ -91,10 +92,16 @@ class DiskData(Node):
 
 def move(index: u64) -> None:
     """Where a real disk takes its time. Caller holds: `arm`."""
-    if latency_us > 0:
-        sleep_ns(latency_us * NS_PER_USEC)
+    began = now_ns()
+    while (latency := latency_us) > 0:
+        if not latency_changes.sleep_until(is_another, latency, began + latency * NS_PER_USEC):
+            break
     if index == failing:
         raise Error(Errno.EIO, f"block {index} is damaged")
+
+
+def is_another(latency: u64) -> bool:
+    return latency_us != latency
 
 
 def show_state(out: Page) -> None:
@@ -108,6 +115,7 @@ def obey(command: str) -> None:
     match word:
         case "latency":
             latency_us = number(rest.strip(), LONGEST_USEC)
+            latency_changes.wakeup()
         case "drop":
             disk.cache.flush_unused()
         case "fail":

@@ -2,7 +2,7 @@
 """make soak: whole machines under attack for so many minutes, on each architecture in turn, with seeds that change.
 
 A round boots a machine for each attack: system calls with nonsense in them (`fuzz`), processes of many cores that are killed at
-random moments (`killstorm`), allocations that fail in turn (`failing`), asynchronous calls while vcores are taken (`callstorm`). Each
+random moments (`killstorm`), allocations that fail in turn (`failing`), locks and asynchronous calls while vcores are taken (`storm`, `callstorm`). Each
 says of itself whether the kernel got over it, with nothing lost. A failure ends the soak, with the command that repeats it; the machine's
 logs stay where the message says.
 """
@@ -35,6 +35,7 @@ ATTACKS = (
     Attack("fuzz -s {seed} -n 30000", r"(?P<calls>\d+) calls of \d+ workers"),
     Attack("killstorm -s {seed} -n 60", r"(?P<kills>\d+) processes killed"),
     Attack("failing", r"\d+ operations, 0 of them wrong; \d+ places allocate, (?P<places>\d+) of them failed"),
+    Attack("storm -n 1000 -s {seed}", r"(?P<preemptions>\d+) preemptions; \d+ rounds"),
     Attack("callstorm -n 20000 -s {seed} -t 8 -p 200", r"(?P<asynchronous>\d+) calls, \d+ completed"),
 )
 

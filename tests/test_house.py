@@ -181,6 +181,18 @@ def test_reasons_of_the_ledger_name_what_exists() -> None:
             assert named_thing not in area.rows, f"{row} waits for a row of its own area"
 
 
+def test_tests_that_the_docs_name_exist() -> None:
+    """docs/testing.md names pytest's tests, tests of the guest, and scenarios of the explorer."""
+    text = (ROOT / "docs" / "testing.md").read_text(encoding="utf-8").split("## Where races are shown")[1]
+    source = "".join(path.read_text(encoding="utf-8") for path in sources(".py", folders=("tests", "user", "kern")))
+    wanted = [f"def {name}(" for name in re.findall(r"`test_\w+\.py::(\w+)`", text)]
+    wanted += [f'run("{name}",' for name in re.findall(r"`utest (\w+\.\w+)`", text)]
+    wanted += [f"class {name}:" for line in text.splitlines() for name in re.findall(r"`([A-Z]\w+)`", line)]
+    assert len(wanted) >= 12
+    missing = [what for what in wanted if what not in source]
+    assert not missing, shown(missing)
+
+
 def architectures() -> list[str]:
     return sorted(p.name for p in (ROOT / "arch").iterdir() if p.is_dir() and not p.name.startswith("_"))
 

@@ -2,9 +2,9 @@
 """make soak: whole machines under attack for so many minutes, on each architecture in turn, with seeds that change.
 
 A round boots a machine for each attack: system calls with nonsense in them (`fuzz`), processes of many cores that are killed at
-random moments (`killstorm`), allocations that fail in turn (`failing`), locks and asynchronous calls while vcores are taken (`storm`, `callstorm`). Each
-says of itself whether the kernel got over it, with nothing lost. A failure ends the soak, with the command that repeats it; the machine's
-logs stay where the message says.
+random moments (`killstorm`), allocations that fail in turn (`failing`), locks and asynchronous calls while vcores are taken
+(`storm`, `callstorm`). Each says of itself whether the kernel got over it, with nothing lost. A failure ends the soak, with the
+command that repeats it; the machine's logs stay where the message says.
 """
 
 from __future__ import annotations

@@ -3,8 +3,8 @@
 
 #disk/data      its blocks as one file, read, written and mapped through the page cache; a block is a page
 #disk/ctl       read: `latency_us`, `reads`, `writes` (blocks that were moved), `cached` (pages in memory that nobody uses), a line each
-                write: `latency USEC` of one block, also of the one that is being moved; `drop` the cached pages that nobody uses; `fail BLOCK`, which cannot be read or
-                written from now on, and `fail off`
+                write: `latency USEC` of one block, also of the one that is being moved; `drop` the cached pages that nobody uses;
+                `fail BLOCK`, which cannot be read or written from now on, and `fail off`
 Like a disk with one arm it moves a block at a time. What was never written reads as zeros, and takes no memory.
 Locks: `arm`, a sleeping lock, over each block.
 """

@@ -14,6 +14,7 @@ from kern.arch_api import CorePlace
 MAX_CORES: u32 = 256
 MAX_RANGES: u32 = 16
 MAX_DEPTH: u64 = 16
+MAX_CONTROLLERS: u64 = 64
 NO_INDEX: u32 = 0xFFFF_FFFF
 MAGIC: u32 = 0xD00D_FEED
 BEGIN_NODE: u32 = 1
@@ -47,6 +48,7 @@ class Node:
     status: Property
     phandle: u32
     interrupt: u32
+    interrupt_parent: u32                   # phandle of the controller that it goes to; a parent's holds for its children
     harts: Property                         # interrupts-extended
     lines: u32                              # riscv,ndev, riscv,num-sources or riscv,num-ids
     hart_bits: u32                          # riscv,hart-index-bits
@@ -70,6 +72,8 @@ class Controller:
     """Of interrupts: the board's, or those of all harts for messages."""
 
     base: u64                               # physical address; 0: there is none
+    phandle: u32
+    is_aplic: bool
     lines: u32                              # the highest number of a line, or message
     harts: Property                         # pairs: a hart's own controller, and which interrupt of it
     pages: Property                         # `reg`, with two cells each for address and size
@@ -110,7 +114,10 @@ core_count: u32 = 0
 timebase: u64 = 10_000_000                  # ticks of the time counter a second
 uart: u64 = 0                               # physical addresses; 0: none
 uart_line: u32 = 0
-plic = Controller()
+uart_parent: u32 = 0                        # phandle of the controller that its line goes to; 0: not said
+controllers = array(MAX_CONTROLLERS, Controller)  # of lines: each NUMA node may have one, for its own harts
+controller_count: u64 = 0
+plic = Controller()                         # one of them, of either kind: the other kind's base is 0
 aplic = Controller()
 imsic = Controller()
 test_device: u64 = 0                        # ends the emulator
@@ -181,6 +188,7 @@ def init(tree: u64) -> bool:
             take(depth - 1, string_at(strings + u64(word(place + 4))), place + 8, size)
             place = (place + 8 + size + 3) & ~u64(3)
         elif token == END:
+            choose_controller()
             return True
 
 
@@ -206,6 +214,7 @@ def enter(depth: u64, name: str) -> None:
     nodes[depth] = Node(address_cells=2, size_cells=1)
     if depth > 0:
         nodes[depth].reserved = nodes[depth - 1].reserved
+        nodes[depth].interrupt_parent = nodes[depth - 1].interrupt_parent
     if depth == 1 and name == "reserved-memory":
         nodes[depth].reserved = True
     if depth > 1:
@@ -275,6 +284,8 @@ def take(depth: u64, name: str, value: u64, size: u64) -> None:
             node.numa = word(value)
         case "cpu":
             node.cpu = word(value)
+        case "interrupt-parent":
+            node.interrupt_parent = word(value)
         case "interrupts":
             node.interrupt = word(value)
         case "interrupts-extended":
@@ -355,18 +366,19 @@ def add_memory(node: Node, parent: Node) -> None:
 
 
 def add_device(node: Node, address: u64) -> None:
-    global uart, uart_line, test_device, clock, debug_console
+    global uart, uart_line, uart_parent, test_device, clock, debug_console
     if has_string(node.compatible, "ns16550a"):
         if uart == 0:
             uart = address
             uart_line = node.interrupt
+            uart_parent = node.interrupt_parent
     elif has_string(node.compatible, "riscv,plic0") or has_string(node.compatible, "sifive,plic-1.0.0"):
-        add_controller(plic, node, address)
+        add_controller(node, address, False)
     elif has_string(node.compatible, "riscv,aplic") and not node.above:
         if node.messages_go or is_for_supervisor(node.harts):
-            add_controller(aplic, node, address)
+            add_controller(node, address, True)
     elif has_string(node.compatible, "riscv,imsics") and is_for_supervisor(node.harts):
-        add_controller(imsic, node, address)
+        describe_controller(imsic, node, address)
     elif has_string(node.compatible, "sifive,test0"):
         test_device = address
     elif has_string(node.compatible, "google,goldfish-rtc"):
@@ -381,8 +393,28 @@ def is_console(address: u64) -> bool:
     return registers[0] == 0x7472_6976 and registers[2] == 3
 
 
-def add_controller(controller: Controller, node: Node, address: u64) -> None:
+def add_controller(node: Node, address: u64, is_aplic: bool) -> None:
+    global controller_count
+    if controller_count < MAX_CONTROLLERS:
+        describe_controller(controllers[controller_count], node, address)
+        controllers[controller_count].is_aplic = is_aplic
+        controller_count += 1
+
+
+def choose_controller() -> None:
+    """The whole tree is known: of the controllers that one which the serial port's line, the only one we use, goes to, else the first."""
+    if controller_count == 0:
+        return
+    chosen = controllers[0]
+    for i in range(controller_count):
+        if controllers[i].phandle == uart_parent:
+            chosen = controllers[i]
+    assign(aplic if chosen.is_aplic else plic, chosen)
+
+
+def describe_controller(controller: Controller, node: Node, address: u64) -> None:
     controller.base = address
+    controller.phandle = node.phandle
     controller.lines = node.lines
     assign(controller.harts, node.harts)
     assign(controller.pages, node.reg)

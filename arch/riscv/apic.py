@@ -42,6 +42,10 @@ def init_core(core: u32) -> None:
     pages[core] = where.page + mmu.direct_map
 
 
+def takes_messages(core: u32) -> bool:
+    return pages[core] != 0
+
+
 def ipi_message() -> u32:
     """The last one: lines have the first."""
     return acpi.imsic.lines
@@ -65,7 +69,7 @@ def claim() -> u32:
 
 def send_vector(core: u32) -> None:
     """Interrupt a core, this one too."""
-    if pages[core] == 0:
+    if not takes_messages(core):
         cpu.sbi_call(1, smp.hart_of(core), 0, 0, cpu.SBI_IPI)
         return
     cpu.device_fence()                      # what we tell it by memory comes first

@@ -1,5 +1,6 @@
 # SPDX-License-Identifier: GPL-2.0-or-later
 """The board's interrupt controller: which line goes to which core. All lines start masked, and go to the core they are routed to.
+Of several, each for the harts of a NUMA node, it is the one that the console's line goes to; it does not reach all cores then.
 
 One of three, as the device tree says; registers lie in the direct map:
 - PLIC (RISC-V PLIC specification 1.0): each hart has a context with enable bits, a threshold, a register to claim from and to complete at;
@@ -77,6 +78,20 @@ def init_core(core: u32) -> None:
         write(acpi.plic.base + ENABLE + u64(index) * ENABLE_STRIDE + word * 4, 0)
     write(acpi.plic.base + CONTEXT + u64(index) * CONTEXT_STRIDE, 0)
     claim_at[core] = acpi.plic.base + CONTEXT + u64(index) * CONTEXT_STRIDE + CLAIM
+
+
+def reaches(core: u32) -> bool:
+    """Whether lines can go to this core, which runs."""
+    return apic.takes_messages(core) if sends_messages() else claim_at[core] != 0
+
+
+def reached_core(wanted: u32) -> u32:
+    """That core, or one that lines can go to instead; none of those runs yet if it is that core and not reached."""
+    if not reaches(wanted):
+        for core in range(smp.core_count()):
+            if reaches(core):
+                return core
+    return wanted
 
 
 def read(address: u64) -> u32:

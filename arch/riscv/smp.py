@@ -182,5 +182,6 @@ def set_up_core(number: u32) -> None:
     trap.attach_core()
     apic.init_core(number)
     ioapic.init_core(number)
+    trap.take_lines(number)
     timer.init_core()
     arrived.add(1)

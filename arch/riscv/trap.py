@@ -82,14 +82,24 @@ def attach_core() -> None:
 
 
 def register_irq(irq: u32, handler: Callable[[u64], None], arg: u64, target: u32) -> None:
-    """Call handler(arg) with interrupts off for line `irq`, on core `target`. Lines may be shared. Raises ENOSPC."""
+    """Call handler(arg) with interrupts off for line `irq`, on core `target`, or another if the controller does not reach that. Lines may
+    be shared. Raises ENOSPC."""
     entry = free_slot(irq)
     entry.line = irq
     entry.arg = arg
-    entry.target = target
+    entry.target = ioapic.reached_core(target)
     entry.count = 0
     entry.handler = handler
-    ioapic.route(irq, target)
+    ioapic.route(irq, entry.target)
+
+
+def take_lines(number: u32) -> None:
+    """This core, which begins to run, gets the lines that go to one that the controller does not reach, if it is reached itself."""
+    for i in range(handler_count):
+        entry = handlers[i]
+        if ioapic.reaches(number) and not ioapic.reaches(entry.target):
+            entry.target = number
+            ioapic.route(entry.line, number)
 
 
 def free_slot(irq: u32) -> IrqHandler:

@@ -3,6 +3,7 @@
 other page tables, more memory than three levels of them show, other interrupt controllers."""
 
 import re
+import struct
 import subprocess
 from pathlib import Path
 
@@ -122,4 +123,31 @@ def test_interrupt_controllers_of_the_advanced_kind(pool: Pool, machine: str, co
     assert f"interrupts by {named}\n" in guest.log()
     assert "20 threads finished, 100 loops" in guest.output("threads 20 5")
     assert guest.output("echo typed") == "typed\n"
+    pool.release()
+
+
+# Of a hart that shall come late: count down from 2**28, then go to where QEMU's harts begin.
+COUNT_DOWN = (0x1000_02B7, 0xFFF2_8293, 0xFE02_9EE3, 0x0000_1337, 0x0003_0067)  # lui t0; addi t0, t0, -1; bnez t0; lui t1, 1; jr t1
+COUNT_DOWN_AT = 0x8F00_0000
+
+
+@pytest.mark.parametrize(("machine", "late"), [("aia=none", ()), ("aia=none", (0, 1)), ("aia=aplic", (0, 1))])
+def test_each_node_has_its_own_controller(pool: Pool, tmp_path: Path, machine: str, late: tuple[int, ...]) -> None:
+    """The console's line goes to one of two, which reaches the harts of its node only: if the firmware starts one of the others, that is the
+    boot core, another core takes the line."""
+    (tmp_path / "late").write_bytes(struct.pack(f"<{len(COUNT_DOWN)}I", *COUNT_DOWN))
+    extra = ["-machine", machine, "-smp", "4", "-device", f"loader,file={tmp_path / 'late'},addr={COUNT_DOWN_AT:#x},force-raw=on"]
+    for node in range(2):
+        extra += ["-object", f"memory-backend-ram,id=m{node},size=512M"]
+        extra += ["-numa", f"node,nodeid={node},cpus={2 * node}-{2 * node + 1},memdev=m{node}"]
+    for hart in late:
+        extra += ["-device", f"loader,addr={COUNT_DOWN_AT:#x},cpu-num={hart}"]
+    guest = pool.guest(f"riscv-nodes-{machine}-{len(late)}", Settings(arch="riscv", append=TEST_OPTIONS, extra=tuple(extra)), 60)
+    assert guest.output("echo typed") == "typed\n"
+    assert "4 cores are up" in guest.log()
+    winner = re.search(r"Boot HART ID +: (\d+)", guest.seen())
+    assert winner is not None
+    core = 0 if int(winner[1]) < 2 else 2  # the boot core's node has the first numbers
+    assert re.search(rf"^line \d+ a?plic core {core} count [1-9]", guest.output("cat '#kprof/irqs'")), winner[0]
+    assert "20 threads finished, 100 loops" in guest.output("threads 20 5")
     pool.release()

@@ -1,11 +1,13 @@
 # SPDX-License-Identifier: GPL-2.0-or-later
 """The end of a process: exit, kill, and fatal faults. It may be called by anybody, on any core, more than once.
 
-Order: cores are taken and told; DYING; cores given back; children disowned; files closed, so that a parent which waits on our
-pipe wakes; DYING_ABORT, which ends every abortable sleep; the parent told. Memory goes with the last reference.
+Order: cores are taken and told; DYING; cores given back; the last words, of whom a fault ends; children disowned; files closed, so that a
+parent which waits on our pipe wakes; DYING_ABORT, which ends every abortable sleep; the parent told. Memory goes with the last reference.
 A thread that was in a system call finishes it; the core it stands on leaves the process when it reaches its idle loop.
 Locks: `p.lock`, then, one after the other: the parent's `child_cv.lock`, the fd table's, the scheduler's.
 """
+
+from typing import Callable
 
 from lang import Span, addr_of, array, i32, recursion, u32, u64
 from arch import power
@@ -51,8 +53,12 @@ def begin_dying(p: Proc, exit_code: i32, pcores: Span[u32]) -> u64 | None:
 @recursion(2)                               # who has not run yet has no children
 def end(p: Proc, pcores: Span[u32]) -> None:
     """The rest of it, for a process that has just become DYING."""
-    # At once: who wants one of the cores waits for this, and closing files may sleep.
-    sched.forget(p, pcores)
+    sched.forget(p, pcores)                 # at once: who wants one of the cores waits for this, and closing files may sleep
+    end_without_cores(p)
+
+
+@recursion(2)
+def end_without_cores(p: Proc) -> None:
     disown_children(p)
     close_all_fds(p.fds)
     with p.lock:
@@ -159,6 +165,19 @@ def destroy_self(p: Proc, exit_code: i32) -> None:
     """proc_destroy for the caller of a system call, or of a fault: its core leaves it on the way out."""
     proc_get(p)
     proc_destroy(p, exit_code)
+    proc_put(p)
+
+
+def destroy_self_saying(p: Proc, exit_code: i32, last_words: Callable[[Proc], None]) -> None:
+    """destroy_self for whom a fault ends. `last_words` are said when nobody runs p any more, so that they may take their time, and before
+    its parent can know. Nothing if p is dying already."""
+    pcores = array(MAX_VCORES, u32)
+    proc_get(p)
+    count = begin_dying(p, exit_code, pcores)
+    if count is not None:
+        sched.forget(p, pcores[:count])
+        last_words(p)
+        end_without_cores(p)
     proc_put(p)
 
 

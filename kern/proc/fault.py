@@ -1,26 +1,27 @@
 # SPDX-License-Identifier: GPL-2.0-or-later
-"""A fault of user code that stays one: the process is asked (reflect.py), or dies, with a message on its own standard error; the log has
-all of it, registers and mappings too. Nobody else dies.
+"""A fault of user code that stays one: the process is asked (reflect.py), or dies, with a message on its own standard error, which is there
+before its parent learns of the end; the log has all of it, registers and mappings too. Nobody else dies.
 
 Fatal are faults in vcore context, and of a process that is not ready for vcore context: there is nobody in it who could be asked.
 No locks but `vm.lock`, for the list of mappings. May block.
 """
 
-from lang import Error, Span, Text, Uaddr, array, text, u64, valid
+from lang import Error, Span, Text, Uaddr, array, noinline, text, u64, valid
 from arch import serial
 from arch.abi import FRAME_RECORD, UserContext
 from kern.abi.errno import Errno
 from kern.abi.fault import TrapKind, problem_of, told
+from kern.abi.file import OpenMode
 from kern.abi.proc import KILLED_EXIT_CODE
 from kern.core.percore import core
 from kern.debug import log
 from kern.mm.umem import load_u64
 from kern.mm.vmr import print_regions
-from kern.ns.chan import Chan, chan_put, write_chan
+from kern.ns.chan import chan_put, write_chan
 from kern.ns.fd import get_chan
 from kern.ns.node import Node
 from kern.ns.transfer import Transfer, set_kernel
-from kern.proc.destroy import destroy_self
+from kern.proc.destroy import destroy_self_saying
 from kern.proc.proc import Proc
 from kern.proc.reflect import reflect, wait_for_page
 from kern.proc.user_symbols import UserSymbols, open_program, write_symbol
@@ -67,24 +68,30 @@ def print_trap(p: Proc, ctx: UserContext, kind: TrapKind) -> None:
 
 def die(p: Proc, ctx: UserContext, kind: TrapKind) -> None:
     """End the calling process, for the fault that `ctx` tells of."""
+    log_state(p, ctx)
     report = text(2048)
     describe(p, ctx, kind, report)
-    dump = text(4096)
-    dump.write(f"{ctx}")
-    print_regions(p, dump)
     frames = array(MAX_FRAMES, u64)
     count = walk_stack(ctx, frames[0:MAX_FRAMES])
     pc = ctx.pc
     sp = ctx.sp
-    chan = standard_error(p)
-    # First of all it must not run on: telling may block, and then the core would go back to the same instruction.
-    destroy_self(p, KILLED_EXIT_CODE)
-    write_backtrace(p, pc, sp, frames[:count], report)
-    log.warn(f"{report.view}")
+
+    def tell(p: Proc) -> None:
+        write_backtrace(p, pc, sp, frames[:count], report)
+        log.warn(f"{report.view}")
+        tell_standard_error(p, report)
+
+    # Not before p has lost its cores: telling may block, and then the core would go back to the same instruction.
+    destroy_self_saying(p, KILLED_EXIT_CODE, tell)
+
+
+@noinline
+def log_state(p: Proc, ctx: UserContext) -> None:
+    """A function of its own, so that the text is off the stack when the process ends."""
+    dump = text(4096)
+    dump.write(f"{p.name} (process {p.pid}):\n{ctx}")
+    print_regions(p, dump)
     log.warn(f"{dump.view}")
-    if chan is not None:
-        tell(chan, report)
-        chan_put(chan)
 
 
 def describe(p: Proc, ctx: UserContext, kind: TrapKind, report: Text) -> None:
@@ -173,17 +180,20 @@ def write_name(node: Node | None, symbols: UserSymbols, address: u64, report: Te
         write_symbol(node, symbols, address, report)
 
 
-def standard_error(p: Proc) -> Chan | None:
+def tell_standard_error(p: Proc, report: Text) -> None:
+    """As much as it takes at once: who reads a full pipe may wait for p's end before it does."""
+    io = Transfer()
+    set_kernel(io, report.view)
     try:
-        return get_chan(p.fds, STDERR)
+        chan = get_chan(p.fds, STDERR)
     except Error:
-        return None
-
-
-def tell(chan: Chan, report: Text) -> None:
+        return
     try:
-        io = Transfer()
-        set_kernel(io, report.view)
-        write_chan(chan, io)
+        if chan.node.is_seekable():
+            write_chan(chan, io)
+        elif OpenMode.WRITE in chan.mode:
+            chan.node.write(io, 0, chan.mode | OpenMode.NONBLOCK)
     except Error as e:
         log.debug(f"could not tell the process' standard error: {e.message}")
+    finally:
+        chan_put(chan)

@@ -133,8 +133,8 @@ COUNT_DOWN_AT = 0x8F00_0000
 
 @pytest.mark.parametrize(("machine", "late"), [("aia=none", ()), ("aia=none", (0, 1)), ("aia=aplic", (0, 1))])
 def test_each_node_has_its_own_controller(pool: Pool, tmp_path: Path, machine: str, late: tuple[int, ...]) -> None:
-    """The console's line goes to one of two, which reaches the harts of its node only: if the firmware starts one of the others, that is the
-    boot core, another core takes the line."""
+    """The console's line goes to one of two, that reaches the harts of its node only: if the boot core is another node's, another takes
+    the line."""
     (tmp_path / "late").write_bytes(struct.pack(f"<{len(COUNT_DOWN)}I", *COUNT_DOWN))
     extra = ["-machine", machine, "-smp", "4", "-device", f"loader,file={tmp_path / 'late'},addr={COUNT_DOWN_AT:#x},force-raw=on"]
     for node in range(2):

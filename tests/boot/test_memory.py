@@ -61,7 +61,8 @@ def test_fault_where_nobody_can_be_asked_is_fatal_and_told_whole(guest: Guest, n
     guest.output(f"faults {name} 2> /tmp/why")
     pid = guest.until("cat /tmp/why", r"faults \(process (\d+), vcore 0\) killed: bad memory access to 0x0")[1]
     log = guest.output("dmesg")
-    dump = log[log.rindex(f"(process {pid}, vcore 0) killed") :]
+    dump = log[log.rindex(f"(process {pid}):") :]
+    assert f"(process {pid}, vcore 0) killed" in dump, dump
     assert "called from 0x" in dump, dump
     assert re.search(r"trap \d+ error 0x[0-9a-f]+ address 0x0$", dump, re.MULTILINE), dump
     assert re.search(r"^00002f0000-00003f0000 rw-p", dump, re.MULTILINE), "no mappings\n" + dump

@@ -1,12 +1,13 @@
 # SPDX-License-Identifier: LGPL-2.1-or-later
 """Tests of what processes have from their parents, and of how these learn of their ends. Run as an SCP, before threads."""
 
-from lang import Errno, Error, Uaddr, addr_of, array, as_bytes, i32, struct, text, u32, u64
+from lang import Errno, Error, Uaddr, addr_of, array, as_bytes, i32, struct, text, u8, u32, u64
 from kern.abi.file import AT_FDCWD, FdPair, OpenMode, SpawnFlag, Stat, WaitFlag, WaitStatus
 from kern.abi.proc import KILLED_EXIT_CODE
 from kern.abi.syscall import Syscall
 from kern.abi.time import TimeSpec
 from lib.files import read_file
+from lib.posix import set_flags
 from lib.strings import discard
 from rt import io
 from rt import process
@@ -109,6 +110,46 @@ def test_exit_status() -> None:
     process.run(pid)
     check(answer(pid, HANG, status) == pid, "it has ended")
     equal(u64(status.status), u64(KILLED_EXIT_CODE & 0xFF) << 8, "status")
+
+
+def fault_with_error_output(fd: i32) -> None:
+    """Have a child die of a fault, with this for standard error, and look for its end without sleeping: so it is seen as soon as can be."""
+    argv[0], argv[1], argv[2] = "faults", "null", "child"
+    fds = array(1, FdPair)
+    fds[0] = FdPair(first=fd, second=2)
+    pid = create("/bin/faults", argv[:3], argv[:0], fds[:], SpawnFlag(0))
+    process.run(pid)
+    while (ended := answer(pid, NOHANG, WaitStatus())) == 0:
+        pass
+    check(ended == pid, "it has ended")
+
+
+def test_last_words() -> None:
+    """What a fault kills for is on its standard error before its parent learns of the end."""
+    reader, writer = io.pipe(OpenMode.NONBLOCK)
+    into = array(512, u8)
+    for _ in range(10):
+        fault_with_error_output(writer)
+        told = into[: io.read(reader, into[:])]
+        check(told.startswith("faults (process ") and told.find(") killed: bad memory access to 0x0") > 0, "what it was killed for")
+    io.close(reader)
+    io.close(writer)
+
+
+def test_last_words_wait_for_nobody() -> None:
+    """A full pipe, which blocks who writes: its reader may well wait for the end first."""
+    reader, writer = io.pipe(OpenMode.NONBLOCK)
+    block = array(4096, u8)
+    try:
+        while True:
+            io.write(writer, block[:])
+    except Error as e:
+        check(e.errno == Errno.EAGAIN, "it is full")
+    set_flags(writer, OpenMode(0))
+    fault_with_error_output(writer)
+    io.close(reader)
+    fault_with_error_output(writer)         # nor for a reader that will never be
+    io.close(writer)
 
 
 def shown(pid: i32, file: str, words: str) -> bool:
@@ -288,6 +329,8 @@ class Processes(Suite):
         run("process.waitpid", test_waitpid)
         run("process.waitpid_abort", test_waitpid_is_abortable)
         run("process.exit_status", test_exit_status)
+        run("process.last_words", test_last_words)
+        run("process.last_words_full", test_last_words_wait_for_nobody)
         run("process.descriptors", test_descriptors_of_children)
         run("process.names", test_names_and_users)
         run("process.umask", test_umask)

@@ -21,6 +21,7 @@ class OpenMode(u32, IntFlag):
     CLOEXEC = 64                            # not passed on by proc_create
     NONBLOCK = 128                          # EAGAIN rather than wait
     DIRECTORY = 256                         # fail unless it is a directory
+    NOFOLLOW = 512                          # fail if the last name is a link
 
 
 SETTABLE = OpenMode.APPEND | OpenMode.NONBLOCK  # what may change while a file is open
@@ -31,6 +32,7 @@ class FileKind(u32, IntEnum):
     DIR = 2
     CHAR = 3
     PIPE = 4
+    LINK = 5
 
 
 class Whence(u32, IntEnum):

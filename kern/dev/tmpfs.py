@@ -1,5 +1,5 @@
 # SPDX-License-Identifier: GPL-2.0-or-later
-"""Files in memory, mounted at /tmp. What was removed lives on while somebody has it open, or mapped.
+"""Files and links in memory, mounted at /tmp. What was removed lives on while somebody has it open, or mapped.
 
 A file's page cache is all that there is of it. Holes read as zeros.
 Locks: `tree` guards names and links of the whole tree; each file's `lock` its size and time. Both are plain spinlocks and
@@ -8,7 +8,7 @@ leaves; neither is held while user memory is touched. The tree has one reference
 
 from typing import Literal
 
-from lang import Error, Paddr, Span, array, cast, copy_bytes, free, memset, new, u8, u32, u64
+from lang import Error, Paddr, Ref, Span, array, cast, copy_bytes, free, memset, new, u8, u32, u64
 from kern.abi.errno import Errno
 from kern.abi.file import DirEntry, FileKind, OpenMode, Stat
 from kern.lib.list import IntrusiveList, ListLink
@@ -30,12 +30,14 @@ class TmpNode(Node):
     ino: u64
     mode: u32
     mtime_ns: u64
-    gone: bool                              # a directory that was removed
+    gone: bool                              # it was removed
+    parent: Ref["TmpNode"] | None           # None: the root, or gone
     link: ListLink["TmpNode"]
     children: IntrusiveList["TmpNode", Literal["link"]]
     lock: SpinLock
     cache: PageCache                        # the file itself: a page that is not in it is a hole
     length: u64
+    stands_for: Span[u8]                    # of a link: the path; allocated
 
     # Files
 
@@ -102,7 +104,7 @@ class TmpNode(Node):
 
     def page_cache(self) -> PageCache:
         if self.kind != FileKind.FILE:
-            raise Error(Errno.ENODEV, "a directory cannot be mapped")
+            raise Error(Errno.ENODEV, "only files can be mapped")
         return self.cache
 
     def fill_page(self, index: u64, page: Paddr) -> None:
@@ -113,6 +115,8 @@ class TmpNode(Node):
         self.cache.destroy()
         if len(self.name) > 0:
             free(self.name)
+        if len(self.stands_for) > 0:
+            free(self.stands_for)
         free(self)
 
     # Directories
@@ -130,7 +134,7 @@ class TmpNode(Node):
         if self.kind != FileKind.DIR:
             raise Error(Errno.ENOTDIR, "not a directory")
         with tree:
-            child = self.find(name)
+            child = self.parent if name == ".." else self.find(name)
             if child is None:
                 raise Error(Errno.ENOENT, f"there is no {name}")
             child.get()
@@ -153,18 +157,39 @@ class TmpNode(Node):
             raise Error(Errno.ENOTDIR, "not a directory")
         node = new_node(name, kind, mode)
         try:
-            with tree:
-                if self.gone:
-                    raise Error(Errno.ENOENT, "the directory was removed")
-                if self.find(name) is not None:
-                    raise Error(Errno.EEXIST, f"{name} exists")
-                node.get()
-                self.children.push_back(node)
-                self.mtime_ns = node.mtime_ns
+            self.add(node)
         except Error:
             node.put()
             raise
         return node
+
+    def create_link(self, name: str, target: str) -> None:
+        if self.kind != FileKind.DIR:
+            raise Error(Errno.ENOTDIR, "not a directory")
+        node = new_node(name, FileKind.LINK, 0o777)
+        try:
+            node.stands_for = keep_name(target)
+            node.length = len(target)
+            self.add(node)
+        finally:
+            node.put()
+
+    def target(self) -> str:
+        if self.kind != FileKind.LINK:
+            raise Error(Errno.EINVAL, "not a link")
+        return self.stands_for
+
+    def add(self, node: "TmpNode") -> None:
+        """Have a new node here, with one more reference."""
+        with tree:
+            if self.gone:
+                raise Error(Errno.ENOENT, "the directory was removed")
+            if self.find(node.name) is not None:
+                raise Error(Errno.EEXIST, f"{node.name} exists")
+            node.get()
+            node.parent = self
+            self.children.push_back(node)
+            self.mtime_ns = node.mtime_ns
 
     def remove(self, name: str) -> None:
         with tree:
@@ -173,9 +198,14 @@ class TmpNode(Node):
                 raise Error(Errno.ENOENT, f"there is no {name}")
             if not child.children.is_empty():
                 raise Error(Errno.ENOTEMPTY, f"{name} is not empty")
-            self.children.remove(child)
-            child.gone = True
+            self.take_out(child)
         child.put()
+
+    def take_out(self, child: "TmpNode") -> None:
+        """It is here no more, and nowhere else. Its reference goes to the caller. Caller holds: `tree`."""
+        self.children.remove(child)
+        child.gone = True
+        child.parent = None
 
     def rename(self, name: str, to: Node, new_name: str) -> None:
         target = cast(TmpNode, to)          # of this device, so one of its nodes
@@ -196,17 +226,29 @@ class TmpNode(Node):
                 raise Error(Errno.ENOENT, f"there is no {name}")
             if target.gone:
                 raise Error(Errno.ENOENT, "the directory was removed")
+            if target.is_within(child):
+                raise Error(Errno.EINVAL, "a directory cannot be moved into itself")
             old = target.find(new_name)
             if old is not None and old is not child and (old.kind == FileKind.DIR or child.kind == FileKind.DIR):
                 raise Error(Errno.EEXIST, f"{new_name} exists")
-            self.children.remove(child)
             if old is not None and old is not child:
-                target.children.remove(old)
+                target.take_out(old)
+            self.children.remove(child)
             old_name = child.name
             child.name = kept
+            child.parent = target
             target.children.push_back(child)
         free(old_name)
         return old if old is not child else None
+
+    def is_within(self, other: "TmpNode") -> bool:
+        """Whether it is `other`, or below it. Caller holds: `tree`."""
+        at: Ref[TmpNode] | None = self
+        while at is not None:
+            if at is other:
+                return True
+            at = at.parent
+        return False
 
 
 @devices
@@ -214,6 +256,7 @@ class TmpDev(Dev):
     name: str = "tmpfs"
     place: str = "/tmp"
     dev_id: u64 = 2
+    has_links: bool = True
 
     def attach(self) -> Node:
         return new_node("", FileKind.DIR, 0o777)

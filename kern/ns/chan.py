@@ -5,12 +5,12 @@ Locks: `lock`, a sleeping lock, guards the offset of seekable files over a whole
 one side would keep the other waiting.
 """
 
-from lang import Error, Ref, Span, array, as_bytes, copy_bytes, free, i64, new, recursion, sizeof, struct, u8, u32, u64, wrap
+from lang import Error, Ref, Span, Text, array, as_bytes, copy_bytes, free, i64, new, recursion, sizeof, struct, u8, u32, u64, wrap
 from kern.abi.errno import Errno
 from kern.abi.file import DirEntry, FileKind, OpenMode, Stat, Whence
 from kern.mm.writeback import sync_file
 from kern.ns.node import Node
-from kern.ns.path import find_directory, find_node, split_path
+from kern.ns.path import find_node, find_parent
 from kern.ns.transfer import Transfer
 from kern.sync.kref import Kref
 from kern.sync.qlock import QLock
@@ -69,22 +69,24 @@ def chan_put(chan: Chan) -> None:
     free(chan)
 
 
-def open_path(path: str, mode: OpenMode, permissions: u32) -> Chan:
-    """Open, or create, the file at an absolute clean path."""
+def open_path(path: Text, mode: OpenMode, permissions: u32) -> Chan:
+    """Open, or create, the file at an absolute path, which becomes where that is."""
     if OpenMode.READ not in mode and OpenMode.WRITE not in mode:
         raise Error(Errno.EINVAL, "open for reading, writing, or both")
     node = find_or_create(path, mode, permissions)
     try:
-        check_open(node, path, mode)
+        check_open(node, path.view, mode)
         if OpenMode.TRUNC in mode and OpenMode.WRITE in mode:
             node.truncate(0)
     except Error:
         node.put()
         raise
-    return new_chan(node, mode, path)
+    return new_chan(node, mode, path.view)
 
 
 def check_open(node: Node, path: str, mode: OpenMode) -> None:
+    if node.kind == FileKind.LINK:
+        raise Error(Errno.ELOOP, f"{path} is a link, and not to be followed")
     if node.kind == FileKind.DIR:
         if OpenMode.WRITE in mode:
             raise Error(Errno.EISDIR, f"{path} is a directory")
@@ -92,27 +94,28 @@ def check_open(node: Node, path: str, mode: OpenMode) -> None:
         raise Error(Errno.ENOTDIR, f"{path} is not a directory")
 
 
-def find_or_create(path: str, mode: OpenMode, permissions: u32) -> Node:
+def find_or_create(path: Text, mode: OpenMode, permissions: u32) -> Node:
+    """What a link names that nobody has made yet is made, unless the file must be new: then the link itself stands in the way."""
+    follow = OpenMode.NOFOLLOW not in mode
     if OpenMode.CREATE not in mode:
-        return find_node(path)
-    if path == "/":
+        return find_node(path, follow)
+    if path.view == "/":
         raise Error(Errno.EISDIR, "/ is a directory")
     try:
-        node = find_node(path)
+        node = find_node(path, follow and OpenMode.EXCL not in mode)
     except Error as e:
         if e.errno != Errno.ENOENT:
             raise
         return create_at(path, FileKind.FILE, permissions)
     if OpenMode.EXCL in mode:
         node.put()
-        raise Error(Errno.EEXIST, f"{path} exists")
+        raise Error(Errno.EEXIST, f"{path.view} exists")
     return node
 
 
-def create_at(path: str, kind: FileKind, permissions: u32) -> Node:
+def create_at(path: Text, kind: FileKind, permissions: u32) -> Node:
     """Make the last name of the path in its directory; the caller gets a reference."""
-    directory, name = split_path(path)
-    parent = find_directory(directory)
+    parent, name = find_parent(path, kind == FileKind.DIR)
     try:
         return parent.create(name, kind, permissions)
     finally:

@@ -20,6 +20,7 @@ class Dev(ABC):
     name: str = ""                          # behind the `#`, no slash
     place: str = ""                         # absolute path, no slash at the end; empty if it sits nowhere
     dev_id: u64 = 0
+    has_links: bool = False                 # then no other device sits below it
 
     @abstractmethod
     def attach(self) -> Node:
@@ -33,6 +34,7 @@ devices = Registry[Dev]()
 class Mount:
     dev: Ref[Dev] | None
     root: Ref[Node] | None
+    has_links: bool                         # as its device says
 
 
 mounts = array(MAX_MOUNTS, Mount)
@@ -44,6 +46,7 @@ def mount_devices() -> None:
     for i in range(len(devices)):
         dev = devices[i]
         mounts[i].dev = dev
+        mounts[i].has_links = dev.has_links
         try:
             mounts[i].root = dev.attach()
         except Error as e:

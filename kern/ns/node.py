@@ -83,7 +83,7 @@ class Node(Mappable):
     # Directories
 
     def walk(self, name: str) -> "Node":
-        """The child of that name, with a reference for the caller. Raises ENOENT, ENOTDIR."""
+        """The child of that name, with a reference for the caller; of a device with links also `..`, except of the root. Raises ENOENT, ENOTDIR."""
         raise Error(Errno.ENOTDIR, "not a directory")
 
     def entry(self, index: u64, into: DirEntry) -> bool:
@@ -93,6 +93,14 @@ class Node(Mappable):
     def create(self, name: str, kind: FileKind, mode: u32) -> "Node":
         """Make a child; the caller gets a reference. Raises EEXIST, EROFS, …"""
         raise Error(Errno.EROFS, f"cannot make {name} here: the directory is read-only")
+
+    def create_link(self, name: str, target: str) -> None:
+        """Make a child that stands for the path `target`. Raises EEXIST, …; EPERM: the device has no links."""
+        raise Error(Errno.EPERM, f"cannot make {name} here: the device has no links")
+
+    def target(self) -> str:
+        """Of a link: the path that it stands for, for as long as the caller has a reference."""
+        raise Error(Errno.EINVAL, "not a link")
 
     def remove(self, name: str) -> None:
         raise Error(Errno.EROFS, f"cannot remove {name}: the directory is read-only")

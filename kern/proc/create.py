@@ -5,10 +5,10 @@ A new process is CREATED and does not run until `sched.wakeup`. What fails half-
 Locks: none held over a step.
 """
 
-from lang import Error, Ptr, Span, Uaddr, addr_of, array, copy_bytes, free, never_blocks, new, offsetof, span_of, u8, u64
+from lang import Error, Ptr, Span, Text, Uaddr, addr_of, array, copy_bytes, free, never_blocks, new, offsetof, span_of, text, u8, u64
 from arch import context
 from kern.abi.errno import Errno
-from kern.abi.file import ARGS_MAX, FileKind, OpenMode, SpawnArgs, SpawnFlag
+from kern.abi.file import ARGS_MAX, PATH_MAX, FileKind, OpenMode, SpawnArgs, SpawnFlag
 from kern.abi.proc import ProcState
 from kern.abi.syscall import Syscall, SyscallFlag
 from kern.arch_api import PageFlag
@@ -31,7 +31,7 @@ from kern.proc.wait import remove_child
 from kern.syscall.file_calls import give_fds
 
 
-def create_process(parent: Proc, path: str, spawn: SpawnArgs) -> Proc:
+def create_process(parent: Proc, path: Text, spawn: SpawnArgs) -> Proc:
     """A child of the caller, as it asks. The result is a reference."""
     strings = take_strings(spawn)
     try:
@@ -67,24 +67,28 @@ def take_strings(spawn: SpawnArgs) -> Span[u8]:
 def create_first(path: str, strings: Span[u8], argc: u64, envc: u64) -> Proc:
     """The first process: without parent, on the console; the machine goes off when it ends. The result is a reference."""
     check_strings(strings, argc, envc)
-    p = build_process(None, path, strings, argc, envc)
+    program = text(PATH_MAX)
+    program.append(path)
+    p = build_process(None, program, strings, argc, envc)
     p.kills_machine = True
+    console = text(16)
+    console.append("/dev/cons")
     try:
         for _ in range(3):
-            add_fd(p.fds, open_path("/dev/cons", OpenMode.READ | OpenMode.WRITE, 0), False)
+            add_fd(p.fds, open_path(console, OpenMode.READ | OpenMode.WRITE, 0), False)
     except Error:
         discard(None, p)
         raise
     return p
 
 
-def build_process(parent: Proc | None, path: str, strings: Span[u8], argc: u64, envc: u64) -> Proc:
+def build_process(parent: Proc | None, path: Text, strings: Span[u8], argc: u64, envc: u64) -> Proc:
     """A CREATED process with its program and first stack in place, without descriptors. The result is a reference."""
     node = find_program(path)
     try:
-        p = new_process(parent, path, first_string(strings))
+        p = new_process(parent, path.view, first_string(strings))
         try:
-            load_program(p, node, path, strings, argc, envc)
+            load_program(p, node, path.view, strings, argc, envc)
         except Error:
             discard(parent, p)
             raise
@@ -98,12 +102,12 @@ def first_string(strings: str) -> str:
     return first
 
 
-def find_program(path: str) -> Node:
-    """The file, with a reference for the caller. Raises EACCES for what is none."""
+def find_program(path: Text) -> Node:
+    """The file, with a reference for the caller; `path` becomes where it is. Raises EACCES for what is none."""
     node = find_node(path)
     if node.kind != FileKind.FILE:
         node.put()
-        raise Error(Errno.EACCES, f"{path} is not a file")
+        raise Error(Errno.EACCES, f"{path.view} is not a file")
     return node
 
 

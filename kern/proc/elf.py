@@ -21,7 +21,7 @@ from kern.abi.elf import (
     check_segment,
 )
 from kern.abi.errno import Errno
-from kern.abi.file import FileKind, OpenMode
+from kern.abi.file import PATH_MAX, FileKind, OpenMode
 from kern.abi.mman import MapFlags, Prot
 from kern.abi.proc import INTERPRETER_BASE, PROGRAM_BASE
 from kern.arch_api import PageFlag
@@ -30,7 +30,7 @@ from kern.mm.mmap import Mapping, mm_map, mm_protect
 from kern.mm.pages import PAGE_MASK, PAGE_SIZE
 from kern.mm.umem import zero_bytes
 from kern.ns.node import Node
-from kern.ns.path import find_node
+from kern.ns.path import find_node, join_path
 from kern.ns.transfer import Transfer, set_kernel
 from kern.proc.proc import Proc
 
@@ -76,8 +76,10 @@ def find_interpreter(path: str) -> Node:
     """The file, with a reference for the caller. That it is missing makes the program one that cannot run."""
     if not path.startswith("/"):
         raise Error(Errno.ENOEXEC, f"its interpreter {path} is no absolute path")
+    found = text(PATH_MAX)
     try:
-        node = find_node(path)
+        join_path(found, path)
+        node = find_node(found)
     except Error as e:
         raise Error(Errno.ENOMEM if e.errno == Errno.ENOMEM else Errno.ENOEXEC, f"its interpreter {e.message}")
     if node.kind != FileKind.FILE:

@@ -8,7 +8,7 @@ While the new program is loaded the old one has no core: exec is a yield.
 Locks, one after the other: the old process' `lock`, both `child_cv.lock`s, the parent's, the fd tables', `alloc.lock`.
 """
 
-from lang import Error, Uaddr, array, free, u32, u64
+from lang import Error, Text, Uaddr, array, free, u32, u64
 from arch import cpu
 from kern.abi.errno import Errno
 from kern.abi.file import SpawnArgs
@@ -27,7 +27,7 @@ from kern.sync.abort import abort_all_calls
 from kern.sync.kthread import current_kthread
 
 
-def proc_exec(p: Proc, path: str, spawn: SpawnArgs) -> None:
+def proc_exec(p: Proc, path: Text, spawn: SpawnArgs) -> None:
     """Have `p`, the caller, go on as the program at `path`. If it returns, the caller's call is not to be finished any more.
 
     Raises EINVAL in a many-core process; what finding and loading a program raises; EAGAIN if the process lost its core meanwhile.
@@ -40,9 +40,9 @@ def proc_exec(p: Proc, path: str, spawn: SpawnArgs) -> None:
         try:
             leave_core(p)
             try:
-                successor = make_successor(p, path, first_string(strings))
+                successor = make_successor(p, path.view, first_string(strings))
                 try:
-                    load_program(successor, node, path, strings, u64(spawn.argc), u64(spawn.envc))
+                    load_program(successor, node, path.view, strings, u64(spawn.argc), u64(spawn.envc))
                     take_over(p, successor)
                 except Error:
                     discard(None, successor)

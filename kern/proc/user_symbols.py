@@ -9,7 +9,7 @@ from lang import Error, Span, Text, array, as_bytes, sizeof, struct, u8, u16, u6
 from kern.abi.elf import SECTION_SYMTAB, ElfHeader, ElfSection, ElfSymbol, check_header
 from kern.abi.file import FileKind
 from kern.ns.node import Node
-from kern.ns.path import find_node
+from kern.ns.path import find_real
 from kern.proc.elf import read_exactly
 from kern.proc.proc import Proc
 
@@ -32,7 +32,7 @@ def open_program(p: Proc, symbols: UserSymbols) -> Node | None:
     if p.program.truncated:
         return None
     try:
-        node = find_node(p.program.view)
+        node = find_real(p.program.view)
     except Error:
         return None
     try:

@@ -5,7 +5,7 @@ Any process may change what the device lets be changed: rights are notes that pr
 No locks of its own.
 """
 
-from lang import Error, Ref, Span, Uaddr, User, array, i32, syscall, text, u8, u32, u64
+from lang import Error, Ref, Span, Text, Uaddr, User, array, i32, syscall, text, u8, u32, u64
 from kern.abi.errno import Errno
 from kern.abi.file import NAME_MAX, Access, FdCommand, FileKind, OpenMode, Stat, StatChange, StatField
 from kern.mm.umem import copy_in, copy_out_bytes, read_bytes
@@ -13,7 +13,7 @@ from kern.ns.chan import MAX_OFFSET, chan_put, stat_node
 from kern.ns.fd import get_chan
 from kern.ns.fd_control import control
 from kern.ns.node import Node
-from kern.ns.path import find_directory, find_node, split_path
+from kern.ns.path import find_node, find_parent
 from kern.proc.proc import Proc
 from kern.syscall.file_calls import take_path
 
@@ -26,7 +26,7 @@ def sys_access(p: Proc, path: User[str], wanted: Access) -> None:
     """Whether a file is there, and anybody has these rights to it. Raises ENOENT, ENOTDIR; EACCES: nobody has them."""
     full = text(1024)
     take_path(p, path, full)
-    node = find_node(full.view)
+    node = find_node(full)
     try:
         found = Stat()
         stat_node(node, found)
@@ -59,7 +59,7 @@ def sys_fd2path(p: Proc, fd: i32, into: User[Span[u8]]) -> u64:
 
 @syscall(120)
 def sys_wstat(p: Proc, path: User[str], change: User[Ref[StatChange]]) -> None:
-    """Change a file's mode, size, time or name; of several, in that order, up to the first that fails.
+    """Change a file's mode, size, time or name, of a link what it names; of several, in that order, up to the first that fails.
 
     Raises ENOENT, ENOTDIR; EINVAL: only files have a size; EPERM, EROFS: the device has it otherwise; EBUSY: where a device sits.
     """
@@ -67,7 +67,7 @@ def sys_wstat(p: Proc, path: User[str], change: User[Ref[StatChange]]) -> None:
     take_path(p, path, full)
     wanted = StatChange()
     copy_in(wanted, change)
-    change_file(full.view, wanted)
+    change_file(full, wanted)
 
 
 @syscall(121)
@@ -83,7 +83,9 @@ def sys_fwstat(p: Proc, fd: i32, change: User[Ref[StatChange]]) -> None:
         if StatField.SIZE in StatField(wanted.fields) and OpenMode.WRITE not in chan.mode:
             raise Error(Errno.EINVAL, f"descriptor {fd} is not open for writing")
         apply_change(chan.node, wanted)
-        give_name(chan.path, wanted)
+        path = text(1024)
+        path.append(chan.path)
+        give_name(path, wanted)
     finally:
         chan_put(chan)
 
@@ -94,7 +96,7 @@ def sys_link(p: Proc, path: User[str], new_path: User[str]) -> None:
     raise Error(Errno.ENOSYS, "a file has one name here: copy it, or rename it")
 
 
-def change_file(path: str, wanted: StatChange) -> None:
+def change_file(path: Text, wanted: StatChange) -> None:
     node = find_node(path)
     try:
         apply_change(node, wanted)
@@ -118,8 +120,8 @@ def apply_change(node: Node, wanted: StatChange) -> None:
         node.set_mtime(wanted.mtime_ns)
 
 
-def give_name(path: str, wanted: StatChange) -> None:
-    """Rename the file at a clean path within its directory, if that is wanted."""
+def give_name(path: Text, wanted: StatChange) -> None:
+    """Rename the file at a clean path without links within its directory, if that is wanted."""
     if StatField.NAME not in StatField(wanted.fields):
         return
     room = array(NAME_MAX, u8)
@@ -129,10 +131,9 @@ def give_name(path: str, wanted: StatChange) -> None:
     read_bytes(name, Uaddr(wanted.name))
     if len(name) == 0 or name == "." or name == ".." or name.find("/") >= 0 or name.find("\0") >= 0:
         raise Error(Errno.EINVAL, "not a name")
-    if not path:
+    if path.len == 0:
         raise Error(Errno.EINVAL, "what has no path gets no name")
-    directory, old = split_path(path)
-    parent = find_directory(directory)
+    parent, old = find_parent(path)
     try:
         parent.rename(old, parent, name)
     finally:

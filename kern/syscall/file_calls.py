@@ -9,19 +9,18 @@ from kern.mm.umem import copy_out, copy_out_bytes, copy_string, read_bytes
 from kern.ns.chan import chan_put, create_at, open_path, read_chan, seek_chan, stat_node, sync_node, write_chan
 from kern.ns.dev import find_mount
 from kern.ns.fd import add_fd, close_fd, get_chan, set_fd
-from kern.ns.path import clean_path, find_directory, find_node, is_absolute, split_path
+from kern.ns.path import find_directory, find_node, find_parent, is_absolute, join_path
 from kern.ns.transfer import Transfer, set_user
 from kern.proc.proc import Proc, get_proc, proc_put
 
 
 def take_path(p: Proc, path: User[str], into: Text) -> None:
-    """The absolute clean form of a path that the user gave, relative to the working directory."""
+    """The absolute form of a path that the user gave, relative to the working directory."""
     raw = text(1024)
     copy_string(raw, path)
-    base = text(1024)
     with p.cwd_lock:
-        base.append(p.cwd.view)
-    clean_path(base.view, raw.view, into)
+        into.append(p.cwd.view)
+    join_path(into, raw.view)
 
 
 def take_path_at(p: Proc, dirfd: i32, path: User[str], into: Text) -> None:
@@ -32,13 +31,14 @@ def take_path_at(p: Proc, dirfd: i32, path: User[str], into: Text) -> None:
     raw = text(1024)
     copy_string(raw, path)
     if is_absolute(raw.view):
-        clean_path("/", raw.view, into)
+        join_path(into, raw.view)
         return
     chan = get_chan(p.fds, dirfd)
     try:
         if chan.node.kind != FileKind.DIR:
             raise Error(Errno.ENOTDIR, f"descriptor {dirfd} is not a directory")
-        clean_path(chan.path, raw.view, into)
+        into.append(chan.path)
+        join_path(into, raw.view)
     finally:
         chan_put(chan)
 
@@ -74,7 +74,7 @@ def sys_openat(p: Proc, dirfd: i32, path: User[str], mode: OpenMode, permissions
     """Open a file, or make it with CREATE; returns the lowest free descriptor."""
     full = text(1024)
     take_path_at(p, dirfd, path, full)
-    chan = open_path(full.view, mode, permissions & ~p.umask)
+    chan = open_path(full, mode, permissions & ~p.umask)
     return add_fd(p.fds, chan, OpenMode.CLOEXEC in mode)
 
 
@@ -99,10 +99,22 @@ def sys_fstat(p: Proc, fd: i32, into: User[Ref[Stat]]) -> None:
 
 @syscall(105)
 def sys_stat(p: Proc, path: User[str], into: User[Ref[Stat]]) -> None:
-    """Tell about a file. Raises ENOENT, ENOTDIR."""
+    """Tell about a file; of a link, about what it names. Raises ENOENT, ENOTDIR, ELOOP."""
     full = text(1024)
     take_path(p, path, full)
-    node = find_node(full.view)
+    tell_about(full, True, into)
+
+
+@syscall(125)
+def sys_lstat(p: Proc, path: User[str], into: User[Ref[Stat]]) -> None:
+    """Tell about a file, or a link itself: its size is the length of what it names. Raises ENOENT, ENOTDIR, ELOOP."""
+    full = text(1024)
+    take_path(p, path, full)
+    tell_about(full, False, into)
+
+
+def tell_about(path: Text, follow: bool, into: User[Ref[Stat]]) -> None:
+    node = find_node(path, follow)
     try:
         found = Stat()
         stat_node(node, found)
@@ -177,16 +189,15 @@ def sys_mkdir(p: Proc, path: User[str], permissions: u32) -> None:
     """Make a folder. Raises EEXIST, ENOENT."""
     full = text(1024)
     take_path(p, path, full)
-    create_at(full.view, FileKind.DIR, permissions & ~p.umask).put()
+    create_at(full, FileKind.DIR, permissions & ~p.umask).put()
 
 
 @syscall(111)
 def sys_remove(p: Proc, path: User[str]) -> None:
-    """Remove a file, or an empty directory. Who has it open keeps it until he closes it."""
+    """Remove a file, a link, or an empty directory. Who has it open keeps it until he closes it."""
     full = text(1024)
     take_path(p, path, full)
-    directory, name = split_path(full.view)
-    parent = find_directory(directory)
+    parent, name = find_parent(full)
     try:
         parent.remove(name)
     finally:
@@ -195,23 +206,19 @@ def sys_remove(p: Proc, path: User[str]) -> None:
 
 @syscall(112)
 def sys_rename(p: Proc, path: User[str], new_path: User[str]) -> None:
-    """Move a file or directory within a device, replacing a file that is there. Raises EXDEV across devices."""
+    """Move a file, link or directory within a device, replacing a file or link that is there. Raises EXDEV across devices."""
     old_full = text(1024)
     new_full = text(1024)
     take_path(p, path, old_full)
     take_path(p, new_path, new_full)
-    old_directory, old_name = split_path(old_full.view)
-    new_directory, new_name = split_path(new_full.view)
-    old_mount, _ = find_mount(old_full.view)
-    new_mount, _ = find_mount(new_full.view)
-    if old_mount is not new_mount:
-        raise Error(Errno.EXDEV, f"{old_full.view} and {new_full.view} are on different devices")
-    if new_full.view.startswith(old_full.view) and new_full.view[len(old_full.view) :].startswith("/"):
-        raise Error(Errno.EINVAL, "a directory cannot be moved into itself")
-    source = find_directory(old_directory)
+    source, old_name = find_parent(old_full)
     try:
-        target = find_directory(new_directory)
+        target, new_name = find_parent(new_full, True)
         try:
+            old_mount, _ = find_mount(old_full.view)
+            new_mount, _ = find_mount(new_full.view)
+            if old_mount is not new_mount:
+                raise Error(Errno.EXDEV, f"{old_full.view} and {new_full.view} are on different devices")
             source.rename(old_name, target, new_name)
         finally:
             target.put()
@@ -219,12 +226,53 @@ def sys_rename(p: Proc, path: User[str], new_path: User[str]) -> None:
         source.put()
 
 
+@syscall(123)
+def sys_symlink(p: Proc, target: User[str], path: User[str]) -> None:
+    """Make a link: a name that stands for the path `target`, which need not be there, and is relative to the link's directory.
+
+    Raises EEXIST, ENOENT, ENOTDIR; EPERM: the device has no links; ENAMETOOLONG.
+    """
+    wanted = text(1024)
+    copy_string(wanted, target)
+    if wanted.len == 0:
+        raise Error(Errno.ENOENT, "an empty path names no file")
+    full = text(1024)
+    take_path(p, path, full)
+    parent, name = find_parent(full)
+    try:
+        parent.create_link(name, wanted.view)
+    finally:
+        parent.put()
+
+
+@syscall(124)
+def sys_readlink(p: Proc, path: User[str], into: User[Span[u8]]) -> u64:
+    """Write the path that a link stands for, and a NUL behind it; returns its length, without that.
+
+    Raises ENOENT, ENOTDIR; EINVAL: not a link; ERANGE: no room for all of it.
+    """
+    full = text(1025)
+    take_path(p, path, full)
+    node = find_node(full, False)
+    try:
+        if node.kind != FileKind.LINK:
+            raise Error(Errno.EINVAL, f"{full.view} is not a link")
+        full.clear()
+        full.append(node.target())
+    finally:
+        node.put()
+    full.append("\0")
+    if len(into) < full.len:
+        raise Error(Errno.ERANGE, f"what the link stands for has {full.len - 1} bytes and a NUL")
+    return copy_out_bytes(into, full.view) - 1
+
+
 @syscall(113)
 def sys_chdir(p: Proc, pid: i32, path: User[str]) -> None:
     """Set one's own working directory (pid 0), or that of a process that has not started yet. Raises ENOENT, ENOTDIR, ESRCH, EPERM."""
     full = text(1024)
     take_path(p, path, full)
-    find_directory(full.view).put()
+    find_directory(full).put()
     set_directory(p, pid, full.view)
 
 

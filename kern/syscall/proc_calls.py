@@ -31,7 +31,7 @@ def sys_proc_create(p: Proc, path: User[str], args: User[Ref[SpawnArgs]]) -> i32
     take_path(p, path, full)
     spawn = SpawnArgs()
     copy_in(spawn, args)
-    child = create_process(p, full.view, spawn)
+    child = create_process(p, full, spawn)
     pid = child.pid
     proc_put(child)
     return pid
@@ -105,7 +105,7 @@ def sys_exec(p: Proc, path: User[str], args: User[Ref[SpawnArgs]]) -> None:
     take_path(p, path, full)
     spawn = SpawnArgs()
     copy_in(spawn, args)
-    proc_exec(p, full.view, spawn)
+    proc_exec(p, full, spawn)
 
 
 @syscall(36)

@@ -47,6 +47,52 @@ def test_cp_mv_rm(guest: Guest) -> None:
     assert guest.run("cat /tmp/c").status != 0
 
 
+@pytest.mark.feature("sys-47")
+def test_links_are_made_shown_and_followed(guest: Guest) -> None:
+    guest.output("mkdir /tmp/ln; cd /tmp/ln; mkdir dir; echo content > dir/file; ln -s dir/file name; ln -s dir way; ln -s /none dangling")
+    assert guest.output("cat name way/file way/../name") == "content\n" * 3
+    assert [line.split(maxsplit=4)[4] for line in guest.output("ls -l").splitlines()] == [
+        "dangling -> /none",
+        "dir",
+        "name -> dir/file",
+        "way -> dir",
+    ]
+    assert guest.output("ls -F").split() == ["dangling@", "dir/", "name@", "way@"]
+    assert guest.output("ls way dangling").splitlines() == ["way", "file", "dangling"]
+    assert guest.output("readlink name dangling") == "dir/file\n/none\n"
+    assert guest.output("readlink -f way/../name") == "/tmp/ln/dir/file\n"
+    assert "not a link" in guest.run("readlink dir").output
+    assert "path: name -> dir/file\n  kind: link\n  size: 8\n" in guest.output("stat name")
+    assert "path: name\n  kind: file\n  size: 8\n" in guest.output("stat -L name")
+    assert guest.output("cd way; pwd; cd /tmp/ln; [ -L name ] && [ -f name ] && ! [ -e dangling ] && echo yes") == "/tmp/ln/dir\nyes\n"
+    assert guest.output("echo */file dang*") == "dir/file way/file dangling\n"
+    assert "exists" in guest.run("ln -s dir name").output
+    guest.output("ln -sfn dir/file way; ln -s ../name dir; cd /")
+    assert guest.output("readlink /tmp/ln/way /tmp/ln/dir/name") == "dir/file\n../name\n"
+    guest.output("rm -r /tmp/ln")
+
+
+@pytest.mark.feature("sys-47")
+def test_nothing_is_lost_through_a_link(guest: Guest) -> None:
+    """Removing, moving and copying: of a link to what must stay, and onto oneself."""
+    guest.output("mkdir /tmp/ln /tmp/ln/dir; cd /tmp/ln; echo content > dir/file; ln -s dir way; ln -s dir/file name")
+    assert "the same" in guest.run("cp dir/file name").output
+    assert "the same" in guest.run("cp name way/file").output
+    assert "not a directory" in guest.run("rmdir way").output
+    guest.output("rm -r way; ln -s /tmp/ln/dir dir/../up; mkdir victim; mv up victim; rm -r victim")
+    assert guest.output("cat name") == "content\n"
+    guest.output("cp name copy; mv name moved; rm moved; cd /")
+    assert guest.output("cat /tmp/ln/dir/file /tmp/ln/copy; ls -F /tmp/ln").split() == ["content", "content", "copy", "dir/"]
+    guest.output("rm -r /tmp/ln")
+
+
+@pytest.mark.feature("sys-47")
+def test_calls_about_links_are_traced(guest: Guest) -> None:
+    traced = guest.output("strace ln -s over/there /tmp/traced; strace readlink /tmp/traced; rm /tmp/traced")
+    assert "symlink(target='over/there', path='/tmp/traced') = 0" in traced
+    assert re.search(r"readlink\(path='/tmp/traced', into=.*\) = 10", traced)
+
+
 def test_mkdir_and_ls(guest: Guest) -> None:
     guest.output("mkdir /tmp/folder; echo > /tmp/folder/one; echo > /tmp/folder/two")
     assert guest.output("ls /tmp/folder").split() == ["one", "two"]

@@ -1,9 +1,10 @@
 # SPDX-License-Identifier: LGPL-2.1-or-later
-"""rm: removes files, and with -r directories and all that is in them."""
+"""rm: removes files and links, and with -r directories and all that is in them, but not what links in them stand for."""
 
 from lang import Errno, Error, i32, text, u64
+from kern.abi.file import FileKind
 from lib.args import Options, complain, complain_about, help_wanted, misuse
-from lib.files import Names, is_directory, list_names
+from lib.files import Names, kind_itself, list_names
 from lib.paths import basename, join
 from rt.args import args
 from syscalls import sys_remove
@@ -38,7 +39,7 @@ def remove(path: str, recursive: bool, forced: bool) -> i32:
     if name == "." or name == ".." or name == "/":
         return complain(f"{path}: will not be removed")
     try:
-        if not is_directory(path):
+        if kind_itself(path) != FileKind.DIR:
             sys_remove(path)
         elif recursive:
             remove_tree(path)
@@ -78,7 +79,7 @@ def empty_folder(folder: str, folders: Names) -> None:
         list_names(folder, names)
         for name in names.all():
             inside = join(path, folder, name)
-            if is_directory(inside):
+            if kind_itself(inside) == FileKind.DIR:
                 folders.add(inside)
             else:
                 sys_remove(inside)

@@ -2,8 +2,9 @@
 """rmdir: removes empty directories."""
 
 from lang import Error, i32
+from kern.abi.file import FileKind
 from lib.args import Options, complain, complain_about, help_wanted, misuse
-from lib.files import exists, is_directory
+from lib.files import kind_itself
 from rt.args import args
 from syscalls import sys_remove
 
@@ -25,7 +26,8 @@ def main() -> i32:
 
 
 def remove(path: str) -> i32:
-    if exists(path) and not is_directory(path):
+    kind = kind_itself(path)
+    if kind is not None and kind != FileKind.DIR:
         return complain(f"{path}: not a directory")
     try:
         sys_remove(path)

@@ -3,7 +3,7 @@
 
 from lang import Errno, Error, Span, i64, u64
 from kern.abi.file import Stat
-from lib.files import exists, is_directory, is_file
+from lib.files import exists, is_directory, is_file, is_link
 from lib.strings import signed_or_none
 from syscalls import sys_stat
 
@@ -68,7 +68,7 @@ def is_comparison(word: str) -> bool:
 
 def is_question(word: str) -> bool:
     match word:
-        case "-n" | "-z" | "-e" | "-f" | "-d" | "-s":
+        case "-n" | "-z" | "-e" | "-f" | "-d" | "-s" | "-L" | "-h":
             return True
         case _:
             return False
@@ -86,6 +86,8 @@ def question(kind: str, word: str) -> bool:
             return is_file(word)
         case "-d":
             return is_directory(word)
+        case "-L" | "-h":
+            return is_link(word)
         case _:
             return has_content(word)
 

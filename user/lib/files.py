@@ -9,37 +9,60 @@ from kern.abi.file import DirEntry, FileKind, OpenMode, Stat
 from lib.strings import discard, duplicate, sort_strings
 from rt.io import close, open, read, write_all
 from rt.syscall import c_string
-from syscalls import sys_stat
+from syscalls import sys_lstat, sys_stat
 
 COPY_SIZE: u64 = 4096
 FIRST_ROOM: u64 = 4096
 
 
 def exists(path: str) -> bool:
-    stat = Stat()
-    try:
-        sys_stat(path, stat)
-    except Error:
-        return False
-    return True
+    return kind_of(path) is not None
 
 
 def is_directory(path: str) -> bool:
-    stat = Stat()
-    try:
-        sys_stat(path, stat)
-    except Error:
-        return False
-    return stat.kind == FileKind.DIR
+    """A link to one too."""
+    return kind_of(path) == FileKind.DIR
 
 
 def is_file(path: str) -> bool:
+    """A link to one too."""
+    return kind_of(path) == FileKind.FILE
+
+
+def is_link(path: str) -> bool:
+    return kind_itself(path) == FileKind.LINK
+
+
+def kind_of(path: str) -> FileKind | None:
+    """What is at the end of all links; None: nothing is."""
     stat = Stat()
     try:
         sys_stat(path, stat)
     except Error:
+        return None
+    return FileKind(stat.kind)
+
+
+def kind_itself(path: str) -> FileKind | None:
+    """The same of the name itself, which may be a link's."""
+    stat = Stat()
+    try:
+        sys_lstat(path, stat)
+    except Error:
+        return None
+    return FileKind(stat.kind)
+
+
+def is_same(path: str, other: str) -> bool:
+    """Whether both names lead to one file. Some devices do not number their files: of those only the same name is the same."""
+    first = Stat()
+    second = Stat()
+    try:
+        sys_stat(path, first)
+        sys_stat(other, second)
+    except Error:
         return False
-    return stat.kind == FileKind.FILE
+    return path == other or first.ino != 0 and first.ino == second.ino and first.dev == second.dev
 
 
 def read_all(fd: i32) -> Span[u8]:

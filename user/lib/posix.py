@@ -1,7 +1,7 @@
 # SPDX-License-Identifier: LGPL-2.1-or-later
 """What POSIX programs ask about files, terminals, limits and time, by its names.
 
-What this system has is done; where it has no such thing, a clear ENOSYS says so: no links (a file has one name), no limits to set,
+What this system has is done; where it has no such thing, a clear ENOSYS says so: no hard links (a file has one name), no limits to set,
 no pseudo-terminals. A terminal's settings are two, lines with echo or single keys, and the rest is accepted. Shared memory is a file
 of /tmp that is mapped. No locks.
 """
@@ -9,13 +9,14 @@ of /tmp that is mapped. No locks.
 from enum import IntEnum, IntFlag
 
 from lang import Array, Errno, Error, Span, Text, addr_of, array, i32, struct, text, u8, u32, u64
-from kern.abi.file import MAX_FDS, Access, FdCommand, OpenMode, StatChange, StatField
+from kern.abi.file import MAX_FDS, Access, FdCommand, OpenMode, Stat, StatChange, StatField
 from kern.abi.proc import USER_STACK_SIZE
 from lib.console import begin_editing, end_editing, is_console
 from parlib.vcore import max_vcores, vcore_uptime_ns
 from rt.io import open
 from rt.time import now_ns
-from syscalls import sys_access, sys_fcntl, sys_fd2path, sys_fwstat, sys_link, sys_remove, sys_sync, sys_wstat
+from syscalls import sys_access, sys_fcntl, sys_fd2path, sys_fwstat, sys_link, sys_lstat, sys_readlink, sys_remove, sys_stat, sys_symlink
+from syscalls import sys_sync, sys_wstat
 
 UNLIMITED: u64 = (1 << 64) - 1
 SHARED_PREFIX = "/tmp/shm."
@@ -68,6 +69,26 @@ def fsync(fd: i32) -> None:
 def link(path: str, new_path: str) -> None:
     """Always raises ENOSYS."""
     sys_link(path, new_path)
+
+
+def symlink(target: str, path: str) -> None:
+    """Make a link: a name that stands for the path `target`, from the link's directory on. Raises EEXIST, ENOENT; EPERM: not there."""
+    sys_symlink(target, path)
+
+
+def readlink(path: str, into: Span[u8]) -> str:
+    """The path that a link stands for, in `into`, with a NUL behind it. Raises EINVAL: not a link; ERANGE: no room for all of it."""
+    return into[: sys_readlink(path, into)]
+
+
+def stat(path: str, into: Stat) -> None:
+    """What a file is, at the end of all links. Raises ENOENT, ELOOP."""
+    sys_stat(path, into)
+
+
+def lstat(path: str, into: Stat) -> None:
+    """What a file is, or the link itself. Raises ENOENT."""
+    sys_lstat(path, into)
 
 
 # -- descriptors --------------------------------------------------------------------------------------------------

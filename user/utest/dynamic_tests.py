@@ -8,6 +8,7 @@ from kern.abi.elf import SEGMENT_INTERP, SEGMENT_LOAD, ElfHeader, ElfSegment
 from kern.abi.file import FdPair, OpenMode, SpawnFlag
 from kern.abi.proc import PROGRAM_BASE, AuxType
 from lib.files import read_all, read_file
+from lib.posix import symlink
 from lib.strings import discard
 from rt import io
 from rt.args import aux_value
@@ -162,6 +163,10 @@ def test_other_library() -> None:
     write_file(OTHER_LIBRARY, content)
     expect_unlinked("that is not all in the file\n", FROM_TMP)
     discard(content)
+    sys_remove(OTHER_LIBRARY)
+    symlink(LIBRARY, OTHER_LIBRARY)
+    equal(status_of(DYNAMIC, "ann", FROM_TMP), 0, "with a link to its library")
+    sys_remove(OTHER_LIBRARY)
     write_replaced(OTHER_LIBRARY, "/bin/hello", "\x7fELF", "\x7fELF")
     expect_unlinked("/tmp/libgreet.so: a program, not a shared library\n", FROM_TMP)
     sys_remove(OTHER_LIBRARY)
@@ -181,6 +186,10 @@ def test_interpreter() -> None:
     write_file("/tmp/other", "#!/bin/sh: this is no interpreter of that kind, but it is long enough for a header")
     expect_refused("its interpreter /tmp/other: not an ELF file")
     sys_remove("/tmp/other")
+    symlink("../lib/ld.so", "/tmp/ldlnk")
+    write_replaced(CHANGED, DYNAMIC, "/lib/ld.so", "/tmp/ldlnk")
+    equal(status_of(CHANGED), 0, "with an interpreter behind a link")
+    sys_remove("/tmp/ldlnk")
     content = read_file(DYNAMIC)
     path = segment_of(content, SEGMENT_INTERP, False)
     path.filesz -= 1                        # without its NUL

@@ -17,6 +17,7 @@ from kern.abi.proc import Resource
 from kern.abi.tap import TapCommand, TapFilter, TapRequest
 from kern.abi.time import TimeSpec
 from lib.args import help_wanted, misuse
+from lib.posix import readlink, symlink
 from lib.strings import number_or_none
 from pthread import Thread
 from rt.args import args, environment
@@ -93,6 +94,20 @@ def act_folders() -> None:
         sys_chdir(0, "/")
         drop("/tmp/failing-a")
         drop("/tmp/failing-b")
+
+
+def act_links() -> None:
+    arm_self()
+    try:
+        symlink("failing-b", "/tmp/failing-a")
+        symlink("/tmp/failing-a", "/tmp/failing-c")
+        close(open("/tmp/failing-c", NEW))
+        readlink("/tmp/failing-c", buffer)
+        sys_rename("/tmp/failing-a", "/tmp/failing-c")
+    finally:
+        drop("/tmp/failing-a")
+        drop("/tmp/failing-b")
+        drop("/tmp/failing-c")
 
 
 def act_listing() -> None:
@@ -347,6 +362,7 @@ operations: Array[Operation] = (
     Operation("files", act_files),
     Operation("sparse", act_sparse),
     Operation("folders", act_folders),
+    Operation("links", act_links),
     Operation("listing", act_listing),
     Operation("told", act_told),
     Operation("pipes", act_pipes),

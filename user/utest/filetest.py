@@ -1,5 +1,5 @@
 # SPDX-License-Identifier: LGPL-2.1-or-later
-"""filetest [NAME]: what system calls about files, directories, children and memory promise, right and wrong use alike.
+"""filetest [NAME]: what system calls about files, directories, links, children and memory promise, right and wrong use alike.
 
 Prints PASSED or FAILED for each, and ends with status 0 if none failed. Leaves /tmp as it was.
 """
@@ -18,12 +18,14 @@ from utest import harness
 from utest.harness import check, equal, run
 from utest.filetest_children import run_children
 from utest.filetest_files import FILE, PAGE, holds, make, run_files
+from utest.filetest_links import run_links
 
 
 def main() -> i32:
     if len(args()) > 1:
         harness.choose_by_arguments()
     run_files()
+    run_links()
     run_children()
     run("memory.map", test_map)
     run("memory.map_file", test_map_file)

@@ -21,6 +21,7 @@ PLAY_PAGES: u64 = 64
 NOWHERE: u64 = 0x0050_0000_0000             # nothing of the program's is mapped from here on
 PAGE: u64 = 4096
 STAGE: u64 = 16384
+SECOND: u64 = STAGE // 2                    # where in the stage a call's second path is
 QUEUES: u64 = 8
 CHILDREN: u64 = 8
 PATHS: Array[str] = (
@@ -57,6 +58,11 @@ PATHS: Array[str] = (
     "#kprof/sleepers",
     "#sched/diag",
     "/dev/zero",
+    "link",
+    "dir/link",
+    "link/a",
+    "link/../b",
+    "../c",
 )
 ANYBODY: Array[i32] = (-1, 0, 99999, 32767, -5, 2147483647)
 
@@ -240,7 +246,7 @@ def pointer(v: Values, model: WordModel) -> u64:
         return place(v, u64(model.size))
     match model.of:
         case "str":
-            return path(v)
+            return path(v, SECOND if model.name in ("new_path", "target") else u64(0))
         case "SpawnArgs":
             return spawn_args(v)
         case "TimeSpec":
@@ -259,17 +265,18 @@ def pointer(v: Values, model: WordModel) -> u64:
     return addr_of(v.stage)
 
 
-def path(v: Values) -> u64:
-    """The text's length is the word behind: `count` finds it by `stage_text`."""
+def path(v: Values, at: u64) -> u64:
+    """At that place of the stage. The text's length is the word behind, which `count` finds."""
+    room = v.stage[at : at + SECOND]
     if v.random.one_in(16):
         for i in range(u64(1200)):
-            v.stage[i] = u8(ord("/") if i % 100 == 0 else ord("x"))
-        v.stage[1200] = 0
+            room[i] = u8(ord("/") if i % 100 == 0 else ord("x"))
+        room[1200] = 0
     else:
         chosen = PATHS[v.random.below(u64(len(PATHS)))]
-        copy_bytes(v.stage[: len(chosen)], chosen)
-        v.stage[len(chosen)] = 0
-    return addr_of(v.stage)
+        copy_bytes(room[: len(chosen)], chosen)
+        room[len(chosen)] = 0
+    return addr_of(v.stage) + at
 
 
 def spawn_args(v: Values) -> u64:
@@ -298,9 +305,10 @@ def tap_requests(v: Values) -> None:
 
 def count(v: Values, model: WordModel, before: u64) -> u64:
     """Of the elements behind the pointer."""
-    if model.of == "str" and before == addr_of(v.stage):
+    at = before - addr_of(v.stage)
+    if model.of == "str" and (at == 0 or at == SECOND):
         length: u64 = 0
-        while v.stage[length] != 0:
+        while v.stage[at + length] != 0:
             length += 1
         return length
     if model.size == 1:

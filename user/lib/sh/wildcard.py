@@ -2,7 +2,7 @@
 """File name patterns against the file system, one path part at a time."""
 
 from lang import Error, text, u64
-from lib.files import Names, close_directory, exists, open_directory
+from lib.files import Names, close_directory, kind_itself, open_directory
 from lib.glob import has_wildcard, matches, unescape
 
 PATH_ROOM = 1024
@@ -53,7 +53,7 @@ def _one_part(part: str, folders: Names, into: Names, more: bool) -> None:
             path.clear()
             path.append(folder)
             unescape(part, path)
-            if exists(path.view):
+            if kind_itself(path.view) is not None:
                 if more:
                     path.append("/")
                 into.add(path.view)

@@ -23,6 +23,10 @@ class Shrinker(ABC):
 shrinkers = Registry[Shrinker]()
 
 
+def total_bytes() -> u64:
+    return PAGES * PAGE_SIZE
+
+
 def alloc_user_page() -> Paddr:
     for i in range(PAGES):
         if refs[i] == 0:

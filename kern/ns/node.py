@@ -83,7 +83,10 @@ class Node(Mappable):
     # Directories
 
     def walk(self, name: str) -> "Node":
-        """The child of that name, with a reference for the caller; of a device with links also `..`, except of the root. Raises ENOENT, ENOTDIR."""
+        """The child of that name, with a reference for the caller. Raises ENOENT, ENOTDIR.
+
+        Of a device with links also `..`, but for the root.
+        """
         raise Error(Errno.ENOTDIR, "not a directory")
 
     def entry(self, index: u64, into: DirEntry) -> bool:

@@ -113,8 +113,8 @@ def find_node(path: Text, follow: bool = True) -> Node:
 def walk_to_link(root: Node, path: Text, rest: str, follow: bool) -> tuple[Node, str]:
     """Walk from a device's root, which is at `path`, along `rest`, up to a link that is to be followed, or to a `..` out of the device.
 
-    Returns the node there, with a reference for the caller, and what is behind the link, or the `..`; `path` is that node's. After an error it
-    has all of the rest.
+    Returns the node there, with a reference for the caller, and what is behind the link, or the `..`; `path` is that node's. After an error
+    it has all of the rest.
     """
     if rest and path.view.endswith("/"):
         path.pop(1)                         # of a device by its name
@@ -208,9 +208,10 @@ def find_directory(path: Text) -> Node:
 
 
 def find_parent(path: Text, new_folder: bool = False) -> tuple[Node, str]:
-    """The directory of the path's last name, with a reference for the caller, and that name, which need not be there, and is not
-    followed; with a slash behind it, it must be a directory's, or with `new_folder` missing. `path` becomes clean and, but for the name, without
-    links. Raises EBUSY for a mount point; what find_node raises.
+    """The directory of the path's last name, with a reference for the caller, and that name.
+
+    It need not be there, and is not followed if it is; but with a slash behind it, it is a directory's, or with `new_folder` missing.
+    `path` becomes clean and, but for the name, without links. Raises EBUSY for a mount point; what find_node raises.
     """
     if path.view.endswith("/.") or path.view.endswith("/.."):
         find_whole(path, new_folder)

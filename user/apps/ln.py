@@ -11,7 +11,8 @@ from syscalls import sys_remove
 
 USAGE = """usage: ln -s [-fn] TARGET [NAME]
        ln -s [-fn] TARGET… DIRECTORY
-  -s  symbolic: there are no others     -f  in the place of a file or link that is there     -n  not into a directory that a link stands for"""
+  -s  symbolic: there are no others     -f  in the place of a file or link that is there
+  -n  a NAME that is a link to a directory is the link"""
 PATH_ROOM = 1024
 
 

@@ -406,11 +406,15 @@ def fail_each(number: u64) -> bool:
     if apart(fail_in_turn, number) != 0:
         return False
     before.take_again()
-    if apart(fail_in_turn, number + TELL) == 0 and before.is_back():
-        return True
-    print(f"{operations[number].name}: something was left behind")
-    before.tell_difference()
-    return False
+    status = apart(fail_in_turn, number + TELL)
+    if status != 0:
+        print(f"{operations[number].name}: ended with status {status}")
+        return False
+    if not before.is_back():
+        print(f"{operations[number].name}: something was left behind")
+        before.tell_difference()
+        return False
+    return True
 
 
 def fail_in_turn(number: u64) -> i32:

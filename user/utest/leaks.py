@@ -58,25 +58,26 @@ class Live:
     def is_back(self, patience_ns: u64 = PATIENCE_NS) -> bool:
         """Whether all is as it was when this was taken, or comes to be so in time."""
         end = now_ns() + patience_ns
-        now = Live()
         while True:
-            now.take()
-            if now.text() == self.text():
+            latest.take()
+            if latest.text() == self.text():
                 return True
             if now_ns() > end:
                 return False
             sleep_usec(LOOK_USEC)
 
     def tell_difference(self) -> None:
-        now = Live()
-        now.take()
+        """Between this and what `is_back` saw last."""
         old: str = self.text()
-        new: str = now.text()
+        new: str = latest.text()
         while len(old) > 0 and len(new) > 0:
             old_line, old = old.split1("\n")
             new_line, new = new.split1("\n")
             if old_line != new_line:
                 print(f"  was {old_line}, is {new_line}")
+
+
+latest = Live()                             # what `is_back` saw last
 
 
 def bring_programs_in(paths: Span[str]) -> None:

@@ -29,6 +29,15 @@ class PicReception(KernelTest):
 
 
 @kernel_tests
+class IoapicRouting(KernelTest):
+    name: str = "hw.ioapic_routing"
+    disabled: str = "the board has no old lines whose place the firmware tells; its controller's lines are tested by core.shared_irq"
+
+    def run(self) -> None:
+        pass
+
+
+@kernel_tests
 class SoftwareInterrupt(KernelTest):
     """An interrupt that this core sends itself waits until interrupts are on."""
 

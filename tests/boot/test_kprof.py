@@ -72,6 +72,20 @@ def test_interrupts_are_listed_with_where_they_arrive(guest: Guest, arch: str) -
     assert sum(int(line.split()[-1]) for line in lines) > 0, "what was typed came without an interrupt?"
 
 
+def interrupts_by_line(guest: Guest) -> dict[int, int]:
+    return {int(line.split()[1]): int(line.split()[-1]) for line in guest.output("cat '#kprof/irqs'").splitlines()}
+
+
+@pytest.mark.feature("core-14")
+def test_what_is_typed_comes_by_the_line_that_the_firmware_says(guest: Guest, arch: str) -> None:
+    """A PC has its first serial port at line 4 of the I/O interrupt controller; QEMU's RISC-V board at line 10 of the PLIC, or APLIC."""
+    line = {"x86_64": 4, "riscv": 10}[arch]
+    before = interrupts_by_line(guest)
+    assert guest.output("echo typed") == "typed\n"
+    after = interrupts_by_line(guest)
+    assert after[line] > before[line], (before, after)
+
+
 @pytest.mark.feature("core-21")
 def test_each_process_keeps_its_floating_point_registers(guest: Guest) -> None:
     """Three compute on one core in turns of 10 ms, with numbers of their own in every register."""

@@ -12,6 +12,10 @@
 #define FP_AREA             320
 #define RESUME_CALL         -1          /* as a count: resume the context at a0 (trap.py) */
 
+/* Of kern/abi/syscall.py's Syscall. */
+#define CALL_FLAGS          16
+#define CALL_FOR_THREAD     36          /* UEVENT | UTHREAD */
+
 .text
 /* \op what a call preserves but ra, which is spoilt on return from the call at which a thread is left. No floating-point register is among
    these (compiler/backend/target.py). */
@@ -79,6 +83,35 @@ FUNCTION switch_direct
     amoswap.w.rl zero, zero, (a3)       /* from here on others may run the thread that we left */
     ENTER_SOFTWARE a2
 END switch_direct
+
+/* switch_on_call(from, to, vcpd, call) */
+FUNCTION switch_on_call
+    SAVE_SOFTWARE a0
+    LOAD_SOFTWARE a1
+    addi t0, a3, CALL_FLAGS
+    li t1, CALL_FOR_THREAD
+1:  lr.w.aq t2, (t0)
+    bnez t2, call_is_not_plain
+    sc.w.rl t2, t1, (t0)                /* from here on others may run the thread that we left */
+    bnez t2, 1b
+    ENTER_SOFTWARE a2
+END switch_on_call
+
+/* On the stack of the thread that is switched to, which goes on at ra; a2: vcpd, a3: the call. */
+FUNCTION call_is_not_plain
+    addi sp, sp, -16
+    sd ra, 8(sp)
+    sd a2, 0(sp)
+    .cfi_def_cfa sp, 16
+    .cfi_offset ra, -8
+    mv a0, a3
+    call call_has_flags
+    ld ra, 8(sp)
+    ld a2, 0(sp)
+    addi sp, sp, 16
+    .cfi_def_cfa sp, 0
+    ENTER_SOFTWARE a2
+END call_is_not_plain
 
 /* On the stack of a thread that was resumed where it had made a call; ra: where it goes on. */
 FUNCTION late_notification

@@ -11,6 +11,10 @@
 #define VCPD_NOTIF_PENDING  8
 #define RED_ZONE            128
 
+/* Of kern/abi/syscall.py's Syscall. */
+#define CALL_FLAGS          16
+#define CALL_FOR_THREAD     36          /* UEVENT | UTHREAD */
+
 .text
 /* Save what a call preserves into the context at \ctx. Not the thread pointer, which a thread's context has from its beginning, and
    not the floating-point control words, which are the same in all threads: nothing in the language changes them. */
@@ -98,6 +102,35 @@ FUNCTION switch_direct
     movl $0, (%rcx)                     /* from here on others may run the thread that we left */
     ENTER_SOFTWARE
 END switch_direct
+
+/* switch_on_call(from, to, vcpd, call) */
+FUNCTION switch_on_call
+    SAVE_SOFTWARE %rdi
+    SET_THREAD_POINTER
+    LOAD_SOFTWARE %rsi
+    xorl %eax, %eax
+    movl $CALL_FOR_THREAD, %esi
+    lock cmpxchgl %esi, CALL_FLAGS(%rcx) /* from here on others may run the thread that we left */
+    jne call_is_not_plain
+    ENTER_SOFTWARE
+END switch_on_call
+
+/* On the stack of the thread that is switched to; %rdx: vcpd, %rcx: the call. */
+FUNCTION call_is_not_plain
+    pushq %rbx
+    pushq %rdx
+    leaq 8(%rsp), %rbx
+    .cfi_def_cfa %rbx, 16
+    .cfi_offset %rbx, -16
+    andq $-16, %rsp
+    movq %rcx, %rdi
+    call call_has_flags
+    movq -8(%rbx), %rdx
+    movq %rbx, %rsp
+    popq %rbx
+    .cfi_def_cfa %rsp, 8
+    ENTER_SOFTWARE
+END call_is_not_plain
 
 /* On the stack of a thread that was resumed where it had made a call. */
 FUNCTION late_notification

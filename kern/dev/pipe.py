@@ -56,7 +56,7 @@ class PipeNode(Node):
         into.nlink = 1
 
     def size(self) -> u64:
-        return self.queue.used
+        return self.queue.used.load()
 
     def release(self) -> None:
         free(self.queue.data)

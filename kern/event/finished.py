@@ -8,17 +8,17 @@ the process' `call_notified` instead, as if the call's caller had called that.
 Locks: none. The list is the core's own business: the kernel is not preempted, and a fault on user memory does not block.
 """
 
-from lang import Uaddr, addr_of, never_blocks, offsetof, u32, u64
+from lang import RELAXED, RELEASE, Uaddr, addr_of, inline, never_blocks, u32, u64
 from arch import context
 from kern.abi.proc import Pending
-from kern.abi.syscall import Syscall, SyscallFlag
 from kern.core.kmsg import send_routine
 from kern.core.percore import core, owner_is
 from kern.event.notify import notify_here
-from kern.mm.umem import or_u32, store_u64
+from kern.mm.umem import fail_at, link_call, mark_done
 from kern.proc.proc import Proc
 
 
+@inline
 @never_blocks
 def list_finished(p: Proc, sysc: Uaddr) -> bool:
     """Put p's call at `sysc`, whose results are stored, on the list of the vcore that this core is, and say DONE. False, and nothing has
@@ -26,10 +26,13 @@ def list_finished(p: Proc, sysc: Uaddr) -> bool:
     if not p.is_mcp or not owner_is(p):
         return False
     vcpd = p.vcpd(core.mine.owning_vcoreid)
-    store_u64(sysc + offsetof(Syscall, "ev_q"), vcpd.finished.load())
+    if not link_call(sysc, vcpd.finished.load(order=RELAXED)):
+        fail_at(sysc)
     # The list before DONE: who sees that may be told by nothing else. What is in it is the process' word, which the kernel only hands on.
-    vcpd.finished.store(u64(sysc))
-    or_u32(sysc + offsetof(Syscall, "flags"), SyscallFlag.DONE)
+    # A plain store: nobody takes the list but this very vcore, and who recovers it once the kernel has taken it from this core.
+    vcpd.finished.store(u64(sysc), order=RELEASE)
+    if not mark_done(sysc):
+        fail_at(sysc)
     # CALLS only if nothing else is pending: who finds that need not look at the mailboxes.
     vcpd.notif_pending.cas(0, u32(Pending.CALLS))
     ctx = core.mine.cur_ctx

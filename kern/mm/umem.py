@@ -8,12 +8,12 @@ Locks: none held while copying but what fault handling takes (`vm.lock`); so cal
 
 from typing import Callable, TypeVar
 
-from lang import Error, Ptr, Ref, Sink, Span, Text, Uaddr, User, addr_of, array, as_bytes, cold, inline, noinline, ptr_of, sizeof, struct
-from lang import i64, u8, u32, u64
+from lang import Error, Ptr, Ref, Sink, Span, Text, Uaddr, User, addr_of, array, as_bytes, cold, inline, noinline, offsetof, ptr_of
+from lang import i64, sizeof, struct, u8, u32, u64
 from arch import usercopy
 from kern.abi.errno import Errno
 from kern.abi.proc import USER_BASE, USER_TOP
-from kern.abi.syscall import Syscall, SyscallWords
+from kern.abi.syscall import Syscall, SyscallFlag, SyscallWords
 
 T = TypeVar("T")
 N = TypeVar("N")
@@ -86,6 +86,12 @@ def write_bytes(into: Uaddr, source: Span[u8]) -> None:
     check_range(into, len(source))
     if usercopy.copy_user(u64(into), u64(source.ptr), len(source)) != 0:
         fail_at(into)
+
+
+@inline
+def try_write(into: Uaddr, source: Span[u8]) -> bool:
+    """`write_bytes` into a part of what an argument of a system call has named. False on a fault; a part may have been written."""
+    return usercopy.copy_user(u64(into), u64(source.ptr), len(source)) == 0
 
 
 def zero_bytes(into: Uaddr, size: u64) -> None:
@@ -215,6 +221,33 @@ def cas_u64(address: Uaddr, expected: u64, new: u64) -> u64:
 def publish(call: Uaddr, value: u64) -> i64:
     """Store the result of a call that `read_call` has accepted, then DONE, unless UEVENT is set. The old flags; -1 on a fault."""
     return usercopy.publish_user(u64(call), value)
+
+
+# Of a call that `read_call` has accepted, whose words need no other check.
+
+
+@inline
+def has_flag(call: Uaddr, flag: u32) -> bool:
+    """Whether this SyscallFlag is set; also if the structure is not there any more."""
+    fault = FaultFlag()
+    flags = usercopy.load_user_u32(u64(call) + offsetof(Syscall, "flags"), ptr_of(fault.hit))
+    return (flags & flag) != 0 or fault.hit != 0
+
+
+@inline
+def link_call(call: Uaddr, following: u64) -> bool:
+    """Store what comes after it in a list into `ev_q`. False on a fault."""
+    fault = FaultFlag()
+    usercopy.store_user_u64(u64(call) + offsetof(Syscall, "ev_q"), following, ptr_of(fault.hit))
+    return fault.hit == 0
+
+
+@inline
+def mark_done(call: Uaddr) -> bool:
+    """Set DONE, after everything before. False on a fault."""
+    fault = FaultFlag()
+    usercopy.or_user_u32(u64(call) + offsetof(Syscall, "flags"), SyscallFlag.DONE, ptr_of(fault.hit))
+    return fault.hit == 0
 
 
 def or_u32(address: Uaddr, bits: u32) -> u32:

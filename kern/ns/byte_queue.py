@@ -3,15 +3,18 @@
 
 A read waits until there is something, or until no writer is left: then 0 is the end. A write waits for room, and raises EPIPE when no
 reader is left. Both can be aborted. Bytes go straight between the queue and the user's memory, with no lock held, since that may
-fault: one reader and one writer at a time have claimed their part of the queue meanwhile. A writer keeps its claim until all is written,
-so writes do not mix. What a failing copy did not move stays where it was.
+fault: one reader and one writer at a time have claimed their part of the queue meanwhile, the reader what is in it from `start` on, the
+writer what is free from `end` on. A claim is one atomic swap; it is given back under the lock, with what has changed, so that who
+finds it taken and waits hears of that. A writer keeps its claim until all is written, so writes do not mix. What a failing copy did not
+move stays where it was.
 Taps hear of the first bytes in an empty queue, of the first room in a full one, and of the end of either side.
-Locks: `cv.lock`, a leaf, guards everything but the bytes.
+Locks: `cv.lock`, a leaf, guards everything but the bytes, `start` and `end`. `used` changes under it; without it the reader may see too
+little, and the writer too much, never the other way round.
 """
 
 from typing import Literal
 
-from lang import Error, Span, Uaddr, inline, noinline, struct, u8, u32, u64
+from lang import ACQUIRE, RELAXED, RELEASE, Atomic, Error, Ref, Span, inline, noinline, struct, u8, u32, u64
 from kern.abi.errno import Errno
 from kern.abi.tap import TapFilter
 from kern.core.current import switch_back, switch_to
@@ -19,25 +22,27 @@ from kern.core.percore import core
 from kern.lib.list import IntrusiveList
 from kern.ns.tap import TapList
 from kern.ns.transfer import Transfer
+from kern.proc.proc import proc_get, proc_put
 from kern.sync.abort import AbortableSleep
 from kern.sync.condvar import CondVar
-from kern.sync.kthread import current_kthread
-from kern.syscall.parked import ParkedCall, forget_call, note_call
+from kern.syscall.parked import ParkedCall, give_note_back, leave_call_parked, note_call
 
 
 @struct
 class ByteQueue:
     cv: CondVar
     data: Span[u8]
-    start: u64                              # of what is in it
-    used: u64
+    start: u64                              # of what is in it: the reader's
+    end: u64                                # behind it: the writer's
+    used: Atomic[u64]
     readers: u32
     writers: u32
-    reading: bool                           # a reader copies from `start` on
-    writing: bool                           # a writer copies to behind what is in it, or waits for room
+    reading: Atomic[bool]                   # a reader copies from `start` on
+    writing: Atomic[bool]                   # a writer copies to `end`, or waits for room
     taps: TapList
     parked: IntrusiveList[ParkedCall, Literal["link"]]  # reads that wait without a thread
 
+    # -- reading -------------------------------------------------------------------------------------------------
     def read(self, io: Transfer, block: bool) -> u64:
         """Returns how much was read, 0 at the end. Raises EAGAIN if it would have to wait and may not; EINTR, EFAULT."""
         total: u64 = 0
@@ -58,43 +63,64 @@ class ByteQueue:
             total += moved
         return total
 
+    @inline
     def claim_filled(self) -> Span[u8]:
         """Become the reader: what it may take at once. Empty, and nothing claimed, if there is nothing or somebody else reads."""
-        with self.cv.lock.irqs_off():
-            if self.reading or self.used == 0:
-                return self.data[:0]
-            self.reading = True
-            return self.filled()
+        if self.used.load(order=RELAXED) == 0 or self.reading.swap(True, order=ACQUIRE):
+            return self.data[:0]
+        filled = self.filled()
+        if len(filled) == 0:                # another reader was faster
+            self.end_read(0)
+            self.serve_parked()
+        return filled
 
     @noinline
     def wait_for_bytes(self, block: bool, have_some: bool) -> Span[u8]:
         """The same, after waiting. Empty: the end, or, if some was read before, nothing more at once."""
         with AbortableSleep(cv=self.cv) as sleep:
             with self.cv.lock.irqs_off() as held:
-                while self.reading or self.used == 0:
-                    if have_some or (self.used == 0 and self.writers == 0):
+                while self.used.load(order=RELAXED) == 0 or self.reading.swap(True, order=ACQUIRE):
+                    if have_some or (self.used.load(order=RELAXED) == 0 and self.writers == 0):
                         return self.data[:0]
                     if not block:
                         raise Error(Errno.EAGAIN, "nothing to read")
                     sleep.check()
                     self.cv.wait(held)
-                self.reading = True
                 return self.filled()
 
+    @inline
+    def filled(self) -> Span[u8]:
+        """The bytes from the front to where they, or the storage, end. For the reader."""
+        # Acquire, here and in `room`: pairs with the stores in `put` and `end_read`, which come after the bytes were copied.
+        return self.data[self.start : min(self.start + self.used.load(order=ACQUIRE), len(self.data))]
+
+    def end_read(self, moved: u64) -> None:
+        start = self.start + moved
+        self.start = start - len(self.data) if start >= len(self.data) else start
+        with self.cv.lock.irqs_off():
+            used = self.used.load(order=RELAXED)
+            is_news = not self.taps.is_empty() and used == len(self.data) and moved > 0
+            self.used.store(used - moved, order=RELEASE)
+            self.reading.store(False, order=RELEASE)
+            self.cv.broadcast()
+        if is_news:
+            self.taps.fire(TapFilter.WRITABLE)
+
+    # -- reads that wait without a thread --------------------------------------------------------------------------
     def park(self, io: Transfer) -> bool:
         """Have the current system call, which would have to wait, do so without its thread. False if it is the thread's still."""
         call = note_call(io, self)
         if call is None:
             return False
         with self.cv.lock.irqs_off():
-            waits = not call.aborted and (self.reading or (self.used == 0 and self.writers > 0))
+            is_empty = self.used.load(order=RELAXED) == 0
+            waits = not call.aborted and (self.writers > 0 if is_empty else self.reading.load(order=RELAXED))
             if waits:
-                kthread = current_kthread()
-                kthread.sysc = Uaddr(0)
-                kthread.was_parked = True
+                leave_call_parked()
                 self.parked.push_back(call)
         if not waits:
-            forget_call(call)
+            give_note_back(call)
+        io.was_parked = waits
         return waits
 
     @inline
@@ -102,124 +128,133 @@ class ByteQueue:
         """Give those whose calls are parked what there is. To be called whenever there is something new, or nobody reads any more.
         Looked at without the lock: who is parked later has seen what is new."""
         if not self.parked.is_empty():
-            self.serve_each()
+            call = self.next_parked()
+            if call is not None:
+                self.serve(call)
+
+    def next_parked(self) -> ParkedCall | None:
+        with self.cv.lock.irqs_off():
+            return self.take_parked()
+
+    @inline
+    def take_parked(self) -> ParkedCall | None:
+        """Take the longest waiting call out, and become the reader for it, if there is something for it. Caller holds: the lock."""
+        call = self.parked.first()
+        if call is None or (self.used.load(order=RELAXED) == 0 and self.writers > 0) or self.reading.swap(True, order=ACQUIRE):
+            return None
+        self.parked.remove(call)
+        if core.mine.cur_proc is not call.proc:
+            proc_get(call.proc)             # its end looks for it in here first, and waits for the lock
+        return call
 
     @noinline
-    def serve_each(self) -> None:
-        while not self.parked.is_empty():
-            with self.cv.lock.irqs_off():
-                call = self.parked.first()
-                if call is None or self.reading or (self.used == 0 and self.writers > 0):
-                    return
-                self.parked.remove(call)
-                self.reading = True
-                first = self.filled()
-                second = self.data[: self.used - len(first)]
-            if core.mine.cur_proc is call.proc:
-                self.answer(call, first, second)
+    def serve(self, first: ParkedCall) -> None:
+        """Let a call that `take_parked` gave have what there is, and those behind it."""
+        call: Ref[ParkedCall] | None = first
+        while call is not None:
+            p = call.proc
+            if core.mine.cur_proc is p:
+                self.answer(call)
             else:
-                old = switch_to(call.proc)
-                self.answer(call, first, second)
+                old = switch_to(p)
+                self.answer(call)
                 switch_back(old)
+                proc_put(p)
+            call = None if self.parked.is_empty() else self.next_parked()
 
-    def answer(self, call: ParkedCall, first: Span[u8], second: Span[u8]) -> None:
-        """Let a parked read, which counts as the reader, have what there is: two parts, either of which may be empty."""
-        given = call.give(first)
-        if given and len(second) > 0:
-            call.give(second)               # or not: what it has is an answer
+    @inline
+    def answer(self, call: ParkedCall) -> None:
+        """What there is may be in two parts, either of which may be empty."""
+        used = self.used.load(order=ACQUIRE)
+        first = min(used, len(self.data) - self.start)
+        given = call.io.give_at_once(self.data[self.start : self.start + first])
+        if given and used > first:
+            call.io.give_at_once(self.data[: used - first])  # or not: what it has is an answer
         self.end_read(call.io.done)
         if given:
             call.answer()
         else:
             call.make_anew()
 
-    def filled(self) -> Span[u8]:
-        """The bytes from the front to where they, or the storage, end. Caller holds: the lock."""
-        return self.data[self.start : min(self.start + self.used, len(self.data))]
-
-    def end_read(self, moved: u64) -> None:
-        with self.cv.lock.irqs_off():
-            is_news = not self.taps.is_empty() and self.used == len(self.data) and moved > 0
-            self.start += moved
-            if self.start >= len(self.data):
-                self.start -= len(self.data)
-            self.used -= moved
-            self.reading = False
-            self.cv.broadcast()
-        if is_news:
-            self.taps.fire(TapFilter.WRITABLE)
-
+    # -- writing -------------------------------------------------------------------------------------------------
     def write(self, io: Transfer, block: bool) -> u64:
         """Writes everything, in pieces. Raises EPIPE, EAGAIN, EINTR, EFAULT if nothing was written before."""
         if io.left == 0:
             return 0
-        room = self.claim_room()
-        if len(room) == 0:
-            room = self.wait_for_room(block, False)
+        if self.writing.swap(True, order=ACQUIRE):
+            self.wait_to_write(block)
         total: u64 = 0
         try:
             while io.left > 0:
-                if len(room) == 0:
-                    room = self.wait_for_room(block, True)
+                room = self.room()
+                if len(room) == 0 or self.readers == 0:
+                    room = self.wait_for_room(block)
                 moved = io.take(room)
-                room = self.add(moved, io.left == 0)
+                call = self.put(moved, io.left == 0)
                 total += moved
-                self.serve_parked()
+                if call is not None:
+                    self.serve(call)
         except Error:
             self.stop_writing()
             if total == 0:
                 raise
         return total
 
+    @inline
+    def room(self) -> Span[u8]:
+        """The free part behind what is in it, up to where it or the storage ends. For the writer."""
+        return self.data[self.end : min(self.end + (len(self.data) - self.used.load(order=ACQUIRE)), len(self.data))]
+
+    @inline
+    def put(self, count: u64, is_last: bool) -> ParkedCall | None:
+        """The writer has put `count` bytes behind what was there, and claims no more if they are the last. Returns a call that waited for
+        them, which is to be served. Raises EPIPE."""
+        end = self.end + count
+        with self.cv.lock.irqs_off():
+            self.check_readers()
+            used = self.used.load(order=RELAXED)
+            is_news = not self.taps.is_empty() and used == 0
+            self.end = end - len(self.data) if end >= len(self.data) else end
+            self.used.store(used + count, order=RELEASE)
+            if is_last:
+                self.writing.store(False, order=RELEASE)
+            self.cv.broadcast()
+            call = self.take_parked()
+        if is_news:
+            self.taps.fire(TapFilter.READABLE)
+        return call
+
     def stop_writing(self) -> None:
         with self.cv.lock.irqs_off():
-            self.writing = False
+            self.writing.store(False, order=RELEASE)
             self.cv.broadcast()
 
-    def claim_room(self) -> Span[u8]:
-        """Become the writer: where to write at once. Empty, and nothing claimed, if it has to wait, or nobody reads."""
-        with self.cv.lock.irqs_off():
-            if self.writing or self.readers == 0 or self.used == len(self.data):
-                return self.data[:0]
-            self.writing = True
-            return self.room()
-
     @noinline
-    def wait_for_room(self, block: bool, is_writer: bool) -> Span[u8]:
-        """The same, after waiting; also for more room, for the writer. Raises EPIPE, EAGAIN, EINTR."""
+    def wait_to_write(self, block: bool) -> None:
+        """Become the writer once those before are through. Raises EPIPE, EAGAIN, EINTR."""
         with AbortableSleep(cv=self.cv) as sleep:
             with self.cv.lock.irqs_off() as held:
-                while self.readers > 0 and (self.used == len(self.data) or (self.writing and not is_writer)):
+                while self.writing.swap(True, order=ACQUIRE):
+                    self.check_readers()
+                    if not block:
+                        raise Error(Errno.EAGAIN, "somebody else writes")
+                    sleep.check()
+                    self.cv.wait(held)
+
+    @noinline
+    def wait_for_room(self, block: bool) -> Span[u8]:
+        """Where the writer may go on, after waiting. Raises EPIPE, EAGAIN, EINTR."""
+        with AbortableSleep(cv=self.cv) as sleep:
+            with self.cv.lock.irqs_off() as held:
+                while self.readers > 0 and self.used.load(order=RELAXED) == len(self.data):
                     if not block:
                         raise Error(Errno.EAGAIN, "no room to write")
                     sleep.check()
                     self.cv.wait(held)
                 self.check_readers()
-                self.writing = True
                 return self.room()
 
-    def add(self, count: u64, is_last: bool) -> Span[u8]:
-        """The writer has put `count` bytes behind what was there, and claims no more if they are the last; returns the room that is left.
-        Raises EPIPE."""
-        with self.cv.lock.irqs_off():
-            self.check_readers()
-            is_news = not self.taps.is_empty() and self.used == 0 and count > 0
-            self.used += count
-            if is_last:
-                self.writing = False
-            self.cv.broadcast()
-            room = self.room()
-        if is_news:
-            self.taps.fire(TapFilter.READABLE)
-        return room
-
-    def room(self) -> Span[u8]:
-        """The free part behind what is in it, up to where it or the storage ends. Caller holds: the lock."""
-        end = self.start + self.used
-        if end >= len(self.data):
-            return self.data[end - len(self.data) : self.start]
-        return self.data[end:]
-
+    # -- both ends -----------------------------------------------------------------------------------------------
     def check_readers(self) -> None:
         if self.readers == 0:
             raise Error(Errno.EPIPE, "nobody reads the other end of the pipe")
@@ -251,8 +286,8 @@ class ByteQueue:
             if is_writer and self.readers == 0:
                 return at_end(False)
             if is_writer:
-                return TapFilter.WRITABLE if self.used < len(self.data) else TapFilter(0)
-            found = TapFilter.READABLE if self.used > 0 else TapFilter(0)
+                return TapFilter.WRITABLE if self.used.load(order=RELAXED) < len(self.data) else TapFilter(0)
+            found = TapFilter.READABLE if self.used.load(order=RELAXED) > 0 else TapFilter(0)
             return found if self.writers > 0 else found | at_end(True)
 
 

@@ -5,7 +5,7 @@ Locks: `lock`, a sleeping lock, guards the offset of seekable files over a whole
 one side would keep the other waiting.
 """
 
-from lang import Error, Ref, Span, Text, array, as_bytes, copy_bytes, free, i64, new, recursion, sizeof, struct, u8, u32, u64, wrap
+from lang import Error, Ref, Span, Text, array, as_bytes, copy_bytes, free, i64, new, noinline, recursion, sizeof, struct, u8, u32, u64, wrap
 from kern.abi.errno import Errno
 from kern.abi.file import DirEntry, FileKind, OpenMode, Stat, Whence
 from kern.mm.writeback import sync_file
@@ -23,6 +23,7 @@ class Chan:
     refs: Kref
     node: Ref[Node]
     mode: OpenMode
+    is_stream: bool                         # no directory, and offsets mean nothing
     offset: u64
     lock: QLock
     path: Span[u8]                          # allocated; empty for pipes
@@ -36,7 +37,7 @@ def new_chan(node: Node, mode: OpenMode, path: str) -> Chan:
         node.put()
         raise
     try:
-        chan = new(Chan, node=node, mode=mode)
+        chan = new(Chan, node=node, mode=mode, is_stream=node.kind != FileKind.DIR and not node.is_seekable())
         try:
             if path:
                 chan.path = new(array(len(path), u8))
@@ -124,16 +125,20 @@ def create_at(path: Text, kind: FileKind, permissions: u32) -> Node:
 
 def read_chan(chan: Chan, io: Transfer) -> u64:
     """Read from where the channel stands. Returns how much was moved, 0 at the end. May block."""
+    if chan.is_stream and OpenMode.READ in chan.mode:
+        return chan.node.read(io, 0, chan.mode)
+    return read_at_offset(chan, io)
+
+
+@noinline
+def read_at_offset(chan: Chan, io: Transfer) -> u64:
+    """Of what is no stream, or may not be read."""
     if OpenMode.READ not in chan.mode:
         raise Error(Errno.EBADF, "not open for reading")
-    node = chan.node
-    if node.kind == FileKind.DIR:
-        with chan.lock:
-            return read_directory(chan, io)
-    if not node.is_seekable():
-        return node.read(io, 0, chan.mode)
     with chan.lock:
-        count = node.read(io, chan.offset, chan.mode)
+        if chan.node.kind == FileKind.DIR:
+            return read_directory(chan, io)
+        count = chan.node.read(io, chan.offset, chan.mode)
         chan.offset += count
         return count
 
@@ -153,15 +158,20 @@ def read_directory(chan: Chan, io: Transfer) -> u64:
 
 def write_chan(chan: Chan, io: Transfer) -> u64:
     """Write where the channel stands, or at the end. Returns how much was moved. May block."""
+    if chan.is_stream and OpenMode.WRITE in chan.mode:
+        return chan.node.write(io, 0, chan.mode)
+    return write_at_offset(chan, io)
+
+
+@noinline
+def write_at_offset(chan: Chan, io: Transfer) -> u64:
+    """To what is no stream, or may not be written."""
     if OpenMode.WRITE not in chan.mode:
         raise Error(Errno.EBADF, "not open for writing")
-    node = chan.node
-    if not node.is_seekable():
-        return node.write(io, 0, chan.mode)
     with chan.lock:
         if OpenMode.APPEND in chan.mode:
-            chan.offset = node.size()
-        count = node.write(io, chan.offset, chan.mode)
+            chan.offset = chan.node.size()
+        count = chan.node.write(io, chan.offset, chan.mode)
         chan.offset += count
         return count
 

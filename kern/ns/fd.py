@@ -6,7 +6,7 @@ for good (the process is dying) nothing gets in any more.
 Locks: the table's `lock` is a leaf; taps are dropped and channels closed outside it, since that may block.
 """
 
-from lang import Error, Ref, Span, Uaddr, array, free, i32, new, struct, u32, u64
+from lang import Error, Ref, Span, Uaddr, array, cold, free, i32, inline, new, noinline, struct, u32, u64
 from kern.abi.errno import Errno
 from kern.abi.file import MAX_FDS
 from kern.ns.chan import Chan, chan_get, chan_put
@@ -107,6 +107,7 @@ def grow_for(table: FdTable, fd: u64) -> None:
         grow(table, fd + 1)
 
 
+@inline
 def get_chan(table: FdTable, fd: i32) -> Chan:
     """The channel of a descriptor, with a reference for the caller; its call counts as one on this descriptor. Raises EBADF."""
     with table.lock:
@@ -116,6 +117,12 @@ def get_chan(table: FdTable, fd: i32) -> Chan:
                 chan_get(chan)
                 current_kthread().fd = fd
                 return chan
+    return not_open(fd)
+
+
+@cold
+@noinline
+def not_open(fd: i32) -> Chan:
     raise Error(Errno.EBADF, f"no open file has descriptor {fd}")
 
 

@@ -5,14 +5,14 @@ A read gives bytes to it, a write takes bytes from it, front to back. A bad user
 No locks. Touching user memory may fault a page in: never with a spinlock held.
 """
 
-from lang import Error, Ref, Span, Uaddr, User, copy_bytes, struct, u8, u64
+from lang import Error, Ref, Span, Uaddr, User, copy_bytes, inline, struct, u8, u64
 from kern.abi.errno import Errno
 from kern.arch_api import PageFlag
 from kern.core.percore import core
 from kern.mm.fault import bring_in
 from kern.mm.pages import PAGE_MASK, PAGE_SIZE
 from kern.ns.chan import Chan
-from kern.mm.umem import check_range, read_bytes, write_bytes
+from kern.mm.umem import read_bytes, try_write, write_bytes
 
 
 @struct
@@ -22,6 +22,7 @@ class Transfer:
     done: u64                               # bytes moved so far
     in_kernel: bool
     chan: Ref[Chan] | None                  # of a read that may be parked (kern/syscall/parked.py)
+    was_parked: bool                        # ... and was: the reference to the channel went with it
 
     @property
     def left(self) -> u64:
@@ -39,12 +40,14 @@ class Transfer:
         self.done += count
         return count
 
-    def give_at_once(self, data: Span[u8]) -> None:
-        """The same to a user's buffer, without waiting for its pages. Raises EFAULT, and nothing was moved."""
+    @inline
+    def give_at_once(self, data: Span[u8]) -> bool:
+        """The same to a user's buffer, without waiting for its pages. False if they are not there: nothing was moved."""
         count = min(len(data), self.left)
-        if count > 0:
-            write_bytes(Uaddr(self.base + self.done), data[:count])
-            self.done += count
+        if not try_write(Uaddr(self.base + self.done), data[:count]):
+            return False
+        self.done += count
+        return True
 
     def take(self, into: Span[u8]) -> u64:
         """Fetch as much of what the writer has as fits `into`; returns how much."""
@@ -65,15 +68,15 @@ class Transfer:
         return self.give(data[offset:])
 
 
+@inline
 def set_user(io: Transfer, buffer: User[Span[u8]]) -> None:
-    """Make `io` the user's buffer. Raises EFAULT if it is not user memory at all."""
-    if len(buffer) > 0:
-        check_range(buffer.address, len(buffer))
+    """Make `io` the user's buffer, which is in the user half, since it is an argument of a system call."""
     io.base = u64(buffer.address)
     io.length = len(buffer)
     io.done = 0
     io.in_kernel = False
     io.chan = None
+    io.was_parked = False
 
 
 def set_kernel(io: Transfer, buffer: Span[u8]) -> None:
@@ -82,6 +85,7 @@ def set_kernel(io: Transfer, buffer: Span[u8]) -> None:
     io.done = 0
     io.in_kernel = True
     io.chan = None
+    io.was_parked = False
 
 
 def write_user(into: Uaddr, data: Span[u8]) -> None:

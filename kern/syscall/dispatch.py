@@ -45,7 +45,7 @@ from kern.debug import log
 from kern.event.finished import list_finished
 from kern.event.send import send_event
 from kern.mm.kmap import STACK_SIZE
-from kern.mm.umem import and_u32, load_u32, load_u64, or_u32, publish, read_call, store_u32, store_u64, write_bytes
+from kern.mm.umem import and_u32, has_flag, load_u32, load_u64, or_u32, publish, read_call, store_u32, store_u64, write_bytes
 from kern.proc.destroy import kill
 from kern.proc.proc import Proc
 from kern.sync.kthread import KthreadFlag, current_kthread
@@ -272,11 +272,7 @@ def complete(p: Proc, sysc: Uaddr) -> None:
     and_u32(flags, u32(0xFFFF_FFFF) ^ SyscallFlag.K_LOCK)
 
 
+@inline
 def is_abort_requested(sysc: Uaddr) -> bool:
-    """Whether the call with this structure was told to give up; also if the structure is unreadable."""
-    if u64(sysc) == 0:
-        return False
-    try:
-        return (load_u32(sysc + offsetof(Syscall, "flags")) & SyscallFlag.ABORT) != 0
-    except Error:
-        return True
+    """Whether the call with this structure, which `read_call` has accepted, was told to give up; also if that has become unreadable."""
+    return u64(sysc) != 0 and has_flag(sysc, SyscallFlag.ABORT)

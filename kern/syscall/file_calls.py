@@ -47,14 +47,15 @@ def take_path_at(p: Proc, dirfd: i32, path: User[str], into: Text) -> None:
 def sys_read(p: Proc, fd: i32, into: User[Span[u8]]) -> u64:
     """Read some bytes; 0 at the end. A directory gives whole DirEntry. May block."""
     chan = get_chan(p.fds, fd)
+    io = Transfer()
     try:
-        io = Transfer()
         set_user(io, into)
         if not p.traced:
             io.chan = chan
         return read_chan(chan, io)
     finally:
-        chan_put(chan)
+        if not io.was_parked:
+            chan_put(chan)
 
 
 @syscall(101)

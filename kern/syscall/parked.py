@@ -11,7 +11,7 @@ Locks: `ParkedCalls.lock`, for who uses the notes; then the queue's, for who is 
 
 from typing import Callable
 
-from lang import Error, Ref, Span, Uaddr, addr_of, at, free, i32, i64, new, struct, u8, u32, u64, wrap
+from lang import Error, Ref, Span, Uaddr, addr_of, at, free, i32, i64, inline, new, struct, u32, u64, wrap
 from arch import cpu
 from kern.abi.errno import Errno
 from kern.core.current import current_proc, enter_address_space, switch_back, switch_to
@@ -19,7 +19,7 @@ from kern.core.kmsg import Kmsg, post_routine
 from kern.core.percore import core
 from kern.lib.list import ListLink
 from kern.ns.byte_queue import ByteQueue
-from kern.ns.chan import Chan, chan_get, chan_put, read_chan
+from kern.ns.chan import Chan, chan_put, read_chan
 from kern.ns.transfer import Transfer
 from kern.proc.proc import Proc, proc_get, proc_put
 from kern.sync.kthread import BlockedCall, current_kthread
@@ -37,7 +37,7 @@ class ParkedCall:
     next_free: Ref["ParkedCall"] | None     # also of those that are given up together
     next_of_all: Ref["ParkedCall"] | None
     sysc: Uaddr                             # the user's Syscall; 0: this note is free, and nothing else in it counts
-    proc: Ref[Proc]                         # counted
+    proc: Ref[Proc]                         # whose it is; counted by who has it in hand, in no queue, in another address space
     chan: Ref[Chan]                         # counted
     queue: Ref[ByteQueue]                   # the channel's
     fd: i32
@@ -45,14 +45,7 @@ class ParkedCall:
     aborted: bool
     message: Kmsg                           # so that making it anew needs no memory
 
-    def give(self, data: Span[u8]) -> bool:
-        """Put as much into the caller's buffer as it has room for. False if its memory is not there now. The address space is loaded."""
-        try:
-            self.io.give_at_once(data)
-            return True
-        except Error:
-            return False
-
+    @inline
     def answer(self) -> None:
         """It is over, with what it was given. The address space is loaded."""
         finish_at(self.sysc, wrap(u64, self.io.done))
@@ -66,7 +59,8 @@ class ParkedCall:
         forget_call(self)
 
     def make_anew(self) -> None:
-        """Have a thread of its own make the call once more."""
+        """Have a thread of its own make the call once more. The address space is loaded."""
+        proc_get(self.proc)
         self.message.routine = make_call_anew
         self.message.a0 = addr_of(self)
         post_routine(core.mine.core_id, self.message)
@@ -83,7 +77,7 @@ class ParkedCalls:
 
 def note_call(io: Transfer, queue: ByteQueue) -> ParkedCall | None:
     """Note the current system call, a read into `io`, to be put into the queue unless it is `aborted`. It is found by aborts from now on.
-    None if it cannot be parked, or there is no memory."""
+    The caller's reference to the channel is the note's. None if it cannot be parked, or there is no memory."""
     chan = io.chan
     p = current_proc()
     if chan is None or p is None:
@@ -97,9 +91,6 @@ def note_call(io: Transfer, queue: ByteQueue) -> ParkedCall | None:
         if call is None:
             return None
         calls.free = call.next_free
-        proc_get(p)
-        chan_get(chan)
-        call.proc = p
         call.chan = chan
         call.queue = queue
         call.fd = kthread.fd
@@ -127,16 +118,30 @@ def add_note(p: Proc, chan: Chan, queue: ByteQueue) -> None:
         calls.free = call
 
 
-def forget_call(call: ParkedCall) -> None:
-    """The note is not needed any more. May close the file."""
-    chan = call.chan
-    p = call.proc
-    with p.parked.lock:
+@inline
+def leave_call_parked() -> None:
+    """The current system call is a note's now, and the thread free."""
+    kthread = current_kthread()
+    kthread.sysc = Uaddr(0)
+    kthread.was_parked = True
+
+
+@inline
+def give_note_back(call: ParkedCall) -> None:
+    """The note is not needed any more, but its reference to the channel."""
+    calls = call.proc.parked
+    with calls.lock:
         call.sysc = Uaddr(0)
-        call.next_free = p.parked.free
-        p.parked.free = call
+        call.next_free = calls.free
+        calls.free = call
+
+
+@inline
+def forget_call(call: ParkedCall) -> None:
+    """Neither is needed. May close the file."""
+    chan = call.chan
+    give_note_back(call)
     chan_put(chan)
-    proc_put(p)
 
 
 def free_notes(p: Proc) -> None:
@@ -151,12 +156,13 @@ def free_notes(p: Proc) -> None:
 def make_call_anew(address: u64, unused1: u64, unused2: u64) -> None:
     """Routine message: this thread makes a parked call, whose note it is given, from the beginning."""
     call = at(ParkedCall, address)
+    p = call.proc
     kthread = current_kthread()
     kthread.sysc = call.sysc
     kthread.fd = call.fd
     describe(call, kthread.call.args[:])
     kthread.call.num = SYS_READ
-    enter_address_space(call.proc)
+    enter_address_space(p)
     cpu.irqs_on()
     io = Transfer(base=call.io.base, length=call.io.length)
     try:
@@ -166,6 +172,7 @@ def make_call_anew(address: u64, unused1: u64, unused2: u64) -> None:
     else:
         finish_current_call(wrap(i64, count))
     forget_call(call)
+    proc_put(p)
     cpu.irqs_off()
 
 

@@ -1,15 +1,15 @@
 # SPDX-License-Identifier: LGPL-2.1-or-later
 """How a caller waits for a system call that is not done: by blocking its uthread if it can, else the process, else by spinning."""
 
-from lang import ACQUIRE, SEQ_CST, Uaddr, addr_of, at, fence, pause, u32, u64
+from lang import ACQUIRE, RELAXED, SEQ_CST, Uaddr, addr_of, at, cold, fence, inline, noinline, pause, u32, u64
 from kern.abi.event import EventFlag, EventQueue, MailboxKind
 from kern.abi.syscall import Syscall
 from parlib import sched
 from parlib.cancel import cancel_is_wanted
 from parlib.current import in_vcore_context, my_uthread
 from parlib.event import OwnedQueue
-from parlib.uthread import Uthread, uthread_yield
-from parlib.vcore import is_mcp, vcores, wait_spinning
+from parlib.uthread import Uthread, leave, switch_for_call
+from parlib.vcore import is_mcp, pin, vcores, wait_spinning
 from syscalls import submit_abort_sysc, submit_proc_yield
 
 DONE_OR_PROGRESS: u32 = 3
@@ -64,13 +64,12 @@ def block_on(call: Syscall) -> None:
         block_process(call)
         return
     if not in_vcore_context() and my_uthread().notif_depth == 0:
-        if call.flags.load(order=ACQUIRE) & DONE_OR_PROGRESS == 0:
-            uthread = my_uthread()
-            uthread.sysc = call
-            if cancel_is_wanted():          # asked for before anybody could see what we are about to wait for
-                abort_call(call)
-            uthread_yield(block_callback, addr_of(call))
-            uthread.sysc = None
+        uthread = my_uthread()
+        uthread.sysc = call
+        if cancel_is_wanted():              # asked for before anybody could see what we are about to wait for
+            abort_call(call)
+        block_uthread(uthread, call)
+        uthread.sysc = None
         return
     if is_mcp():
         pause()
@@ -80,6 +79,22 @@ def block_on(call: Syscall) -> None:
     vcores[0].data.notif_pending.store(u32(1))
 
 
+@inline
+def block_uthread(uthread: Uthread, call: Syscall) -> None:
+    """Straight to the next ready thread, or by way of vcore context if there is none, or more to do: as `park` of parlib.uthread."""
+    vcore = pin(uthread)
+    if vcore.data.notif_pending.load(order=RELAXED) == 0 and not sched.takes_reasons:
+        follower = sched.current.next_for_call(vcore, uthread, call)
+        if follower is not None:
+            uthread.notif_depth = 0
+            switch_for_call(vcore, uthread, follower, call)
+            return
+    uthread.notif_depth = 0
+    leave(vcore, uthread, block_callback, addr_of(call))
+
+
+@cold
+@noinline
 def abort_call(call: Syscall) -> None:
     """Have it give up with EINTR, if it sleeps."""
     abort = Syscall()

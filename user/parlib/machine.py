@@ -9,7 +9,7 @@ Assembly also defines entry points that only have addresses here: `vcore_start` 
 aligns the stack, ends the frame chain, calls the exported `vcore_entry(vcoreid)`) and `uthread_start` (a fresh uthread: aligns the stack,
 ends the frame chain, calls the exported `uthread_main()`);
 `signal_start` does the same with `signal_main()`; and where `syscall_trap` comes back from the kernel, `syscall_return`.
-And it calls the exported `missed_notification()`.
+And it calls the exported `missed_notification()` and `call_has_flags(call)`.
 """
 
 from typing import NoReturn
@@ -53,6 +53,14 @@ def switch_direct(from_ctx: u64, to_ctx: u64, vcpd: u64, lock: u64) -> None:
     """From one uthread to another without going through vcore context; notifications are disabled. Saves a software context, loads
     the other's, then clears the u32 at `lock` (what keeps others from running the first one before it is saved) and goes on like
     `switch_in`. Returns when `from_ctx` is resumed."""
+    ...
+
+
+@extern
+def switch_on_call(from_ctx: u64, to_ctx: u64, vcpd: u64, call: u64) -> None:
+    """`switch_direct` of a thread that waits for the Syscall at `call`, whose `ev_q` and `u_data` are filled in. There is no lock: once the
+    thread is saved UEVENT and UTHREAD are set, if the call's flags are 0 still. If they are not, it calls `call_has_flags(call)` on the
+    other thread's stack, notifications still disabled, and only then goes on."""
     ...
 
 

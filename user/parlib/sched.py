@@ -69,7 +69,13 @@ class Scheduler(ABC):
 
     @abstractmethod
     def block_on_call(self, uthread: Uthread, call: Syscall) -> None:
-        """The thread waits for a system call: see to it that it becomes runnable when that is done, or at once if it is."""
+        """The thread waits for a system call: see to it that it becomes runnable when that is done, or at once if it is. If there is a
+        `next_for_call`, also in a uthread with notifications disabled."""
+
+    def next_for_call(self, vcore: Vcore, uthread: Uthread, call: Syscall) -> Uthread | None:
+        """`next_ready` for the calling thread, which waits for a system call: the call's `ev_q` and `u_data` are as `block_on_call` would
+        have them for FOR_THREAD, which is asked for when the thread is saved. None: by `block_on_call`, in vcore context."""
+        return None
 
     def has_blocked(self, uthread: Uthread, why: Blocked) -> None:  # noqa: B027
         """A thread is saved and waits for somebody else's `runnable`. To take note of; it may come before this returns."""

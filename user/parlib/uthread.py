@@ -22,7 +22,17 @@ from parlib.current import Current, my_uthread, my_vcore
 from parlib.dtls import KeyValues
 from parlib.entry import run_vcore
 from parlib.join import JoinKicker, kick
-from parlib.machine import jump_to_stack, pop_context, pop_context_raw, restore_fp, set_thread_pointer, switch_direct, switch_in, switch_out
+from parlib.machine import (
+    jump_to_stack,
+    pop_context,
+    pop_context_raw,
+    restore_fp,
+    set_thread_pointer,
+    switch_direct,
+    switch_in,
+    switch_on_call,
+    switch_out,
+)
 from parlib.pdr import PdrLock
 from parlib.sched import Blocked
 from parlib.signal_delivery import prepare_handlers
@@ -185,12 +195,35 @@ def parked_for_other(uthread: Uthread, guard: u64) -> None:
 def switch_to(vcore: Vcore, uthread: Uthread, follower: Uthread, lock: PdrLock) -> None:
     """From the calling thread, which others find under `lock`, straight to one that may be switched to: the lock is released when the
     first is saved. Notifications are disabled."""
+    make_current(vcore, uthread, follower)
+    switch_direct(addr_of(uthread.ctx), addr_of(follower.ctx), vcore.vcpd, addr_of(lock))
+
+
+@inline
+def switch_for_call(vcore: Vcore, uthread: Uthread, follower: Uthread, call: Syscall) -> None:
+    """The same of a thread that waits for `call`: nobody finds it before that is told of, which is asked for when it is saved."""
+    make_current(vcore, uthread, follower)
+    switch_on_call(addr_of(uthread.ctx), addr_of(follower.ctx), vcore.vcpd, addr_of(call))
+
+
+@export("call_has_flags")
+def call_has_flags(address: u64) -> None:
+    """Called on the stack of the thread that was switched to, notifications disabled: the call that the other one waits for is done, or
+    was told to give up, before anybody could ask to be told."""
+    call = at(Syscall, address)
+    uthread = my_uthread()
+    uthread.notif_depth = 1                 # so that who waits for the 2LS' lock looks after its holder
+    sched.current.block_on_call(at(Uthread, call.u_data), call)
+    uthread.notif_depth = 0
+
+
+@inline
+def make_current(vcore: Vcore, uthread: Uthread, follower: Uthread) -> None:
     uthread.saved = BY_ITSELF
     follower.saved = RUNNING
     uthread.dont_migrate.store(u32(0), order=RELAXED)
     at(Current, follower.vars).vcore = addr_of(vcore)
     vcore.current = follower
-    switch_direct(addr_of(uthread.ctx), addr_of(follower.ctx), vcore.vcpd, addr_of(lock))
 
 
 @entry(stack=STACK_SIZE)

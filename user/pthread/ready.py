@@ -20,7 +20,7 @@ from parlib.uth_sync import UthSync
 from parlib.uthread import Uthread, run_uthread, switch_to, uthread_yield
 from parlib.vcore import Vcore, disable_notifs, enable_notifs
 from parlib.yielding import vcore_yield
-from pthread.calls import init_call_queue, init_call_queues, tell_when_done
+from pthread.calls import init_call_queue, init_call_queues, prepare_to_tell, tell_when_done
 from pthread.pool import describe_threads, forget_all, give_thread, take_thread_pinned
 from rt.io import STDERR, print_to
 
@@ -66,6 +66,17 @@ def take_head(uthread: Uthread) -> Uthread:
     return uthread
 
 
+@inline
+def take_ready(vcore: Vcore) -> Uthread | None:
+    """The same, if it may be switched to."""
+    ready.lock.lock_on(vcore)
+    uthread = ready.head
+    if uthread is not None:
+        uthread = take_head(uthread) if uthread.may_switch else None
+    ready.lock.unlock_on()
+    return uthread
+
+
 def yield_now() -> None:
     """Let the other ready threads run first."""
     uthread = my_uthread()
@@ -107,12 +118,7 @@ class ThreadScheduler(Scheduler):
             run_uthread(vcore, uthread)
 
     def next_ready(self, vcore: Vcore) -> Uthread | None:
-        ready.lock.lock_on(vcore)
-        uthread = ready.head
-        if uthread is not None:
-            uthread = take_head(uthread) if uthread.may_switch else None
-        ready.lock.unlock_on()
-        return uthread
+        return take_ready(vcore)
 
     def runnable(self, uthread: Uthread) -> None:
         if is_pinned():
@@ -140,6 +146,12 @@ class ThreadScheduler(Scheduler):
     def block_on_call(self, uthread: Uthread, call: Syscall) -> None:
         if not tell_when_done(uthread, call):
             push_on(my_vcore(), uthread)
+
+    def next_for_call(self, vcore: Vcore, uthread: Uthread, call: Syscall) -> Uthread | None:
+        follower = take_ready(vcore)
+        if follower is not None:
+            prepare_to_tell(vcore, uthread, call)
+        return follower
 
     def create(self, fn: Callable[[u64], Raises[None]], arg: u64) -> Uthread:
         disable_notifs()                    # once for the pool's lock and the queue's

@@ -6,6 +6,7 @@ stays on a single core.
 from typing import Callable
 
 from lang import Atomic, Raises, array, pause, u32, u64
+from kern.abi.syscall import Syscall
 from parlib.control import control, limit_vcores
 from parlib.join import JoinRequest, uthread_join, uthread_join_arr
 from parlib.request import vcore_request_exactly
@@ -140,6 +141,9 @@ class PreemptiveScheduler(ThreadScheduler):
 
     def next_ready(self, vcore: Vcore) -> Uthread | None:
         return None                         # each begins in `entry`, with a tick to come
+
+    def next_for_call(self, vcore: Vcore, uthread: Uthread, call: Syscall) -> Uthread | None:
+        return None
 
     def resume(self, vcore: Vcore, uthread: Uthread) -> None:
         passed = vcore_tick_poll(vcore)

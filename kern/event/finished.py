@@ -8,13 +8,13 @@ the process' `call_notified` instead, as if the call's caller had called that.
 Locks: none. The list is the core's own business: the kernel is not preempted, and a fault on user memory does not block.
 """
 
-from lang import RELAXED, RELEASE, Uaddr, addr_of, inline, never_blocks, u32, u64
+from lang import RELAXED, RELEASE, Uaddr, addr_of, inline, never_blocks, noinline, u32, u64
 from arch import context
 from kern.abi.proc import Pending
 from kern.core.kmsg import send_routine
 from kern.core.percore import core, owner_is
 from kern.event.notify import notify_here
-from kern.mm.umem import fail_at, link_call, mark_done
+from kern.mm.umem import link_call, mark_done
 from kern.proc.proc import Proc
 
 
@@ -22,20 +22,25 @@ from kern.proc.proc import Proc
 @never_blocks
 def list_finished(p: Proc, sysc: Uaddr) -> bool:
     """Put p's call at `sysc`, whose results are stored, on the list of the vcore that this core is, and say DONE. False, and nothing has
-    changed, if this core is none of p's. Raises EFAULT. The address space is loaded."""
+    changed, if this core is none of p's, or the call's structure has gone. The address space is loaded."""
     if not p.is_mcp or not owner_is(p):
         return False
     vcpd = p.vcpd(core.mine.owning_vcoreid)
     if not link_call(sysc, vcpd.finished.load(order=RELAXED)):
-        fail_at(sysc)
+        return False
     # The list before DONE: who sees that may be told by nothing else. What is in it is the process' word, which the kernel only hands on.
     # A plain store: nobody takes the list but this very vcore, and who recovers it once the kernel has taken it from this core.
     vcpd.finished.store(u64(sysc), order=RELEASE)
-    if not mark_done(sysc):
-        fail_at(sysc)
+    mark_done(sysc)
     # CALLS only if nothing else is pending: who finds that need not look at the mailboxes.
     vcpd.notif_pending.cas(0, u32(Pending.CALLS))
     ctx = core.mine.cur_ctx
     if ctx is not None and vcpd.notif_disabled.load() == 0 and not context.divert_call(ctx, p.data.call_return, p.data.call_notified):
-        send_routine(core.mine.core_id, notify_here, addr_of(p), 0, 0)
+        notify_soon(p)
     return True
+
+
+@noinline
+def notify_soon(p: Proc) -> None:
+    """Before this core leaves the kernel."""
+    send_routine(core.mine.core_id, notify_here, addr_of(p), 0, 0)

@@ -103,7 +103,16 @@ class IntrusiveList(Generic[T, L]):
     def pop_front(self) -> T | None:
         head = self.head
         if head is not None:
-            self.remove(head)
+            link = getattr(head, L)
+            following = link.next
+            self.head = following
+            if following is None:
+                self.tail = None
+            else:
+                getattr(following, L).prev = None
+            link.next = None
+            link.linked = False
+            self.count -= 1
         return head
 
     def contains(self, item: T) -> bool:

@@ -94,6 +94,12 @@ def try_write(into: Uaddr, source: Span[u8]) -> bool:
     return usercopy.copy_user(u64(into), u64(source.ptr), len(source)) == 0
 
 
+@inline
+def try_read(into: Span[u8], source: Uaddr) -> bool:
+    """`read_bytes`, likewise."""
+    return usercopy.copy_user(u64(into.ptr), u64(source), len(into)) == 0
+
+
 def zero_bytes(into: Uaddr, size: u64) -> None:
     """Clear user memory. Raises EFAULT."""
     check_range(into, size)
@@ -243,11 +249,10 @@ def link_call(call: Uaddr, following: u64) -> bool:
 
 
 @inline
-def mark_done(call: Uaddr) -> bool:
-    """Set DONE, after everything before. False on a fault."""
+def mark_done(call: Uaddr) -> None:
+    """Set DONE, after everything before. Nothing if the structure has gone meanwhile."""
     fault = FaultFlag()
     usercopy.or_user_u32(u64(call) + offsetof(Syscall, "flags"), SyscallFlag.DONE, ptr_of(fault.hit))
-    return fault.hit == 0
 
 
 def or_u32(address: Uaddr, bits: u32) -> u32:

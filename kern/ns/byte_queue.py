@@ -14,18 +14,27 @@ little, and the writer too much, never the other way round.
 
 from typing import Literal
 
-from lang import ACQUIRE, RELAXED, RELEASE, Atomic, Error, Ref, Span, inline, noinline, struct, u8, u32, u64
+from lang import ACQUIRE, RELAXED, RELEASE, Array, Atomic, Error, Ref, Span, Uaddr, array, inline, noinline, struct, u8, u32, u64, unset
 from kern.abi.errno import Errno
 from kern.abi.tap import TapFilter
 from kern.core.current import switch_back, switch_to
 from kern.core.percore import core
 from kern.lib.list import IntrusiveList
+from kern.mm.umem import try_read
 from kern.ns.tap import TapList
 from kern.ns.transfer import Transfer
-from kern.proc.proc import proc_get, proc_put
+from kern.proc.proc import Proc, proc_get, proc_put
 from kern.sync.abort import AbortableSleep
 from kern.sync.condvar import CondVar
 from kern.syscall.parked import ParkedCall, give_note_back, leave_call_parked, note_call
+
+
+SMALL: u64 = 128                            # a write of so many bytes may be handed over
+
+
+@struct
+class Piece:
+    bytes: Array[u8] = array(SMALL)
 
 
 @struct
@@ -43,8 +52,17 @@ class ByteQueue:
     parked: IntrusiveList[ParkedCall, Literal["link"]]  # reads that wait without a thread
 
     # -- reading -------------------------------------------------------------------------------------------------
+    @inline
     def read(self, io: Transfer, block: bool) -> u64:
         """Returns how much was read, 0 at the end. Raises EAGAIN if it would have to wait and may not; EINTR, EFAULT."""
+        # Most often there is nothing yet. Without the lock; `park` looks again.
+        if self.used.load(order=RELAXED) == 0 and block and io.left > 0 and self.park(io):
+            return 0
+        return self.read_now(io, block)
+
+    @noinline
+    def read_now(self, io: Transfer, block: bool) -> u64:
+        """`read` of what is there, or by a thread that waits."""
         total: u64 = 0
         while io.left > 0:
             filled = self.claim_filled()
@@ -142,10 +160,15 @@ class ByteQueue:
         call = self.parked.first()
         if call is None or (self.used.load(order=RELAXED) == 0 and self.writers > 0) or self.reading.swap(True, order=ACQUIRE):
             return None
-        self.parked.remove(call)
+        self.take_out(call)
+        return call
+
+    @inline
+    def take_out(self, call: ParkedCall) -> None:
+        """The first one. Caller holds: the lock."""
+        self.parked.pop_front()
         if core.mine.cur_proc is not call.proc:
             proc_get(call.proc)             # its end looks for it in here first, and waits for the lock
-        return call
 
     @noinline
     def serve(self, first: ParkedCall) -> None:
@@ -177,10 +200,47 @@ class ByteQueue:
             call.make_anew()
 
     # -- writing -------------------------------------------------------------------------------------------------
+    @inline
     def write(self, io: Transfer, block: bool) -> u64:
         """Writes everything, in pieces. Raises EPIPE, EAGAIN, EINTR, EFAULT if nothing was written before."""
         if io.left == 0:
             return 0
+        if not self.parked.is_empty() and self.hand_over(io):
+            return io.done
+        return self.write_now(io, block)
+
+    @noinline
+    def hand_over(self, io: Transfer) -> bool:
+        """Give a small write straight to the read that has waited longest, if nothing is in between and it takes all of it. False, and
+        nothing has happened, if not. Nothing need be claimed: the two calls meet at the moment when the read is taken out, under the lock."""
+        count = io.left
+        if count > SMALL or io.in_kernel:
+            return False
+        piece = unset(Piece)
+        if not try_read(piece.bytes[:count], Uaddr(io.base)):
+            return False                    # it may have to be waited for, or is not there
+        with self.cv.lock.irqs_off():
+            call = self.parked.first()
+            if call is None or call.io.left < count or self.used.load(order=RELAXED) > 0 or self.writing.load(order=RELAXED):
+                return False
+            self.take_out(call)
+        p = call.proc
+        is_ours = core.mine.cur_proc is p
+        old: Ref[Proc] | None = None if is_ours else switch_to(p)
+        given = call.io.give_at_once(piece.bytes[:count])
+        if given:
+            io.done = count
+            call.answer()
+        else:                               # neither call has got anywhere: the read waits by a thread, the write goes on
+            call.make_anew()
+        if not is_ours:
+            switch_back(old)
+            proc_put(p)
+        return given
+
+    @noinline
+    def write_now(self, io: Transfer, block: bool) -> u64:
+        """`write` by way of the queue."""
         if self.writing.swap(True, order=ACQUIRE):
             self.wait_to_write(block)
         total: u64 = 0

@@ -53,6 +53,9 @@ from kern.sync.lockcheck import check_none_held
 from syscalls import print_call, syscall_dispatch
 
 
+FOR_THREAD: u32 = 36                        # SyscallFlag.UEVENT | SyscallFlag.UTHREAD
+
+
 @entry(stack=STACK_SIZE)
 @export("handle_syscall")
 def handle_syscall(calls: u64, count: u64, ctx_address: u64) -> None:
@@ -219,12 +222,18 @@ def finish_at(sysc: Uaddr, value: u64) -> None:
 @noinline
 def look_at_flags(sysc: Uaddr, old: i64) -> None:
     """The flags were not plain when a call was done: somebody may have asked to be told."""
+    if old < 0 or wrap(u32, old) & FOR_THREAD != FOR_THREAD or not list_finished(caller(), sysc):
+        tell(sysc, old)
+
+
+@noinline
+def tell(sysc: Uaddr, old: i64) -> None:
+    """Not by the list of finished calls: by an event, if one was asked for."""
     if old < 0:
         note_vanished("bad address")
     elif wrap(u32, old) & SyscallFlag.UEVENT:
         try:
-            if wrap(u32, old) & SyscallFlag.UTHREAD == 0 or not list_finished(caller(), sysc):
-                complete(caller(), sysc)
+            complete(caller(), sysc)
         except Error as e:
             note_vanished(e.message)
 

@@ -11,7 +11,7 @@ Locks: `ParkedCalls.lock`, for who uses the notes; then the queue's, for who is 
 
 from typing import Callable
 
-from lang import Error, Ref, Span, Uaddr, addr_of, at, free, i32, i64, inline, new, struct, u32, u64, wrap
+from lang import Error, Ref, Span, Uaddr, addr_of, at, cold, free, i32, i64, inline, new, noinline, struct, u32, u64, wrap
 from arch import cpu
 from kern.abi.errno import Errno
 from kern.core.current import current_proc, enter_address_space, switch_back, switch_to
@@ -75,6 +75,7 @@ class ParkedCalls:
     all: Ref[ParkedCall] | None
 
 
+@inline
 def note_call(io: Transfer, queue: ByteQueue) -> ParkedCall | None:
     """Note the current system call, a read into `io`, to be put into the queue unless it is `aborted`. It is found by aborts from now on.
     The caller's reference to the channel is the note's. None if it cannot be parked, or there is no memory."""
@@ -105,6 +106,8 @@ def note_call(io: Transfer, queue: ByteQueue) -> ParkedCall | None:
     return call
 
 
+@cold
+@noinline
 def add_note(p: Proc, chan: Chan, queue: ByteQueue) -> None:
     calls = p.parked
     try:

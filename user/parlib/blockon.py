@@ -58,18 +58,20 @@ def deregister(call: Syscall) -> None:
             return
 
 
+@inline
 def block_on(call: Syscall) -> None:
     """Wait until the call may be done; the caller looks again."""
+    if parlib_ready and not in_vcore_context() and my_uthread().notif_depth == 0:
+        block_uthread(call)
+    else:
+        block_vcore(call)
+
+
+@noinline
+def block_vcore(call: Syscall) -> None:
+    """Where there is no uthread that could block."""
     if not parlib_ready:
         block_process(call)
-        return
-    if not in_vcore_context() and my_uthread().notif_depth == 0:
-        uthread = my_uthread()
-        uthread.sysc = call
-        if cancel_is_wanted():              # asked for before anybody could see what we are about to wait for
-            abort_call(call)
-        block_uthread(uthread, call)
-        uthread.sysc = None
         return
     if is_mcp():
         pause()
@@ -79,18 +81,24 @@ def block_on(call: Syscall) -> None:
     vcores[0].data.notif_pending.store(u32(1))
 
 
-@inline
-def block_uthread(uthread: Uthread, call: Syscall) -> None:
+@noinline
+def block_uthread(call: Syscall) -> None:
     """Straight to the next ready thread, or by way of vcore context if there is none, or more to do: as `park` of parlib.uthread."""
+    uthread = my_uthread()
+    uthread.sysc = call
+    if cancel_is_wanted():                  # asked for before anybody could see what we are about to wait for
+        abort_call(call)
     vcore = pin(uthread)
     if vcore.data.notif_pending.load(order=RELAXED) == 0 and not sched.takes_reasons:
         follower = sched.current.next_for_call(vcore, uthread, call)
         if follower is not None:
             uthread.notif_depth = 0
             switch_for_call(vcore, uthread, follower, call)
+            uthread.sysc = None
             return
     uthread.notif_depth = 0
     leave(vcore, uthread, block_callback, addr_of(call))
+    uthread.sysc = None
 
 
 @cold

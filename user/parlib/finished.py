@@ -7,7 +7,7 @@ the end of the system call that finished them, on the stack of the thread that m
 No locks.
 """
 
-from lang import RELAXED, Uaddr, addr_of, at, export, u32, u64
+from lang import RELAXED, Uaddr, addr_of, at, export, noinline, u32, u64
 from kern.abi.proc import VcorePreemptData
 from kern.abi.syscall import Syscall
 from parlib import sched
@@ -38,18 +38,26 @@ def calls_finished() -> None:
     unpin(uthread, vcore)                   # goes into vcore context if more is pending
 
 
+@noinline
+def turn_round(address: u64) -> u64:
+    """Of a list of calls the newest comes first; now it is the last. The oldest."""
+    first: u64 = 0
+    while address != 0:
+        call = at(Syscall, address)
+        following = u64(call.ev_q)
+        call.ev_q = Uaddr(first)
+        first, address = address, following
+    return first
+
+
 def wake_finished(data: VcorePreemptData) -> u64:
     """Make the threads runnable whose calls are on a vcore's list; how many. Notifications are disabled; the vcore is the
     calling one, or was preempted."""
     if data.finished.load(order=RELAXED) == 0:
         return 0
-    address = data.finished.swap(0)
-    first: u64 = 0
-    while address != 0:                     # the newest comes first
-        call = at(Syscall, address)
-        following = u64(call.ev_q)
-        call.ev_q = Uaddr(first)
-        first, address = address, following
+    first = data.finished.swap(0)
+    if first != 0 and u64(at(Syscall, first).ev_q) != 0:
+        first = turn_round(first)
     count: u64 = 0
     while first != 0:
         call = at(Syscall, first)

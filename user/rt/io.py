@@ -26,6 +26,7 @@ from lang import (
     inline,
     memcpy,
     new,
+    noinline,
     recursion,
     struct,
     text,
@@ -80,6 +81,14 @@ def write(fd: i32, data: Span[u8]) -> u64:
 
 def write_all(fd: i32, data: Span[u8]) -> None:
     """Write all of it, in as many calls as needed."""
+    if len(data) > 0:
+        done = sys_write(fd, data)
+        if done < len(data):
+            write_rest(fd, data[done:])
+
+
+@noinline
+def write_rest(fd: i32, data: Span[u8]) -> None:
     done: u64 = 0
     while done < len(data):
         done += sys_write(fd, data[done:])

@@ -5,7 +5,8 @@ Locks: `lock`, a sleeping lock, guards the offset of seekable files over a whole
 one side would keep the other waiting.
 """
 
-from lang import Error, Ref, Span, Text, array, as_bytes, copy_bytes, free, i64, new, noinline, recursion, sizeof, struct, u8, u32, u64, wrap
+from lang import Error, Ref, Span, Text, array, as_bytes, copy_bytes, free, i64, new, noinline, recursion
+from lang import sizeof, struct, u8, u32, u64, wrap
 from kern.abi.errno import Errno
 from kern.abi.file import DirEntry, FileKind, OpenMode, Stat, Whence
 from kern.mm.writeback import sync_file

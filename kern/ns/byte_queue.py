@@ -212,7 +212,7 @@ class ByteQueue:
     @noinline
     def hand_over(self, io: Transfer) -> bool:
         """Give a small write straight to the read that has waited longest, if nothing is in between and it takes all of it. False, and
-        nothing has happened, if not. Nothing need be claimed: the two calls meet at the moment when the read is taken out, under the lock."""
+        nothing has happened, if not. Nothing need be claimed: the two calls meet when the read is taken out, under the lock."""
         count = io.left
         if count > SMALL or io.in_kernel:
             return False

@@ -37,7 +37,7 @@ SEEDED = {
         "NeverEnds": ("LIVELOCK", "one", "self.turn.store"),
     },
 }
-UNITS = ("units.py", "crowds.py", "handover.py", "shortage.py", "turns.py", "lending.py", "events.py")
+UNITS = ("units.py", "crowds.py", "handover.py", "shortage.py", "turns.py", "lending.py", "parked.py", "events.py")
 RIGHT = {"seqlock_bugs.py": ["Right"], "bugs.py": ["NoLostWakeup", "NoAba", "NoLostNotification"]}
 
 
@@ -132,6 +132,41 @@ WEAKENED = [
     ("kern/core/lending.py", "        move_to_tail(owner)\n", "", "TwoMcps"),
     ("kern/core/lending.py", "    if alloc.idle_count() == 0:\n        limit_turn()\n", "", "TwoMcps"),
     ("kern/core/sched.py", "    lending.lend()\n", "    pass\n", "TwoMcps"),
+    ("kern/ns/byte_queue.py", "waits = not call.aborted and (", "waits = (", "AbortOfOne"),
+    (
+        "kern/syscall/parked.py",
+        "    if p.is_dying_abort() or is_abort_requested(kthread.sysc):\n        call.aborted = True\n",
+        "",
+        "AbortOfOne",
+    ),
+    (
+        "kern/ns/byte_queue.py",
+        "(self.writers > 0 if is_empty else self.reading.load(order=RELAXED))",
+        "self.writers > 0",
+        "ParkAgainstWrite",
+    ),
+    (
+        "kern/syscall/parked.py",
+        "    with call.queue.cv.lock.irqs_off():\n        call.aborted",
+        "    if True:\n        call.aborted",
+        "ParkAgainstAbort",
+    ),
+    ("kern/syscall/parked.py", "        if not call.link.linked:\n            return False\n", "", "ParkAgainstAbort"),
+    ("kern/ns/byte_queue.py", "            proc_get(call.proc) ", "            pass ", "ProcessDeath"),
+    ("kern/ns/byte_queue.py", "        if is_writer:\n            self.serve_parked()\n", "", "LastWriterGone"),
+    ("kern/ns/byte_queue.py", "None if self.parked.is_empty() else self.next_parked()", "None", "LastWriterGone"),
+    (
+        "kern/ns/byte_queue.py",
+        "                self.end_read(moved)\n                self.serve_parked()\n",
+        "                self.end_read(moved)\n",
+        "TwoReads",
+    ),
+    (
+        "kern/ns/byte_queue.py",
+        "            call.make_anew()\n        if not is_ours",
+        "            call.answer()\n        if not is_ours",
+        "BufferNotThere",
+    ),
     ("kern/event/ceq.py", 'store_u32(ceq + offsetof(Ceq, "ring_overflowed"), 1)', "pass", "Coalescing"),
     ("user/parlib/ceq.py", "    event.posted.store(u32(0))\n", "", "Coalescing"),
 ]

@@ -10,6 +10,9 @@ from parlib.machine import uthread_start
 
 CONTROL_SIZE: u64 = 0                       # what stands at the thread pointer beside the image
 
+LEFT_BY_CALL = ContextKind.HARDWARE         # the context of a thread that is interrupted in a system call
+INTERRUPT_KEEPS_ALL = False                 # whether that has all registers after `syscall_interrupt`
+
 # Special registers by number, for tests of #arch.
 TIME_REGISTER: i64 = 0xC01                  # the counter of time
 COUNTER_REGISTER: i64 = 0                   # 0: none that programs may set
@@ -22,6 +25,11 @@ RELOCATE_BASE: u32 = 3                      # R_RISCV_RELATIVE: an address in th
 RELOCATE_SYMBOL = (u32(2), u32(2), u32(5))  # R_RISCV_64 (for data too), JUMP_SLOT: a symbol's address
 RELOCATE_THREAD: u32 = 11                   # R_RISCV_TLS_TPREL64: a thread-local symbol's distance from the thread pointer
 RELOCATE_COPY: u32 = 4                      # R_RISCV_COPY: a library's variable is to be moved into the program
+
+
+def first_argument(ctx: UserContext) -> u64:
+    """Of the function that the context was saved in, if it was at its beginning."""
+    return ctx.a0
 
 
 def image_start(block: u64, size: u64) -> u64:

@@ -12,3 +12,10 @@ syscall_return:                         /* or to `calls_finished` instead, as if
     li a0, 0
     ret
 END syscall_trap
+
+/* There is one way into the kernel, and it is the same. */
+FUNCTION syscall_interrupt
+    ecall
+    li a0, 0
+    ret
+END syscall_interrupt

@@ -285,6 +285,7 @@ class CpuidWords:
 
 smap_is_used: bool = False
 
+SYSCALL_VECTOR: u64 = 0xE0                  # of the system call as a trap, by `int`
 idt = array(512, u64)                       # 256 gates of two words, the same for all cores
 
 
@@ -330,12 +331,13 @@ def init_idt() -> None:
     set_gate(2, IST_NMI)
     set_gate(8, IST_DOUBLE_FAULT)
     set_gate(18, IST_MACHINE_CHECK)
+    set_gate(SYSCALL_VECTOR, 0)
 
 
 def set_gate(vector: u64, ist: u64) -> None:
-    """An interrupt gate to the vector's stub. Breakpoint and overflow may be raised by user code."""
+    """An interrupt gate to the vector's stub. Breakpoint, overflow and system calls may be raised by user code."""
     target = addr_of(trap_stubs) + vector * 16
-    privilege: u64 = 3 if vector == 3 or vector == 4 else 0
+    privilege: u64 = 3 if vector == 3 or vector == 4 or vector == SYSCALL_VECTOR else 0
     idt[vector * 2] = (
         (target & 0xFFFF) | (u64(KERNEL_CS) << 16) | (ist << 32) | ((0x8E | (privilege << 5)) << 40) | (((target >> 16) & 0xFFFF) << 48)
     )

@@ -4,7 +4,8 @@
 trap.S saves the registers and calls `handle_syscall` of kern/syscall/dispatch.py, or one of three functions here: `trap_from_user`
 (context in the core's `actual_ctx`; ends in `leave_kernel`), `trap_from_kernel` (a TrapFrame; returns to what was interrupted) and
 `trap_on_ist` (NMI, double fault, machine check, kernel debug).
-Vectors: 0-31 faults, 0x20-0x2f the masked PIC's, from IRQ_VECTOR on the I/O interrupt controller's lines, then our own.
+Vectors: 0-31 faults, 0x20-0x2f the masked PIC's, from IRQ_VECTOR on the I/O interrupt controller's lines, then
+system calls by `int`, then our own.
 Locks: none. Handlers come at boot or with the line still masked; one caller at a time.
 """
 
@@ -46,6 +47,7 @@ from kern.debug.panic import handle_nmi, panic_at
 from kern.mm.fault import handle_page_fault
 from kern.mm.kmap import STACK_SIZE, is_guard_page
 from kern.proc.fault import handle_user_trap
+from kern.syscall.dispatch import handle_syscall
 from kern.time.alarm import timer_interrupt
 
 DEBUG: u64 = 1
@@ -191,10 +193,20 @@ def trap_from_user(ctx_address: u64) -> NoReturn:
     ctx = at(UserContext, ctx_address)
     core.mine.cur_ctx = ctx
     if ctx.trap_number >= FIRST_INTERRUPT:
-        dispatch_interrupt(ctx.trap_number)
+        if ctx.trap_number == cpu.SYSCALL_VECTOR:
+            call_by_trap(ctx)
+        else:
+            dispatch_interrupt(ctx.trap_number)
     else:
         user_fault(ctx)
     leave_kernel()
+
+
+def call_by_trap(ctx: UserContext) -> None:
+    """The system call by `int`: as by `syscall`, but that the caller keeps all registers except rax, and leaves a hardware context."""
+    ctx.rax = 0
+    cpu.irqs_on()
+    handle_syscall(ctx.rdi, ctx.rsi, addr_of(ctx))
 
 
 def user_fault(ctx: UserContext) -> None:

@@ -14,6 +14,9 @@ RFLAGS: u64 = 0x202                         # interrupts on, the bit that is alw
 MXCSR: u32 = 0x1F80                         # no floating-point exceptions, round to nearest
 FPUCW: u32 = 0x37F
 
+LEFT_BY_CALL = ContextKind.SOFTWARE         # the context of a thread that is interrupted in a system call
+INTERRUPT_KEEPS_ALL = True                  # whether that has all registers after `syscall_interrupt`
+
 # Special registers by number, for tests of #arch.
 TIME_REGISTER: i64 = 0x10                   # the cycle counter
 COUNTER_REGISTER: i64 = 0x309               # a counter of events that programs may set
@@ -26,6 +29,11 @@ RELOCATE_BASE: u32 = 8                      # R_X86_64_RELATIVE: an address in t
 RELOCATE_SYMBOL = (u32(1), u32(6), u32(7))  # R_X86_64_64, GLOB_DAT, JUMP_SLOT: a symbol's address
 RELOCATE_THREAD: u32 = 18                   # R_X86_64_TPOFF64: a thread-local symbol's distance from the thread pointer
 RELOCATE_COPY: u32 = 5                      # R_X86_64_COPY: a library's variable is to be moved into the program
+
+
+def first_argument(ctx: UserContext) -> u64:
+    """Of the function that the context was saved in, if it was at its beginning."""
+    return ctx.rdi
 
 
 def image_start(block: u64, size: u64) -> u64:

@@ -11,3 +11,9 @@ FUNCTION syscall_trap
 syscall_return:                         /* or to `calls_finished` instead, as if that were called here last */
     ret
 END syscall_trap
+
+/* The same through the interrupt table, for who must keep all other registers: it preserves them. */
+FUNCTION syscall_interrupt
+    int $0xE0                           /* cpu.SYSCALL_VECTOR */
+    ret
+END syscall_interrupt

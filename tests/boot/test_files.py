@@ -43,6 +43,7 @@ SHOWS = {
     "memory.populate": ["sys-32"],
     "calls.ids": ["sys-06"],
     "calls.unknown_number": [],
+    "calls.entries": ["core-07"],
     "calls.block": ["sys-02"],
 }
 

@@ -25,6 +25,7 @@ LAB = {
     "change_vcore": ["proc-26", "sys-12"],
     "notify": ["proc-27", "proc-28", "sys-25"],
     "contexts": ["core-08"],
+    "entries": ["core-07"],
     "migration": ["core-09"],
     "pop_ctx": ["sys-33"],
     "halt": ["proc-29", "sys-26"],

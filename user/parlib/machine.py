@@ -29,6 +29,12 @@ def syscall_trap(call: u64, count: u64) -> u64:
 
 
 @extern
+def syscall_interrupt(call: u64, count: u64) -> u64:
+    """The same by the other entry of processors that have two. Slower; where it interrupts its caller, that leaves a hardware context."""
+    ...
+
+
+@extern
 def set_thread_pointer(tp: u64) -> None:
     """Make `tp` the thread pointer; what is thread-local changes at once."""
     ...

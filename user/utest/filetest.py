@@ -4,9 +4,12 @@
 Prints PASSED or FAILED for each, and ends with status 0 if none failed. Leaves /tmp as it was.
 """
 
-from lang import Errno, Error, Span, Uaddr, i32, u64, u8
+from typing import Callable
+
+from lang import Errno, Error, Span, Uaddr, addr_of, i32, u32, u64, u8
 from kern.abi.mman import MapFlags, Prot
 from kern.abi.syscall import Syscall
+from parlib.machine import syscall_interrupt, syscall_trap
 from parlib.vcore import pcore_of
 from rt.args import args
 from rt.io import close, open, read
@@ -21,6 +24,10 @@ from utest.filetest_files import FILE, PAGE, holds, make, run_files
 from utest.filetest_links import run_links
 
 
+BLOCK: u32 = 2                              # the numbers of sys_block, and of none
+NOTHING: u32 = 199
+
+
 def main() -> i32:
     if len(args()) > 1:
         harness.choose_by_arguments()
@@ -32,6 +39,7 @@ def main() -> i32:
     run("memory.populate", test_populate)
     run("calls.ids", test_ids)
     run("calls.unknown_number", test_unknown_number)
+    run("calls.entries", test_entries)
     run("calls.block", test_block)
     print(f"{harness.passed_tests} passed, {harness.failed_tests} failed")
     return 0 if harness.failed_tests == 0 else 1
@@ -96,7 +104,7 @@ def test_ids() -> None:
 
 
 def test_unknown_number() -> None:
-    call = Syscall(num=199)
+    call = Syscall(num=NOTHING)
     raw_submit(call)
     wait_for(call)
     equal(u64(call.err), u64(Errno.ENOSYS), "error")
@@ -105,6 +113,26 @@ def test_unknown_number() -> None:
         check(False, "a call that does not exist had a result")
     except Error as e:
         check(len(e.message) > 0, "no sentence says what was wrong")
+
+
+def test_entries() -> None:
+    """Both ways into the kernel give results and errors, and return before a call that waits is done."""
+    try_entry(syscall_trap)
+    try_entry(syscall_interrupt)
+
+
+def try_entry(trap: Callable[[u64, u64], u64]) -> None:
+    refused = Syscall(num=NOTHING)
+    waiting = Syscall(num=BLOCK)
+    waiting.args[0] = 20_000
+    equal(trap(addr_of(refused), 1), 0, "what the trap gives")
+    wait_for(refused)
+    equal(u64(refused.err), u64(Errno.ENOSYS), "error")
+    start = now_ns()
+    equal(trap(addr_of(waiting), 1), 0, "what the trap gives")
+    wait_for(waiting)
+    equal(u64(waiting.err), 0, "error of a call that waited")
+    check(now_ns() - start >= 20_000_000, "it did not wait")
 
 
 def test_block() -> None:

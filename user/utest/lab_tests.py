@@ -1,19 +1,23 @@
 # SPDX-License-Identifier: LGPL-2.1-or-later
 """Suite `lab`: vcores one by one, by order (lab.py)."""
 
+from typing import Callable
+
 from arch.abi import ContextKind
-from lang import Errno, Error, Format, ThreadLocal, array, cycle_counter, f64, i32, pause, text, thread_pointer
+from arch.user_abi import INTERRUPT_KEEPS_ALL, LEFT_BY_CALL, first_argument
+from lang import Errno, Error, Format, ThreadLocal, addr_of, array, cycle_counter, f64, i32, pause, text, thread_pointer
 from lang import u16, u32, u64
 from kern.abi.event import EventMsg, EventType
 from kern.abi.file import OpenMode
 from kern.abi.syscall import Syscall
 from lib.files import read_file
 from lib.strings import discard
+from parlib.machine import syscall_interrupt, syscall_trap
 from parlib.request import poke_kernel, wanted_cores
 from parlib.threads import uthread_sched_yield
 from parlib.uthread import BY_ITSELF
 from parlib.vcore import disable_notifs, enable_notifs, enter_vcore_context, max_vcores, notify_self
-from parlib.vcore import is_mcp, proc_info, vcore_is_preempted, vcores
+from parlib.vcore import is_mcp, proc_info, vcore_is_preempted, vcores, wait_spinning
 from rt import io
 from rt.process import getpid
 from rt.syscall import is_done
@@ -249,6 +253,34 @@ def test_contexts() -> None:
     check(lab.saved_as == BY_ITSELF, "how a yield saved it")
 
 
+VC_ENTRY: u32 = 25                          # the number of sys_vc_entry
+
+
+def test_entries() -> None:
+    """By the instruction for system calls a thread leaves just what a call preserves, by the interrupt table everything; both go on."""
+    has(2)
+    after_call: u64 = 0
+    whole: u64 = 0
+    for _ in range(20):                     # whatever else interrupts the thread before it looks leaves another context
+        enter_by(syscall_trap)
+        after_call += u64(vcores[0].data.uthread_ctx.kind == LEFT_BY_CALL)
+        argument = enter_by(syscall_interrupt)
+        found = vcores[0].data.uthread_ctx
+        whole += u64(found.kind == ContextKind.HARDWARE and first_argument(found) == argument)
+    check(after_call > 0, "what a call left")
+    check(whole > 0 or not INTERRUPT_KEEPS_ALL, "what a call by interrupt left")
+
+
+def enter_by(trap: Callable[[u64, u64], u64]) -> u64:
+    """Into vcore context by that entry, and back; returns what its first argument was."""
+    call = Syscall(num=VC_ENTRY)
+    entries = vcores[0].entries
+    trap(addr_of(call), 1)
+    wait_spinning(call)
+    check(vcores[0].entries > entries, "vcore context was not entered")
+    return addr_of(call)
+
+
 def test_pop_ctx() -> None:
     """The kernel loads the context of a thread and leaves vcore context with it; what comes in between is not missed."""
     has(2)
@@ -410,6 +442,7 @@ class LabTests(Suite):
         run("lab.change_vcore", test_change_vcore)
         run("lab.notify", test_notify)
         run("lab.contexts", test_contexts)
+        run("lab.entries", test_entries)
         run("lab.migration", test_migration)
         run("lab.pop_ctx", test_pop_ctx)
         run("lab.halt", test_halt)

@@ -55,3 +55,12 @@ def test_locks_are_counted_while_a_program_runs(guest: Guest) -> None:
     while guest.output("cat '#kprof/locks'") != guest.output("cat '#kprof/locks'"):
         assert time.monotonic() < deadline, "it is not turned off"
     assert guest.run("echo nonsense > '#kprof/locks'").status != 0
+
+
+def test_locks_are_not_counted_for_a_program_that_cannot_start(guest: Guest) -> None:
+    answer = guest.run("lockstat /etc/motd")
+    assert answer.status == 1 and "not an ELF file" in answer.output
+    taken = guest.output("cat '#kprof/locks'")  # one that was about to be released as the counting ended may still be noted
+    deadline = time.monotonic() + 30
+    while taken != (taken := guest.output("cat '#kprof/locks'")):
+        assert time.monotonic() < deadline, "it is still on"

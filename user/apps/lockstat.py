@@ -25,8 +25,10 @@ def main() -> i32:
         return command.status
     try:
         tell("on")
-        status = wait(command.start())
-        tell("off")
+        try:
+            status = wait(command.start())
+        finally:
+            tell("off")
         show()
     except Error as e:
         return complain_about(command.words[0], e.message)

@@ -7,7 +7,7 @@ Ends with status 0 if no test failed, 1 otherwise, 2 if there is none of these n
 """
 
 from lang import array, i32, u32, u64
-from lib.args import misuse
+from lib.args import help_wanted, misuse
 from rt.args import args
 from rt.io import flush_stdout
 from rt.process import run_and_wait
@@ -15,7 +15,9 @@ from utest import call_tests, core_tests, fault_tests, harness, heap_tests, memo
 from utest.fork_tests import wait_for_argument
 from utest.harness import Suite, run, suites
 
-USAGE = "usage: utest [--list] [SUITE | SUITE.TEST]…"
+USAGE = """usage: utest [--list] [SUITE | SUITE.TEST]…
+Without names all suites run, each in a process of its own; what is named, in one, so that a debugger or `strace` sees it: a suite that
+leaves the process as another one is no good before suites that need it as it was."""
 
 
 def main() -> i32:
@@ -36,6 +38,8 @@ def main() -> i32:
         return 0
     if len(given) > 1 and given[1] == "--suite":
         return run_suite(given[2])
+    if help_wanted(USAGE):
+        return 0
     if len(given) > 1:
         return run_chosen()
     return run_all_suites()

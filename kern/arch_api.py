@@ -54,7 +54,7 @@ class TakenPage:
 
     address: u64                            # where
     page: Paddr
-    dirty: bool                             # written since it was entered CLEAN
+    dirty: u8                               # 1: written since it was entered CLEAN
 
 
 @struct

@@ -203,13 +203,17 @@ def change_pages(space: AddressSpace, base: u64, end: u64, into: Span[TakenPage]
         if table == 0:
             address = stop
         while address < stop and count < len(into):
-            entry = Ptr[u64](table + (address >> 12) % ENTRIES * 8)
+            index = (address >> 12) % ENTRIES
+            entry = Ptr[u64](table + index * 8)
             if entry[0] & (PRESENT | HELD) != 0:
                 value = change(entry)
                 into[count].address = address
                 into[count].page = Paddr(value & ADDRESS)
-                into[count].dirty = value & DIRTY != 0
+                into[count].dirty = 1 if value & DIRTY != 0 else 0
                 count += 1
+            elif index % LINE == 0 and is_line_empty(Ptr[u64](table), index):
+                address = min(address + LINE * PAGE, stop)
+                continue
             address += PAGE
     return count, address
 

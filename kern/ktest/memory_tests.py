@@ -252,7 +252,7 @@ def take_in_pieces(space: mmu.AddressSpace, page: Paddr) -> None:
     count, at = mmu.take_pages(space, at, far + PAGE_SIZE, taken)
     equal(count, 2, "pages taken then")
     equal(taken[1].address, far, "the last page's address")
-    check(taken[1].page == page and not taken[1].dirty, "the last page")
+    check(taken[1].page == page and taken[1].dirty == 0, "the last page")
     equal(mmu.next_page(space, FIRST_MAPPED, far + PAGE_SIZE), far + PAGE_SIZE, "nothing is left")
 
 
@@ -303,7 +303,7 @@ def note_writes(space: mmu.AddressSpace, page: Paddr) -> None:
     write_in(space, 8)
     taken = array(1, TakenPage)
     mmu.take_pages(space, FIRST_MAPPED, FIRST_MAPPED + PAGE_SIZE, taken)
-    check(taken[0].dirty, "the page did not come out dirty")
+    check(taken[0].dirty != 0, "the page did not come out dirty")
 
 
 @kernel_tests

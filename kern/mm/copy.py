@@ -15,7 +15,7 @@ from arch import mmu
 from kern.abi.errno import Errno
 from kern.arch_api import PageFlag, TakenPage
 from kern.mm.pages import copy_of, page_get, page_put
-from kern.mm.regions import VmRegion, clone, insert_region
+from kern.mm.regions import VmRegion, clone, first_beyond, insert_region
 from kern.mm.shootdown import flush_space
 from kern.mm.vmr import BATCH, page_flags_of
 from kern.proc.proc import Proc
@@ -33,7 +33,7 @@ def copy_space(parent: Proc, child: Proc) -> None:
             private = not region.shared
             stays = region.locked and region.cache is None
             with child.vm.lock:
-                insert_region(child.vm, region)
+                insert_region(child.vm, region, None)
             if private:
                 share_range(parent, child, base, at, flags, stays)
     finally:
@@ -44,9 +44,7 @@ def copy_space(parent: Proc, child: Proc) -> None:
 def take_region(p: Proc, at: u64) -> VmRegion | None:
     """A copy of the first region that ends beyond `at`, cut to what is beyond; it has a reference of its own to its file."""
     with p.vm.lock:
-        region = p.vm.regions.first()
-        while region is not None and region.end <= at:
-            region = p.vm.regions.after(region)
+        region = first_beyond(p.vm, at)
         if region is None:
             return None
         if region.shared and region.cache is None:

@@ -14,13 +14,23 @@ from kern.abi.proc import SHARED_END, USER_BASE, USER_TOP
 from kern.arch_api import PageFlag
 from kern.mm.fault import bring_in
 from kern.mm.pagecache import PageCache
-from kern.mm.pages import PAGE_MASK, PAGE_SIZE, total_bytes
-from kern.mm.regions import VmRegion, check_count, find_room, forget, insert_region, is_free, join_range, split_at
+from kern.mm.pages import PAGE_MASK, PAGE_SIZE
+from kern.mm.regions import (
+    VmRegion,
+    check_room,
+    find_room,
+    first_beyond,
+    first_in,
+    forget,
+    insert_region,
+    join_range,
+    next_in,
+    split_range,
+)
 from kern.mm.shootdown import flush_space
-from kern.mm.vmr import flags_for, remove_range
+from kern.mm.vmr import flags_for, unmap_range
 from kern.proc.proc import Proc
 
-OVERCOMMIT: u64 = 16                        # thread stacks are 4 MiB of addresses, of which a few pages are ever touched
 MOST_PAGES: u64 = 1 << 50                   # of a file
 
 
@@ -46,8 +56,7 @@ def mm_map(p: Proc, address: Uaddr, length: u64, prot: Prot, flags: MapFlags, fi
         wanted = wanted | MapFlags.POPULATE | MapFlags.LOCKED
     size = (length + PAGE_MASK) & ~PAGE_MASK
     region = new_region(prot, wanted, file)
-    with p.vm.lock:
-        base = place(p, u64(address), size, wanted, region)
+    base = place(p, u64(address), size, wanted, region)
     if MapFlags.LOCKED in wanted:
         lock_range(p, base, size, prot)
     elif MapFlags.POPULATE in wanted:
@@ -91,25 +100,37 @@ def check_map(address: Uaddr, length: u64, prot: Prot, flags: MapFlags, file: Ma
 
 
 def place(p: Proc, wanted: u64, size: u64, flags: MapFlags, region: VmRegion) -> u64:
-    """Find the region's addresses and enter it; on failure it is freed. Caller holds: vm.lock."""
+    """Find the region's addresses and enter it; on failure it is freed."""
+    fixed = MapFlags.FIXED in flags
     try:
-        if p.vm.mapped_bytes + size > total_bytes() * OVERCOMMIT:
-            raise Error(Errno.ENOMEM, f"{size} bytes more would be over {OVERCOMMIT} times the machine's memory")
-        check_count(p.vm)
-        if MapFlags.FIXED in flags:
-            base = wanted
-            remove_range(p, base, base + size)
-        elif wanted >= SHARED_END and wanted + size <= USER_TOP and is_free(p.vm, wanted, wanted + size):
-            base = wanted
-        else:
-            base = find_room(p.vm, size)
+        base = enter(p, wanted, size, fixed, region)
+        if base == 0:
+            unmap_range(p, wanted, wanted + size, region)
+            return wanted
+        return base
     except Error:
         forget(region)
         raise
-    region.base = base
-    region.end = base + size
-    insert_region(p.vm, region)
-    return base
+
+
+def enter(p: Proc, wanted: u64, size: u64, fixed: bool, region: VmRegion) -> u64:
+    """Enter a region where nothing is, at the address that is wanted if that may be, and return where. 0: something is at a fixed address,
+    and the region is entered nowhere. Raises ENOMEM."""
+    vm = p.vm
+    with vm.lock:
+        check_room(vm, size)
+        base = wanted
+        after = first_beyond(vm, wanted)
+        free = after is None or after.base >= wanted + size
+        if not fixed and not (free and wanted >= SHARED_END and wanted + size <= USER_TOP):
+            base, after = find_room(vm, size)
+            free = True
+        region.base = base
+        region.end = base + size
+        if not free:
+            return 0
+        insert_region(vm, region, after)
+        return base
 
 
 def populate_range(p: Proc, base: u64, pages: u64) -> u64:
@@ -150,30 +171,28 @@ def mm_unmap(p: Proc, address: Uaddr, length: u64) -> None:
     """Unmap whatever is in the range. Raises EINVAL, ENOMEM."""
     check_range(address, length)
     size = (length + PAGE_MASK) & ~PAGE_MASK
-    with p.vm.lock:
-        remove_range(p, u64(address), u64(address) + size)
+    unmap_range(p, u64(address), u64(address) + size, None)
 
 
 def mm_protect(p: Proc, address: Uaddr, length: u64, prot: Prot) -> None:
-    """Change the rights of all regions in the range. Raises EINVAL, ENOMEM, EACCES (before anything has changed)."""
+    """Change the rights of all regions in the range: when it returns no core uses others any more. Raises EINVAL, ENOMEM, EACCES (before
+    anything has changed)."""
     check_range(address, length)
     base = u64(address)
     end = base + ((length + PAGE_MASK) & ~PAGE_MASK)
-    with p.vm.lock:
-        split_at(p.vm, base)
-        split_at(p.vm, end)
-        check_protect(p, base, end, prot)
-        p.vm.history += 1
-        changed = False
-        region = p.vm.regions.first()
-        while region is not None and region.base < end:
-            if region.base >= base:
-                region.prot = prot
-                changed = protect_pages(p, region) or changed
-            region = p.vm.regions.after(region)
-        join_range(p.vm, base, end)
-        if changed:                         # nobody can have a translation of what was never present
-            flush_space(p)
+    vm = p.vm
+    changed = False
+    with vm.lock:
+        first = first_in(vm, base, end)
+        check_protect(p, first, end, prot)
+        region = split_range(vm, first, base, end)
+        while region is not None:
+            region.prot = prot
+            changed = protect_pages(p, region) or changed
+            region = next_in(vm, region, end)
+        join_range(vm, base, end)
+    if changed:                             # nobody can have a translation of what was never present
+        flush_space(p)
 
 
 def check_range(address: Uaddr, length: u64) -> None:
@@ -183,12 +202,14 @@ def check_range(address: Uaddr, length: u64) -> None:
         raise Error(Errno.EINVAL, f"{length} bytes from {address:#x} are no range of user memory")
 
 
-def check_protect(p: Proc, base: u64, end: u64, prot: Prot) -> None:
-    region = p.vm.regions.first()
-    while region is not None and region.base < end:
-        if region.base >= base and Prot.WRITE in prot and not region.may_write:
+def check_protect(p: Proc, first: VmRegion | None, end: u64, prot: Prot) -> None:
+    if Prot.WRITE not in prot:
+        return
+    region = first
+    while region is not None:
+        if not region.may_write:
             raise Error(Errno.EACCES, "the file is not open for writing")
-        region = p.vm.regions.after(region)
+        region = next_in(p.vm, region, end)
 
 
 def protect_pages(p: Proc, region: VmRegion) -> bool:

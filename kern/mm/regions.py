@@ -1,7 +1,9 @@
 # SPDX-License-Identifier: GPL-2.0-or-later
-"""The regions of an address space: a sorted list of disjoint ranges, joined where one simply goes on after another.
+"""The regions of an address space: disjoint ranges in a tree, joined where one simply goes on after another.
 
-Pure bookkeeping: no page tables, no pages, no locks (vmr.py has them), so that it runs on a host too.
+Pure bookkeeping: no page tables, no pages, no locks (vmr.py has them), so that it runs on a host too. Every operation on a region takes
+a logarithmic number of steps, whatever many vcores have mapped; so does finding room, since a region's weight in the tree is the room
+before it.
 Invariants: bounds are page-aligned, no region is empty, neighbours that could be one are one, `mapped_bytes` is the sum.
 """
 
@@ -11,10 +13,12 @@ from lang import Error, Ref, free, inline, new, noinline, struct, u64
 from kern.abi.errno import Errno
 from kern.abi.mman import Prot
 from kern.abi.proc import MMAP_BASE, MMAP_TOP
-from kern.lib.list import IntrusiveList, ListLink
+from kern.lib.rbtree import RedBlackTree, TreeLink
 from kern.mm.pagecache import PageCache
+from kern.mm.pages import total_bytes
 
-MAX_REGIONS: u64 = 4096                     # of one process: they are kernel memory, and looked through one by one
+MAX_REGIONS: u64 = 4096                     # of one process: they are kernel memory
+OVERCOMMIT: u64 = 16                        # thread stacks are 4 MiB of addresses, of which a few pages are ever touched
 
 
 @struct
@@ -27,14 +31,13 @@ class VmRegion:
     may_write: bool                         # it may be made writable: the file was open so, or its pages are the process' own
     cache: Ref[PageCache] | None            # of the file, with a reference to that; None: anonymous memory
     offset: u64                             # in the file, of `base`; a multiple of the page size
-    link: ListLink["VmRegion"]
+    node: TreeLink["VmRegion"]              # its weight: see `room_before`
 
 
 @struct
 class RegionList:
-    regions: IntrusiveList[VmRegion, Literal["link"]]
+    regions: RedBlackTree[VmRegion, Literal["node"], Literal["base"]]
     recent: Ref[VmRegion] | None            # where `find_region` found something last
-    history: u64                            # raised whenever regions go or change
     mapped_bytes: u64                       # sum over the regions
 
 
@@ -49,56 +52,71 @@ def find_region(vm: RegionList, address: u64) -> VmRegion | None:
 
 @noinline
 def search_region(vm: RegionList, address: u64) -> VmRegion | None:
-    region = vm.regions.first()
-    while region is not None and region.end <= address:
-        region = vm.regions.after(region)
-    if region is None or region.base > address:
+    region = vm.regions.at_or_before(address)
+    if region is None or region.end <= address:
         return None
     vm.recent = region
     return region
 
 
-def find_room(vm: RegionList, length: u64) -> u64:
-    """The lowest free range for mappings without a fixed address. Raises ENOMEM."""
-    start = MMAP_BASE
-    region = vm.regions.first()
-    while region is not None:
-        if region.end > start:
-            if region.base >= start and region.base - start >= length:
-                break
-            start = region.end
-        region = vm.regions.after(region)
+def first_beyond(vm: RegionList, address: u64) -> VmRegion | None:
+    """The first region of which something is at `address` or above."""
+    region = vm.regions.at_or_before(address)
+    if region is None:
+        return vm.regions.first()
+    return region if region.end > address else vm.regions.after(region)
+
+
+def first_in(vm: RegionList, base: u64, end: u64) -> VmRegion | None:
+    """The first region of which something is in [base, end)."""
+    region = first_beyond(vm, base)
+    return region if region is not None and region.base < end else None
+
+
+def next_in(vm: RegionList, region: VmRegion, end: u64) -> VmRegion | None:
+    """The one after it, if something of that is before `end`."""
+    if region.end >= end:
+        return None
+    after = vm.regions.after(region)
+    return after if after is not None and after.base < end else None
+
+
+def find_room(vm: RegionList, length: u64) -> tuple[u64, VmRegion | None]:
+    """The lowest free range for mappings without a fixed address: (where it starts, the region behind it). Raises ENOMEM."""
+    region = vm.regions.first_weighing(length)
+    if region is not None:
+        return min(region.base, MMAP_TOP) - region.node.weight, region
+    last = vm.regions.last()
+    start = max(last.end, MMAP_BASE) if last is not None else MMAP_BASE
     if start + length > MMAP_TOP:
         raise Error(Errno.ENOMEM, f"no room for {length} bytes of address space")
-    return start
+    return start, first_beyond(vm, start)
 
 
-def is_free(vm: RegionList, base: u64, end: u64) -> bool:
-    region = vm.regions.first()
-    while region is not None:
-        if region.base < end and base < region.end:
-            return False
-        region = vm.regions.after(region)
-    return True
+def room_before(before: VmRegion | None, region: VmRegion) -> u64:
+    """How much between two neighbours is for mappings without a fixed address."""
+    start = max(before.end, MMAP_BASE) if before is not None else MMAP_BASE
+    end = min(region.base, MMAP_TOP)
+    return end - start if end > start else 0
 
 
-def insert_region(vm: RegionList, region: VmRegion) -> None:
-    """Put a region where nothing is, and join it with its neighbours."""
-    place = vm.regions.first()
-    while place is not None and place.base < region.base:
-        place = vm.regions.after(place)
-    if place is None:
-        vm.regions.push_back(region)
-    else:
-        vm.regions.insert_before(place, region)
+def insert_region(vm: RegionList, region: VmRegion, after: VmRegion | None) -> None:
+    """Put a region where nothing is, before `after`, or behind all; and join it with its neighbours."""
     vm.mapped_bytes += region.end - region.base
-    before = vm.regions.before(region)
+    before = vm.regions.before(after) if after is not None else vm.regions.last()
     if before is not None and can_join(before, region):
-        join(vm, before, region)
+        before.end = region.end
+        forget(region)
         region = before
-    after = vm.regions.after(region)
-    if after is not None and can_join(region, after):
+    else:
+        vm.regions.insert_after(before, region)
+        vm.regions.set_weight(region, room_before(before, region))
+    if after is None:
+        return
+    if can_join(region, after):
         join(vm, region, after)
+    else:
+        vm.regions.set_weight(after, room_before(region, after))
 
 
 def can_join(a: VmRegion, b: VmRegion) -> bool:
@@ -111,30 +129,48 @@ def can_join(a: VmRegion, b: VmRegion) -> bool:
 
 
 def join(vm: RegionList, a: VmRegion, b: VmRegion) -> None:
+    """Where there is no room between the two, that before the next stays what it is."""
     a.end = b.end
-    take_out(vm, b)
+    drop(vm, b)
     forget(b)
 
 
 def join_range(vm: RegionList, base: u64, end: u64) -> None:
     """Join what can be joined in and at the borders of a range, after rights have changed there."""
-    region = vm.regions.first()
+    region = first_beyond(vm, base - 1 if base > 0 else base)
     while region is not None and region.base <= end:
         after = vm.regions.after(region)
-        if after is not None and region.end >= base and can_join(region, after):
+        if after is not None and can_join(region, after):
             join(vm, region, after)         # and look at the same one again
         else:
             region = after
 
 
-def take_out(vm: RegionList, region: VmRegion) -> None:
-    """Take a region off the list. What it counts for stays in `mapped_bytes`."""
+def note_room(vm: RegionList, region: VmRegion | None) -> None:
+    """What is before a region has changed."""
+    if region is not None:
+        vm.regions.set_weight(region, room_before(vm.regions.before(region), region))
+
+
+def move_range(vm: RegionList, first: VmRegion | None, end: u64, into: RegionList) -> None:
+    """Move the regions from `first` to `end` over behind those that are there."""
+    region = first
+    while region is not None:
+        next = next_in(vm, region, end)
+        drop(vm, region)
+        vm.mapped_bytes -= region.end - region.base
+        into.regions.insert_after(into.regions.last(), region)
+        region = next
+
+
+def drop(vm: RegionList, region: VmRegion) -> None:
     vm.regions.remove(region)
-    vm.recent = None
+    if vm.recent is region:
+        vm.recent = None
 
 
 def forget(region: VmRegion) -> None:
-    """Free a region that is on no list, and what it has of its file."""
+    """Free a region that is in no tree, and what it has of its file."""
     cache = region.cache
     if cache is not None:
         cache.map_put(region.shared)
@@ -160,22 +196,39 @@ def clone(region: VmRegion, base: u64, end: u64) -> VmRegion:
     return made
 
 
+def check_room(vm: RegionList, size: u64) -> None:
+    """Raise ENOMEM if there may be no further region of this size."""
+    if vm.mapped_bytes + size > total_bytes() * OVERCOMMIT:
+        raise Error(Errno.ENOMEM, f"{size} bytes more would be over {OVERCOMMIT} times the machine's memory")
+    check_count(vm)
+
+
 def check_count(vm: RegionList) -> None:
     """Raise ENOMEM if there may be no further region."""
     if vm.regions.count >= MAX_REGIONS:
         raise Error(Errno.ENOMEM, f"a process has at most {MAX_REGIONS} regions of memory")
 
 
-def split_at(vm: RegionList, address: u64) -> None:
-    """Make `address` a border between regions, if one contains it. Raises ENOMEM."""
-    region = find_region(vm, address)
-    if region is None or region.base == address:
-        return
+def split_at(vm: RegionList, region: VmRegion, address: u64) -> VmRegion:
+    """Make `address` a border between regions, within one that contains it and may begin there; the upper one. Raises ENOMEM."""
+    if region.base == address:
+        return region
     check_count(vm)
     upper = clone(region, address, region.end)
     region.end = address
-    after = vm.regions.after(region)
-    if after is None:
-        vm.regions.push_back(upper)
-    else:
-        vm.regions.insert_before(after, upper)
+    vm.regions.insert_after(region, upper)
+    return upper
+
+
+def split_range(vm: RegionList, first: VmRegion | None, base: u64, end: u64) -> VmRegion | None:
+    """Make both ends of a range, in which `first` is the first region, borders between regions; the first one then. Raises ENOMEM before
+    anything has changed but that a region may be two."""
+    if first is None:
+        return None
+    first = split_at(vm, first, base) if first.base < base else first
+    last = first
+    while (region := next_in(vm, last, end)) is not None:
+        last = region
+    if last.end > end:
+        split_at(vm, last, end)
+    return first

@@ -10,12 +10,24 @@ Locks: `vm.lock` is a plain spinlock, taken before the allocators'. No interrupt
 touches user memory. Who holds it never touches user memory itself: a fault would take it again.
 """
 
-from lang import Paddr, Sink, Span, array, inline, struct, u32, u64
+from lang import Array, Paddr, Sink, Span, array, assign, inline, struct, u32, u64, unset
 from arch import mmu
 from kern.abi.mman import Prot
 from kern.arch_api import PageFlag, TakenPage
 from kern.mm.pages import PAGE_SIZE, is_only_reference, put_pages
-from kern.mm.regions import RegionList, VmRegion, forget, split_at, take_out
+from kern.mm.regions import (
+    RegionList,
+    VmRegion,
+    check_room,
+    find_region,
+    first_beyond,
+    first_in,
+    forget,
+    insert_region,
+    move_range,
+    note_room,
+    split_range,
+)
 from kern.mm.shootdown import flush_space
 from kern.proc.proc import Proc
 from kern.sync.spinlock import SpinLock
@@ -29,6 +41,15 @@ MASKED: u64 = 16                            # ... and without an interrupt's com
 class VmSpace(RegionList):
     lock: SpinLock
     faults: u64                             # pages that came by demand, or that it had to wait for
+
+
+@struct
+class TakenPages:
+    """Pages of one region, out of the tables and not flushed yet."""
+
+    count: u64
+    next: u64                               # the address to go on at
+    pages: Array[TakenPage] = array(BATCH)
 
 
 def page_flags(region: VmRegion) -> PageFlag:
@@ -56,40 +77,54 @@ def page_flags_of(prot: Prot) -> PageFlag:
     return PageFlag(u32(prot)) | PageFlag.USER | PageFlag.READ
 
 
-def remove_range(p: Proc, base: u64, end: u64) -> None:
-    """Unmap [base, end): regions, then pages. Caller holds: vm.lock. Raises ENOMEM before anything has changed."""
+def unmap_range(p: Proc, base: u64, end: u64, instead: VmRegion | None) -> None:
+    """Unmap [base, end): regions, then pages; and put a region of just that range there, if one is given. Raises ENOMEM before anything
+    has changed."""
     vm = p.vm
-    split_at(vm, base)
-    split_at(vm, end)
-    vm.history += 1
-    region = vm.regions.first()
-    while region is not None and region.base < end:
-        next = vm.regions.after(region)
-        if region.base >= base:
-            remove_pages(p, region)
-            take_out(vm, region)
-            vm.mapped_bytes -= region.end - region.base
-            forget(region)
-        region = next
-
-
-def remove_pages(p: Proc, region: VmRegion) -> None:
-    """Take the pages of a region out of the tables, have every core flush, then give them back. Caller holds: vm.lock."""
-    batch = array(BATCH, TakenPage)
-    at = region.base
-    while at < region.end:
-        count, at = mmu.take_pages(p.space, at, region.end, batch)
-        if count > 0:
+    gone = RegionList()
+    taken = unset(TakenPages)
+    taken.next = base
+    with vm.lock:
+        if instead is not None:
+            check_room(vm, end - base)
+        move_range(vm, split_range(vm, first_in(vm, base, end), base, end), end, gone)
+        while take_some(p, gone, taken):
             flush_space(p)
-            drop_pages(region, batch[:count])
+            drop_pages(gone, taken)
+        after = first_beyond(vm, end)
+        if instead is not None:
+            insert_region(vm, instead, after)
+        else:
+            note_room(vm, after)
+    while (region := gone.regions.pop_leaf()) is not None:
+        forget(region)
 
 
-def drop_pages(region: VmRegion, pages: Span[TakenPage]) -> None:
-    """No core can reach these mappings any more: each had a reference, on a page of the file or on one of its own."""
+def take_some(p: Proc, gone: RegionList, taken: TakenPages) -> bool:
+    """Take the next pages of one of the regions out of the tables; False if there are no more. Caller holds: vm.lock."""
+    taken.count = 0
+    region = first_beyond(gone, taken.next)
+    while region is not None:
+        taken.count, taken.next = mmu.take_pages(p.space, max(taken.next, region.base), region.end, taken.pages)
+        if taken.count > 0:
+            return True
+        region = gone.regions.after(region)
+    return False
+
+
+def drop_pages(gone: RegionList, taken: TakenPages) -> None:
+    """No core can reach these mappings any more."""
+    region = find_region(gone, taken.pages[0].address)
+    assert region is not None, "pages of no region"
+    give_back(region, taken.pages[: taken.count])
+
+
+def give_back(region: VmRegion, pages: Span[TakenPage]) -> None:
+    """Each mapping had a reference, on a page of the file or on one of its own."""
     cache = region.cache
     if region.shared and cache is not None:
         for taken in pages:
-            cache.put((region.offset + (taken.address - region.base)) // PAGE_SIZE, taken.dirty)
+            cache.put((region.offset + (taken.address - region.base)) // PAGE_SIZE, taken.dirty != 0)
     else:
         for first in range(u64(0), len(pages), MASKED):
             put_pages(pages[first : min(first + MASKED, len(pages))])
@@ -98,12 +133,12 @@ def drop_pages(region: VmRegion, pages: Span[TakenPage]) -> None:
 def destroy_vm(p: Proc) -> None:
     """Unmap everything, when no core is in the address space any more and none will be."""
     vm = p.vm
-    batch = array(BATCH, TakenPage)
-    while (region := vm.regions.pop_front()) is not None:
-        at = region.base
-        while at < region.end:
-            count, at = mmu.take_pages(p.space, at, region.end, batch)
-            drop_pages(region, batch[:count])
+    taken = unset(TakenPages)
+    while (region := vm.regions.pop_leaf()) is not None:
+        taken.next = region.base
+        while taken.next < region.end:
+            taken.count, taken.next = mmu.take_pages(p.space, taken.next, region.end, taken.pages)
+            give_back(region, taken.pages[: taken.count])
         forget(region)
     vm.recent = None
     vm.mapped_bytes = 0
@@ -111,17 +146,25 @@ def destroy_vm(p: Proc) -> None:
 
 def print_regions(p: Proc, sink: Sink) -> None:
     """A line for each region: range, rights, whether it is private or shared and locked, what of its file (in bytes) is there."""
-    with p.vm.lock:
-        region = p.vm.regions.first()
-        while region is not None:
-            sink.print(f"{region.base:010x}-{region.end:010x} ")
-            sink.put("r" if Prot.READ in region.prot else "-")
-            sink.put("w" if Prot.WRITE in region.prot else "-")
-            sink.put("x" if Prot.EXEC in region.prot else "-")
-            sink.put("s" if region.shared else "p")
-            sink.put("l " if region.locked else "  ")
-            if region.cache is not None:
-                sink.print(f"file {region.offset:#x}\n")
-            else:
-                sink.put("memory\n")
-            region = p.vm.regions.after(region)
+    region = VmRegion()
+    while copy_region(p.vm, region.end, region):
+        sink.print(f"{region.base:010x}-{region.end:010x} ")
+        sink.put("r" if Prot.READ in region.prot else "-")
+        sink.put("w" if Prot.WRITE in region.prot else "-")
+        sink.put("x" if Prot.EXEC in region.prot else "-")
+        sink.put("s" if region.shared else "p")
+        sink.put("l " if region.locked else "  ")
+        if region.cache is not None:
+            sink.print(f"file {region.offset:#x}\n")
+        else:
+            sink.put("memory\n")
+
+
+def copy_region(vm: VmSpace, address: u64, into: VmRegion) -> bool:
+    """Copy the first region that ends beyond `address`, but no reference to its file; False if there is none."""
+    with vm.lock:
+        region = first_beyond(vm, address)
+        if region is None:
+            return False
+        assign(into, region)
+        return True

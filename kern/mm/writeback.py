@@ -12,12 +12,13 @@ from typing import Literal
 
 from lang import Error, Uaddr, panic, u64
 from arch import mmu
+from kern.abi.proc import USER_TOP
 from kern.boot.main import inits
 from kern.debug import log
 from kern.lib.list import IntrusiveList
 from kern.mm.pagecache import PageCache
 from kern.mm.pages import PAGE_SIZE
-from kern.mm.regions import VmRegion
+from kern.mm.regions import VmRegion, first_beyond
 from kern.mm.shootdown import flush_space
 from kern.proc.proc import Proc, next_proc, proc_put
 from kern.sync.kthread import spawn_ktask
@@ -44,15 +45,25 @@ def sync_file(cache: PageCache) -> None:
 
 def collect_dirty(p: Proc, cache: PageCache) -> None:
     """Mark the pages of the file that `p` has written through its mappings."""
-    with p.vm.lock:
-        found = False
-        region = p.vm.regions.first()
-        while region is not None:
-            if region.shared and region.cache is cache:
-                found = collect_region(p, region, cache) or found
-            region = p.vm.regions.after(region)
-        if found:
-            flush_space(p)
+    dirty = False
+    at: u64 = 0
+    while at < USER_TOP:
+        with p.vm.lock:
+            region = next_mapping(p, at, cache)
+            if region is None:
+                break
+            dirty = collect_region(p, region, cache) or dirty
+            at = region.end
+    if dirty:
+        flush_space(p)
+
+
+def next_mapping(p: Proc, at: u64, cache: PageCache) -> VmRegion | None:
+    """The first shared mapping of the file that ends beyond `at`. Caller holds: vm.lock."""
+    region = first_beyond(p.vm, at)
+    while region is not None and not (region.shared and region.cache is cache):
+        region = p.vm.regions.after(region)
+    return region
 
 
 def collect_region(p: Proc, region: VmRegion, cache: PageCache) -> bool:

@@ -199,6 +199,46 @@ def test_red_black_tree(unit: Unit, operations: list[tuple[bool, int, int]]) -> 
     assert tree.last() == (model[max(model)] if model else None)
 
 
+@pytest.mark.feature("kmem-19")
+@MANY
+@given(st.lists(st.tuples(st.booleans(), st.integers(0, 30), st.integers(0, 9)), max_size=80), st.integers(0, 10))
+def test_weights_in_a_red_black_tree(unit: Unit, operations: list[tuple[bool, int, int]], wanted: int) -> None:
+    """Each item knows the heaviest below it, whatever is turned round; so the first that is heavy enough is found."""
+    items, weights = items_of(unit), dict[int, int]()
+    tree = unit.RedBlackTree[unit.Item, Literal["node"], Literal["hash_key"]]()
+    for present, n, weight in operations:
+        if present and n not in weights:
+            items[n].hash_key = n
+            lower = [k for k in weights if k < n]
+            tree.insert_after(items[max(lower)] if lower else None, items[n])
+        if present:
+            tree.set_weight(items[n], weight)
+            weights[n] = weight
+        elif n in weights:
+            tree.remove(items[n])
+            del weights[n]
+        black_height(tree.root, None)
+        assert heaviest_below(tree.root) == max(weights.values(), default=0)
+        first = min((k for k, w in weights.items() if w >= wanted), default=None)
+        assert tree.first_weighing(wanted) == (None if first is None else items[first])
+    order = sorted(weights)
+    for n, key in enumerate(order):
+        assert tree.before(items[key]) == (items[order[n - 1]] if n > 0 else None)
+        assert tree.after(items[key]) == (items[order[n + 1]] if n + 1 < len(order) else None)
+    taken = []
+    while (leaf := tree.pop_leaf()) is not None:
+        taken.append(leaf.hash_key)
+    assert sorted(taken) == order and tree.count == 0 and tree.root is None
+
+
+def heaviest_below(item: Any) -> int:
+    if item is None:
+        return 0
+    heaviest: int = max(item.node.weight, heaviest_below(item.node.left), heaviest_below(item.node.right))
+    assert item.node.heaviest == heaviest
+    return heaviest
+
+
 def black_height(item: Any, parent: Any) -> int:
     if item is None:
         return 1

@@ -14,47 +14,53 @@ from compiler.host import CompiledError, Unit, load
 DRIVER = """
 from lang import Span, free, new, u64
 from kern.abi.mman import Prot
-from kern.mm.regions import RegionList, VmRegion, find_region, find_room, forget, insert_region, is_free, join_range, split_at, take_out
+from kern.mm.regions import RegionList, VmRegion, find_region, find_room, first_beyond, first_in, forget, insert_region, join_range
+from kern.mm.regions import move_range, next_in, note_room, room_before, split_range
 
 vm = RegionList()
 
 
 def reset() -> None:
-    while (region := vm.regions.pop_front()) is not None:
+    while (region := vm.regions.pop_leaf()) is not None:
         free(region)
     vm.recent = None
     vm.mapped_bytes = 0
 
 
 def insert(base: u64, end: u64, prot: u64, shared: bool) -> bool:
-    if not is_free(vm, base, end):
+    after = first_beyond(vm, base)
+    if after is not None and after.base < end:
         return False
-    insert_region(vm, new(VmRegion, base=base, end=end, prot=Prot(prot), shared=shared))
+    insert_region(vm, new(VmRegion, base=base, end=end, prot=Prot(prot), shared=shared), after)
     return True
 
 
 def remove(base: u64, end: u64) -> None:
-    split_at(vm, base)
-    split_at(vm, end)
-    region = vm.regions.first()
-    while region is not None:
-        next = vm.regions.after(region)
-        if base <= region.base < end:
-            take_out(vm, region)
-            vm.mapped_bytes -= region.end - region.base
-            forget(region)
-        region = next
+    gone = RegionList()
+    move_range(vm, split_range(vm, first_in(vm, base, end), base, end), end, gone)
+    note_room(vm, first_beyond(vm, end))
+    while (region := gone.regions.pop_leaf()) is not None:
+        forget(region)
 
 
 def protect(base: u64, end: u64, prot: u64) -> None:
-    split_at(vm, base)
-    split_at(vm, end)
+    region = split_range(vm, first_in(vm, base, end), base, end)
+    while region is not None:
+        region.prot = Prot(prot)
+        region = next_in(vm, region, end)
+    join_range(vm, base, end)
+
+
+def are_rooms_right() -> bool:
+    # Each region knows the room before it, and each tree the most in it.
+    before: VmRegion | None = None
     region = vm.regions.first()
     while region is not None:
-        if base <= region.base < end:
-            region.prot = Prot(prot)
+        if region.node.weight != room_before(before, region) or region.node.heaviest != vm.regions.heaviest_of(region):
+            return False
+        before = region
         region = vm.regions.after(region)
-    join_range(vm, base, end)
+    return True
 
 
 def mapped_bytes() -> u64:
@@ -69,7 +75,9 @@ def rights_at(address: u64) -> u64:
 
 
 def room(length: u64) -> u64:
-    return find_room(vm, length)
+    start, after = find_room(vm, length)
+    assert after is first_beyond(vm, start) if after is not None else first_beyond(vm, start) is None
+    return start
 
 
 def list_all(into: Span[u64]) -> u64:
@@ -138,6 +146,7 @@ def test_regions_are_what_the_pages_say(unit: Unit, operations: list[tuple[str, 
         if what != "remove":
             assert regions(unit) == runs(model)
         assert unit.call("mapped_bytes") == len(model) * PAGE
+        assert unit.call("are_rooms_right")
     for page in range(PAGES + 12):
         assert unit.call("rights_at", BASE + page * PAGE + 7) == model.get(page, 99)
 

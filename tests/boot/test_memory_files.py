@@ -70,20 +70,20 @@ def test_a_trace_names_who_allocates(guest: Guest) -> None:
     def command(words: str) -> None:
         guest.output(f"echo '{words}' > '#mem/slab_trace'")
 
-    command("start heap-64")
+    command("start heap-96")
     try:
-        assert "heap-64 (traced)" in guest.output("cat '#mem/slab_stats'")
+        assert "heap-96 (traced)" in guest.output("cat '#mem/slab_stats'")
         guest.output("for i in 1 2 3 4 5; do true | true; done")
     finally:
-        command("stop heap-64")
-    command("print heap-64")
+        command("stop heap-96")
+    command("print heap-96")
     shown = guest.output("cat '#mem/slab_trace'")
     sites = re.findall(r"^(\d+) allocations, (\d+) of them in use, by\n((?:    .*\n)+)", shown, re.MULTILINE)
     assert sites and all(int(live) <= int(count) for count, live, _ in sites), shown
     assert any(int(count) >= 5 and re.search(r"kern\.\S+  kern/\w+/\w+\.py:\d+", calls) for count, _, calls in sites), shown
     assert "(traced)" not in guest.output("cat '#mem/slab_stats'")
-    command("reset heap-64")
-    assert guest.output("cat '#mem/slab_trace'").startswith("heap-64: 0 places")
+    command("reset heap-96")
+    assert guest.output("cat '#mem/slab_trace'").startswith("heap-96: 0 places")
 
 
 @pytest.mark.feature("kmem-09")

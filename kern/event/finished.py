@@ -12,7 +12,7 @@ from lang import RELAXED, RELEASE, Uaddr, addr_of, inline, never_blocks, noinlin
 from arch import context
 from kern.abi.proc import Pending
 from kern.core.kmsg import send_routine
-from kern.core.percore import core, owner_is
+from kern.core.percore import core
 from kern.event.notify import notify_here
 from kern.mm.umem import link_call, mark_done
 from kern.proc.proc import Proc
@@ -23,7 +23,7 @@ from kern.proc.proc import Proc
 def list_finished(p: Proc, sysc: Uaddr) -> bool:
     """Put p's call at `sysc`, whose results are stored, on the list of the vcore that this core is, and say DONE. False, and nothing has
     changed, if this core is none of p's, or the call's structure has gone. The address space is loaded."""
-    if not p.is_mcp or not owner_is(p):
+    if not p.is_mcp or core.mine.owning_proc is not p:
         return False
     vcpd = p.vcpd(core.mine.owning_vcoreid)
     if not link_call(sysc, vcpd.finished.load(order=RELAXED)):

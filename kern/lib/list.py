@@ -11,7 +11,7 @@ To walk: `item = items.first()`, `item = items.after(item)`; take the next befor
 
 from typing import Generic, TypeVar
 
-from lang import Ref, struct, u64
+from lang import Ref, inline, struct, u64
 
 T = TypeVar("T")
 L = TypeVar("L")
@@ -100,6 +100,7 @@ class IntrusiveList(Generic[T, L]):
         link.linked = False
         self.count -= 1
 
+    @inline
     def pop_front(self) -> T | None:
         head = self.head
         if head is not None:

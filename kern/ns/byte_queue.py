@@ -20,13 +20,13 @@ from kern.abi.tap import TapFilter
 from kern.core.current import switch_back, switch_to
 from kern.core.percore import core
 from kern.lib.list import IntrusiveList
-from kern.mm.umem import try_read
+from kern.mm.umem import try_read, try_write
 from kern.ns.tap import TapList
 from kern.ns.transfer import Transfer
-from kern.proc.proc import Proc, proc_get, proc_put
+from kern.proc.proc import proc_get, proc_put
 from kern.sync.abort import AbortableSleep
 from kern.sync.condvar import CondVar
-from kern.syscall.parked import ParkedCall, give_note_back, leave_call_parked, note_call
+from kern.syscall.parked import ParkedCall, give_note_back, leave_call_parked, must_give_up, note_call
 
 
 SMALL: u64 = 128                            # a write of so many bytes may be handed over
@@ -56,22 +56,34 @@ class ByteQueue:
     def read(self, io: Transfer, block: bool) -> u64:
         """Returns how much was read, 0 at the end. Raises EAGAIN if it would have to wait and may not; EINTR, EFAULT."""
         # Most often there is nothing yet. Without the lock; `park` looks again.
-        if self.used.load(order=RELAXED) == 0 and block and io.left > 0 and self.park(io):
-            return 0
+        if self.used.load(order=RELAXED) == 0 and block and io.left > 0:
+            return self.read_later(io)
         return self.read_now(io, block)
 
     @noinline
     def read_now(self, io: Transfer, block: bool) -> u64:
-        """`read` of what is there, or by a thread that waits."""
+        """`read` of what there may be."""
+        if io.left == 0:
+            return 0
+        filled = self.claim_filled()
+        if len(filled) == 0:
+            if block:
+                return self.read_later(io)
+            filled = self.wait_for_bytes(False, False)
+        return self.read_from(io, filled)
+
+    @noinline
+    def read_later(self, io: Transfer) -> u64:
+        """`read` of what will come."""
+        if self.park(io):
+            return 0
+        return self.read_from(io, self.wait_for_bytes(True, False))
+
+    @noinline
+    def read_from(self, io: Transfer, filled: Span[u8]) -> u64:
+        """Read what was claimed, and what can be had at once after it."""
         total: u64 = 0
-        while io.left > 0:
-            filled = self.claim_filled()
-            if len(filled) == 0:
-                if block and total == 0 and self.park(io):
-                    return 0
-                filled = self.wait_for_bytes(block, total > 0)
-                if len(filled) == 0:
-                    break
+        while len(filled) > 0:
             moved: u64 = 0
             try:
                 moved = io.give(filled)
@@ -79,6 +91,11 @@ class ByteQueue:
                 self.end_read(moved)
                 self.serve_parked()
             total += moved
+            if io.left == 0:
+                break
+            filled = self.claim_filled()
+            if len(filled) == 0:
+                filled = self.wait_for_bytes(False, True)
         return total
 
     @inline
@@ -125,14 +142,17 @@ class ByteQueue:
             self.taps.fire(TapFilter.WRITABLE)
 
     # -- reads that wait without a thread --------------------------------------------------------------------------
+    @inline
     def park(self, io: Transfer) -> bool:
         """Have the current system call, which would have to wait, do so without its thread. False if it is the thread's still."""
         call = note_call(io, self)
         if call is None:
             return False
+        # Known first, then looked: an abort that came before is seen here, a later one finds the note, and marks it.
+        is_given_up = must_give_up(call)
         with self.cv.lock.irqs_off():
             is_empty = self.used.load(order=RELAXED) == 0
-            waits = not call.aborted and (self.writers > 0 if is_empty else self.reading.load(order=RELAXED))
+            waits = not (call.aborted or is_given_up) and (self.writers > 0 if is_empty else self.reading.load(order=RELAXED))
             if waits:
                 leave_call_parked()
                 self.parked.push_back(call)
@@ -205,38 +225,32 @@ class ByteQueue:
         """Writes everything, in pieces. Raises EPIPE, EAGAIN, EINTR, EFAULT if nothing was written before."""
         if io.left == 0:
             return 0
-        if not self.parked.is_empty() and self.hand_over(io):
-            return io.done
+        if not self.parked.is_empty():
+            return self.write_to_waiting(io, block)
         return self.write_now(io, block)
 
     @noinline
-    def hand_over(self, io: Transfer) -> bool:
-        """Give a small write straight to the read that has waited longest, if nothing is in between and it takes all of it. False, and
-        nothing has happened, if not. Nothing need be claimed: the two calls meet when the read is taken out, under the lock."""
+    def write_to_waiting(self, io: Transfer, block: bool) -> u64:
+        """Give a small write straight to the read that has waited longest, if nothing is in between and it takes all of it. Nothing need be
+        claimed: the two calls meet when the read is taken out, under the lock."""
         count = io.left
-        if count > SMALL or io.in_kernel:
-            return False
         piece = unset(Piece)
-        if not try_read(piece.bytes[:count], Uaddr(io.base)):
-            return False                    # it may have to be waited for, or is not there
+        # What cannot be read at once may have to be waited for, or is not there.
+        if count <= SMALL and not io.in_kernel and try_read(piece.bytes[:count], Uaddr(io.base)):
+            call = self.take_reader_of(count)
+            if call is not None and give_all(call, piece.bytes[:count]):
+                return count
+        return self.write_now(io, block)
+
+    @inline
+    def take_reader_of(self, count: u64) -> ParkedCall | None:
+        """Take out the longest waiting call, if it has room for so many bytes, and these would be the next."""
         with self.cv.lock.irqs_off():
             call = self.parked.first()
             if call is None or call.io.left < count or self.used.load(order=RELAXED) > 0 or self.writing.load(order=RELAXED):
-                return False
+                return None
             self.take_out(call)
-        p = call.proc
-        is_ours = core.mine.cur_proc is p
-        old: Ref[Proc] | None = None if is_ours else switch_to(p)
-        given = call.io.give_at_once(piece.bytes[:count])
-        if given:
-            io.done = count
-            call.answer()
-        else:                               # neither call has got anywhere: the read waits by a thread, the write goes on
-            call.make_anew()
-        if not is_ours:
-            switch_back(old)
-            proc_put(p)
-        return given
+            return call
 
     @noinline
     def write_now(self, io: Transfer, block: bool) -> u64:
@@ -349,6 +363,33 @@ class ByteQueue:
                 return TapFilter.WRITABLE if self.used.load(order=RELAXED) < len(self.data) else TapFilter(0)
             found = TapFilter.READABLE if self.used.load(order=RELAXED) > 0 else TapFilter(0)
             return found if self.writers > 0 else found | at_end(True)
+
+
+@inline
+def give_all(call: ParkedCall, bytes: Span[u8]) -> bool:
+    """Answer a call that is in no queue with these. False if its buffer is not there now: then it waits anew, by a thread."""
+    return give_here(call, bytes) if core.mine.cur_proc is call.proc else give_abroad(call, bytes)
+
+
+@inline
+def give_here(call: ParkedCall, bytes: Span[u8]) -> bool:
+    if not try_write(Uaddr(call.io.base), bytes):
+        call.make_anew()
+        return False
+    call.io.done = len(bytes)
+    call.answer()
+    return True
+
+
+@noinline
+def give_abroad(call: ParkedCall, bytes: Span[u8]) -> bool:
+    """In another process, of which `take_out` has got a reference."""
+    p = call.proc
+    old = switch_to(p)
+    given = give_here(call, bytes)
+    switch_back(old)
+    proc_put(p)
+    return given
 
 
 def at_end(of_writers: bool) -> TapFilter:

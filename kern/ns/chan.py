@@ -5,7 +5,7 @@ Locks: `lock`, a sleeping lock, guards the offset of seekable files over a whole
 one side would keep the other waiting.
 """
 
-from lang import Error, Ref, Span, Text, array, as_bytes, copy_bytes, free, i64, new, noinline, recursion
+from lang import Error, Ref, Span, Text, array, as_bytes, copy_bytes, free, i64, inline, new, noinline, recursion
 from lang import sizeof, struct, u8, u32, u64, wrap
 from kern.abi.errno import Errno
 from kern.abi.file import DirEntry, FileKind, OpenMode, Stat, Whence
@@ -124,6 +124,7 @@ def create_at(path: Text, kind: FileKind, permissions: u32) -> Node:
         parent.put()
 
 
+@inline
 def read_chan(chan: Chan, io: Transfer) -> u64:
     """Read from where the channel stands. Returns how much was moved, 0 at the end. May block."""
     if chan.is_stream and OpenMode.READ in chan.mode:
@@ -157,6 +158,7 @@ def read_directory(chan: Chan, io: Transfer) -> u64:
     return total
 
 
+@inline
 def write_chan(chan: Chan, io: Transfer) -> u64:
     """Write where the channel stands, or at the end. Returns how much was moved. May block."""
     if chan.is_stream and OpenMode.WRITE in chan.mode:

@@ -6,7 +6,7 @@ for good (the process is dying) nothing gets in any more.
 Locks: the table's `lock` is a leaf; taps are dropped and channels closed outside it, since that may block.
 """
 
-from lang import Error, Ref, Span, Uaddr, array, cold, free, i32, inline, new, noinline, struct, u32, u64
+from lang import Error, Ref, Span, Uaddr, array, cold, free, i32, inline, new, noinline, struct, u32, u64, wrap
 from kern.abi.errno import Errno
 from kern.abi.file import MAX_FDS
 from kern.ns.chan import Chan, chan_get, chan_put
@@ -128,7 +128,7 @@ def not_open(fd: i32) -> Chan:
 
 def is_slot(table: FdTable, fd: i32) -> bool:
     """Whether the table has room for that descriptor, open or not. Caller holds: the lock."""
-    return fd >= 0 and u64(fd) < len(table.slots)
+    return u64(wrap(u32, fd)) < len(table.slots)  # a negative one is beyond all
 
 
 def take_fd(table: FdTable, fd: i32) -> Chan | None:

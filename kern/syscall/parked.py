@@ -14,17 +14,19 @@ from typing import Callable
 from lang import Error, Ref, Span, Uaddr, addr_of, at, cold, free, i32, i64, inline, new, noinline, struct, u32, u64, wrap
 from arch import cpu
 from kern.abi.errno import Errno
-from kern.core.current import current_proc, enter_address_space, switch_back, switch_to
+from kern.abi.syscall import SyscallFlag
+from kern.core.current import enter_address_space, switch_back, switch_to
 from kern.core.kmsg import Kmsg, post_routine
 from kern.core.percore import core
 from kern.lib.list import ListLink
+from kern.mm.umem import has_flag
 from kern.ns.byte_queue import ByteQueue
 from kern.ns.chan import Chan, chan_put, read_chan
 from kern.ns.transfer import Transfer
 from kern.proc.proc import Proc, proc_get, proc_put
 from kern.sync.kthread import BlockedCall, current_kthread
 from kern.sync.spinlock import SpinLock
-from kern.syscall.dispatch import fail_current_call, finish_at, finish_current_call, finish_failed, is_abort_requested
+from kern.syscall.dispatch import caller, fail_current_call, finish_at, finish_current_call, finish_failed
 
 SYS_READ: u32 = 100
 
@@ -77,12 +79,12 @@ class ParkedCalls:
 
 @inline
 def note_call(io: Transfer, queue: ByteQueue) -> ParkedCall | None:
-    """Note the current system call, a read into `io`, to be put into the queue unless it is `aborted`. It is found by aborts from now on.
-    The caller's reference to the channel is the note's. None if it cannot be parked, or there is no memory."""
+    """Note the current system call, a read into `io`, to be put into the queue unless it is `aborted`, or `must_give_up`. Aborts find it
+    from now on. The caller's reference to the channel is the note's. None if it cannot be parked, or there is no memory."""
     chan = io.chan
-    p = current_proc()
-    if chan is None or p is None:
+    if chan is None:
         return None
+    p = caller()
     calls = p.parked
     if calls.free is None:
         add_note(p, chan, queue)            # others may take it: then there is none
@@ -100,10 +102,13 @@ def note_call(io: Transfer, queue: ByteQueue) -> ParkedCall | None:
         call.io.done = 0
         call.aborted = False
         call.sysc = kthread.sysc
-    # Known first, then looked: an abort that came before is seen here, a later one finds the note.
-    if p.is_dying_abort() or is_abort_requested(kthread.sysc):
-        call.aborted = True
     return call
+
+
+@inline
+def must_give_up(call: ParkedCall) -> bool:
+    """Whether the current call, which was just noted, was told so before."""
+    return call.proc.is_dying_abort() or has_flag(call.sysc, SyscallFlag.ABORT)
 
 
 @cold

@@ -64,6 +64,8 @@ SHOWS: dict[str, list[str]] = {
     "finished.in_passing": [],
     "finished.notifications_off": [],
     "finished.recovered": [],
+    "finished.last_moment": [],
+    "finished.flags_in_the_way": [],
     "faults.others_run": ["parlib-24", "vm-14"],
     "faults.many_pages": ["vm-14"],
     "faults.one_page": ["vm-18"],

@@ -5,7 +5,7 @@ from lang import ACQUIRE, RELAXED, SEQ_CST, Uaddr, addr_of, at, cold, fence, inl
 from kern.abi.event import EventFlag, EventQueue, MailboxKind
 from kern.abi.syscall import Syscall
 from parlib import sched
-from parlib.cancel import cancel_is_wanted
+from parlib.cancel import is_wanted
 from parlib.current import in_vcore_context, my_uthread
 from parlib.event import OwnedQueue
 from parlib.uthread import Uthread, leave, switch_for_call
@@ -86,7 +86,7 @@ def block_uthread(call: Syscall) -> None:
     """Straight to the next ready thread, or by way of vcore context if there is none, or more to do: as `park` of parlib.uthread."""
     uthread = my_uthread()
     uthread.sysc = call
-    if cancel_is_wanted():                  # asked for before anybody could see what we are about to wait for
+    if is_wanted(uthread.cancel):           # asked for before anybody could see what we are about to wait for
         abort_call(call)
     vcore = pin(uthread)
     if vcore.data.notif_pending.load(order=RELAXED) == 0 and not sched.takes_reasons:

@@ -7,7 +7,7 @@ the end of the system call that finished them, on the stack of the thread that m
 No locks.
 """
 
-from lang import RELAXED, Uaddr, addr_of, at, export, noinline, u32, u64
+from lang import RELAXED, Uaddr, addr_of, at, export, inline, noinline, u32, u64
 from kern.abi.proc import VcorePreemptData
 from kern.abi.syscall import Syscall
 from parlib import sched
@@ -34,7 +34,7 @@ def calls_finished() -> None:
     uthread = my_uthread()
     vcore = pin(uthread)
     if vcore.data.notif_pending.cas(CALLS, 0):
-        wake_finished(vcore.data)
+        wake_calls(vcore.data.finished.swap(0))
     unpin(uthread, vcore)                   # goes into vcore context if more is pending
 
 
@@ -55,7 +55,12 @@ def wake_finished(data: VcorePreemptData) -> u64:
     calling one, or was preempted."""
     if data.finished.load(order=RELAXED) == 0:
         return 0
-    first = data.finished.swap(0)
+    return wake_calls(data.finished.swap(0))
+
+
+@inline
+def wake_calls(first: u64) -> u64:
+    """Those of a list that was taken."""
     if first != 0 and u64(at(Syscall, first).ev_q) != 0:
         first = turn_round(first)
     count: u64 = 0

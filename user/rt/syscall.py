@@ -37,11 +37,11 @@ def is_done(call: Syscall) -> bool:
 
 def wait_for(call: Syscall) -> None:
     """Block the calling thread until the call is over. In vcore context it can only spin."""
-    while call.flags.load(order=ACQUIRE) & FINISHED == 0:  # pairs with `complete`, like the load below
-        block_on(call)
-    # The kernel may still be on its way to tell somebody: the structure is its own until K_LOCK is clear.
-    while call.flags.load(order=ACQUIRE) & IN_KERNEL != 0:
-        pause()
+    while not is_done(call):
+        if call.flags.load(order=RELAXED) & FINISHED == 0:
+            block_on(call)
+        else:                               # the kernel is on its way to tell somebody: the structure is its own until K_LOCK is clear
+            pause()
 
 
 @inline

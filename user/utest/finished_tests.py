@@ -4,14 +4,16 @@ recovers the vcore that did. On one vcore, so that it is known who runs when."""
 
 from lang import Atomic, Ref, Uaddr, addr_of, array, i32, u8, u16, u32, u64
 from kern.abi.event import EventMsg, EventType
-from kern.abi.syscall import Syscall
+from kern.abi.syscall import Syscall, SyscallFlag
 from parlib.asynccall import AsyncCall
 from parlib.control import limit_vcores
 from parlib.uthread import Uthread, uthread_yield
-from parlib.vcore import disable_notifs, enable_notifs, notify_self, num_vcores, vcores
-from pthread.ready import start_threads, yield_now
+from parlib.threads import use_library
+from parlib.vcore import Vcore, disable_notifs, enable_notifs, notify_self, num_vcores, vcores, wait_spinning
+from pthread.ready import ThreadScheduler, start_threads, yield_now
 from rt import io
-from syscalls import sys_null, sys_write
+from rt.syscall import reset, result_of, wait_for
+from syscalls import submit_read, submit_write, sys_null, sys_write
 from utest.harness import Suite, check, equal, run, suites
 
 TURNS: u64 = 200
@@ -118,11 +120,86 @@ def test_recovered() -> None:
     equal(data.finished.load(), 0, "what is on the list")
 
 
+# -- what comes between a thread's decision to wait for a call and its leaving -----------------------------------------
+class MeddlingScheduler(ThreadScheduler):
+    """When it is told to, writes what a thread wants to read at the last moment: it is about to be switched away from."""
+
+    def next_for_call(self, vcore: Vcore, uthread: Uthread, call: Syscall) -> Uthread | None:
+        follower = super().next_for_call(vcore, uthread, call)
+        if follower is not None and meddle.swap(False):
+            reset(meddling)
+            submit_write(meddling, there[1], "m")
+            wait_spinning(meddling)
+        return follower
+
+
+meddling_scheduler = MeddlingScheduler()
+meddle = Atomic[bool](False)
+meddling = Syscall()
+
+
+def note_run(number: u64) -> u64:
+    woken_count.add(1)
+    return number
+
+
+def wait_with_another_ready() -> None:
+    """A read that the other, ready, thread has to make room for, while `meddle` or a flag is in the way of the switch."""
+    limit_vcores(1)
+    start_threads()
+    woken_count.store(0)
+    there[0], there[1] = io.pipe()
+    other.start(note_run, 5)
+
+
+def test_done_at_the_last_moment() -> None:
+    """The call is done when the thread is saved: nobody else tells of it, and the thread runs on."""
+    for _ in range(TURNS):
+        wait_with_another_ready()
+        byte = array(1, u8)
+        meddle.store(True)
+        equal(io.read(there[0], byte), 1, "bytes")
+        check(byte[0] == ord("m") and not meddle.load(), "who wrote, and when")
+        equal(woken_count.load(), 1, "threads that ran meanwhile")
+        equal(other.wait(), 5, "the other thread")
+        close_ends()
+
+
+def test_flags_in_the_way() -> None:
+    """A flag that another has set (here ABORT, of which the kernel hears nothing) does not keep the thread from being told."""
+    wait_with_another_ready()
+    byte = array(1, u8)
+    reset(meddling)
+    submit_read(meddling, there[0], byte)
+    meddling.flags.or_(u32(SyscallFlag.ABORT))
+    writer = AsyncCall()
+    writer.start(write_late, 0)
+    wait_for(meddling)
+    equal(result_of(meddling), 1, "bytes")
+    equal(other.wait(), 5, "the other thread")
+    writer.wait()
+    close_ends()
+
+
+def write_late(unused: u64) -> u64:
+    yield_now()
+    io.write_all(there[1], "l")
+    return 0
+
+
+def close_ends() -> None:
+    io.close(there[0])
+    io.close(there[1])
+
+
 @suites
 class Finished(Suite):
     name: str = "finished"
 
     def run(self) -> None:
+        use_library(meddling_scheduler)
         run("finished.in_passing", test_woken_in_passing)
         run("finished.notifications_off", test_told_when_notifications_come_on)
         run("finished.recovered", test_recovered)
+        run("finished.last_moment", test_done_at_the_last_moment)
+        run("finished.flags_in_the_way", test_flags_in_the_way)

@@ -26,6 +26,7 @@ from syscalls import sys_mmap
 ROOM: u64 = 1024
 PATIENCE_NS: u64 = 10_000_000_000
 LOOK_USEC: u64 = 20_000
+STEADY: u64 = 4                             # readings in a row that have to agree
 
 
 @struct
@@ -46,11 +47,14 @@ class Live:
     def take_again(self) -> None:
         """The reading that counts, after a round for what is kept for good. All that this program does later is done once before."""
         prepare_stack()                     # how deep vcore context gets depends on what it is told
-        for _ in range(2):
+        busy_cores()
+        end = now_ns() + PATIENCE_NS
+        agree: u64 = 0
+        while agree < STEADY and now_ns() < end:  # others, as a shell that waits, may be amid something
             self.take()
-            self.is_back()
-            busy_cores()
-        self.take()
+            sleep_usec(LOOK_USEC)
+            latest.take()
+            agree = agree + 1 if latest.text() == self.text() else 0
 
     def text(self) -> str:
         return self.shown[: self.length]

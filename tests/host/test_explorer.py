@@ -132,13 +132,8 @@ WEAKENED = [
     ("kern/core/lending.py", "        move_to_tail(owner)\n", "", "TwoMcps"),
     ("kern/core/lending.py", "    if alloc.idle_count() == 0:\n        limit_turn()\n", "", "TwoMcps"),
     ("kern/core/sched.py", "    lending.lend()\n", "    pass\n", "TwoMcps"),
-    ("kern/ns/byte_queue.py", "waits = not call.aborted and (", "waits = (", "AbortOfOne"),
-    (
-        "kern/syscall/parked.py",
-        "    if p.is_dying_abort() or is_abort_requested(kthread.sysc):\n        call.aborted = True\n",
-        "",
-        "AbortOfOne",
-    ),
+    ("kern/ns/byte_queue.py", "waits = not (call.aborted or is_given_up) and (", "waits = (", "AbortOfOne"),
+    ("kern/ns/byte_queue.py", "is_given_up = must_give_up(call)", "is_given_up = False", "AbortOfOne"),
     (
         "kern/ns/byte_queue.py",
         "(self.writers > 0 if is_empty else self.reading.load(order=RELAXED))",
@@ -163,8 +158,8 @@ WEAKENED = [
     ),
     (
         "kern/ns/byte_queue.py",
-        "            call.make_anew()\n        if not is_ours",
-        "            call.answer()\n        if not is_ours",
+        "        call.make_anew()\n        return False\n    call.io",
+        "        call.answer()\n        return False\n    call.io",
         "BufferNotThere",
     ),
     ("kern/event/ceq.py", 'store_u32(ceq + offsetof(Ceq, "ring_overflowed"), 1)', "pass", "Coalescing"),

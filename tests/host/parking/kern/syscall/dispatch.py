@@ -39,5 +39,11 @@ def fail_current_call() -> None:
         end(sysc, -1, Errno.EINTR)
 
 
+def caller() -> Proc:
+    p = current_proc()
+    assert p is not None
+    return p
+
+
 def is_abort_requested(sysc: Uaddr) -> bool:
     return u64(sysc) != 0 and at(Syscall, u64(sysc)).flags.load() & SyscallFlag.ABORT != 0

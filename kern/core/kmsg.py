@@ -21,6 +21,7 @@ from lang import (
     Ref,
     at,
     fence,
+    inline,
     interrupt_context,
     panic,
     sizeof,
@@ -65,9 +66,8 @@ class KmsgQueue:
 @interrupt_context
 def send_routine(target: u32, handler: Handler, a0: u64, a1: u64, a2: u64) -> None:
     """Have core `target` run `handler(a0, a1, a2)` from its idle loop. Callable from anywhere, handlers included. Never fails."""
-    message = make_message(a0, a1, a2)
-    message.routine = handler
-    enqueue_routine(target, message)
+    queue_routine(target, handler, a0, a1, a2)
+    interrupt(target)
 
 
 @interrupt_context
@@ -87,9 +87,23 @@ def leave_routine(target: u32, message: Kmsg) -> None:
         smp.send_ipi(target)
 
 
+@inline
+@interrupt_context
+def queue_routine(target: u32, handler: Handler, a0: u64, a1: u64, a2: u64) -> None:
+    """`send_routine` for who holds a lock: a core that sleeps does so until the caller has let go of it and says `interrupt(target)`."""
+    message = make_message(a0, a1, a2)
+    message.routine = handler
+    enqueue(core[target].routine, message)
+
+
 def enqueue_routine(target: u32, message: Kmsg) -> None:
     enqueue(core[target].routine, message)
-    # To oneself it needs no IPI: the idle loop looks before it halts or leaves for user space.
+    interrupt(target)
+
+
+@interrupt_context
+def interrupt(target: u32) -> None:
+    """Have a core look at its messages. To oneself it needs no IPI: the idle loop looks before it halts or leaves for user space."""
     if target != core.mine.core_id:
         smp.send_ipi(target)
 

@@ -14,11 +14,11 @@ from kern.abi.event import EventMsg, EventType
 from kern.abi.proc import MAX_VCORES, ProcState, VcoreFlag, VcorePreemptData, VcoreRflag
 from kern.core import runqueue
 from kern.core.current import clear_owning_proc, set_owning_proc
-from kern.core.kmsg import send_routine
+from kern.core.kmsg import interrupt, queue_routine
 from kern.core.percore import core
 from kern.event.send import send_kernel_event
 from kern.mm.shootdown import relax
-from kern.proc.proc import Proc, Vcore, begin_map_change, end_map_change, map_vcore, proc_get, unmap_vcore
+from kern.proc.proc import Proc, begin_map_change, end_map_change, map_vcore, proc_get, unmap_vcore
 from kern.time.alarm import move_alarms_away
 
 
@@ -139,6 +139,8 @@ def give_and_run(p: Proc, pcores: Span[u32]) -> bool:
         if not give_cores(p, pcores):
             return False
         count = run_m(p, left)
+    for pcore in pcores:                    # not under the lock: sixty-three interrupts take their time
+        interrupt(pcore)
     for i in range(count):
         msg = EventMsg(ev_type=EventType.VCORE_PREEMPT, arg2=left[i])
         send_kernel_event(p, msg, left[i])
@@ -146,33 +148,25 @@ def give_and_run(p: Proc, pcores: Span[u32]) -> bool:
 
 
 def give_cores(p: Proc, pcores: Span[u32]) -> bool:
-    """Caller holds: `p.lock`."""
-    if p.is_in(ProcState.RUNNABLE_M):
-        for pcore in pcores:
-            vc = p.bulk_preempted.pop_front()
-            if vc is None:
-                vc = p.inactive.pop_front()
-            put_online(p, vc, pcore)
-        return True
-    if p.is_in(ProcState.RUNNING_M):
-        for pcore in pcores:
-            vc = p.inactive.pop_front()
-            put_online(p, vc, pcore)
-            if vc is not None:
-                send_startcore(p, vc.id)
-        return True
-    return False
-
-
-def put_online(p: Proc, vc: Vcore | None, pcore: u32) -> None:
-    if vc is None:
-        panic(f"process {p.pid} was given more cores than it has vcores")
-    p.online.push_back(vc)
+    """Caller holds: `p.lock`, and interrupts the cores when it holds it no more."""
+    runs = p.is_in(ProcState.RUNNING_M)
+    if not runs and not p.is_in(ProcState.RUNNABLE_M):
+        return False
     begin_map_change(p)
-    map_vcore(p, vc.id, pcore)
+    for pcore in pcores:
+        vc = p.bulk_preempted.pop_front()   # of one that runs there are none
+        if vc is None:
+            vc = p.inactive.pop_front()
+        if vc is None:
+            panic(f"process {p.pid} was given more cores than it has vcores")
+        p.online.push_back(vc)
+        map_vcore(p, vc.id, pcore)
+        if runs:
+            queue_startcore(p, vc.id)
     end_map_change(p)
-    p.num_vcores += 1
+    p.num_vcores += u32(len(pcores))
     count_changed(p)
+    return True
 
 
 def count_changed(p: Proc) -> None:
@@ -181,7 +175,7 @@ def count_changed(p: Proc) -> None:
 
 
 def run_m(p: Proc, left: Span[u32]) -> u64:
-    """Start a RUNNABLE_M process on the cores that it was given. Caller holds: `p.lock`.
+    """Start a RUNNABLE_M process on the cores that it was given. Caller holds: `p.lock`, and interrupts them afterwards.
 
     Writes into `left` which bulk-preempted vcores did not get a core, and returns how many: the others must recover them.
     """
@@ -191,7 +185,7 @@ def run_m(p: Proc, left: Span[u32]) -> u64:
     p.set_state(ProcState.RUNNING_M)
     vc = p.online.first()
     while vc is not None:
-        send_startcore(p, vc.id)
+        queue_startcore(p, vc.id)
         vc = p.online.after(vc)
     while (stranded := p.bulk_preempted.pop_front()) is not None:
         left[count] = stranded.id
@@ -200,11 +194,11 @@ def run_m(p: Proc, left: Span[u32]) -> u64:
     return count
 
 
-def send_startcore(p: Proc, vcoreid: u32) -> None:
+def queue_startcore(p: Proc, vcoreid: u32) -> None:
     """One reference travels with the message: it becomes the target's owning_proc."""
     proc_get(p)
     entry = p.info.vcoremap[vcoreid]
-    send_routine(entry.pcoreid, startcore, addr_of(p), u64(vcoreid), entry.nr_preempts_sent.load())
+    queue_routine(entry.pcoreid, startcore, addr_of(p), u64(vcoreid), entry.nr_preempts_sent.load())
 
 
 def startcore(address: u64, vcoreid: u64, preempts_sent: u64) -> None:

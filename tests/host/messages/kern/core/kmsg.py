@@ -32,6 +32,15 @@ def send_routine(target: u32, handler: Callable[[u64, u64, u64], None], a0: u64,
     sent += 1
 
 
+def queue_routine(target: u32, handler: Callable[[u64, u64, u64], None], a0: u64, a1: u64, a2: u64) -> None:
+    global sent
+    sent += 1
+
+
+def interrupt(target: u32) -> None:
+    pass
+
+
 def send_immediate(target: u32, handler: Callable[[u64, u64, u64], None], a0: u64, a1: u64, a2: u64) -> None:
     global sent
     sent += 1

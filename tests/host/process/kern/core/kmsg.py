@@ -40,6 +40,14 @@ def send_routine(target: u32, handler: Callable[[u64, u64, u64], None], a0: u64,
         box.sent += 1
 
 
+def queue_routine(target: u32, handler: Callable[[u64, u64, u64], None], a0: u64, a1: u64, a2: u64) -> None:
+    send_routine(target, handler, a0, a1, a2)
+
+
+def interrupt(target: u32) -> None:
+    """Each core looks by itself."""
+
+
 def routine_pending() -> bool:
     return False
 

@@ -20,9 +20,9 @@ from parlib.control import control
 from parlib.event import enable_kevent, register_handler
 from parlib.request import vcore_request_exactly, wanted_cores
 from parlib.threads import use_library
-from parlib.vcore import Vcore, max_vcores, notify_self, num_vcores, pcore_of, vcore_is_mapped, vcoreid_now, wait_spinning
+from parlib.vcore import Vcore, max_vcores, notify_self, num_vcores, pcore_of, vcoreid_now, wait_spinning
 from pthread import Thread
-from pthread.ready import ThreadScheduler, start_threads
+from pthread.ready import ThreadScheduler, start_threads, yield_now
 from rt.args import args, environment
 from rt.io import STDOUT, close, open, pipe, read, write_all
 from rt.process import create, getpid, getppid, kill, run, wait
@@ -146,6 +146,8 @@ def spin(unused: u64) -> None:
     spinner_vcore.store(vcoreid_now() + 1)
     while stop.load(order=RELAXED) == 0:
         pause()
+        if num_vcores() == 1:
+            yield_now()                     # taken by force, its vcore may have got the core of the thread that measures
 
 
 def stop_spinner(spinner: Thread) -> None:
@@ -178,7 +180,7 @@ def time_of_warning(ctl: i32) -> u64:
     call = Syscall()
     start = now_tsc()
     submit_write(call, ctl, order.view)     # the kernel's part of it waits until the time of grace is over; we do not
-    while vcore_is_mapped(vcoreid):
+    while num_vcores() > 1:
         pause()
     passed = now_tsc() - start
     stop_spinner(spinner)

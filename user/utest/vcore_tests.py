@@ -23,7 +23,8 @@ from syscalls import sys_getpcoreid, sys_getvcoreid, sys_send_event
 from utest.harness import Suite, check, equal, is_wanted, run, suites
 
 STACK: u64 = 24576                          # of a vcore
-DEADLINE_NS: u64 = 3_000_000_000
+DEADLINE_NS: u64 = 30_000_000_000
+TRIES = 20
 
 seen = Atomic[u64](0)
 misplaced = Atomic[u64](0)                  # handlers that ran where they must not
@@ -217,6 +218,14 @@ def test_waiting_for_a_preempted_holder() -> None:
     """The holder's vcore is taken, and the process wants no more than one core: it runs on only because a waiter lets it."""
     if max_vcores() < 2:
         return
+    for _ in range(TRIES):
+        if taken_from_holder():
+            return
+    check(False, "the holder's vcore was never taken")
+
+
+def taken_from_holder() -> bool:
+    """One try. On a loaded host the holder may be through before its vcore can be taken."""
     holder.store(0)
     uthread = uthread_create(hold_lock, 0)
     until = now_ns() + DEADLINE_NS
@@ -232,7 +241,7 @@ def test_waiting_for_a_preempted_holder() -> None:
     control.never_vc_request = False
     vcore_request_total(max_vcores())
     uthread_join(uthread)
-    check(taken, "the holder's vcore was not taken")
+    return taken
 
 
 def preempt(vcoreid: u32) -> bool:

@@ -34,7 +34,7 @@ PROGRAMS: Array[str] = ("/bin/fuzz", "/bin/true", "/bin/hello", "/bin/rm")
 PROGRESS: u64 = 100_000
 BOARD = "/tmp/fuzz-board"
 PLACE = "/tmp/fuzz"
-STRAYS: Array[str] = ("/tmp/a", "/tmp/b", "/tmp/c", "/tmp/dir", "/tmp/link")  # of those who went up one folder
+STRAYS: Array[str] = ("/tmp/a", "/tmp/b", "/tmp/c", "/tmp/dir", "/tmp/link", "/tmp/x")  # by way of links
 ALL: u64 = 0xFFFF_FFFF_FFFF_FFFF
 
 
@@ -243,7 +243,7 @@ def sweep() -> None:
             sys_provision(0, Resource.CORES, core)
         except Error:
             pass
-    arguments = array(8, str)
+    arguments = array(9, str)
     arguments[0] = "rm"
     arguments[1] = "-rf"
     arguments[2] = PLACE

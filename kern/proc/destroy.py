@@ -87,9 +87,9 @@ def take_cores(p: Proc, pcores: Span[u32]) -> u64:
         if p.is_in(ProcState.RUNNING_M):
             send_death(p, pcore, vc.id)
         begin_map_change(p)
+        account_offline(p, vc.id)
         unmap_vcore(p, vc.id)
         end_map_change(p)
-        account_offline(p, vc.id)
         p.inactive.push_front(vc)
     p.num_vcores = 0
     count_changed(p)

@@ -74,9 +74,9 @@ def save_scp(p: Proc) -> None:
 def unmap_scp(p: Proc) -> None:
     """The SCP leaves its core: maps and accounts. Caller holds: `p.lock`."""
     begin_map_change(p)
+    account_offline(p, 0)
     unmap_vcore(p, 0)
     end_map_change(p)
-    account_offline(p, 0)
 
 
 def deschedule_scp(p: Proc) -> bool:
@@ -122,6 +122,8 @@ def still_on(p: Proc, vcoreid: u32, pcoreid: u32) -> bool:
 
 
 def account_offline(p: Proc, vcoreid: u32) -> None:
+    """Add its time since it was last started. Before it is unmapped, or who finds it gone may find its last time missing; a vcore that is
+    taken by force runs on for a moment, and has it added when it stops."""
     entry = p.info.vcoremap[vcoreid]
     entry.total_ticks += cycle_counter() - entry.resume_ticks
 

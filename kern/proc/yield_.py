@@ -94,9 +94,9 @@ def yield_mcp(p: Proc, vcoreid: u32, being_nice: bool) -> bool:
     p.inactive.push_front(vc)
     vcpd.notif_disabled.store(0)            # the next start is a fresh one
     begin_map_change(p)
+    account_offline(p, vcoreid)
     unmap_vcore(p, vcoreid)
     end_map_change(p)
-    account_offline(p, vcoreid)
     p.num_vcores -= 1
     count_changed(p)
     if p.num_vcores == 0:

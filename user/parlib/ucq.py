@@ -35,6 +35,10 @@ def is_good(index: u64) -> bool:
     return index > SLOT_MASK and index & SLOT_MASK < UCQ_SLOTS
 
 
+def is_on(page: UcqPage, index: u64) -> bool:
+    return index - index % UCQ_PAGE_SIZE == addr_of(page)
+
+
 @must_use
 def ucq_get(ucq: Ucq, into: EventMsg) -> bool:
     """Take the next message, if there is one. Notifications are disabled."""
@@ -78,10 +82,12 @@ def turn_page(ucq: Ucq) -> None:
 
 def leave_page(ucq: Ucq, page: UcqPage) -> u64:
     """The old spare page, to be unmapped, or 0. Caller holds: `consumer_lock`."""
-    while page.next.load(order=ACQUIRE) == 0:  # pairs with the kernel's store of `next`: the new page is blank
-        relax_for(ANY_VCORE)
-        if ucq.prod_idx.load() == ucq.cons_idx.load():
+    # Not before the producers are on the next page, though `next` tells of it earlier: as long as prod_idx is still on this one, the new
+    # page looks as if all of it was posted, and consumers would take slots that no producer has.
+    while is_on(page, prod := ucq.prod_idx.load()):  # pairs with turn_page of kern/event/ucq.py: `next`, then prod_idx
+        if prod == ucq.cons_idx.load():
             return 0                        # there was no memory for one: the kernel has taken back what it counted
+        relax_for(ANY_VCORE)
     ucq.cons_idx.store(page.next.load())
     # Consumers that took slots before us are still copying from it.
     while page.consumed.load(order=ACQUIRE) != UCQ_SLOTS:  # pairs with their add in ucq_get

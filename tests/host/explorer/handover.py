@@ -72,6 +72,48 @@ class Messages:
 
 
 @struct
+class TwoTakers:
+    """The page is full, and the kernel puts one message on the next: of two vcores one takes it, and neither waits for another."""
+
+    ucq: Ucq
+    p: Proc
+    pages: Pages
+    taken: Atomic[u32]
+    PREEMPTIONS = 2
+    STALE_READS = 0
+
+    def setup(self) -> None:
+        first = (addr_of(self.pages) + PAGE - 1) // PAGE * PAGE
+        ucq_init(self.ucq, first, first + PAGE)
+        mmap.next_page.store(first + 2 * PAGE)
+        # Who posts has asked for a slot of the full page before, and was refused.
+        self.ucq.prod_idx.store(first + UCQ_SLOTS + 1)
+        self.ucq.cons_idx.store(first + UCQ_SLOTS)
+        at(UcqPage, first).consumed.store(UCQ_SLOTS)
+
+    def take(self) -> None:
+        msg = EventMsg()
+        while self.taken.load() == 0:
+            if ucq_get(self.ucq, msg):
+                assert msg.arg3 == 7, "half a message"
+                self.taken.add(1)
+            elif self.taken.load() == 0:
+                pause()
+
+    def thread_kernel(self) -> None:
+        post_ucq(self.p, Uaddr(addr_of(self.ucq)), EventMsg(ev_type=u16(1), arg3=7))
+
+    def thread_vcore(self) -> None:
+        self.take()
+
+    def thread_other(self) -> None:
+        self.take()
+
+    def check(self) -> None:
+        assert self.taken.load() == 1 and ucq_is_empty(self.ucq)
+
+
+@struct
 class Completion:
     """A call ends while the process asks to be told: it sees DONE, or it is sent an event, and never both nor neither."""
 

@@ -1,8 +1,8 @@
 # SPDX-License-Identifier: GPL-2.0-or-later
 """A running machine: its console as a stream to expect things on, its log, and QMP.
 
-Nothing here sleeps or polls: a reader thread hands over what the console says, and every wait has a deadline. A wait that is
-not answered raises `MachineError`, whose text names the logs and quotes their ends. One object is one QEMU process.
+A reader thread hands over what the console says, and every wait has a deadline. A wait that is not answered raises
+`MachineError`, whose text names the logs and quotes their ends, where every core tells what it does. One object is one QEMU process.
 """
 
 from __future__ import annotations
@@ -23,6 +23,7 @@ from scripts.qemu import Ending, Settings, command, ending
 
 TAIL_LINES = 40
 QMP_TIMEOUT_S = 20
+BACKTRACE_S = 5  # how long a hung kernel gets to tell what it is doing
 PANIC_MARK = "kernel panic"
 
 
@@ -104,9 +105,12 @@ class Machine:
                 if self.closed:
                     raise MachineError(f"the machine ended while {pattern!r} was expected\n{self.report()}")
                 if left <= 0:
-                    raise MachineError(f"no {pattern!r} on the console within {deadline_s:g} s\n{self.report()}")
+                    break
                 self.changed.wait(left)
-            self.position = found.end()
+            else:
+                self.position = found.end()
+        if found is None:
+            raise MachineError(f"no {pattern!r} on the console within {deadline_s:g} s\n{self.hang_report()}")
         return [(part or b"").decode(errors="replace") for part in (found[0], *found.groups())]
 
     def skip(self) -> None:
@@ -176,6 +180,25 @@ class Machine:
         parts = [f"machine: {self.settings.smp} cores, {self.settings.mem}, {state}; logs in {self.folder}"]
         parts += [f"--- {name}, last lines\n{self.last_lines(name)}" for name in ("kernel.log", "console.log")]
         return "\n".join(parts)
+
+    def hang_report(self) -> str:
+        """The same, with what every core is doing, if the kernel still tells."""
+        known = len(self.log())
+        try:
+            self.ask_cores()
+        except (QMPError, OSError):
+            return self.report()
+        end = time.monotonic() + BACKTRACE_S
+        quiet_since = time.monotonic()
+        while time.monotonic() < end and time.monotonic() - quiet_since < 1:
+            try:
+                self.process.wait(0.2)
+                break
+            except subprocess.TimeoutExpired:
+                grown = len(self.log())
+                if grown != known:
+                    known, quiet_since = grown, time.monotonic()
+        return self.report()
 
     def panic_text(self) -> str:
         """The kernel's log from its first panic on, or nothing."""

@@ -8,17 +8,14 @@ a panic with its text, a hang with what every core was doing, a guest that left 
 from __future__ import annotations
 
 import shutil
-import subprocess
 import sys
 import tempfile
-import time
 from pathlib import Path
 
 from scripts.machine import Machine, MachineError
 from scripts.qemu import BUILD, Ending, Settings
 
 TROUBLE = 125  # the machine, not the command, failed
-BACKTRACE_S = 5  # how long a hung kernel gets to tell what it is doing
 
 
 def run(settings: Settings, line: str, deadline_s: float) -> int:
@@ -36,7 +33,7 @@ def run(settings: Settings, line: str, deadline_s: float) -> int:
     try:
         how, status = machine.wait(deadline_s)
     except MachineError:
-        return trouble(f"no answer within {deadline_s:g} s\n{hang_report(machine)}")
+        return trouble(f"no answer within {deadline_s:g} s\n{machine.hang_report()}")
     finally:
         machine.close()
         newlines.finish()
@@ -51,23 +48,6 @@ def run(settings: Settings, line: str, deadline_s: float) -> int:
 def quote(line: str) -> str:
     """The command as a quoted value of the boot command line, where a backslash takes the next character as it is."""
     return line.replace("\\", "\\\\").replace('"', '\\"')
-
-
-def hang_report(machine: Machine) -> str:
-    """Asks all cores for a backtrace, waits for it to have been told, and returns the log's end."""
-    known = len(machine.log())
-    machine.ask_cores()
-    end = time.monotonic() + BACKTRACE_S
-    quiet_since = time.monotonic()
-    while time.monotonic() < end and time.monotonic() - quiet_since < 1:
-        try:
-            machine.process.wait(0.2)
-            break
-        except subprocess.TimeoutExpired:
-            grown = len(machine.log())
-            if grown != known:
-                known, quiet_since = grown, time.monotonic()
-    return machine.report()
 
 
 def trouble(text: str) -> int:

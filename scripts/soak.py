@@ -18,7 +18,7 @@ from pathlib import Path
 
 from scripts.machine import Machine, MachineError
 from scripts.qemu import BUILD, Ending, Settings
-from scripts.run import hang_report, quote
+from scripts.run import quote
 
 ROUND_S = 900  # a round that takes longer hangs
 
@@ -102,7 +102,7 @@ def attacked(settings: Settings, command: str) -> tuple[str, str]:
     try:
         how, status = machine.wait(ROUND_S)
     except MachineError:
-        return machine.seen(), f"no end within {ROUND_S} s\n{hang_report(machine)}"
+        return machine.seen(), f"no end within {ROUND_S} s\n{machine.hang_report()}"
     finally:
         machine.close()
     if how is Ending.STATUS and status == 0:

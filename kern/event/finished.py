@@ -2,9 +2,9 @@
 """Finished calls that threads wait for, told on the spot: by a list of the vcore that this core is.
 
 A call with UTHREAD that is finished on a core of its own process goes on the list of the vcore there (VcorePreemptData.finished), linked
-through the call's own `ev_q`: no mailbox, no alert, no memory. Nobody else adds to the list; the vcore takes it as a whole, or who recovers
-it once it is preempted. It is told in the cheapest way that there is: a core on its way back from a system call goes to
-the process' `call_notified` instead, as if the call's caller had called that.
+through the call's own `ev_q`: no mailbox, no alert, no memory. Nobody else adds to the list, and nobody but the vcore takes it, as a whole;
+who recovers a preempted vcore lets it run if there is something on its list. It is told in the cheapest way that there is: a core on its
+way back from a system call goes to the process' `call_notified` instead, as if the call's caller had called that.
 Locks: none. The list is the core's own business: the kernel is not preempted, and a fault on user memory does not block.
 """
 
@@ -29,7 +29,7 @@ def list_finished(p: Proc, sysc: Uaddr) -> bool:
     if not link_call(sysc, vcpd.finished.load(order=RELAXED)):
         return False
     # The list before DONE: who sees that may be told by nothing else. What is in it is the process' word, which the kernel only hands on.
-    # A plain store: nobody takes the list but this very vcore, and who recovers it once the kernel has taken it from this core.
+    # A plain store: nobody takes the list but this very vcore, and this core is in the kernel.
     vcpd.finished.store(u64(sysc), order=RELEASE)
     mark_done(sysc)
     # CALLS only if nothing else is pending: who finds that need not look at the mailboxes.

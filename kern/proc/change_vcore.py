@@ -34,14 +34,15 @@ def change_vcore(p: Proc, target: u32, enable_my_notif: bool) -> None:
     # Finishing writes to user memory and may block, so not under the lock; whatever came in between is found by looking again.
     finish_current_call(0)
     saved = cpu.irqs_save()
-    if still_on(p, me, pcoreid):
-        if not try_change(p, me, target, pcoreid, enable_my_notif):
-            restart_if(p, me, enable_my_notif)
-        else:
-            cpu.irqs_restore(saved)
-            tell_change(p, me, target, enable_my_notif)
-            smp_idle()
+    is_here = still_on(p, me, pcoreid)
+    if is_here and try_change(p, me, target, pcoreid, enable_my_notif):
+        cpu.irqs_restore(saved)
+        tell_change(p, me, target, enable_my_notif)
+        smp_idle()
+    if is_here:
+        restart_if(p, me, enable_my_notif)
     cpu.irqs_restore(saved)
+    tell_lost(p, me, target)
 
 
 def try_change(p: Proc, me: u32, target: u32, pcoreid: u32, enable_my_notif: bool) -> bool:
@@ -64,6 +65,13 @@ def tell_change(p: Proc, me: u32, target: u32, enable_my_notif: bool) -> None:
     kind = EventType.CHECK_MSGS if enable_my_notif else EventType.VCORE_PREEMPT
     msg = EventMsg(ev_type=kind, arg2=me)
     send_kernel_event(p, msg, target)
+
+
+def tell_lost(p: Proc, me: u32, target: u32) -> None:
+    """Nothing came of a change that the caller believes in: who runs, or will, is told of the target as when it was taken. It may have been
+    told of to the caller alone, who has forgotten it by now."""
+    msg = EventMsg(ev_type=EventType.VCORE_PREEMPT, arg2=target)
+    send_kernel_event(p, msg, me)
 
 
 def restart_if(p: Proc, me: u32, enable_my_notif: bool) -> None:

@@ -77,7 +77,8 @@ class Guest(Machine):
         return found
 
     def wait_for_prompt(self, deadline_s: float = 30) -> None:
-        self.expect(r"(?<=[\r\n])" + re.escape(self.prompt.strip()) + r" \Z", deadline_s)
+        """The prompt of a new line: one that the editor draws again, on the same line, comes behind a CR alone."""
+        self.expect(r"(?<=\n)" + re.escape(self.prompt.strip()) + r" \Z", deadline_s)
 
     def shown(self, start: int, end: int) -> str:
         with self.changed:

@@ -37,7 +37,7 @@ SEEDED = {
         "NeverEnds": ("LIVELOCK", "one", "self.turn.store"),
     },
 }
-UNITS = ("units.py", "crowds.py", "handover.py", "shortage.py", "turns.py", "lending.py", "parked.py", "events.py")
+UNITS = ("units.py", "crowds.py", "handover.py", "shortage.py", "turns.py", "lending.py", "parked.py", "events.py", "taken.py")
 RIGHT = {"seqlock_bugs.py": ["Right"], "bugs.py": ["NoLostWakeup", "NoAba", "NoLostNotification"]}
 
 
@@ -113,6 +113,13 @@ WEAKENED = [
         "    while entry.nr_preempts_done.load() != preempts_sent:\n        relax()\n",
         "",
         "ChangeIntoTaken",
+    ),
+    ("kern/proc/change_vcore.py", "    tell_lost(p, me, target)\n", "", "LostChange"),
+    (
+        "user/parlib/preempt.py",
+        "    while change_vcore(vcore, rem, come_back_fresh) == u32(Errno.EAGAIN):\n        pass ",
+        "    change_vcore(vcore, rem, come_back_fresh) ",
+        "TakenWhoHelps",
     ),
     ("kern/event/ucq.py", "        make_writable(index)\n", "", "NoPageForSlots"),
     (

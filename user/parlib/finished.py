@@ -2,9 +2,9 @@
 """Finished calls: those that threads of this process wait for, and that were finished on a core of its own.
 
 The kernel puts them on the list of the vcore that it runs on, linked through `ev_q`, instead of sending an event. Each is on one list,
-once; who takes a list wakes all threads on it, in the order in which their calls were finished: the vcore itself, in vcore context, or at
-the end of the system call that finished them, on the stack of the thread that made that; or another vcore, when this one was preempted.
-No locks.
+once. Only the vcore itself takes its list, and wakes all threads on it, in the order in which their calls were finished: in vcore context,
+or at the end of the system call that finished them, on the stack of the thread that made that. If it was preempted it is made to run
+(parlib.preempt). No locks: what may come in between is an interruption, whose end may add to the list.
 """
 
 from lang import RELAXED, Uaddr, addr_of, at, export, inline, noinline, u32, u64
@@ -51,8 +51,7 @@ def turn_round(address: u64) -> u64:
 
 
 def wake_finished(data: VcorePreemptData) -> u64:
-    """Make the threads runnable whose calls are on a vcore's list; how many. Notifications are disabled; the vcore is the
-    calling one, or was preempted."""
+    """Make the threads runnable whose calls are on the calling vcore's list; how many. Notifications are disabled."""
     if data.finished.load(order=RELAXED) == 0:
         return 0
     return wake_calls(data.finished.swap(0))

@@ -1,16 +1,16 @@
 # SPDX-License-Identifier: LGPL-2.1-or-later
 """Recovering what was on a vcore that the kernel took away: its uthread, and the messages that nobody would look at.
 
-A vcore preempted in vcore context, or whose uthread must not migrate, holds locks or half-done work: it is made to run, by
-giving it our core. Otherwise its uthread is stolen (parlib.stealing): it does not start meanwhile. No livelock: a vcore changes
-away "to come back" only while somebody steals from it or while its thread must not migrate, and both end once the other has run.
+A vcore preempted in vcore context, or whose uthread must not migrate, holds locks or half-done work: it is made to run, by giving it our
+core; so is one on whose list there are finished calls, which only it may take. Otherwise its uthread is stolen (parlib.stealing): it does
+not start meanwhile. No livelock: a vcore changes away "to come back" only while somebody steals from it or while its thread must not
+migrate, and both end once the other has run.
 """
 
-from lang import RELAXED, SEQ_CST, fence, pause, u32
+from lang import RELAXED, SEQ_CST, fence, u32
 from kern.abi.errno import Errno
 from kern.abi.event import EventFlag, EventMsg, EventQueue, EventType
 from parlib import sched
-from parlib.finished import wake_finished
 from parlib.event import handle_mailbox, mailbox_is_empty, register_handler, want_kernel_event
 from parlib.stealing import PREEMPTED, Recovery, Stolen, is_being_stolen_from, recover_uthread, settled_flags
 from parlib.uthread import take_current
@@ -62,19 +62,21 @@ def handle_vcore_preempt(vcore: Vcore, msg: EventMsg) -> None:
 def change_to(vcore: Vcore, rem: u32) -> None:
     """Let vcore `rem` run on this core. Returns if it runs already, or when we are resumed; mostly it does not return."""
     uthread = vcore.current
-    if is_being_stolen_from(vcore.data):
-        change_vcore(vcore, rem, False)
-        return
-    if uthread is not None and uthread.dont_migrate.load(order=RELAXED) != 0:
-        change_vcore(vcore, rem, False)
+    if is_being_stolen_from(vcore.data) or uthread is not None and uthread.dont_migrate.load(order=RELAXED) != 0:
+        insist_on_change(vcore, rem, False)
         return
     if uthread is not None:
         take_current(vcore, uthread)
         sched.current.paused(uthread)
     draining = announce_leaving(vcore)
-    while change_vcore(vcore, rem, True) == u32(Errno.EAGAIN):
-        pause()
+    insist_on_change(vcore, rem, True)
     vcore.draining = draining
+
+
+def insist_on_change(vcore: Vcore, rem: u32, come_back_fresh: bool) -> None:
+    """EAGAIN says that our own core is about to be taken. Who tells of `rem` has told us alone, so we try again once we are resumed."""
+    while change_vcore(vcore, rem, come_back_fresh) == u32(Errno.EAGAIN):
+        pass                                # our core goes at the latest when it enters the kernel to ask again
 
 
 # -- messages of others -------------------------------------------------------------------------------------------
@@ -95,7 +97,9 @@ def take_messages(vcore: Vcore, rem: u32) -> None:
         if flags & CAN_RCV_MSG == 0 or data.flags.cas(flags, flags ^ CAN_RCV_MSG):
             break
     fence(SEQ_CST)                          # pairs with spam_if_listening of kern/event/send.py
-    wake_finished(data)
+    if data.finished.load(order=RELAXED) != 0:
+        change_to(vcore, rem)               # its list is its own: it may have been started since we looked, and be adding to it
+        return
     if mailbox_is_empty(data.public_mbox):
         return
     if vcore.draining != 0:

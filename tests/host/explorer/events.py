@@ -5,12 +5,11 @@ and cores that are taken while a vcore changes into another.
 Kernel and parlib are the real ones on both sides. A process lies at its fixed addresses, and each thread is a core of it, or of nobody.
 """
 
-from lang import Array, Atomic, Error, Ref, Uaddr, addr_of, array, at, new, pause, struct, u8, u16, u32, u64
-from arch.abi import UserContext
+from lang import Array, Atomic, Error, Uaddr, addr_of, array, pause, struct, u16, u32, u64
 from arch.context import FRESH
 from kern.abi.errno import Errno
 from kern.abi.event import CeqOperation, EventFlag, EventMailbox, EventMsg, EventQueue, EventType, MailboxKind
-from kern.abi.proc import PROCDATA_ADDR, PROCINFO_ADDR, ProcData, ProcInfo, ProcState, VcoreFlag
+from kern.abi.proc import ProcState, VcoreFlag
 from kern.core.kmsg import mail, run_routines
 from kern.core.percore import core
 from kern.event.ceq import post_ceq
@@ -18,23 +17,21 @@ from kern.event.notify import notify
 from kern.event.send import send_event
 from kern.proc.change_vcore import change_vcore
 from kern.proc.preempt import preempt_core
-from kern.proc.proc import Proc, Vcore
 from kern.proc.yield_ import give_up
+from mcp import Process, enter_vcore
 from parlib import vcore as user
 from parlib.ceq import ceq_get, ceq_init
 from parlib.current import me
 from parlib.event import handle_indirection, register_handler
 from parlib.stealing import settled_flags
-from parlib.ucq import ucq_init
 from parlib.uthread import Uthread
 from parlib.yielding import vcore_yield
 
 STAND_INS = ("tests/host/process", "tests/host/machine")
 REAL = ("kern.event.send", "kern.proc.proc", "parlib.vcore", "parlib.current")
-MAPPED = ((0x002C_0000, 0x4000), (0x0020_0000, 0x4000))  # ProcInfo and ProcData
+MAPPED = ((0x002C_0000, 0x4000), (0x0020_0000, 0x8000))  # ProcInfo and ProcData
 
 OWN_TYPE: u16 = 30
-PAGE: u64 = 4096
 RELIABLE = EventFlag.INDIR | EventFlag.SPAM_INDIR | EventFlag.IPI | EventFlag.WAKEUP
 
 handled = Atomic[u32](0)
@@ -42,76 +39,6 @@ handled = Atomic[u32](0)
 
 def count(vcore: user.Vcore, msg: EventMsg) -> None:
     handled.add(1)
-
-
-@struct
-class Room:
-    bytes: Array[u8] = array(40960)  # of message queues: two pages for each of four, and what aligns them
-
-
-@struct
-class Process:
-    """A many-core process of up to two vcores, all of them running: vcore 0 on core 0, vcore 1 on core 1."""
-
-    p: Ref[Proc] | None
-    contexts: Array[UserContext] = array(2)
-    room: Room
-
-    @property
-    def proc(self) -> Proc:
-        p = self.p
-        assert p is not None
-        return p
-
-    def begin(self, running: u32) -> None:
-        p = new(Proc, info=at(ProcInfo, PROCINFO_ADDR), data=at(ProcData, PROCDATA_ADDR), vcores=new(array(2, Vcore)))
-        self.p = p
-        p.is_mcp = True
-        p.info.is_mcp = 1
-        p.max_vcores = 2
-        p.info.max_vcores = 2
-        p.state_bits.store(u32(ProcState.RUNNING_M))
-        pages = (addr_of(self.room) + PAGE - 1) // PAGE * PAGE
-        for v in range(u32(2)):
-            p.vcores[v].id = v
-            data = p.vcpd(v)
-            for mailbox in (data.public_mbox, data.private_mbox):
-                mailbox.kind = u32(MailboxKind.UCQ)
-                ucq_init(mailbox.ucq, pages, pages + PAGE)
-                pages += 2 * PAGE
-            data.notif_disabled.store(1)
-            theirs = user.vcores[v]
-            theirs.id = v
-            theirs.vcpd = addr_of(data)
-            theirs.mapping = addr_of(p.info.vcoremap[v])
-            if v < running:
-                self.start(v)
-            else:
-                p.inactive.push_back(p.vcores[v])
-        p.num_vcores = running
-        p.info.num_vcores = running
-        p.data.res_req[0].amt_wanted.store(u64(running))
-
-    def start(self, v: u32) -> None:
-        p = self.proc
-        p.vcpd(v).flags.store(u32(VcoreFlag.CAN_RCV_MSG))
-        p.online.push_back(p.vcores[v])
-        p.info.vcoremap[v].pcoreid = v
-        p.info.vcoremap[v].valid = 1
-        p.info.pcoremap[v].vcoreid = v
-        p.info.pcoremap[v].valid = 1
-        mine = core[v]
-        mine.owning_proc = p
-        mine.owning_vcoreid = v
-        mine.cur_ctx = self.contexts[v]
-
-
-def enter_vcore(v: u32) -> user.Vcore:
-    """The calling thread is vcore v in vcore context."""
-    vcore = user.vcores[v]
-    me.mine.uthread = 0
-    me.mine.vcore = addr_of(vcore)
-    return vcore
 
 
 @struct

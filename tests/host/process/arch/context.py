@@ -29,3 +29,8 @@ def init_fp() -> None:
 
 def keep(into: UserContext, ctx: UserContext) -> None:
     assign(into, ctx)
+
+
+def divert_call(ctx: UserContext, usual: Uaddr, instead: Uaddr) -> bool:
+    """No context is in a call."""
+    return False

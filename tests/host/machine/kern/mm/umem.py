@@ -83,3 +83,12 @@ def publish(call: Uaddr, value: u64) -> i64:
         old = flags.load()
         if old & SyscallFlag.UEVENT != 0 or flags.cas(old, old | SyscallFlag.DONE):
             return i64(old)
+
+
+def link_call(call: Uaddr, following: u64) -> bool:
+    store_u64(call + offsetof(Syscall, "ev_q"), following)
+    return True
+
+
+def mark_done(call: Uaddr) -> None:
+    at(Syscall, call).flags.or_(SyscallFlag.DONE)

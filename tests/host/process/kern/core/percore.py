@@ -21,6 +21,7 @@ class CoreInfo:
     cur_proc: Ref[Proc] | None
     cur_ctx: Ref[UserContext] | None
     actual_ctx: UserContext
+    refused: bool  # its process has been told that the core is being taken
 
     @property
     def core_id(self) -> u32:

@@ -154,9 +154,10 @@ def give_cores(p: Proc, pcores: Span[u32]) -> bool:
     runs = p.is_in(ProcState.RUNNING_M)
     if not runs and not p.is_in(ProcState.RUNNABLE_M):
         return False
+    assert not runs or p.bulk_preempted.is_empty(), "a process runs, and has vcores that wait for all others"
     begin_map_change(p)
     for pcore in pcores:
-        vc = p.bulk_preempted.pop_front()   # of one that runs there are none
+        vc = p.bulk_preempted.pop_front()
         if vc is None:
             vc = p.inactive.pop_front()
         if vc is None:

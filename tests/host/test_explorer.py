@@ -37,7 +37,18 @@ SEEDED = {
         "NeverEnds": ("LIVELOCK", "one", "self.turn.store"),
     },
 }
-UNITS = ("units.py", "crowds.py", "handover.py", "shortage.py", "turns.py", "lending.py", "parked.py", "events.py", "taken.py")
+UNITS = (
+    "units.py",
+    "crowds.py",
+    "handover.py",
+    "shortage.py",
+    "turns.py",
+    "lending.py",
+    "parked.py",
+    "events.py",
+    "taken.py",
+    "shooting.py",
+)
 RIGHT = {"seqlock_bugs.py": ["Right"], "bugs.py": ["NoLostWakeup", "NoAba", "NoLostNotification"]}
 
 
@@ -174,6 +185,21 @@ WEAKENED = [
         "        call.make_anew()\n        return False\n    call.io",
         "        call.answer()\n        return False\n    call.io",
         "BufferNotThere",
+    ),
+    ("kern/mm/shootdown.py", "    mmu.outdate(p.space) ", "    pass ", "Left"),
+    ("kern/mm/shootdown.py", "    fence(SEQ_CST)                          # our page", "    pass  # our page", "Visited"),
+    (
+        "kern/mm/shootdown.py",
+        "            await_core(target)\n\n\ndef flush_kernel",
+        "            pass\n\n\ndef flush_kernel",
+        "Visited",
+    ),
+    ("kern/mm/shootdown.py", "    pause()\n    serve_flush()\n", "    pause()\n", "Both"),
+    (
+        "kern/core/current.py",
+        "    mmu.load(p.space)\n    cpu.irqs_restore(saved)\n    if old",
+        "    cpu.irqs_restore(saved)\n    if old",
+        "Visited",
     ),
     ("kern/event/ceq.py", 'store_u32(ceq + offsetof(Ceq, "ring_overflowed"), 1)', "pass", "Coalescing"),
     ("user/parlib/ceq.py", "    event.posted.store(u32(0))\n", "", "Coalescing"),

@@ -74,12 +74,13 @@ class Ucq:
     """
 
     prod_idx: Atomic[u64]                   # 0: next slot to write; fetch-added by producers
-    spare_page: Atomic[u64]                 # 8: a zeroed page, or 0
+    spare_page: Atomic[u64]                 # 8: pages that were read, linked by `next`: the user adds, the kernel takes all
     extra_pages: Atomic[u64]                # 16: pages that the kernel had to map
-    cons_idx: Atomic[u64]                   # 24: next slot to read
+    cons_idx: Atomic[u64]                   # 24: the user's own: next slot to read; its high 16 bits count pages
     prod_overflow: Atomic[u32]              # 32: producers must take the lock
     ready: Atomic[u32]                      # 36
-    consumer_lock: Array[u64] = array(3)    # 40: the user's own lock for changing pages
+    consumer_lock: Array[u64] = array(2)    # 40: the user's own lock for changing pages
+    stock: Atomic[u64]                      # 56: the kernel's own: such pages that it has taken and not used yet
 
 
 UCQ_SLOTS: u64 = 127

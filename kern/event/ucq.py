@@ -30,7 +30,11 @@ def post_ucq(p: Proc, ucq: Uaddr, msg: EventMsg) -> None:
         return
     index: u64 = 0
     if load_u32(ucq + offsetof(Ucq, "prod_overflow")) == 0:
-        index = take_slot(ucq)
+        try:
+            index = take_slot(ucq)
+        except Error as e:
+            if e.errno != Errno.EFAULT:     # its page may have been filled, read and unmapped since we saw that it is this one:
+                raise                       # while we have the lock the one that we see stays
     if not is_good(index):
         index = take_slot_locked(p, ucq)
     slot = Uaddr(index & ~SLOT_MASK) + SLOTS_AT + (index & SLOT_MASK) * sizeof(UcqSlot)
@@ -87,17 +91,23 @@ def turn_page(p: Proc, ucq: Uaddr, full: u64) -> u64:
 
 
 def blank_page(p: Proc, ucq: Uaddr) -> u64:
-    """The spare page, or a new one."""
-    page = swap_u64(ucq + offsetof(Ucq, "spare_page"), 0)
+    """A page that was read and may be used again, or a new one. Caller holds: `ucq_lock`."""
+    stock = ucq + offsetof(Ucq, "stock")
+    spare = ucq + offsetof(Ucq, "spare_page")
+    page = load_u64(stock)
+    if page == 0:
+        page = swap_u64(spare, 0)           # all of them: nobody else takes one, or adds to what we have
     if page == 0:
         return grow(p, ucq)
     try:
-        store_u64(Uaddr(page) + offsetof(UcqPage, "next"), 0)
+        rest = load_u64(Uaddr(page) + offsetof(UcqPage, "next"))
         store_u64(Uaddr(page) + offsetof(UcqPage, "consumed"), 0)
+        store_u64(Uaddr(page) + offsetof(UcqPage, "next"), 0)
     except Error as e:
-        if e.errno == Errno.ENOMEM:         # else it is no page, and the next one asked for is a new one
-            cas_u64(ucq + offsetof(Ucq, "spare_page"), 0, page)
+        store_u64(stock, page if e.errno == Errno.ENOMEM else 0)  # else it is no page, and the next one asked for is a new one
         raise
+    # Back to where the process can unmap them, unless it has put another there meanwhile.
+    store_u64(stock, rest if rest != 0 and cas_u64(spare, 0, rest) != 0 else 0)
     return page
 
 

@@ -3,10 +3,12 @@
 
 Any number of consumers; each runs with notifications disabled (a preempted consumer that holds a slot would stall others).
 Each message is delivered exactly once, in the order of the producers' slots.
+A page that was read is the producers' to use again: as long as messages come as fast as they are read, nothing is mapped or unmapped.
+What a burst has left beyond the current page and one more is unmapped when the queue is found empty.
 Lock: the queue's own `consumer_lock`, a PdrLock, only for changing pages.
 """
 
-from lang import ACQUIRE, Uaddr, addr_of, assign, at, must_use, u32, u64
+from lang import ACQUIRE, RELAXED, Uaddr, addr_of, assign, at, must_use, noinline, u32, u64, wrap
 from kern.abi.event import UCQ_PAGE_SIZE, UCQ_SLOTS, EventMsg, Ucq, UcqPage
 from parlib.current import my_vcore
 from parlib.pdr import PdrLock
@@ -15,6 +17,8 @@ from syscalls import submit_munmap
 from kern.abi.syscall import Syscall
 
 SLOT_MASK: u64 = UCQ_PAGE_SIZE - 1
+PLACE: u64 = (1 << 48) - 1                  # of `cons_idx`: page and slot
+TURN: u64 = 1 << 48                         # ... and how many pages were left: who is overtaken by two pages finds another value
 
 
 def ucq_init(ucq: Ucq, page: u64, spare: u64) -> None:
@@ -22,12 +26,14 @@ def ucq_init(ucq: Ucq, page: u64, spare: u64) -> None:
     ucq.prod_idx.store(page)
     ucq.cons_idx.store(page)
     ucq.spare_page.store(spare)
+    ucq.stock.store(0)
+    ucq.extra_pages.store(0)
     ucq.prod_overflow.store(u32(0))
     ucq.ready.store(u32(1))
 
 
 def ucq_is_empty(ucq: Ucq) -> bool:
-    return ucq.cons_idx.load() == ucq.prod_idx.load()
+    return ucq.cons_idx.load() & PLACE == ucq.prod_idx.load()
 
 
 def is_good(index: u64) -> bool:
@@ -44,12 +50,15 @@ def ucq_get(ucq: Ucq, into: EventMsg) -> bool:
     """Take the next message, if there is one. Notifications are disabled."""
     index: u64 = 0
     while True:
-        index = ucq.cons_idx.load()
+        next = ucq.cons_idx.load()
+        index = next & PLACE
         if index == ucq.prod_idx.load():
+            if ucq.extra_pages.load(order=RELAXED) != 0:
+                unmap_surplus(ucq)
             return False
         if not is_good(index):
             turn_page(ucq)
-        elif ucq.cons_idx.cas(index, index + 1):
+        elif ucq.cons_idx.cas(next, next + 1):
             break
     page = at(UcqPage, index - index % UCQ_PAGE_SIZE)
     slot = page.slots[index % UCQ_PAGE_SIZE]
@@ -63,35 +72,59 @@ def ucq_get(ucq: Ucq, into: EventMsg) -> bool:
 
 
 def turn_page(ucq: Ucq) -> None:
-    """Go on to the next page, and keep the old one as the producers' spare."""
+    """Go on to the next page, and give the old one to the producers."""
     lock = at(PdrLock, addr_of(ucq.consumer_lock))
-    vcore = my_vcore()
-    surplus: u64 = 0
-    lock.lock_on(vcore)
-    index = ucq.cons_idx.load()
+    lock.lock_on(my_vcore())
+    old = ucq.cons_idx.load()
+    index = old & PLACE
     if not is_good(index) and index != ucq.prod_idx.load():
-        surplus = leave_page(ucq, at(UcqPage, index - index % UCQ_PAGE_SIZE))
+        leave_page(ucq, old)
     lock.unlock_on()
-    if surplus != 0:
+
+
+def leave_page(ucq: Ucq, old: u64) -> None:
+    """`old`: cons_idx, behind the page's last slot. Caller holds: `consumer_lock`."""
+    index = old & PLACE
+    page = at(UcqPage, index - index % UCQ_PAGE_SIZE)
+    # Not before the producers are on the next page, though `next` tells of it earlier: as long as prod_idx is still on this one, the new
+    # page looks as if all of it was posted, and consumers would take slots that no producer has.
+    while is_on(page, prod := ucq.prod_idx.load()):  # pairs with turn_page of kern/event/ucq.py: `next`, then prod_idx
+        if prod == index:
+            return                          # there was no memory for one: the kernel has taken back what it counted
+        relax_for(ANY_VCORE)
+    ucq.cons_idx.store(wrap(u64, (old & ~PLACE) + TURN) | page.next.load())
+    # Consumers that took slots before us are still copying from it.
+    while page.consumed.load(order=ACQUIRE) != UCQ_SLOTS:  # pairs with their add in ucq_get
+        relax_for(ANY_VCORE)
+    add_spare(ucq, page, page)
+
+
+def add_spare(ucq: Ucq, first: UcqPage, last: UcqPage) -> None:
+    """Give pages that are linked to the producers. Caller holds: `consumer_lock`."""
+    while True:
+        there = ucq.spare_page.load()       # the kernel may take what is there at any moment, but adds only to nothing
+        last.next.store(there)
+        if ucq.spare_page.cas(there, addr_of(first)):
+            return
+
+
+@noinline
+def unmap_surplus(ucq: Ucq) -> None:
+    """Unmap what is there beyond one page. What is posted meanwhile is told of anew: who looks has acknowledged before."""
+    lock = at(PdrLock, addr_of(ucq.consumer_lock))
+    lock.lock_on(my_vcore())
+    spare = ucq.spare_page.swap(0)
+    surplus: u64 = 0
+    if spare != 0:
+        page = at(UcqPage, spare)
+        surplus = page.next.load()
+        add_spare(ucq, page, page)
+    lock.unlock_on()
+    while surplus != 0:
+        following = at(UcqPage, surplus).next.load()
         call = Syscall()
         submit_munmap(call, Uaddr(surplus), UCQ_PAGE_SIZE)
         while call.flags.load(order=ACQUIRE) & 9 != 1:
             relax_for(ANY_VCORE)
         ucq.extra_pages.sub(1)
-
-
-def leave_page(ucq: Ucq, page: UcqPage) -> u64:
-    """The old spare page, to be unmapped, or 0. Caller holds: `consumer_lock`."""
-    # Not before the producers are on the next page, though `next` tells of it earlier: as long as prod_idx is still on this one, the new
-    # page looks as if all of it was posted, and consumers would take slots that no producer has.
-    while is_on(page, prod := ucq.prod_idx.load()):  # pairs with turn_page of kern/event/ucq.py: `next`, then prod_idx
-        if prod == ucq.cons_idx.load():
-            return 0                        # there was no memory for one: the kernel has taken back what it counted
-        relax_for(ANY_VCORE)
-    ucq.cons_idx.store(page.next.load())
-    # Consumers that took slots before us are still copying from it.
-    while page.consumed.load(order=ACQUIRE) != UCQ_SLOTS:  # pairs with their add in ucq_get
-        relax_for(ANY_VCORE)
-    page.next.store(0)
-    page.consumed.store(0)
-    return ucq.spare_page.swap(addr_of(page))
+        surplus = following

@@ -14,16 +14,17 @@ from kern.mm.umem import publish
 from kern.proc.proc import Proc
 from kern.syscall.dispatch import complete
 from parlib.blockon import deregister, register_for
-from parlib.ucq import ucq_get, ucq_init, ucq_is_empty
+from parlib.pdr import PdrLock
+from parlib.ucq import add_spare, ucq_get, ucq_init, ucq_is_empty
 
 STAND_INS = "tests/host/machine"
-PAGES: u64 = 4
+PAGES: u64 = 6
 PAGE: u64 = 4096
 
 
 @struct
 class Pages:
-    room: Array[u8] = array(20480)  # PAGES, and one to align them
+    room: Array[u8] = array(28672)  # PAGES, and one to align them
 
 
 @struct
@@ -111,6 +112,115 @@ class TwoTakers:
 
     def check(self) -> None:
         assert self.taken.load() == 1 and ucq_is_empty(self.ucq)
+
+
+@struct
+class UsedAgain:
+    """Pages that were read go back to the kernel, or are unmapped; none is lost on the way, nor is in two places."""
+
+    ucq: Ucq
+    p: Proc
+    pages: Pages
+    read_page: u64
+    taken: Atomic[u32]
+    PREEMPTIONS = 2
+    STALE_READS = 0
+
+    def setup(self) -> None:
+        """One slot of the page is left. Two more wait to be used again, and one has been read; two of these the kernel had to map."""
+        first = (addr_of(self.pages) + PAGE - 1) // PAGE * PAGE
+        ucq_init(self.ucq, first, first + PAGE)
+        at(UcqPage, first + PAGE).next.store(first + 2 * PAGE)
+        self.read_page = first + 3 * PAGE
+        self.ucq.extra_pages.store(2)
+        mmap.next_page.store(first + 4 * PAGE)
+        last = UCQ_SLOTS - 1
+        self.ucq.prod_idx.store(first + last)
+        self.ucq.cons_idx.store(first + last)
+        at(UcqPage, first).consumed.store(last)
+
+    def thread_kernel(self) -> None:
+        for number in range(u64(1), u64(3)):
+            post_ucq(self.p, Uaddr(addr_of(self.ucq)), EventMsg(ev_type=u16(number)))
+
+    def thread_vcore(self) -> None:
+        msg = EventMsg()
+        while self.taken.load() < 2:
+            if ucq_get(self.ucq, msg):
+                self.taken.add(1)
+            elif self.taken.load() < 2 and ucq_is_empty(self.ucq):
+                pause()
+
+    def thread_other(self) -> None:
+        """Has read a page to its end."""
+        lock = at(PdrLock, addr_of(self.ucq.consumer_lock))
+        page = at(UcqPage, self.read_page)
+        lock.lock()
+        add_spare(self.ucq, page, page)
+        lock.unlock()
+
+    def check(self) -> None:
+        assert self.taken.load() == 2 and not ucq_get(self.ucq, EventMsg())
+        current = self.ucq.prod_idx.load() // PAGE * PAGE
+        count: u64 = 1
+        for chain in (self.ucq.spare_page.load(), self.ucq.stock.load()):
+            page = chain
+            while page != 0:
+                assert page != current and count < PAGES, "a page is in two places"
+                page = at(UcqPage, page).next.load()
+                count += 1
+        assert count == 2 + self.ucq.extra_pages.load(), f"{count} pages, {self.ucq.extra_pages.load()} of them beyond two"
+
+
+@struct
+class Overtaken:
+    """A vcore is about to take a message; another takes it, and all others of two pages, so that the first stands in the same place again,
+    where nothing is now: it does not take what nobody has posted."""
+
+    ucq: Ucq
+    p: Proc
+    pages: Pages
+    PREEMPTIONS = 2
+    STALE_READS = 0
+
+    def setup(self) -> None:
+        first = (addr_of(self.pages) + PAGE - 1) // PAGE * PAGE
+        ucq_init(self.ucq, first, first + PAGE)
+        mmap.next_page.store(first + 2 * PAGE)
+        self.post()
+        self.post()
+        assert ucq_get(self.ucq, EventMsg()), "no message"
+
+    def post(self) -> None:
+        post_ucq(self.p, Uaddr(addr_of(self.ucq)), EventMsg())
+
+    def thread_slow(self) -> None:
+        _ = ucq_get(self.ucq, EventMsg())
+
+    def thread_others(self) -> None:
+        if not ucq_get(self.ucq, EventMsg()):
+            return
+        for _ in range(2):
+            if not self.pass_rest():
+                return
+            self.post()
+            if not ucq_get(self.ucq, EventMsg()):
+                return
+
+    def pass_rest(self) -> bool:
+        """As if the rest of the page had been posted and read, if all before it was."""
+        index = self.ucq.prod_idx.load()
+        next = self.ucq.cons_idx.load()
+        rest = UCQ_SLOTS - index % PAGE
+        page = at(UcqPage, index // PAGE * PAGE)
+        if page.consumed.load() != index % PAGE or not self.ucq.cons_idx.cas(next, next + rest):
+            return False
+        page.consumed.store(UCQ_SLOTS)
+        self.ucq.prod_idx.add(rest)
+        return True
+
+    def check(self) -> None:
+        assert ucq_is_empty(self.ucq)
 
 
 @struct

@@ -1,5 +1,5 @@
 # SPDX-License-Identifier: GPL-2.0-or-later
-"""Messages to a process when memory is short: what cannot be posted is refused, and nobody waits for it.
+"""Messages to a process when memory is short, or has just been given back: what cannot be posted is refused, and nobody waits for it.
 
 The queue is the real one, both sides: kern/event/ucq.py and user/parlib/ucq.py. All its pages are shared, as after a fork, so that
 whoever writes to one first needs memory; so does whoever needs a page more.
@@ -169,4 +169,40 @@ class NoSpare:
         self.queue.take_all()
 
     def check(self) -> None:
+        self.queue.end()
+
+
+@struct
+class PageGone:
+    """While somebody posts, others fill the page and two more, and the process reads all, and unmaps that page: the message comes."""
+
+    queue: Queue
+    PREEMPTIONS = 1
+    STALE_READS = 0
+
+    def setup(self) -> None:
+        self.queue.begin(UCQ_SLOTS - 1, 8, True)
+
+    def thread_one(self) -> None:
+        self.queue.post_last(1)
+
+    def thread_others(self) -> None:
+        self.queue.post(2)
+        self.queue.post(4)
+        second = self.queue.place() + 2 * PAGE
+        ucq = self.queue.ucq()
+        # As if all of the second page had been posted, and read, unless the other's message is there.
+        if ucq.prod_idx.cas(second + 1, second + UCQ_SLOTS):
+            self.queue.post(16)
+            assert self.queue.take() and self.queue.take()
+            ucq.cons_idx.store(second + UCQ_SLOTS)
+            at(UcqPage, second).consumed.store(UCQ_SLOTS)
+            assert self.queue.take()
+            _ = self.queue.take()
+        self.queue.done.add(1)
+
+    def check(self) -> None:
+        while self.queue.take():
+            pass
+        assert self.queue.delivered.load() & 7 == 7, "a message was refused, though there is memory"
         self.queue.end()

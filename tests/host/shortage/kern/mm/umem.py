@@ -23,6 +23,7 @@ class Memory:
     left: Atomic[u64]  # how many pages there is memory for
     lock: Atomic[u32]  # as the address space's, while it is seen to a page
     own: Array[Atomic[u32]] = array(8)  # whether the process has a page of its own there
+    gone: Array[Atomic[u32]] = array(8)  # whether it has unmapped it
 
 
 memory = Memory()
@@ -39,7 +40,10 @@ def take_page() -> None:
 
 def touch(address: Uaddr) -> u64:
     """A write to the page."""
-    own = memory.own[(u64(address) - memory.base) // PAGE]
+    page = (u64(address) - memory.base) // PAGE
+    own = memory.own[page]
+    if memory.gone[page].load() != 0:
+        raise Error(Errno.EFAULT, "nothing is mapped there")
     if own.load() == 0:
         while memory.lock.swap(u32(1)) != 0:
             pause()

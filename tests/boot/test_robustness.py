@@ -52,6 +52,8 @@ def test_nonsense_in_system_calls_is_answered_and_leaves_nothing_behind(guest4: 
     rows = dict(re.findall(r"^(\w+) +\d+((?: [A-Z0-9]+:\d+)+)", answer.output, re.MULTILINE))
     assert {"EFAULT", "EBADF", "EINVAL", "OK"} <= {word.split(":")[0] for word in rows["read"].split()}, answer.output
     assert all(name in rows for name in ("mmap", "fork", "proc_create", "tap_fds", "provision", "abort_sysc")), answer.output
+    for name in ("fork", "proc_create", "proc_run", "exec"):
+        assert re.search(r" OK:\d", rows[name]), f"no {name} succeeded\n{answer.output}"
     assert guest4.output("hello").startswith("Hello")
 
 

@@ -21,7 +21,8 @@ PLAY_PAGES: u64 = 64
 NOWHERE: u64 = 0x0050_0000_0000             # nothing of the program's is mapped from here on
 PAGE: u64 = 4096
 STAGE: u64 = 16384
-SECOND: u64 = STAGE // 2                    # where in the stage a call's second path is
+SECOND: u64 = STAGE // 2                    # where in the stage a call's second path is,
+THINGS: u64 = STAGE // 4                    # ... and what is no path
 QUEUES: u64 = 8
 CHILDREN: u64 = 8
 PATHS: Array[str] = (
@@ -64,6 +65,8 @@ PATHS: Array[str] = (
     "link/../b",
     "../c",
 )
+RUNNABLE: Array[str] = ("/bin/true", "/bin/hello")
+STARTS = ("proc_create", "exec")            # calls that are about a program
 ANYBODY: Array[i32] = (-1, 0, 99999, 32767, -5, 2147483647)
 
 
@@ -130,7 +133,7 @@ def argument(v: Values, call: str, words: Span[WordModel], i: u64, before: u64) 
         case WordKind.ADDRESS:
             return address(v, model)
         case WordKind.POINTER:
-            return pointer(v, model)
+            return pointer(v, model, call)
         case WordKind.COUNT:
             return count(v, model, before)
 
@@ -232,67 +235,70 @@ def queue(v: Values) -> u64:
 
 
 def message(v: Values) -> u64:
-    put(v, as_bytes(EventMsg(ev_type=u16(v.random.below(64)), arg2=wrap(u32, v.random.next()), arg3=word(v))))
-    return addr_of(v.stage)
+    return put(v, as_bytes(EventMsg(ev_type=u16(v.random.below(64)), arg2=wrap(u32, v.random.next()), arg3=word(v))))
 
 
-def put(v: Values, data: Span[u8]) -> None:
-    copy_bytes(v.stage[: len(data)], data)
+def put(v: Values, data: Span[u8], index: u64 = 0) -> u64:
+    """As one of the elements that a call is given; returns where the first of them is."""
+    start = THINGS + index * len(data)
+    copy_bytes(v.stage[start : start + len(data)], data)
+    return addr_of(v.stage) + THINGS
 
 
-def pointer(v: Values, model: WordModel) -> u64:
+def pointer(v: Values, model: WordModel, call: str) -> u64:
     """To what looks like it, in the stage; or to wherever there is, or is not, memory."""
     if v.random.one_in(4):
         return place(v, u64(model.size))
     match model.of:
         case "str":
-            return path(v, SECOND if model.name in ("new_path", "target") else u64(0))
+            return path(v, SECOND if model.name in ("new_path", "target") else u64(0), call in STARTS and not v.random.one_in(4))
         case "SpawnArgs":
             return spawn_args(v)
         case "TimeSpec":
-            put(v, as_bytes(TimeSpec(sec=0, nsec=v.random.below(400_000) if not v.random.one_in(8) else v.random.next() >> 30)))
+            nsec = v.random.below(400_000) if not v.random.one_in(8) else v.random.next() >> 30
+            return put(v, as_bytes(TimeSpec(sec=0, nsec=nsec)))
         case "EventMsg":
             return message(v)
         case "FdPair":
             for i in range(u64(4)):
-                pair = FdPair(first=i32(v.random.below(14)), second=i32(v.random.below(20)) - 1)
-                copy_bytes(v.stage[i * 8 : i * 8 + 8], as_bytes(pair))
+                put(v, as_bytes(FdPair(first=i32(v.random.below(14)), second=i32(v.random.below(20)) - 1)), i)
         case "TapRequest":
             tap_requests(v)
         case _:
             if v.random.one_in(4):
-                scramble(v, v.stage[0:256])
-    return addr_of(v.stage)
+                scramble(v, v.stage[THINGS : THINGS + 256])
+    return addr_of(v.stage) + THINGS
 
 
-def path(v: Values, at: u64) -> u64:
-    """At that place of the stage. The text's length is the word behind, which `count` finds."""
+def path(v: Values, at: u64, runs: bool) -> u64:
+    """At that place of the stage; a program's if it is to run. The text's length is the word behind, which `count` finds."""
     room = v.stage[at : at + SECOND]
     if v.random.one_in(16):
         for i in range(u64(1200)):
             room[i] = u8(ord("/") if i % 100 == 0 else ord("x"))
         room[1200] = 0
     else:
-        chosen = PATHS[v.random.below(u64(len(PATHS)))]
+        chosen = RUNNABLE[v.random.below(u64(len(RUNNABLE)))] if runs else PATHS[v.random.below(u64(len(PATHS)))]
         copy_bytes(room[: len(chosen)], chosen)
         room[len(chosen)] = 0
     return addr_of(v.stage) + at
 
 
 def spawn_args(v: Values) -> u64:
-    """Behind the structure stand its strings and its descriptors."""
-    strings = addr_of(v.stage) + 1024
-    copy_bytes(v.stage[1024:1034], "true\0x=yz\0")
+    """Behind the structure stand its strings and its descriptors: of the child's first ones, mostly."""
+    strings = THINGS + 1024
+    copy_bytes(v.stage[strings : strings + 10], "true\0x=yz\0")
+    fds = strings + 64
     for i in range(u64(3)):
-        copy_bytes(v.stage[1100 + i * 8 : 1108 + i * 8], as_bytes(FdPair(first=i32(v.random.below(14)), second=i32(i))))
-    made = SpawnArgs(argc=1, envc=1, strings=strings, strings_len=10)
-    made.fds = strings + 76
-    made.nfds = u32(v.random.below(4))
+        copy_bytes(v.stage[fds + i * 8 : fds + i * 8 + 8], as_bytes(FdPair(first=i32(v.random.below(14)), second=i32(i))))
+    start = addr_of(v.stage)
+    made = SpawnArgs(argc=1, envc=1, strings=start + strings, strings_len=10, fds=start + fds)
+    made.nfds = u32(v.random.below(4)) if v.random.one_in(2) else 0
     made.flags = u32(v.random.below(2))
     put(v, as_bytes(made))
     if v.random.one_in(6):
-        v.stage[v.random.below(64)] = wrap(u8, v.random.next())
-    return addr_of(v.stage)
+        v.stage[THINGS + v.random.below(64)] = wrap(u8, v.random.next())
+    return start + THINGS
 
 
 def tap_requests(v: Values) -> None:
@@ -300,7 +306,7 @@ def tap_requests(v: Values) -> None:
         request = TapRequest(fd=i32(v.random.below(14)), command=u32(v.random.below(5)), filter=wrap(u32, v.random.next() & 0x7FF))
         request.ev_id = u32(v.random.below(64))
         request.queue = Uaddr(queue(v))
-        copy_bytes(v.stage[i * 32 : i * 32 + 32], as_bytes(request))
+        put(v, as_bytes(request), i)
 
 
 def count(v: Values, model: WordModel, before: u64) -> u64:

@@ -81,12 +81,18 @@ class Board:
         self.made.add(1)
         self.counts[row * MOST_ERRORS + min(error, MOST_ERRORS - 1)].add(1)
 
+    def take_back(self, row: u64) -> None:
+        """What was noted as a success has come back with an error."""
+        self.made.sub(1)
+        self.counts[row * MOST_ERRORS].sub(1)
+
 
 values = array(THREADS, Values)
 calls = array(DEPTH * THREADS, Syscall)
 rows = array(DEPTH * THREADS, u64)          # of which call each is
 stop = Atomic[u32](0)
 wanted: u64 = 0
+exec_row: u64 = 0                           # of the call exec
 failing: i32 = -1                           # #mem/fail, if there is one
 
 
@@ -103,8 +109,10 @@ shared = Shared()
 
 def work(board: Board, slot: Slot, seed: u64, count: u64) -> None:
     """All of a worker's life. Does not return."""
-    global wanted
+    global wanted, exec_row
     wanted = count
+    while CALLS[exec_row].name != "exec":
+        exec_row += 1
     for i in range(THREADS):
         v = values[i]
         v.random.state = (seed * 1_000_003 + slot.index) * 8 + i + 1
@@ -190,13 +198,28 @@ def submit(board: Board, slot: Slot, thread: u64, place: u64) -> None:
     if v.wrecks and v.random.one_in(100):
         where = KERNEL + v.random.below(0x1000_0000) if v.random.one_in(2) else word(v)
     v.other_call = where
+    if where != addr_of(call):
+        rows[index] = u64(len(CALLS))       # whatever is there is called
     if v.random.one_in(40):
         fail_one(v)
+    if rows[index] == exec_row:
+        board.note(rows[index], 0)          # who succeeds cannot say so afterwards
     syscall_trap(where, 2 if v.random.one_in(200) else 1)
     if proc_info().pid != v.family.me:
-        exit_now(0)                         # a fork: the copy is not the worker
+        go_on(board, v, call)               # a fork: the copy is not the worker
     if where != addr_of(call):
-        call.flags.store(u32(SyscallFlag.DONE))  # whatever is there was called
+        call.flags.store(u32(SyscallFlag.DONE))
+
+
+def go_on(board: Board, v: Values, call: Syscall) -> None:
+    """A copy of a worker goes on as a program, or is refused and ends."""
+    fill(v, call, CALLS[exec_row])
+    call.flags.store(u32(0))
+    board.note(exec_row, 0)
+    make(call)
+    board.take_back(exec_row)
+    board.note(exec_row, u64(call.err))
+    exit_now(0)
 
 
 def fail_one(v: Values) -> None:
@@ -253,6 +276,8 @@ def await_answer(board: Board, slot: Slot, thread: u64, place: u64) -> None:
         if slot.kind == u32(Kind.RACE):
             yield_now()
         pause()
+    if rows[index] == exec_row:
+        board.take_back(rows[index])
     board.note(rows[index], u64(call.err))
     if call.err == 0 and call.retval > 0 and rows[index] < u64(len(CALLS)) and CALLS[rows[index]].name in ("fork", "proc_create"):
         values[thread].family.add(wrap(i32, call.retval))

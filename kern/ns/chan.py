@@ -97,19 +97,30 @@ def check_open(node: Node, path: str, mode: OpenMode) -> None:
 
 
 def find_or_create(path: Text, mode: OpenMode, permissions: u32) -> Node:
-    """What a link names that nobody has made yet is made, unless the file must be new: then the link itself stands in the way."""
+    """What a link names that nobody has made yet is made, unless the file must be new: then the link itself stands in the way.
+
+    Whoever else makes the file at the same time, or removes it: it is opened, or made, as if the one had come after the other.
+    """
     follow = OpenMode.NOFOLLOW not in mode
     if OpenMode.CREATE not in mode:
         return find_node(path, follow)
     if path.view == "/":
         raise Error(Errno.EISDIR, "/ is a directory")
-    try:
-        node = find_node(path, follow and OpenMode.EXCL not in mode)
-    except Error as e:
-        if e.errno != Errno.ENOENT:
-            raise
-        return create_at(path, FileKind.FILE, permissions)
-    if OpenMode.EXCL in mode:
+    is_new = OpenMode.EXCL in mode
+    while True:
+        try:
+            node = find_node(path, follow and not is_new)
+            break
+        except Error as e:
+            if e.errno != Errno.ENOENT:
+                raise
+        try:
+            return create_at(path, FileKind.FILE, permissions)
+        except Error as e:
+            # Unless it must be new, another one's, made since we looked, will do: look again.
+            if e.errno != Errno.EEXIST or is_new:
+                raise
+    if is_new:
         node.put()
         raise Error(Errno.EEXIST, f"{path.view} exists")
     return node

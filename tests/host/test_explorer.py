@@ -48,6 +48,7 @@ UNITS = (
     "events.py",
     "taken.py",
     "shooting.py",
+    "files.py",
 )
 RIGHT = {"seqlock_bugs.py": ["Right"], "bugs.py": ["NoLostWakeup", "NoAba", "NoLostNotification"]}
 
@@ -215,6 +216,8 @@ WEAKENED = [
         "    cpu.irqs_restore(saved)\n    if old",
         "Visited",
     ),
+    ("kern/ns/chan.py", "e.errno != Errno.EEXIST or is_new:", "e.errno == Errno.EEXIST or is_new:", "Creating"),
+    ("kern/ns/chan.py", "e.errno != Errno.EEXIST or is_new:", "e.errno == Errno.EEXIST or is_new:", "CreatingWhatGoes"),
     ("kern/event/ceq.py", 'store_u32(ceq + offsetof(Ceq, "ring_overflowed"), 1)', "pass", "Coalescing"),
     ("user/parlib/ceq.py", "    event.posted.store(u32(0))\n", "", "Coalescing"),
 ]

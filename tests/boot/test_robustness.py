@@ -27,6 +27,7 @@ def test_every_allocation_of_a_call_may_fail(guest4: Guest) -> None:
     found = re.search(r"^(\d+) operations, 0 of them wrong; (\d+) places allocate, (\d+) of them failed$", answer.output, re.MULTILINE)
     assert found and int(found[1]) >= 17 and int(found[3]) > 100, answer.output
     assert re.search(r"^fork: \d\d+ allocations failed in turn, \d\d+ times refused", answer.output, re.MULTILINE), answer.output
+    assert re.search(r"^taps: \d+ allocations failed in turn, [1-9]\d* times refused", answer.output, re.MULTILINE), answer.output
 
 
 def test_places_that_failed_are_told_with_their_callers(guest4: Guest) -> None:

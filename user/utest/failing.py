@@ -176,14 +176,16 @@ def open_many() -> None:
 
 def act_taps() -> None:
     queue = EventQueue()
-    arm_self()
+    asked = array(1, TapRequest)
     first, second = pipe(OpenMode.NONBLOCK)
     try:
-        asked = array(1, TapRequest)
         asked[0] = TapRequest(fd=first, command=u32(TapCommand.ADD), filter=u32(TapFilter.READABLE), ev_id=30, queue=Uaddr(addr_of(queue)))
+        arm_self()
         sys_tap_fds(asked[:])
+        disarm()
         write(second, buffer[:10])
     finally:
+        disarm()
         close(first)
         close(second)
 

@@ -78,6 +78,31 @@ def test_interrupt_key(guest: Guest, line: str, delay: float) -> None:
     guest.wait_until_gone("ps", "sleep|primes")
 
 
+ENDED = "while jobs > /tmp/jobs; grep running /tmp/jobs > /dev/null; do sleep 0.05; done"
+
+
+@pytest.mark.parametrize(
+    ("line", "shows"),
+    [
+        ("(exit 3) & wait $!; echo $?; wait $! 2> /dev/null; echo $?", "3\n127\n"),
+        (f"(exit 3) & {ENDED}; wait $!; echo $?", "3\n"),
+        (f"for i in $(seq 32); do true & done; {ENDED}; (exit 4) & wait $!; echo $?; wait", "4\n"),
+        ("(exit 3) & P=$!; (exit 4) & wait $P 99999 2> /dev/null; echo $?; wait $P $! 2> /dev/null; echo $?; jobs", "127\n4\n"),
+        ("(exit 3) & wait; echo $?; wait $! 2> /dev/null; echo $?", "0\n127\n"),
+    ],
+)
+def test_wait_gives_the_status_of_a_job_once(guest: Guest, line: str, shows: str) -> None:
+    assert guest.output(f"sh -c '{line}'; rm -f /tmp/jobs") == shows
+
+
+def test_wait_gives_the_status_of_a_job_that_was_told_of(guest: Guest) -> None:
+    start = guest.position
+    guest.output("(exit 5) & P=$!")
+    guest.wait_until_gone("jobs", "exit 5")
+    assert "done (5)" in guest.shown(start, guest.position)
+    assert guest.output("wait $P; echo $?; wait $P 2> /dev/null; echo $?") == "5\n127\n"
+
+
 def test_end_of_input_key_ends_a_program_not_the_shell(guest: Guest) -> None:
     guest.send("cat\n")
     guest.expect("cat\r\n")

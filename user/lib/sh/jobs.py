@@ -12,29 +12,45 @@ MAX_JOBS: u32 = 32
 INTERRUPTED: i32 = 130
 PATIENCE_USEC: u64 = 10_000
 MAX_PROCESSES: u64 = 32                     # of one pipeline
+MAX_TOLD: u64 = 64
 
 
 @struct
 class Job:
     number: u32 = 0                         # 0: the slot is free
     text: str                               # allocated
-    pids: Array[i32] = array(MAX_PROCESSES)  # 0: has ended
+    pids: Array[i32] = array(MAX_PROCESSES)  # 0: could not be started
+    running: u64 = 0                        # which of them have not ended: a bit each
     count: u64 = 0
     status: i32 = 0                         # of the last process of the pipeline, once it has ended
 
-    def running(self) -> bool:
-        for pid in self.pids[: self.count]:
-            if pid != 0:
-                return True
-        return False
+    def runs(self, k: u64) -> bool:
+        return (self.running >> k) & 1 != 0
+
+
+@struct
+class Told:
+    """How a job ended that is on the list no more, since its end was told of: as POSIX wants it, `wait` for its last process still gives
+    the status, once."""
+
+    pid: i32 = -1
+    status: i32 = 0
 
 
 @struct
 class Jobs:
     items: Array[Job] = array(MAX_JOBS)
+    told: Array[Told] = array(MAX_TOLD)     # the latest
+    next_told: u64 = 0
 
     def add(self, pids: Span[i32], command: str) -> Job | None:
-        """Remember a job; None if there are too many (its processes run on all the same)."""
+        """Remember a job; None if too many run already (its processes run on all the same)."""
+        self.take_status(pids[len(pids) - 1])  # somebody else's, of long ago
+        if all(job.number != 0 for job in self.items):
+            self.poll()
+            for job in self.items:
+                if job.running == 0:
+                    self.retire(job)
         for i in range(MAX_JOBS):
             job = self.items[i]
             if job.number == 0:
@@ -43,6 +59,8 @@ class Jobs:
                 job.count = min(len(pids), MAX_PROCESSES)
                 for k in range(job.count):
                     job.pids[k] = pids[k]
+                    if pids[k] != 0:
+                        job.running |= u64(1) << k
                 job.status = 0
                 return job
         return None
@@ -51,8 +69,8 @@ class Jobs:
         """See which processes have ended; never blocks."""
         for i in range(MAX_JOBS):
             job = self.items[i]
-            for k in range(job.count if job.number != 0 else 0):
-                if job.pids[k] != 0:
+            for k in range(job.count):
+                if job.runs(k):
                     self._poll_one(job, k)
 
     def _poll_one(self, job: Job, k: u64) -> None:
@@ -64,20 +82,20 @@ class Jobs:
             self._ended(job, k, status)
 
     def _ended(self, job: Job, k: u64, status: i32) -> None:
-        job.pids[k] = 0
+        job.running &= ~(u64(1) << k)
         if k + 1 == job.count:
             job.status = status
 
     def wait(self, job: Job, at_console: bool) -> i32:
         """Wait until all of a job has ended, and forget it; its status. At a console Ctrl-C ends the waiting, not the job."""
         if at_console:
-            while job.running():
+            while job.running != 0:
                 if console.take_interrupt():
                     return INTERRUPTED
                 sleep_usec(PATIENCE_USEC)
                 self.poll()
         for k in range(job.count):
-            if job.pids[k] != 0:
+            if job.runs(k):
                 try:
                     status = wait(job.pids[k])
                 except Error:
@@ -88,10 +106,12 @@ class Jobs:
         return result
 
     def wait_all(self, at_console: bool) -> i32:
-        """Wait for all jobs; 0, or INTERRUPTED."""
+        """Wait for all jobs, and forget them, and those of before; 0, or INTERRUPTED."""
         for i in range(MAX_JOBS):
             if self.items[i].number != 0 and self.wait(self.items[i], at_console) == INTERRUPTED:
                 return INTERRUPTED
+        for told in self.told:
+            told.pid = -1
         return 0
 
     def find(self, number: u32) -> Job | None:
@@ -102,11 +122,27 @@ class Jobs:
     def find_pid(self, pid: i32) -> Job | None:
         for i in range(MAX_JOBS):
             job = self.items[i]
-            if job.number != 0:
+            if job.number != 0 and pid != 0:
                 for k in range(job.count):
                     if job.pids[k] == pid:
                         return job
         return None
+
+    def take_status(self, pid: i32) -> i32 | None:
+        """Of a job that is on the list no more, by its last process. Nobody gets it a second time."""
+        for told in self.told:
+            if told.pid == pid:
+                told.pid = -1
+                return told.status
+        return None
+
+    def retire(self, job: Job) -> None:
+        """Take a job that has ended off the list, but for its status."""
+        told = self.told[self.next_told % MAX_TOLD]
+        told.pid = job.pids[job.count - 1]
+        told.status = job.status
+        self.next_told += 1
+        self.forget(job)
 
     def forget(self, job: Job) -> None:
         job.number = 0
@@ -115,18 +151,18 @@ class Jobs:
         job.text = ""
 
     def report_ended(self, fd: i32) -> None:
-        """Tell of the jobs that have ended since, and forget them."""
+        """Tell of the jobs that have ended since, and take them off the list."""
         self.poll()
         for i in range(MAX_JOBS):
             job = self.items[i]
-            if job.number != 0 and not job.running():
+            if job.number != 0 and job.running == 0:
                 print(f"[{job.number}] done ({job.status})  {job.text}", file=fd)
-                self.forget(job)
+                self.retire(job)
 
     def list(self, fd: i32) -> None:
         self.poll()
         for i in range(MAX_JOBS):
             job = self.items[i]
             if job.number != 0:
-                state = "running" if job.running() else "done"
+                state = "running" if job.running != 0 else "done"
                 print(f"[{job.number}] {state:<8} {job.text}", file=fd)

@@ -5,8 +5,8 @@ Cooked, as at start, it echoes and hands over whole lines: backspace and Ctrl-U 
 comes at once and unechoed. Ctrl-C ends the foreground processes, with all their children; without any it is a byte like
 others (raw), or it discards the line and is kept for the processes that come next to the foreground (cooked): a shell that
 is about to start one must not miss it.
-consctl takes words: `raw`, `cooked`, and `fg PID...` for the foreground processes, `fg` alone for none. Reading it gives
-`interrupted` if a Ctrl-C is kept, once.
+consctl takes words: `raw`, `cooked`, and `fg PID...` for the foreground processes, `fg` alone for none. Reading it waits until a
+Ctrl-C is kept, which it then is no more, and gives `interrupted`.
 Locks: `input.lock`, taken in the port's interrupt handler; the port's own lock comes after it. `output` is a sleeping lock for
 whole writes.
 """
@@ -208,7 +208,8 @@ class ConsCtl(CharDev):
     name: str = "consctl"
 
     def read(self, io: Transfer, offset: u64, mode: OpenMode) -> u64:
-        return io.give("interrupted\n") if take_kept_interrupt() else u64(0)
+        take_kept_interrupt(OpenMode.NONBLOCK not in mode)
+        return io.give("interrupted\n")
 
     def write(self, io: Transfer, offset: u64, mode: OpenMode) -> u64:
         chunk = array(256, u8)
@@ -217,12 +218,16 @@ class ConsCtl(CharDev):
         return count
 
 
-def take_kept_interrupt() -> bool:
+def take_kept_interrupt(block: bool) -> None:
     global kept_interrupt
-    with input.lock.irqs_off():
-        was = kept_interrupt
-        kept_interrupt = False
-        return was
+    with AbortableSleep(cv=input) as sleep:
+        with input.lock.irqs_off() as held:
+            while not kept_interrupt:
+                if not block:
+                    raise Error(Errno.EAGAIN, "no Ctrl-C is kept")
+                sleep.check()
+                input.wait(held)
+            kept_interrupt = False
 
 
 def obey(command: str) -> None:
@@ -242,6 +247,7 @@ def obey(command: str) -> None:
             commit()
         elif was_raw:
             cook_ready()
+            input.broadcast()
 
 
 def cook_ready() -> None:

@@ -103,6 +103,27 @@ def test_wait_gives_the_status_of_a_job_that_was_told_of(guest: Guest) -> None:
     assert guest.output("wait $P; echo $?; wait $P 2> /dev/null; echo $?") == "5\n127\n"
 
 
+@pytest.mark.parametrize("delay", [0, 0.3])
+def test_interrupt_key_ends_the_waiting_for_a_job_not_the_job(guest: Guest, delay: float) -> None:
+    guest.output("sleep 1000 & P=$!")
+    guest.send("wait $P; echo never\n")
+    guest.expect(r"never\r?\n")
+    start = guest.position
+    time.sleep(delay)
+    guest.send("\x03")
+    guest.wait_for_prompt()
+    assert "never" not in guest.shown(start, guest.position)
+    assert "running" in guest.output("jobs")
+    assert guest.output("kill $P; wait $P; jobs") == ""
+
+
+def test_a_shell_at_a_console_sleeps_until_its_job_has_ended(guest: Guest) -> None:
+    """The job ends when it has seen the shell blocked in both calls: one of them ends the waiting."""
+    seen = "grep waitpid /proc/1/blocked > /tmp/blocked && grep read /proc/1/blocked >> /tmp/blocked"
+    assert guest.run(f"(until {seen}; do sleep 0.05; done) & wait").status == 0
+    assert re.fullmatch(r"\S+ waitpid\(.*\n\S+ read\(.*\n", guest.output("cat /tmp/blocked; rm /tmp/blocked"))
+
+
 def test_end_of_input_key_ends_a_program_not_the_shell(guest: Guest) -> None:
     guest.send("cat\n")
     guest.expect("cat\r\n")

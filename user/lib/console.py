@@ -4,13 +4,19 @@
 What cannot be set (no console, none of our business) is let be: an editor without raw mode still works.
 """
 
-from lang import Error, Span, array, i32, text, u8
+from lang import ACQUIRE, Error, Ref, Span, array, i32, text, u8
+from kern.abi.event import EventMsg, EventQueue, MailboxKind
 from kern.abi.file import FileKind, OpenMode, Stat
+from kern.abi.syscall import Syscall
+from parlib.blockon import register_for
+from parlib.queues import FOREVER, RELIABLE, attach_wakeup, block_on_queues, cancel, get_queue, put_queue
 from rt.io import close, open, read, write_all
-from syscalls import sys_fstat, sys_stat
+from rt.syscall import wait_for
+from syscalls import submit_read, sys_fstat, sys_stat
 
 CONSOLE = "/dev/cons"
 CONTROL = "/dev/consctl"
+FINISHED = 1                                # SyscallFlag.DONE
 
 
 def is_console(fd: i32) -> bool:
@@ -48,13 +54,49 @@ def take_interrupt() -> bool:
     """Whether Ctrl-C was typed since, with nobody in the foreground. Asking forgets it."""
     answer = array(16, u8)
     try:
-        fd = open(CONTROL)
+        fd = open(CONTROL, OpenMode.READ | OpenMode.NONBLOCK)
         try:
             return read(fd, answer) > 0
         finally:
             close(fd)
     except Error:
         return False
+
+
+def wait_or_interrupt(call: Syscall) -> None:
+    """Wait until a call of ours is over. If Ctrl-C comes before, with nobody in the foreground, the call is aborted: then it has EINTR."""
+    try:
+        control = open(CONTROL)
+        try:
+            wait_for_first(call, control)
+        finally:
+            close(control)
+    except Error:
+        pass                                # no console, or no memory: then Ctrl-C does nothing
+    wait_for(call)
+
+
+def wait_for_first(call: Syscall, control: i32) -> None:
+    """Either call, this one or one that reads the key, tells the same queue; then neither goes on."""
+    answer = array(16, u8)
+    key = Syscall()
+    queues = array(1, Ref[EventQueue])
+    queues[0] = get_queue(MailboxKind.BITMAP, RELIABLE, 0)
+    attach_wakeup(queues[0])
+    submit_read(key, control, answer)
+    try:
+        if register_for(key, queues[0]) and register_for(call, queues[0]):
+            while not has_ended(key) and not has_ended(call):
+                block_on_queues(queues[:], EventMsg(), FOREVER)
+    finally:
+        cancel(call)
+        cancel(key)
+        put_queue(queues[0])
+
+
+def has_ended(call: Syscall) -> bool:
+    """The kernel may still be about to tell somebody."""
+    return call.flags.load(order=ACQUIRE) & FINISHED != 0
 
 
 def command(line: str) -> None:

@@ -9,6 +9,7 @@ from lib.buffer import Buffer
 from lib.condition import evaluate
 from lib.process import find_program
 from lib.sh.interpret import run_file
+from lib.sh.jobs import INTERRUPTED
 from lib.sh.shell import STATUS_ERROR, STATUS_NOT_FOUND, STATUS_SYNTAX, Shell, Streams
 from lib.strings import is_name, number_or_none
 from rt.io import flush_stdout, read, write_all
@@ -230,7 +231,7 @@ def print_variables(sh: Shell, streams: Streams) -> i32:
 def wait_for_jobs(sh: Shell, argv: Span[str], streams: Streams) -> i32:
     """`wait`, `wait PID`, `wait %JOB`: of several the last one's status counts, and STATUS_NOT_FOUND is that of one that there is not."""
     if len(argv) == 1:
-        return sh.jobs.wait_all(sh.interactive)
+        return note_interrupt(sh, sh.jobs.wait_all(sh.interactive))
     status: i32 = 0
     for word in argv[1:]:
         by_number = word.startswith("%")
@@ -239,12 +240,19 @@ def wait_for_jobs(sh: Shell, argv: Span[str], streams: Streams) -> i32:
             return refuse(sh, "wait", "a process id or %job is needed", streams)
         job = sh.jobs.find(u32(number)) if by_number else sh.jobs.find_pid(i32(number))
         if job is not None:
-            status = sh.jobs.wait(job, sh.interactive)
+            status = note_interrupt(sh, sh.jobs.wait(job, sh.interactive))
             continue
         told = None if by_number else sh.jobs.take_status(i32(number))
         status = STATUS_NOT_FOUND if told is None else told
         if told is None:
             print(f"{sh.name}: wait: {word}: no such job", file=streams.error)
+    return status
+
+
+def note_interrupt(sh: Shell, status: i32) -> i32:
+    """Whoever types Ctrl-C wants the prompt, not what follows in the line."""
+    if sh.interactive and status == INTERRUPTED:
+        sh.interrupted = True
     return status
 
 

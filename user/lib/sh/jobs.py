@@ -1,16 +1,18 @@
 # SPDX-License-Identifier: LGPL-2.1-or-later
 """Commands in the background: which processes belong to which, and what became of them."""
 
-from lang import Array, Error, Span, array, i32, struct, u32, u64
-from lib.strings import discard, duplicate
+from lang import Array, Errno, Error, Span, array, i32, struct, u32, u64
+from kern.abi.file import WaitFlag, WaitStatus
+from kern.abi.syscall import Syscall
 from lib import console
 from lib.process import try_wait_for
-from rt.process import wait
-from rt.time import sleep_usec
+from lib.strings import discard, duplicate
+from rt.process import exit_status
+from rt.syscall import errno, wait_for
+from syscalls import submit_waitpid
 
 MAX_JOBS: u32 = 32
 INTERRUPTED: i32 = 130
-PATIENCE_USEC: u64 = 10_000
 MAX_PROCESSES: u64 = 32                     # of one pipeline
 MAX_TOLD: u64 = 64
 
@@ -88,22 +90,25 @@ class Jobs:
 
     def wait(self, job: Job, at_console: bool) -> i32:
         """Wait until all of a job has ended, and forget it; its status. At a console Ctrl-C ends the waiting, not the job."""
-        if at_console:
-            while job.running != 0:
-                if console.take_interrupt():
-                    return INTERRUPTED
-                sleep_usec(PATIENCE_USEC)
-                self.poll()
         for k in range(job.count):
-            if job.runs(k):
-                try:
-                    status = wait(job.pids[k])
-                except Error:
-                    status = 0
-                self._ended(job, k, status)
+            if job.runs(k) and not self._wait_one(job, k, at_console):
+                return INTERRUPTED
         result = job.status
         self.forget(job)
         return result
+
+    def _wait_one(self, job: Job, k: u64, at_console: bool) -> bool:
+        """Wait for one of its processes; False if the waiting was ended before."""
+        result = WaitStatus()
+        call = Syscall()
+        submit_waitpid(call, job.pids[k], result, WaitFlag(0))
+        if at_console:
+            console.wait_or_interrupt(call)
+        wait_for(call)
+        if errno(call) == Errno.EINTR:
+            return False
+        self._ended(job, k, exit_status(result))
+        return True
 
     def wait_all(self, at_console: bool) -> i32:
         """Wait for all jobs, and forget them, and those of before; 0, or INTERRUPTED."""

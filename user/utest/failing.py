@@ -380,6 +380,7 @@ operations: Array[Operation] = (
     Operation("threads", act_threads),
     Operation("page_faults", act_page_faults),
     Operation("sleep", act_sleep),
+    Operation("events", act_events),
     Operation("cores", act_cores),
 )
 

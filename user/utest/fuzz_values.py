@@ -10,9 +10,9 @@ All follows from `Random.state`: the same seed gives the same words.
 from lang import Array, Span, Uaddr, addr_of, array, as_bytes, copy_bytes, i32, struct, u8, u16, u32, u64, wrap
 from kern.abi.call_model import WordKind, WordModel
 from kern.abi.event import EventMailbox, EventMsg, EventQueue
-from kern.abi.file import FdPair, SpawnArgs
+from kern.abi.file import FdPair, OpenMode, SpawnArgs
 from kern.abi.proc import PROCDATA_ADDR, PROCINFO_ADDR, USER_STACK_TOP, USER_TOP
-from kern.abi.tap import TapRequest
+from kern.abi.tap import TapCommand, TapFilter, TapRequest
 from kern.abi.time import TimeSpec
 
 KERNEL: u64 = 0xFFFF_8000_0000_0000
@@ -129,7 +129,7 @@ def argument(v: Values, call: str, words: Span[WordModel], i: u64, before: u64) 
         case WordKind.BOOL:
             return v.random.below(2)
         case WordKind.MEMBER:
-            return member(v, model)
+            return member(v, model, call)
         case WordKind.ADDRESS:
             return address(v, model)
         case WordKind.POINTER:
@@ -184,8 +184,10 @@ def pid(v: Values, call: str) -> i32:
     return 99998 if ends_it and found <= 0 else found
 
 
-def member(v: Values, model: WordModel) -> u64:
-    """Any of the bits; of the flags of a mapping, mostly such as make sense together."""
+def member(v: Values, model: WordModel, call: str) -> u64:
+    """Any of the bits; of the flags of a mapping, or a pipe, mostly such as make sense together."""
+    if call == "pipe" and not v.random.one_in(4):
+        return v.random.next() & u64(OpenMode.NONBLOCK | OpenMode.CLOEXEC)
     if model.of == "MapFlags" and not v.random.one_in(4):
         kind = u64(1) if v.random.one_in(4) else u64(2)
         return kind | (v.random.next() & 0x8030)
@@ -251,7 +253,7 @@ def pointer(v: Values, model: WordModel, call: str) -> u64:
         return place(v, u64(model.size))
     match model.of:
         case "str":
-            return path(v, SECOND if model.name in ("new_path", "target") else u64(0), call in STARTS and not v.random.one_in(4))
+            return path(v, SECOND if model.name in ("new_path", "target") else u64(0), call)
         case "SpawnArgs":
             return spawn_args(v)
         case "TimeSpec":
@@ -270,18 +272,27 @@ def pointer(v: Values, model: WordModel, call: str) -> u64:
     return addr_of(v.stage) + THINGS
 
 
-def path(v: Values, at: u64, runs: bool) -> u64:
-    """At that place of the stage; a program's if it is to run. The text's length is the word behind, which `count` finds."""
+def path(v: Values, at: u64, call: str) -> u64:
+    """At that place of the stage. The text's length is the word behind, which `count` finds."""
     room = v.stage[at : at + SECOND]
     if v.random.one_in(16):
         for i in range(u64(1200)):
             room[i] = u8(ord("/") if i % 100 == 0 else ord("x"))
         room[1200] = 0
     else:
-        chosen = RUNNABLE[v.random.below(u64(len(RUNNABLE)))] if runs else PATHS[v.random.below(u64(len(PATHS)))]
+        chosen = likely_path(v, call)
         copy_bytes(room[: len(chosen)], chosen)
         room[len(chosen)] = 0
     return addr_of(v.stage) + at
+
+
+def likely_path(v: Values, call: str) -> str:
+    """Mostly a program where one is asked for; and links are made that lead to themselves."""
+    if call in STARTS and not v.random.one_in(4):
+        return RUNNABLE[v.random.below(u64(len(RUNNABLE)))]
+    if call == "symlink" and v.random.one_in(2):
+        return "link"
+    return PATHS[v.random.below(u64(len(PATHS)))]
 
 
 def spawn_args(v: Values) -> u64:
@@ -304,6 +315,9 @@ def spawn_args(v: Values) -> u64:
 def tap_requests(v: Values) -> None:
     for i in range(u64(3)):
         request = TapRequest(fd=i32(v.random.below(14)), command=u32(v.random.below(5)), filter=wrap(u32, v.random.next() & 0x7FF))
+        if v.random.one_in(2):              # what a pipe tells of
+            request.command = TapCommand.ADD
+            request.filter = u32(TapFilter.READABLE | TapFilter.WRITABLE)
         request.ev_id = u32(v.random.below(64))
         request.queue = Uaddr(queue(v))
         put(v, as_bytes(request), i)
@@ -318,7 +332,7 @@ def count(v: Values, model: WordModel, before: u64) -> u64:
             length += 1
         return length
     if model.size == 1:
-        return v.random.below(3000)
+        return v.random.below(3000) if not v.random.one_in(4) else v.random.below(16)
     return v.random.below(4)
 
 

@@ -7,7 +7,7 @@ call that it is at, so that one which gets no answer has a name.
 
 from enum import IntEnum, auto
 
-from lang import ACQUIRE, Array, Atomic, Error, Uaddr, addr_of, array, at, i32, pause, struct, text, u32, u64, wrap
+from lang import ACQUIRE, Array, Atomic, Errno, Error, Uaddr, addr_of, array, at, i32, pause, struct, text, u32, u64, wrap
 from kern.abi.call_model import CallModel
 from kern.abi.file import OpenMode
 from kern.abi.mman import MapFlags, Prot
@@ -123,6 +123,8 @@ def work(board: Board, slot: Slot, seed: u64, count: u64) -> None:
         v.other_call = addr_of(calls[0])
     try:
         open_descriptors()
+        if slot.index % 16 == 4:
+            use_all_descriptors()
     except Error:
         exit_now(1)
     fresh_playground()
@@ -161,6 +163,16 @@ def open_descriptors() -> None:
         return                              # a release build
     failing = dup(fd, FAR)
     close(fd)
+
+
+def use_all_descriptors() -> None:
+    """So that this worker's calls find no free one, unless it closes one."""
+    try:
+        while True:
+            dup(2)
+    except Error as e:
+        if e.errno != Errno.EMFILE:
+            raise
 
 
 # -- one call -----------------------------------------------------------------------------------------------------

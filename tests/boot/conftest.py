@@ -111,8 +111,7 @@ def pytest_runtest_makereport(item: pytest.Item) -> Iterator[None]:
     if report.failed and machines is not None and machines.current is not None:
         machine = machines.current
         report.sections.append(("machine", machine.report() + screenshot(machine)))
-        if not machine.running:
-            machines.release()
+        machines.release()  # what the test has left running there is not for the next one to stumble over
 
 
 def screenshot(machine: Machine) -> str:

@@ -3,24 +3,59 @@
 
 Handlers run in vcore context: they neither block nor allocate, and may be told of the same non-unique message twice. A handler may
 not return at all (it may give the core to another vcore); what it leaves behind in the mailbox is looked at later.
+A handler takes a bounded number of messages of one queue (`tell_again`): who posts may be faster than who reads, for ever.
 Messages that must come exactly once (finished system calls) go through queues with a mailbox of their own, never a vcore's.
 Lock: `registering`, for the lists of handlers, which are read without.
 """
 
 from typing import Callable
 
-from lang import ACQUIRE, RELEASE, SEQ_CST, Atomic, Ref, Span, Uaddr, addr_of, array, at, atomic, cast, ctz, fence, memset, must_use, new
+from lang import (
+    ACQUIRE,
+    RELAXED,
+    RELEASE,
+    SEQ_CST,
+    Atomic,
+    Ref,
+    Span,
+    Uaddr,
+    addr_of,
+    array,
+    at,
+    atomic,
+    cast,
+    ctz,
+    fence,
+    memset,
+    must_use,
+    new,
+)
 from lang import recursion, struct, u8, u16, u32, u64, wrap
-from kern.abi.event import NR_EVENT_TYPES, UCQ_PAGE_SIZE, EventBitmap, EventFlag, EventMailbox, EventMsg, EventQueue, MailboxKind, UcqPage
+from kern.abi.event import (
+    NR_EVENT_TYPES,
+    UCQ_PAGE_SIZE,
+    EventBitmap,
+    EventFlag,
+    EventMailbox,
+    EventMsg,
+    EventQueue,
+    EventType,
+    MailboxKind,
+    UcqPage,
+)
 from parlib.ceq import ceq_get, ceq_is_empty
 from parlib.finished import wake_finished
 from parlib.pages import map_pages
 from parlib.pdr import PdrLock
+from parlib.request import vcore_request_more
+from parlib.stealing import is_being_stolen_from
 from parlib.ucq import ucq_get, ucq_init, ucq_is_empty
-from parlib.vcore import Vcore, proc_data
+from parlib.uthread import pause_current
+from parlib.vcore import Vcore, is_mcp, notify_self, proc_data
 
 NR_TYPES = 50                               # NR_EVENT_TYPES
 BITMAP_WORDS: u64 = 8
+MOST_AT_ONCE: u64 = 256                     # messages of one queue, before those of others have their turn
 MAX_HANDLERS: u64 = 256                     # of all types: they are for good, and are needed before there is a heap
 
 
@@ -208,11 +243,30 @@ def init_ucq_mailbox(mailbox: EventMailbox, pages: u64) -> None:
     ucq_init(mailbox.ucq, pages, pages + 4096)
 
 
-def handle_queue(vcore: Vcore, queue: EventQueue) -> u64:
-    """Handle what is in a queue's own mailbox; in vcore context."""
+def handle_queue(vcore: Vcore, queue: EventQueue) -> None:
+    """Handle what is in a queue's own mailbox, MOST_AT_ONCE messages now and the others later; in vcore context."""
     if u64(queue.mbox) == 0:
-        return 0
-    return handle_mailbox(vcore, at(EventMailbox, u64(queue.mbox)))
+        return
+    mailbox = at(EventMailbox, u64(queue.mbox))
+    msg = EventMsg()
+    for _ in range(MOST_AT_ONCE):
+        if not take_message(mailbox, msg):
+            return
+        dispatch(vcore, msg)
+    tell_again(vcore, queue)
+
+
+def tell_again(vcore: Vcore, queue: EventQueue) -> None:
+    """For handlers that have taken MOST_AT_ONCE messages, and may have left some: this vcore is told of the queue again, behind
+    what else it was told of. The thread that it was running goes to other vcores, since nobody knows when this one will have done."""
+    if queue.alert_pending.swap(u32(1)) == 0:  # else somebody is being told already
+        alert = EventMsg(ev_type=u16(EventType.EVENT), arg3=addr_of(queue))
+        if notify_self(vcore.id, alert, False) != 0:
+            queue.alert_pending.store(u32(0))  # no memory for the alert: who posts next raises another one
+    uthread = vcore.current
+    if is_mcp() and uthread is not None and uthread.dont_migrate.load(order=RELAXED) == 0 and not is_being_stolen_from(vcore.data):
+        pause_current(vcore)
+        vcore_request_more(1)               # for that thread, if this vcore was the only one
 
 
 @recursion(2)                               # a queue that is told of through another

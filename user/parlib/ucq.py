@@ -4,7 +4,7 @@
 Any number of consumers; each runs with notifications disabled (a preempted consumer that holds a slot would stall others).
 Each message is delivered exactly once, in the order of the producers' slots.
 A page that was read is the producers' to use again: as long as messages come as fast as they are read, nothing is mapped or unmapped.
-What a burst has left beyond the current page and one more is unmapped when the queue is found empty.
+What a burst has left beyond the current page and one more is unmapped while the queue is empty.
 Lock: the queue's own `consumer_lock`, a PdrLock, only for changing pages.
 """
 
@@ -110,21 +110,35 @@ def add_spare(ucq: Ucq, first: UcqPage, last: UcqPage) -> None:
 
 @noinline
 def unmap_surplus(ucq: Ucq) -> None:
-    """Unmap what is there beyond one page. What is posted meanwhile is told of anew: who looks has acknowledged before."""
+    """Unmap what is there beyond one page, until messages come again, whose producers need pages; who sends as fast as we read keeps them.
+    Those messages are told of anew: who looks has acknowledged before."""
+    while (page := take_surplus(ucq)) != 0:
+        call = Syscall()
+        submit_munmap(call, Uaddr(page), UCQ_PAGE_SIZE)
+        while call.flags.load(order=ACQUIRE) & 9 != 1:
+            relax_for(ANY_VCORE)
+        ucq.extra_pages.sub(1)
+        if not ucq_is_empty(ucq):
+            return
+
+
+def take_surplus(ucq: Ucq) -> u64:
+    """A page that the producers have been given beyond one, for good; 0: there is none."""
     lock = at(PdrLock, addr_of(ucq.consumer_lock))
     lock.lock_on(my_vcore())
-    spare = ucq.spare_page.swap(0)
+    spare = ucq.spare_page.swap(0)          # all of them, so that the kernel takes none of them meanwhile
     surplus: u64 = 0
     if spare != 0:
         page = at(UcqPage, spare)
         surplus = page.next.load()
-        add_spare(ucq, page, page)
+        page.next.store(at(UcqPage, surplus).next.load() if surplus != 0 else 0)
+        if not ucq.spare_page.cas(0, spare):
+            add_spare(ucq, page, last_of(page))
     lock.unlock_on()
-    while surplus != 0:
-        following = at(UcqPage, surplus).next.load()
-        call = Syscall()
-        submit_munmap(call, Uaddr(surplus), UCQ_PAGE_SIZE)
-        while call.flags.load(order=ACQUIRE) & 9 != 1:
-            relax_for(ANY_VCORE)
-        ucq.extra_pages.sub(1)
-        surplus = following
+    return surplus
+
+
+def last_of(page: UcqPage) -> UcqPage:
+    while (following := page.next.load()) != 0:
+        page = at(UcqPage, following)
+    return page

@@ -204,11 +204,12 @@ def wait_spinning(call: Syscall) -> None:
         pause()
 
 
-def notify_self(vcoreid: u32, msg: EventMsg, private: bool) -> None:
-    """Post a message into a mailbox of one of our vcores, and notify it."""
+def notify_self(vcoreid: u32, msg: EventMsg, private: bool) -> u32:
+    """Post a message into a mailbox of one of our vcores, and notify it. An Errno, 0 for success."""
     call = Syscall()
     submit_self_notify(call, vcoreid, u32(msg.ev_type), Uaddr(addr_of(msg)), private)
     wait_spinning(call)
+    return call.err
 
 
 # -- waiting for others -------------------------------------------------------------------------------------------

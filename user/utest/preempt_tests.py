@@ -8,7 +8,7 @@ from lang import Atomic, Ref, Uaddr, addr_of, array, i32, u16, u32, u64
 from kern.abi.event import FIRST_DYNAMIC_EVENT, EventFlag, EventMsg, EventQueue, MailboxKind
 from kern.abi.file import FdPair, SpawnFlag
 from kern.abi.proc import Resource
-from parlib.event import set_queue_handler, take_message
+from parlib.event import MOST_AT_ONCE, set_queue_handler, take_message, tell_again
 from parlib.pdr import PdrLock
 from parlib.queues import get_queue, mailbox_of, put_queue
 from parlib.sync import Mutex
@@ -86,11 +86,14 @@ OVER: u32 = 2
 def count_messages(vcore: Vcore, queue: EventQueue) -> None:
     """The queues' handler."""
     msg = EventMsg()
-    while take_message(mailbox_of(queue), msg):
+    for _ in range(MOST_AT_ONCE):
+        if not take_message(mailbox_of(queue), msg):
+            return
         came.add(1)
         came_sum.add(msg.arg3)
         if vcore.id != queue.vcore:
             came_elsewhere.add(1)
+    tell_again(vcore, queue)
 
 
 def post_indirections(number: u64) -> None:

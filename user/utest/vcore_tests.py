@@ -7,19 +7,21 @@ from kern.abi.event import EventFlag, EventMsg, EventType, MailboxKind
 from kern.abi.file import OpenMode
 from parlib.control import control, limit_vcores
 from parlib.current import in_vcore_context, my_vcore
-from parlib.event import OwnedQueue, init_queue, register_handler
+from kern.abi.syscall import Syscall
+from parlib.event import MOST_AT_ONCE, OwnedQueue, init_queue, register_handler
 from parlib import request
 from parlib.join import JoinRequest, uthread_join, uthread_join_arr
 from parlib.pdr import PdrLock
 from parlib.request import vcore_request_exactly, vcore_request_more, vcore_request_total, wanted_cores
 from parlib.threads import uthread_create, uthread_sched_yield, uthread_usleep
 from parlib.vcore import Vcore, disable_notifs, enable_notifs, max_vcores, notify_self, num_vcores, pcore_of, proc_info
-from parlib.vcore import vcore_is_mapped, vcore_is_preempted, vcore_resume_ns, vcore_total_ns, vcore_uptime_ns, vcores
+from parlib.vcore import vcore_is_mapped, vcore_is_preempted, vcore_resume_ns, vcore_total_ns, vcore_uptime_ns, vcoreid_now, vcores
+from parlib.vcore import wait_spinning
 from pthread.ready import start_threads
 from rt.io import close, open, write_all
 from rt.process import getpid
 from rt.time import now_ns
-from syscalls import sys_getpcoreid, sys_getvcoreid, sys_send_event
+from syscalls import submit_send_event, sys_getpcoreid, sys_getvcoreid, sys_send_event
 from utest.harness import Suite, check, equal, is_wanted, run, suites
 
 STACK: u64 = 24576                          # of a vcore
@@ -32,6 +34,9 @@ go = Atomic[u32](0)
 lock = PdrLock()
 holder = Atomic[u32](0)
 queue = OwnedQueue()
+FLOOD_TYPE: u32 = 40
+flooded = OwnedQueue()
+fed = Atomic[u64](0)                        # messages of the flood
 
 
 @suites
@@ -49,6 +54,7 @@ class Vcores(Suite):
         run("vcore.clamping", test_requests_are_clamped)
         run("vcore.yield", test_events_find_a_process_that_gives_its_cores_back)
         run("vcore.missed", test_missed_notification)
+        run("vcore.flooded", test_flooded_vcore)
         run("vcore.queries", test_queries_agree_with_the_kernel)
         run("vcore.times", test_times)
         run("vcore.relax", test_waiting_for_a_preempted_holder)
@@ -165,6 +171,35 @@ def test_missed_notification() -> None:
         equal(seen.load() - before, 0, "messages handled with notifications disabled")
         enable_notifs()
         equal(seen.load() - before, 1, "messages handled when they are enabled")
+
+
+def feed(vcore: Vcore, msg: EventMsg) -> None:
+    """A handler that has never done: each message is followed by another, until the thread says so."""
+    fed.add(1)
+    if go.load() == 0:
+        call = Syscall()
+        submit_send_event(call, Uaddr(addr_of(flooded.queue)), msg, vcore.id)
+        wait_spinning(call)
+
+
+def test_flooded_vcore() -> None:
+    """Messages come to a vcore as fast as it takes them: it hears of other things all the same, and its thread goes on elsewhere."""
+    if max_vcores() < 2:
+        return
+    register_handler(FLOOD_TYPE, feed)
+    init_queue(flooded, MailboxKind.UCQ, EventFlag.INDIR | EventFlag.IPI | EventFlag.VCORE_APPRO, 0)
+    go.store(u32(0))
+    before = seen.load()
+    disable_notifs()
+    vcoreid = my_vcore().id
+    sys_send_event(Uaddr(addr_of(flooded.queue)), EventMsg(ev_type=u16(FLOOD_TYPE)), vcoreid)
+    enable_notifs()                         # the vcore is busy for ever now; whoever gets here has left it
+    check(vcoreid_now() != vcoreid, "the flood did not come")
+    notify_self(vcoreid, EventMsg(ev_type=u16(EventType.USER_IPI)), False)
+    wait_until_seen(before + 1)
+    equal(seen.load() - before, 1, "messages that came behind the flood")
+    go.store(u32(1))
+    check(fed.load() >= MOST_AT_ONCE, "messages of the flood")
 
 
 # -- queries ------------------------------------------------------------------------------------------------------

@@ -46,7 +46,10 @@ def submit_self_notify(call: Syscall, vcoreid: u32, ev_type: u32, msg: Uaddr, pr
         event = EventMsg()
         assign(event, at(EventMsg, msg))
         event.ev_type = u16(ev_type)
-        post_vcore_event(p, vcoreid, event, private)
+        try:
+            post_vcore_event(p, vcoreid, event, private)
+        except Error as e:
+            call.err = u32(e.errno)
     call.flags.store(u32(1))
 
 

@@ -12,6 +12,9 @@ class Scheduler:
     def runnable(self, uthread: Uthread) -> None:
         """There is no thread that could be."""
 
+    def paused(self, uthread: Uthread) -> None:
+        """Nor one that was interrupted."""
+
     def has_work(self) -> bool:
         return False
 

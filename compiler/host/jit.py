@@ -208,12 +208,13 @@ class Unit:
 
     def map_at(self, address: int, size: int) -> None:
         """Zeroed memory at just this address, where kernel and processes expect it; what is there already of ours is cleared."""
-        if _mapped.get(address, 0) < size:
+        ours = _mapped.get(address, 0)
+        if ours < size:
             area = ctypes.CDLL(None, use_errno=True).mmap
             area.restype, area.argtypes = ctypes.c_void_p, [ctypes.c_void_p, ctypes.c_size_t, *[ctypes.c_int] * 3, ctypes.c_long]
             # Private, anonymous, and never over what the process has there.
-            got = area(address, size, 3, mmap.MAP_PRIVATE | mmap.MAP_ANONYMOUS | MAP_FIXED_NOREPLACE, -1, 0)
-            if got != address:
+            got = area(address + ours, size - ours, 3, mmap.MAP_PRIVATE | mmap.MAP_ANONYMOUS | MAP_FIXED_NOREPLACE, -1, 0)
+            if got != address + ours:
                 raise OSError(ctypes.get_errno(), f"no memory at {address:#x}")
             _mapped[address] = size
         ctypes.memset(address, 0, size)

@@ -191,3 +191,12 @@ def test_unknown_functions_and_wrong_sources_are_answered(unit: Unit) -> None:
         unit.call("subtract", 1)
     with pytest.raises(SourceErrors, match=r"error\[E0201\]: "):
         load("def f() -> i32:\n    return undefined_name\n")
+
+
+def test_memory_at_an_address_grows_and_comes_cleared(unit: Unit) -> None:
+    """One scenario may want more of it than another one of the same process did."""
+    address = 0x0070_0000
+    for size in (0x1000, 0x3000, 0x2000):
+        unit.map_at(address, size)
+        assert ctypes.string_at(address, size) == bytes(size)
+        ctypes.memset(address, 7, size)

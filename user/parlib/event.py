@@ -17,7 +17,6 @@ from lang import (
     SEQ_CST,
     Atomic,
     Ref,
-    Span,
     Uaddr,
     addr_of,
     array,
@@ -26,14 +25,12 @@ from lang import (
     cast,
     ctz,
     fence,
-    memset,
     must_use,
     new,
 )
-from lang import recursion, struct, u8, u16, u32, u64, wrap
+from lang import recursion, struct, u16, u32, u64, wrap
 from kern.abi.event import (
     NR_EVENT_TYPES,
-    UCQ_PAGE_SIZE,
     EventBitmap,
     EventFlag,
     EventMailbox,
@@ -45,7 +42,7 @@ from kern.abi.event import (
 )
 from parlib.ceq import ceq_get, ceq_is_empty
 from parlib.finished import wake_finished
-from parlib.pages import map_pages
+from parlib.pages import make_present, map_at, map_pages
 from parlib.pdr import PdrLock
 from parlib.request import vcore_request_more
 from parlib.stealing import is_being_stolen_from
@@ -227,8 +224,9 @@ def init_static_queue(owned: OwnedQueue, pages: QueuePages, flags: EventFlag) ->
 
 
 def reopen_queue(owned: OwnedQueue, pages: QueuePages) -> None:
-    """In the copy that a fork made: what was in the queue, or on its way into it, was for the original."""
-    memset(Span[u8](addr_of(pages), 2 * UCQ_PAGE_SIZE), 0)
+    """In the copy that a fork made: what was in the queue, or on its way into it, was for the original. Raises ENOMEM."""
+    map_at(addr_of(pages), 2)               # not cleared: a burst may have had them unmapped
+    make_present(addr_of(pages), 2)
     init_ucq_mailbox(owned.mailbox, addr_of(pages))
     owned.queue.alert_pending.store(u32(0))
 
@@ -249,24 +247,29 @@ def handle_queue(vcore: Vcore, queue: EventQueue) -> None:
         return
     mailbox = at(EventMailbox, u64(queue.mbox))
     msg = EventMsg()
-    for _ in range(MOST_AT_ONCE):
-        if not take_message(mailbox, msg):
+    while True:
+        for _ in range(MOST_AT_ONCE):
+            if not take_message(mailbox, msg):
+                return
+            dispatch(vcore, msg)
+        if tell_again(vcore, queue):
             return
-        dispatch(vcore, msg)
-    tell_again(vcore, queue)
 
 
-def tell_again(vcore: Vcore, queue: EventQueue) -> None:
+def tell_again(vcore: Vcore, queue: EventQueue) -> bool:
     """For handlers that have taken MOST_AT_ONCE messages, and may have left some: this vcore is told of the queue again, behind
-    what else it was told of. The thread that it was running goes to other vcores, since nobody knows when this one will have done."""
+    what else it was told of. The thread that it was running goes to other vcores, since nobody knows when this one will have done.
+    False if there is no memory to tell with: the handler goes on."""
     if queue.alert_pending.swap(u32(1)) == 0:  # else somebody is being told already
         alert = EventMsg(ev_type=u16(EventType.EVENT), arg3=addr_of(queue))
         if notify_self(vcore.id, alert, False) != 0:
-            queue.alert_pending.store(u32(0))  # no memory for the alert: who posts next raises another one
+            queue.alert_pending.store(u32(0))
+            return False
     uthread = vcore.current
     if is_mcp() and uthread is not None and uthread.dont_migrate.load(order=RELAXED) == 0 and not is_being_stolen_from(vcore.data):
         pause_current(vcore)
         vcore_request_more(1)               # for that thread, if this vcore was the only one
+    return True
 
 
 @recursion(2)                               # a queue that is told of through another

@@ -1,18 +1,24 @@
 # SPDX-License-Identifier: LGPL-2.1-or-later
 """Tests of fork and exec: copies of the process, and going on as another program. Run as an SCP, before threads; then as an MCP."""
 
-from lang import Errno, Error, array, f64, i32, text, u8, u64
+from lang import Atomic, Errno, Error, Uaddr, addr_of, array, f64, i32, text, u8, u16, u32, u64
+from kern.abi.event import EventMsg, EventType
 from kern.abi.file import AT_FDCWD, OpenMode
 from kern.abi.syscall import Syscall
 from lib.files import read_all, read_file
 from lib.strings import discard
+from parlib.alarm import Alarm
+from parlib.alarm import queue as alarm_queue
+from parlib.vcore import disable_notifs, enable_notifs, wait_spinning
 from pthread import Thread
 from rt import io
 from rt.exit import exit_now
 from rt.process import after_fork, exec_program, fork, getpid, getppid, wait
 from rt.time import sleep_usec
-from syscalls import submit_read, sys_close, sys_fork, sys_openat, sys_proc_destroy, sys_remove, sys_write
+from syscalls import submit_read, submit_send_event, sys_close, sys_fork, sys_openat, sys_proc_destroy, sys_remove, sys_write
 from utest.harness import Suite, check, equal, run, suites
+
+BURST: u64 = 600                            # messages: several pages
 
 argv = array(4, str)
 first_word = text(40)
@@ -20,6 +26,7 @@ second_word = text(40)
 buffer = array(100, u8)
 calls = array(8, Syscall)
 forks_seen: u64 = 0
+rings = Atomic[u32](0)
 written: u64 = 1
 
 
@@ -69,6 +76,42 @@ def test_many_forks() -> None:
             inner = fork()
             exit_now(i32(i) if inner == 0 else wait(inner) + 1)
         equal(u64(wait(pid)), u64(i) + 1, "status")
+
+
+def note_ring(alarm: Alarm) -> None:
+    rings.add(1)
+
+
+def is_rung() -> bool:
+    """Whether an alarm of ours comes."""
+    rings.store(0)
+    alarm = Alarm(handler=note_ring)
+    alarm.set_after(1000)
+    for _ in range(10_000):
+        if rings.load() != 0:
+            return True
+        sleep_usec(1000)
+    alarm.unset()
+    return False
+
+
+def test_fork_after_burst() -> None:
+    """So many messages at once that the first pages of their queue, globals, are given back with the others: a copy has them again."""
+    check(is_rung(), "an alarm before")
+    queue = alarm_queue.queue
+    call = Syscall()
+    disable_notifs()
+    for _ in range(BURST):
+        call.flags.store(u32(0))
+        submit_send_event(call, Uaddr(addr_of(queue)), EventMsg(ev_type=u16(EventType.ALARM)), 0)
+        wait_spinning(call)
+    equal(u64(call.err), 0, "errno of send_event")
+    enable_notifs()
+    check(is_rung(), "an alarm after the burst")
+    pid = fork()
+    if pid == 0:
+        exit_now(5 if is_rung() else 6)
+    equal(u64(wait(pid)), 5, "status of the copy")
 
 
 def test_bad_exec_returns() -> None:
@@ -223,6 +266,7 @@ class Forks(Suite):
     def run(self) -> None:
         run("fork.copies", test_fork_copies)
         run("fork.many", test_many_forks)
+        run("fork.after_burst", test_fork_after_burst)
         run("fork.bad_exec", test_bad_exec_returns)
         run("fork.exec", test_exec)
         run("fork.calls_stay_behind", test_exec_leaves_calls_behind)

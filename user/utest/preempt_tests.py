@@ -87,14 +87,16 @@ OVER: u32 = 2
 def count_messages(vcore: Vcore, queue: EventQueue) -> None:
     """The queues' handler."""
     msg = EventMsg()
-    for _ in range(MOST_AT_ONCE):
-        if not take_message(mailbox_of(queue), msg):
+    while True:
+        for _ in range(MOST_AT_ONCE):
+            if not take_message(mailbox_of(queue), msg):
+                return
+            came.add(1)
+            came_sum.add(msg.arg3)
+            if vcore.id != queue.vcore:
+                came_elsewhere.add(1)
+        if tell_again(vcore, queue):
             return
-        came.add(1)
-        came_sum.add(msg.arg3)
-        if vcore.id != queue.vcore:
-            came_elsewhere.add(1)
-    tell_again(vcore, queue)
 
 
 def post_indirections(number: u64) -> None:

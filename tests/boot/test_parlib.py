@@ -33,6 +33,7 @@ SHOWS = {
     "vcore.clamping": ["parlib-03"],
     "vcore.yield": ["parlib-04"],
     "vcore.missed": ["parlib-07"],
+    "vcore.flooded": [],
     "vcore.queries": ["parlib-09"],
     "vcore.times": ["parlib-09"],
     "vcore.relax": ["parlib-08"],

@@ -255,13 +255,23 @@ def test_cost_of_a_fork() -> None:
 
 
 def test_no_leak() -> None:
-    """A hundred forks, whose copies write, leave no memory behind."""
+    """A hundred forks, whose copies write, leave no memory behind. Others may take some meanwhile, but not each time."""
     memory = filled(PAGES_OF_MIB, 1)
-    before: u64 = 0
-    for round in range(u64(110)):
-        if round == 10:
-            free_kib()
-            before = free_kib()
+    lost_by_forks(memory, 10)
+    left: u64 = 0
+    for _ in range(3):
+        left = lost_by_forks(memory, 100)
+        if left < 512:
+            break
+    check(left < 512, f"100 forks have left {left} KiB less")
+    unmap(memory, PAGES_OF_MIB)
+
+
+def lost_by_forks(memory: u64, count: u64) -> u64:
+    """How many KiB there are less after so many copies of the process have written to every other page, and ended."""
+    free_kib()
+    before = free_kib()
+    for round in range(count):
         pid = fork()
         if pid == 0:
             for i in range(u64(0), PAGES_OF_MIB, u64(2)):
@@ -269,9 +279,7 @@ def test_no_leak() -> None:
             exit_now(0)
         word(memory + (round % PAGES_OF_MIB) * PAGE).value = 5
         wait(pid)
-    left = before - min(free_kib(), before)
-    check(left < 512, f"100 forks have left {left} KiB less")
-    unmap(memory, PAGES_OF_MIB)
+    return before - min(free_kib(), before)
 
 
 def test_many_cores() -> None:

@@ -170,6 +170,12 @@ def test_single_core_processes_lose_nothing_on_their_way_from_core_to_core(boot:
     assert answer.status == 0 and answer.output.count("PASSED moves.") == 2, answer.output
 
 
+@on_cores(1)
+def test_who_takes_vcores_needs_a_core_to_do_it_on(boot: Callable[[int], Guest], smp: int) -> None:
+    answer = boot(smp).run("storm -n 1")
+    assert answer.status == 2 and "single core" in answer.output
+
+
 @smp4
 @pytest.mark.feature("proc-31", "proc-39")
 def test_a_hundred_single_core_processes_end_and_leave_nothing(guest: Guest) -> None:

@@ -367,7 +367,10 @@ class CallMixin:
             raise self.error("E0807", node, f"`{name}` is a property", f"leave out the parentheses: `{ast.unparse(node.func)}`")
         if method.is_static:
             inst = self.program.instance(method, owner, {}, node)
-            return self.call_instance(inst, self.arguments(inst, method, args, list(keywords), node, 0), node)
+            call = self.call_instance(inst, self.arguments(inst, method, args, list(keywords), node, 0), node)
+            if isinstance(node, ast.Call) and isinstance(node.func, ast.Attribute) and not isinstance(node.func.value, ast.Name):
+                return hir.Seq(call.ty, [hir.Do(base)], call)  # the object counts for nothing, but finding it may fail, or do something
+            return call
         if cls.polymorphic and name != "__init__" and (method.is_abstract or self.program.layouts.is_overridden(cls, name)):
             return self._virtual(cls, name, method, owner, base, args, list(keywords), node)
         return self._direct(owner, method, same(base, owner), args, list(keywords), node)

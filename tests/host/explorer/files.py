@@ -63,20 +63,6 @@ class Creating:
 
 
 @struct
-class CreatingAlone:
-    """Of two who want a file to be new, one makes it."""
-
-    made: u64
-    refused: u64
-
-    def setup(self) -> None:
-        mount_devices()
-
-    def thread_one(self) -> None:
-        make(NEW)
-
-
-@struct
 class CreatingNew:
     """Of two who want it to be new, one makes it."""
 

@@ -153,8 +153,7 @@ def wait_input(into: Span[u8], block: bool) -> u64:
                     return 0
                 if not block:
                     raise Error(Errno.EAGAIN, "nothing was typed")
-                sleep.check()
-                input.wait(held)
+                sleep.wait(held)
             return take_ready(into)
 
 
@@ -225,8 +224,7 @@ def take_kept_interrupt(block: bool) -> None:
             while not kept_interrupt:
                 if not block:
                     raise Error(Errno.EAGAIN, "no Ctrl-C is kept")
-                sleep.check()
-                input.wait(held)
+                sleep.wait(held)
             kept_interrupt = False
 
 

@@ -119,8 +119,7 @@ class ByteQueue:
                         return self.data[:0]
                     if not block:
                         raise Error(Errno.EAGAIN, "nothing to read")
-                    sleep.check()
-                    self.cv.wait(held)
+                    sleep.wait(held)
                 return self.filled()
 
     @inline
@@ -312,8 +311,7 @@ class ByteQueue:
                     self.check_readers()
                     if not block:
                         raise Error(Errno.EAGAIN, "somebody else writes")
-                    sleep.check()
-                    self.cv.wait(held)
+                    sleep.wait(held)
 
     @noinline
     def wait_for_room(self, block: bool) -> Span[u8]:
@@ -323,8 +321,7 @@ class ByteQueue:
                 while self.readers > 0 and self.used.load(order=RELAXED) == len(self.data):
                     if not block:
                         raise Error(Errno.EAGAIN, "no room to write")
-                    sleep.check()
-                    self.cv.wait(held)
+                    sleep.wait(held)
                 self.check_readers()
                 return self.room()
 

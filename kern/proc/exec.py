@@ -9,7 +9,7 @@ Locks, one after the other: the old process' `lock`, both `child_cv.lock`s, the 
 """
 
 from lang import Error, Text, Uaddr, array, free, u32, u64
-from arch import cpu
+from arch import cpu, smp
 from kern.abi.errno import Errno
 from kern.abi.file import SpawnArgs
 from kern.abi.proc import MAX_VCORES, ProcState
@@ -104,6 +104,7 @@ def take_over(p: Proc, successor: Proc) -> None:
             p.set_state(ProcState.DYING)
     if lost:
         raise Error(Errno.EAGAIN, "the process has ended")
+    let_go(p)
     replace_pid(p, successor)
     hand_over_children(p, successor)
     hand_over_place(p, successor)
@@ -112,9 +113,17 @@ def take_over(p: Proc, successor: Proc) -> None:
     sched.forget(p, pcores[:0])
     with p.lock:
         p.set_state(ProcState.DYING_ABORT)
-    abort_all_calls(p)
+    abort_all_calls(p)                      # what was on its way in there before
     if successor.is_dying():
         tell_parent(successor)              # it was ended before it had its parent
+
+
+def let_go(p: Proc) -> None:
+    """`p` runs nowhere any more, and its calls have given up: before anybody can know of the new program, and write what is for it."""
+    for id in range(smp.core_count()):
+        while id != core.mine.core_id and core[id].owning_proc is p:
+            relax()                         # until it has taken the message
+    abort_all_calls(p)
 
 
 def hand_over_children(p: Proc, successor: Proc) -> None:

@@ -136,6 +136,11 @@ class Proc:
     def is_dying_abort(self) -> bool:
         return self.is_in(ProcState.DYING_ABORT)
 
+    def gives_calls_up(self) -> bool:
+        """Whether its calls may not begin to wait any more. A program that another has taken over from is told so before it is DYING_ABORT,
+        in which its parent would find it ended."""
+        return self.is_dying_abort() or self.successor is not None
+
     def set_state(self, new: ProcState) -> None:
         """Caller holds: `lock` (or nobody knows the process yet)."""
         old = self.state_bits.load()
@@ -275,18 +280,21 @@ def find_proc(pid: i32) -> Proc | None:
     if pid < FIRST_PID or pid > MAX_PID:
         return None
     with reading():
-        p = table[pid].proc.load(order=ACQUIRE)  # pairs with assign_pid
-        if p is not None and p.refs.get_not_zero():
-            return p
+        while (p := table[pid].proc.load(order=ACQUIRE)) is not None:  # pairs with assign_pid
+            if p.refs.get_not_zero():
+                return p
+            if p.successor is None:
+                return None                 # else the pid was another's before the last reference went
     return None
 
 
 def get_proc(pid: i32) -> Proc:
     """The same, raising ESRCH. One that has ended, and that nobody is to wait for any more, is gone, whatever still refers to it."""
     p = find_proc(pid)
-    if p is not None and p.is_dying_abort() and p.parent is None:
+    while p is not None and p.is_dying_abort() and p.parent is None:
+        went_on = p.successor is not None   # it was found just before: the pid is another's by now
         proc_put(p)
-        p = None
+        p = find_proc(pid) if went_on else None
     if p is None:
         raise Error(Errno.ESRCH, f"no process {pid}")
     return p

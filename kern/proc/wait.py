@@ -53,8 +53,7 @@ def wait_for_child(p: Proc, pid: i32, nohang: bool) -> Proc | None:
                     return child
                 if nohang:
                     return None
-                sleep.check()
-                p.child_cv.wait(held)
+                sleep.wait(held)
 
 
 def find_child(p: Proc, pid: i32) -> Proc | None:

@@ -4,8 +4,7 @@
     with AbortableSleep(cv=self.cv) as sleep:
         with self.cv.lock.irqs_off() as held:
             while not ready:
-                sleep.check()               # raises EINTR, with the lock held as any raise inside `with`
-                self.cv.wait(held)
+                sleep.wait(held)            # raises EINTR, with the lock held as any raise inside `with`
 Only waits on condition variables under the variable's own lock can be aborted: never locks or semaphores.
 Ktasks are never aborted. The sleep's storage is on the sleeper's stack; leaving waits for an abort in progress.
 Calls that wait without a thread (kern/syscall/parked.py) are told by the same functions.
@@ -22,7 +21,7 @@ from kern.mm.shootdown import relax
 from kern.proc.proc import Proc
 from kern.sync.condvar import CondVar
 from kern.sync.kthread import current_kthread
-from kern.sync.spinlock import SpinLock
+from kern.sync.spinlock import IrqsOffLock, SpinLock
 from kern.syscall.dispatch import is_abort_requested
 from kern.syscall.parked import abort_parked
 
@@ -50,12 +49,18 @@ class AbortableSleep:
             bucket.sleeps.push_back(self)
         # Registered first, then looked: an abort that came before is seen here, a later one finds us.
         p = self.proc
-        if p is not None and (p.is_dying_abort() or is_abort_requested(self.sysc)):
+        if p is not None and (p.gives_calls_up() or is_abort_requested(self.sysc)):
             self.aborted.store(True)
         return self
 
+    def wait(self, held: IrqsOffLock) -> None:
+        """Wait on the variable. Raises EINTR if this call is to give up: also when it was woken and what it waits for is there, so that
+        a dead process takes nothing from the living. May raise ENOMEM. The lock is held again."""
+        self.check()
+        self.cv.wait(held)
+        self.check()
+
     def check(self) -> None:
-        """Raise EINTR if this call is to give up."""
         if self.aborted.load():
             raise Error(Errno.EINTR, "the call was aborted")
 
@@ -93,7 +98,7 @@ def abort_fd_calls(p: Proc, fd: i32) -> u32:
 
 
 def abort_all_calls(p: Proc) -> None:
-    """Make all of p's abortable sleeps give up. The process is in DYING_ABORT, so no new one begins."""
+    """Make all of p's abortable sleeps give up. The process gives its calls up, so no new one begins."""
     abort_parked(p, lambda call: True, MANY)
     abort_where(p, lambda sleep: True, MANY)
 

@@ -54,8 +54,7 @@ class Apipe(Generic[T]):
         with AbortableSleep(cv=self.cv) as sleep:
             with self.cv.lock.irqs_off() as held:
                 while self.ring.is_empty() and self.writers > 0:
-                    sleep.check()
-                    self.cv.wait(held)
+                    sleep.wait(held)
                 return self.take(into)
 
     def read_if(self, into: Span[T], ready: Callable[[Ring[T]], bool]) -> u64:
@@ -65,8 +64,7 @@ class Apipe(Generic[T]):
                 while not ready(self.ring):
                     if self.writers == 0:
                         return 0
-                    sleep.check()
-                    self.cv.wait(held)
+                    sleep.wait(held)
                 return self.take(into)
 
     def write(self, data: Span[T]) -> u64:
@@ -76,8 +74,7 @@ class Apipe(Generic[T]):
         with AbortableSleep(cv=self.cv) as sleep:
             with self.cv.lock.irqs_off() as held:
                 while self.ring.room() == 0 and self.readers > 0:
-                    sleep.check()
-                    self.cv.wait(held)
+                    sleep.wait(held)
                 if self.readers == 0:
                     raise Error(Errno.EPIPE, "nobody reads the pipe")
                 count = self.ring.write(data)

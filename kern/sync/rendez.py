@@ -24,8 +24,7 @@ class Rendez:
         with AbortableSleep(cv=self.cv) as sleep:
             with self.cv.lock.irqs_off() as held:
                 while not ready(arg):
-                    sleep.check()
-                    self.cv.wait(held)
+                    sleep.wait(held)
 
     def sleep_until(self, ready: Callable[[u64], bool], arg: u64, deadline_ns: u64) -> bool:
         """Sleep until `ready(arg)` or the deadline; returns whether it is ready. Raises EINTR if aborted, ENOMEM."""
@@ -37,8 +36,7 @@ class Rendez:
                     while not ready(arg):
                         if now_ns() >= deadline_ns:
                             return False
-                        sleep.check()
-                        self.cv.wait(held)
+                        sleep.wait(held)
                     return True
         finally:
             unset_alarm(alarm)

@@ -174,6 +174,8 @@ def make_call_anew(address: u64, unused1: u64, unused2: u64) -> None:
     cpu.irqs_on()
     io = Transfer(base=call.io.base, length=call.io.length)
     try:
+        if p.gives_calls_up():
+            raise Error(Errno.EINTR, "its process has ended")
         count = read_chan(call.chan, io)
     except Error:
         fail_current_call()

@@ -24,7 +24,22 @@ PAGE: u64 = 4096
 
 @struct
 class Pages:
+    """Memory for the pages of a queue."""
+
     room: Array[u8] = array(28672)  # PAGES, and one to align them
+
+    @property
+    def first(self) -> u64:
+        return (addr_of(self.room) + PAGE - 1) // PAGE * PAGE
+
+    def give(self, ucq: Ucq, used: u64) -> None:
+        """The first two to `ucq`, with that many slots of the first one posted and read; the third is the next that the kernel maps."""
+        first = self.first
+        ucq_init(ucq, first, first + PAGE)
+        mmap.next_page.store(first + 2 * PAGE)
+        ucq.prod_idx.store(first + used)
+        ucq.cons_idx.store(first + used)
+        at(UcqPage, first).consumed.store(used)
 
 
 @struct
@@ -38,13 +53,7 @@ class Messages:
     STALE_READS = 1
 
     def setup(self) -> None:
-        first = (addr_of(self.pages) + PAGE - 1) // PAGE * PAGE
-        ucq_init(self.ucq, first, first + PAGE)
-        mmap.next_page.store(first + 2 * PAGE)
-        last = UCQ_SLOTS - 1  # one slot is left
-        self.ucq.prod_idx.store(first + last)
-        self.ucq.cons_idx.store(first + last)
-        at(UcqPage, first).consumed.store(last)
+        self.pages.give(self.ucq, UCQ_SLOTS - 1)  # one slot is left
 
     def post(self, number: u64) -> None:
         msg = EventMsg(ev_type=u16(number), arg2=u32(number), arg3=number, arg4=number)
@@ -84,13 +93,8 @@ class TwoTakers:
     STALE_READS = 0
 
     def setup(self) -> None:
-        first = (addr_of(self.pages) + PAGE - 1) // PAGE * PAGE
-        ucq_init(self.ucq, first, first + PAGE)
-        mmap.next_page.store(first + 2 * PAGE)
-        # Who posts has asked for a slot of the full page before, and was refused.
-        self.ucq.prod_idx.store(first + UCQ_SLOTS + 1)
-        self.ucq.cons_idx.store(first + UCQ_SLOTS)
-        at(UcqPage, first).consumed.store(UCQ_SLOTS)
+        self.pages.give(self.ucq, UCQ_SLOTS)
+        self.ucq.prod_idx.add(1)  # who posts has asked for a slot of the full page before, and was refused
 
     def take(self) -> None:
         msg = EventMsg()
@@ -128,16 +132,12 @@ class UsedAgain:
 
     def setup(self) -> None:
         """One slot of the page is left. Two more wait to be used again, and one has been read; two of these the kernel had to map."""
-        first = (addr_of(self.pages) + PAGE - 1) // PAGE * PAGE
-        ucq_init(self.ucq, first, first + PAGE)
+        self.pages.give(self.ucq, UCQ_SLOTS - 1)
+        first = self.pages.first
         at(UcqPage, first + PAGE).next.store(first + 2 * PAGE)
         self.read_page = first + 3 * PAGE
         self.ucq.extra_pages.store(2)
         mmap.next_page.store(first + 4 * PAGE)
-        last = UCQ_SLOTS - 1
-        self.ucq.prod_idx.store(first + last)
-        self.ucq.cons_idx.store(first + last)
-        at(UcqPage, first).consumed.store(last)
 
     def thread_kernel(self) -> None:
         for number in range(u64(1), u64(3)):
@@ -184,9 +184,7 @@ class Overtaken:
     STALE_READS = 0
 
     def setup(self) -> None:
-        first = (addr_of(self.pages) + PAGE - 1) // PAGE * PAGE
-        ucq_init(self.ucq, first, first + PAGE)
-        mmap.next_page.store(first + 2 * PAGE)
+        self.pages.give(self.ucq, 0)
         self.post()
         self.post()
         assert ucq_get(self.ucq, EventMsg()), "no message"

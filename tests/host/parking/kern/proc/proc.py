@@ -15,6 +15,9 @@ class Proc:
     def is_dying_abort(self) -> bool:
         return self.dying.load()
 
+    def gives_calls_up(self) -> bool:
+        return self.is_dying_abort()
+
 
 def proc_get(p: Proc) -> None:
     assert p.refs.add(1) > 0, "a reference to a process that is gone"

@@ -267,3 +267,10 @@ def test_one_test_is_run_by_its_name(guest: Guest) -> None:
     assert answer.status == 0 and re.findall(r"^PASSED (\S+)", answer.output, re.MULTILINE) == ["cv.semaphore"]
     assert answer.lines[-1] == "1 passed, 0 failed"
     assert guest.run("utest cv.nonsense").status == 2
+
+
+@pytest.mark.parametrize("name", ["vcores.events", "single.event_burst", "single.self_notify"])
+def test_a_test_stands_alone(guest: Guest, name: str) -> None:
+    """Without what another one has made before in the same process."""
+    answer = guest.run(f"utest {name}", 60)
+    assert answer.status == 0 and answer.lines[-1] == "1 passed, 0 failed", answer.output

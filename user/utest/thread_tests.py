@@ -14,7 +14,7 @@ from rt import io
 from rt.time import now_ns, sleep_usec
 from syscalls import sys_block, sys_null, sys_send_event
 from utest.harness import check, equal
-from utest.single_tests import own_queue, seen_now, type_code, wait_until_seen
+from utest.single_tests import counted_queue, seen_now, type_code, wait_until_seen
 
 MANY = 1000
 SOME = 32
@@ -402,9 +402,11 @@ def sleep_300_ms(number: u64) -> None:
 # -- vcores -------------------------------------------------------------------------------------------------------
 def test_events_in_an_mcp() -> None:
     """Through a queue that finds a vcore that looks, wherever the process runs by now."""
+    queue = counted_queue()
+    run_threads(1, note_end)                # of an MCP, whatever ran before
     before = seen_now()
     for _ in range(50):
-        sys_send_event(Uaddr(addr_of(own_queue.queue)), EventMsg(ev_type=type_code(EventType.USER_IPI)), 0)
+        sys_send_event(Uaddr(addr_of(queue)), EventMsg(ev_type=type_code(EventType.USER_IPI)), 0)
     wait_until_seen(before + 50)
     equal(seen_now() - before, 50, "messages")
 

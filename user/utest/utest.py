@@ -84,112 +84,143 @@ def outcome() -> i32:
 
 
 @suites
-class Base(Suite):
-    """What everything else stands on, in one process: first as it begins, then with threads."""
+class Single(Suite):
+    """What a process can do before it has threads."""
 
-    name: str = "base"
+    name: str = "single"
 
     def run(self) -> None:
-        run_single()
-        run_calls()
-        run_starting()
-        run_locks()
-        run_blocking()
-        run_vcores()
-        run_cores()
-        run_memory()
+        run("single.allocator", single_tests.test_allocator)
+        run("single.large_blocks", single_tests.test_large_blocks)
+        run("single.objects", single_tests.test_objects)
+        run("single.errors", single_tests.test_errors_carry_the_kernels_words)
+        run("single.null_call", single_tests.test_null_call)
+        run("single.pipe", single_tests.test_pipe)
+        run("single.read_lines", single_tests.test_read_lines)
+        run("single.async", single_tests.test_asynchronous_calls)
+        run("single.sleep", single_tests.test_sleep)
+        run("single.two_sleeps", single_tests.test_two_sleeps_at_once)
+        run("single.environment", single_tests.test_environment)
+        run("single.events", single_tests.test_events_reach_handlers)
+        run("single.event_burst", single_tests.test_burst_of_events)
+        run("single.self_notify", single_tests.test_self_notify)
+        run("single.locks", single_tests.test_locks_uncontended)
+        run("single.scp", single_tests.test_is_single_core)
+        run("single.preempted", single_tests.test_look_for_preempted)
 
 
-def run_single() -> None:
-    run("single.allocator", single_tests.test_allocator)
-    run("single.large_blocks", single_tests.test_large_blocks)
-    run("single.objects", single_tests.test_objects)
-    run("single.errors", single_tests.test_errors_carry_the_kernels_words)
-    run("single.null_call", single_tests.test_null_call)
-    run("single.pipe", single_tests.test_pipe)
-    run("single.read_lines", single_tests.test_read_lines)
-    run("single.async", single_tests.test_asynchronous_calls)
-    run("single.sleep", single_tests.test_sleep)
-    run("single.two_sleeps", single_tests.test_two_sleeps_at_once)
-    run("single.environment", single_tests.test_environment)
-    run("single.events", single_tests.test_events_reach_handlers)
-    run("single.event_burst", single_tests.test_burst_of_events)
-    run("single.self_notify", single_tests.test_self_notify)
-    run("single.locks", single_tests.test_locks_uncontended)
-    run("single.scp", single_tests.test_is_single_core)
-    run("single.preempted", single_tests.test_look_for_preempted)
+@suites
+class Calls(Suite):
+    """The system calls one by one, of a single-core process."""
+
+    name: str = "calls"
+
+    def run(self) -> None:
+        run("calls.files", call_tests.test_files)
+        run("calls.sparse_file", call_tests.test_sparse_file)
+        run("calls.directories", call_tests.test_directories)
+        run("calls.working_directory", call_tests.test_working_directory)
+        run("calls.descriptors", call_tests.test_descriptors)
+        run("calls.devices", call_tests.test_devices)
+        run("calls.file_mapping", call_tests.test_file_mapping)
+        run("calls.protection", call_tests.test_protection)
+        run("calls.bad_programs", call_tests.test_bad_programs)
+        run("calls.create_and_run", call_tests.test_create_and_run)
+        run("calls.kill", call_tests.test_kill)
+        run("calls.core_calls", call_tests.test_core_calls)
+        run("calls.unknown_call", call_tests.test_unknown_call)
+        run("calls.nanosleep", call_tests.test_nanosleep)
+        run("calls.abort", call_tests.test_abort)
 
 
-def run_calls() -> None:
-    run("calls.files", call_tests.test_files)
-    run("calls.sparse_file", call_tests.test_sparse_file)
-    run("calls.directories", call_tests.test_directories)
-    run("calls.working_directory", call_tests.test_working_directory)
-    run("calls.descriptors", call_tests.test_descriptors)
-    run("calls.devices", call_tests.test_devices)
-    run("calls.file_mapping", call_tests.test_file_mapping)
-    run("calls.protection", call_tests.test_protection)
-    run("calls.bad_programs", call_tests.test_bad_programs)
-    run("calls.create_and_run", call_tests.test_create_and_run)
-    run("calls.kill", call_tests.test_kill)
-    run("calls.core_calls", call_tests.test_core_calls)
-    run("calls.unknown_call", call_tests.test_unknown_call)
-    run("calls.nanosleep", call_tests.test_nanosleep)
-    run("calls.abort", call_tests.test_abort)
+@suites
+class Threads(Suite):
+    """Starting, joining and ending threads; with the first one, here and in what follows, the process becomes a many-core process."""
+
+    name: str = "threads"
+
+    def run(self) -> None:
+        run("threads.join_1000", thread_tests.test_join_1000)
+        run("threads.results", thread_tests.test_results)
+        run("threads.detach", thread_tests.test_detach)
+        run("threads.yield", thread_tests.test_yield)
+        run("threads.nested_start", thread_tests.test_nested_start)
+        run("threads.thread_local", thread_tests.test_thread_local)
+        run("threads.floating_point", thread_tests.test_floating_point)
 
 
-def run_starting() -> None:
-    run("threads.join_1000", thread_tests.test_join_1000)
-    run("threads.results", thread_tests.test_results)
-    run("threads.detach", thread_tests.test_detach)
-    run("threads.yield", thread_tests.test_yield)
-    run("threads.nested_start", thread_tests.test_nested_start)
-    run("threads.thread_local", thread_tests.test_thread_local)
-    run("threads.floating_point", thread_tests.test_floating_point)
+@suites
+class Locks(Suite):
+    """What threads wait for each other with."""
+
+    name: str = "locks"
+
+    def run(self) -> None:
+        run("locks.mutex", thread_tests.test_mutex_counts_exactly)
+        run("locks.pdr", thread_tests.test_pdr_lock_counts_exactly)
+        run("locks.mcs", thread_tests.test_mcs_lock_uncontended)
+        run("locks.mcs_pdr", thread_tests.test_mcs_pdr_lock_counts_exactly)
+        run("locks.condition_ping_pong", thread_tests.test_condition_ping_pong)
+        run("locks.condition_signal", thread_tests.test_condition_signal_wakes_each)
+        run("locks.barrier", thread_tests.test_barrier)
+        run("locks.semaphore", thread_tests.test_semaphore)
+        run("locks.once", thread_tests.test_once)
 
 
-def run_locks() -> None:
-    run("locks.mutex", thread_tests.test_mutex_counts_exactly)
-    run("locks.pdr", thread_tests.test_pdr_lock_counts_exactly)
-    run("locks.mcs", thread_tests.test_mcs_lock_uncontended)
-    run("locks.mcs_pdr", thread_tests.test_mcs_pdr_lock_counts_exactly)
-    run("locks.condition_ping_pong", thread_tests.test_condition_ping_pong)
-    run("locks.condition_signal", thread_tests.test_condition_signal_wakes_each)
-    run("locks.barrier", thread_tests.test_barrier)
-    run("locks.semaphore", thread_tests.test_semaphore)
-    run("locks.once", thread_tests.test_once)
+@suites
+class Blocking(Suite):
+    """Threads that block in the kernel, beside others that run."""
+
+    name: str = "blocking"
+
+    def run(self) -> None:
+        run("blocking.500_threads", thread_tests.test_500_threads_block)
+        run("blocking.calls", thread_tests.test_calls_from_many_threads)
+        run("blocking.read_beside_others", thread_tests.test_blocked_read_lets_others_run)
+        run("blocking.many_readers", thread_tests.test_many_readers_of_a_pipe)
+        run("blocking.sleeps_overlap", thread_tests.test_sleeps_overlap)
 
 
-def run_blocking() -> None:
-    run("blocking.500_threads", thread_tests.test_500_threads_block)
-    run("blocking.calls", thread_tests.test_calls_from_many_threads)
-    run("blocking.read_beside_others", thread_tests.test_blocked_read_lets_others_run)
-    run("blocking.many_readers", thread_tests.test_many_readers_of_a_pipe)
-    run("blocking.sleeps_overlap", thread_tests.test_sleeps_overlap)
+@suites
+class VcoresAtWork(Suite):
+    """Threads, memory and events while vcores come, go and are taken."""
+
+    name: str = "vcores"
+
+    def run(self) -> None:
+        run("vcores.events", thread_tests.test_events_in_an_mcp)
+        run("vcores.all_used", thread_tests.test_all_vcores_are_used)
+        run("vcores.allocator", thread_tests.test_allocator_with_threads)
+        run("vcores.come_and_go", thread_tests.test_vcores_come_and_go)
+        run("vcores.preempted", preempt_tests.test_preempted_while_counting)
+        run("vcores.indirections", preempt_tests.test_indirections_of_taken_vcores)
 
 
-def run_vcores() -> None:
-    run("vcores.events", thread_tests.test_events_in_an_mcp)
-    run("vcores.all_used", thread_tests.test_all_vcores_are_used)
-    run("vcores.allocator", thread_tests.test_allocator_with_threads)
-    run("vcores.come_and_go", thread_tests.test_vcores_come_and_go)
-    run("vcores.preempted", preempt_tests.test_preempted_while_counting)
-    run("vcores.indirections", preempt_tests.test_indirections_of_taken_vcores)
+@suites
+class ManyCore(Suite):
+    """What the kernel tells a many-core process."""
+
+    name: str = "mcp"
+
+    def run(self) -> None:
+        run("mcp.second_change_is_refused", core_tests.test_second_change_is_refused)
+        run("mcp.maps_agree", core_tests.test_maps_agree)
+        run("mcp.ids_agree", core_tests.test_ids_agree)
+        run("mcp.event_flags", core_tests.test_event_flags)
+        run("mcp.bits_coalesce", core_tests.test_bits_coalesce)
+        run("mcp.kernel_events", core_tests.test_kernel_events)
 
 
-def run_memory() -> None:
-    run("memory.replaced_pages", memory_tests.test_no_translation_outlives_its_page)
-    run("memory.reused_pages", memory_tests.test_unmapped_pages_are_reused_clean)
-    run("memory.fixed", memory_tests.test_fixed_mapping_replaces)
-    run("memory.rights", memory_tests.test_rights_come_and_go)
-    run("memory.populate", memory_tests.test_populate_stops_where_nothing_is)
-    run("memory.many_regions", memory_tests.test_regions_are_limited)
+@suites
+class Memory(Suite):
+    """Mappings that change while threads use them."""
 
+    name: str = "memory"
 
-def run_cores() -> None:
-    run("mcp.second_change_is_refused", core_tests.test_second_change_is_refused)
-    run("mcp.maps_agree", core_tests.test_maps_agree)
-    run("mcp.ids_agree", core_tests.test_ids_agree)
-    run("mcp.event_flags", core_tests.test_event_flags)
-    run("mcp.bits_coalesce", core_tests.test_bits_coalesce)
-    run("mcp.kernel_events", core_tests.test_kernel_events)
+    def run(self) -> None:
+        run("memory.replaced_pages", memory_tests.test_no_translation_outlives_its_page)
+        run("memory.reused_pages", memory_tests.test_unmapped_pages_are_reused_clean)
+        run("memory.fixed", memory_tests.test_fixed_mapping_replaces)
+        run("memory.rights", memory_tests.test_rights_come_and_go)
+        run("memory.populate", memory_tests.test_populate_stops_where_nothing_is)
+        run("memory.many_regions", memory_tests.test_regions_are_limited)

@@ -7,7 +7,7 @@ from parlib.alarm import Alarm
 from parlib.current import in_vcore_context
 from pthread import Thread
 from rt.time import now_ns, sleep_usec
-from utest.harness import Suite, check, equal, run, suites
+from utest.harness import Suite, check, equal, run, suites, until
 
 PERIOD_NS: u64 = 2_000_000
 ROUNDS: u64 = 50
@@ -69,11 +69,8 @@ def note_order(alarm: Alarm) -> None:
 
 
 def wait_for_rings(count: u64) -> None:
-    for _ in range(2000):
-        if rings.load() >= count:
-            return
-        sleep_usec(1000)
-    check(False, f"{rings.load()} of {count} rings")
+    until(lambda: rings.load() >= count)
+    check(rings.load() >= count, f"{rings.load()} of {count} rings")
 
 
 def test_order() -> None:

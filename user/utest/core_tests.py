@@ -8,9 +8,9 @@ from parlib.event import OwnedQueue, init_queue, refuse_kernel_event, register_h
 from parlib.vcore import Vcore, is_mcp, proc_info
 from pthread import Thread
 from rt.process import create, getpid, run, wait
-from rt.time import now_ns, sleep_usec
+from rt.time import sleep_usec
 from syscalls import sys_change_to_m, sys_getpcoreid, sys_getvcoreid, sys_notify, sys_send_event
-from utest.harness import check, equal
+from utest.harness import check, equal, until
 
 TRIES = 10000
 SIGCHLD: u16 = 17
@@ -62,9 +62,7 @@ def become_many_core() -> None:
 
 
 def wait_for_count(counter: Atomic[u64], wanted: u64) -> None:
-    deadline = now_ns() + 2_000_000_000
-    while counter.load() < wanted and now_ns() < deadline:
-        sleep_usec(1000)
+    until(lambda: counter.load() >= wanted)
 
 
 def test_second_change_is_refused() -> None:

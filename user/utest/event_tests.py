@@ -13,7 +13,7 @@ from rt import process
 from rt.process import create, getpid, wait
 from rt.time import now_ns, sleep_usec
 from syscalls import sys_notify, sys_send_event, sys_vc_entry
-from utest.harness import Suite, check, equal, run, suites
+from utest.harness import Suite, check, equal, run, suites, until
 
 OWN_TYPE: u32 = 25                          # FIRST_DYNAMIC_EVENT, and on
 OTHER_TYPE: u32 = 26
@@ -71,9 +71,7 @@ def post_for(queue: EventQueue, kind: u32, suggested: u32) -> None:
 
 
 def wait_for_count(wanted: u64) -> None:
-    deadline = now_ns() + 2_000_000_000
-    while count_now() < wanted and now_ns() < deadline:
-        sleep_usec(500)
+    until(lambda: count_now() >= wanted)
 
 
 # -- handlers -----------------------------------------------------------------------------------------------------

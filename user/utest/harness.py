@@ -18,7 +18,7 @@ from typing import Callable
 from lang import Errno, Error, Format, Raises, Registry, text, u32, u64
 from parlib.sync import Mutex
 from rt.args import args
-from rt.time import now_ns
+from rt.time import now_ns, sleep_usec
 
 
 class Suite(ABC):
@@ -30,6 +30,8 @@ class Suite(ABC):
 
 
 suites = Registry[Suite]()
+
+PATIENCE_NS: u64 = 30_000_000_000           # a host may stop us for seconds
 
 failed_tests: u32 = 0
 passed_tests: u32 = 0
@@ -50,6 +52,13 @@ def begin_suite(name: str) -> None:
     """What runs next is of this suite; with its name all of it is chosen."""
     global whole_suite
     whole_suite = chosen_from == 0 or name in args()[chosen_from:]
+
+
+def until(holds: Callable[[], bool]) -> None:
+    """Until that is so, or has not been for so long that it never will: the check that follows tells which."""
+    deadline = now_ns() + PATIENCE_NS
+    while not holds() and now_ns() < deadline:
+        sleep_usec(500)
 
 
 def is_chosen(name: str) -> bool:

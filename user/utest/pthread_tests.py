@@ -25,7 +25,7 @@ from pthread import (
 from pthread.attr import DEFAULT_STACK_SIZE
 from rt import io
 from rt.time import now_ns, sleep_usec
-from utest.harness import Suite, check, equal, run, suites
+from utest.harness import Suite, check, equal, run, suites, until
 from utest.pthread_crowd import MANY, cleaned, count, join_all, note_cleanup, ready, threads, wait_until_ready
 from utest.pthread_sync_tests import run_sync
 
@@ -124,10 +124,7 @@ def test_detached() -> None:
     for t in threads:
         t.start(note_end, 0, Attr(detached=True))
         equal(u64(t.id), 0, "the handle has a thread")
-    for _ in range(2000):
-        if count.load() == MANY:
-            break
-        sleep_usec(1000)
+    until(lambda: count.load() == MANY)
     equal(count.load(), MANY, "ended")
 
 

@@ -22,10 +22,9 @@ from rt.env import get_env, set_env, unset_env
 from rt.syscall import result_of, wait_for
 from rt.time import now_ns, sleep_usec
 from syscalls import submit_block, submit_read, submit_write, sys_null, sys_send_event, sys_close
-from utest.harness import check, equal
+from utest.harness import check, equal, until
 
 BLOCKS = 200
-DEADLINE_NS: u64 = 30_000_000_000
 
 blocks = array(BLOCKS, u64)
 seen_events = Atomic[u64](0)                # of many-core processes as well, whose vcores handle them at the same time
@@ -206,9 +205,7 @@ def type_code(kind: EventType) -> u16:
 
 
 def wait_until_seen(count: u64) -> None:
-    until = now_ns() + DEADLINE_NS
-    while seen_now() < count and now_ns() < until:
-        sleep_usec(1000)
+    until(lambda: seen_now() >= count)
 
 
 def seen_now() -> u64:

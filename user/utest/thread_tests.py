@@ -13,7 +13,7 @@ from pthread import Key, Thread, exit_thread, yield_now
 from rt import io
 from rt.time import now_ns, sleep_usec
 from syscalls import sys_block, sys_null, sys_send_event
-from utest.harness import check, equal
+from utest.harness import check, equal, until
 from utest.single_tests import counted_queue, seen_now, type_code, wait_until_seen
 
 MANY = 1000
@@ -91,10 +91,7 @@ def test_detach() -> None:
 
 
 def wait_for_finished(count: u64) -> None:
-    for _ in range(200):
-        if finished.load() >= count:
-            return
-        sleep_usec(1000)
+    until(lambda: finished.load() >= count)
 
 
 def yield_often(number: u64) -> None:
@@ -355,9 +352,10 @@ def test_blocked_read_lets_others_run() -> None:
     spun.store(0)
     threads[0].start(read_pipe, 0)
     threads[1].start(spin_until_stopped, 1)
+    until(lambda: spun.load() > 0)
+    check(spun.load() > 0, "the other thread did not run")
     sleep_usec(20000)
     check(stop.load() == 0, "the read returned before there was data")
-    check(spun.load() > 0, "the other thread did not run")
     io.write_all(pipe_write, "x")
     join_all(2)
     io.close(pipe_read)

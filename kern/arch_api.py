@@ -193,7 +193,7 @@ class Cpu(Protocol):
 
 
 class Mmu(Protocol):
-    """mmu.py: page tables. None of it flushes other cores; kern/mm/shootdown.py does."""
+    """mmu.py: address spaces. None of it flushes other cores; kern/mm/shootdown.py does."""
 
     @abstractmethod
     def phys_to_virt(self, address: Paddr) -> Kaddr:
@@ -556,7 +556,10 @@ class Usercopy(Protocol):
     def cas_user_u64(self, address: u64, expected: u64, new: u64, fault: Ptr[u32]) -> u64: ...
 
     @abstractmethod
-    def publish_user(self, call: u64, value: u64) -> i64: ...
+    def publish_user(self, call: u64, value: u64) -> i64:
+        """Store the result of a Syscall, then set DONE in its flags unless UEVENT is set; returns what the flags were, -1 on a fault."""
+
+    @abstractmethod
     def or_user_u32(self, address: u64, bits: u32, fault: Ptr[u32]) -> u32: ...
 
     @abstractmethod

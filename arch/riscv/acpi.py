@@ -8,7 +8,7 @@ child, or its end, comes. Then only read. No locks.
 from typing import Callable
 
 from lang import Ptr, Text, array, assign, span_of, struct, text, u8, u32, u64
-from arch import cpu, mmu
+from arch import cpu, page_table
 from kern.arch_api import CorePlace
 
 MAX_CORES: u32 = 256
@@ -131,7 +131,7 @@ tree_size: u64 = 0
 
 def word(address: u64) -> u32:
     """Big-endian, through the direct map; any alignment."""
-    p = Ptr[u8](address + mmu.direct_map)
+    p = Ptr[u8](address + page_table.direct_map)
     return u32(p[0]) << 24 | u32(p[1]) << 16 | u32(p[2]) << 8 | u32(p[3])
 
 
@@ -144,7 +144,7 @@ def cells(address: u64, count: u32) -> u64:
 
 
 def string_at(address: u64) -> str:
-    p = Ptr[u8](address + mmu.direct_map)
+    p = Ptr[u8](address + page_table.direct_map)
     length: u64 = 0
     while p[length] != 0:
         length += 1
@@ -389,7 +389,7 @@ def add_device(node: Node, address: u64) -> None:
 
 def is_console(address: u64) -> bool:
     """Whether a paravirtual device is a console (virtio 1.1, 4.2.2 and 5.3)."""
-    registers = Ptr[u32](address + mmu.direct_map)
+    registers = Ptr[u32](address + page_table.direct_map)
     return registers[0] == 0x7472_6976 and registers[2] == 3
 
 

@@ -8,7 +8,7 @@ does not answer it. No locks.
 """
 
 from lang import Atomic, PerCore, Ptr, array, struct, u32, u64, volatile_store
-from arch import acpi, cpu, mmu, smp
+from arch import acpi, cpu, page_table, smp
 from kern.debug.panic import handle_nmi
 
 # Registers of the hart's own controller, by number.
@@ -39,7 +39,7 @@ def init_core(core: u32) -> None:
     cpu.write_message_register(DELIVERY, 1)
     where = acpi.GroupIndex()
     acpi.imsic_group_of(index, where)
-    pages[core] = where.page + mmu.direct_map
+    pages[core] = where.page + page_table.direct_map
 
 
 def takes_messages(core: u32) -> bool:

@@ -5,7 +5,7 @@
    id, a1 = physical address of the device tree. The first 64 bytes are also the header that boot loaders want to see.
    The boot tables map the first 128 GiB at the direct map's place, never executable, and the image's pages, each with the rights of its
    section: no page is ever both writable and executable. Nothing is mapped one to one: the first instruction after translation
-   is switched on faults, and the trap vector holds the address where it goes on. mmu.py replaces the tables. */
+   is switched on faults, and the trap vector holds the address where it goes on. boot_tables.py replaces the tables. */
 
 #include "asm.inc"
 

@@ -6,7 +6,7 @@ which reaches 128 GiB.
 """
 
 from lang import Paddr, Ptr, addr_of, extern_symbol, memset, panic, span_of, text, u8, u64
-from arch import acpi, apic, cpu, ioapic, mmu, serial, smp, timer, trap, vga
+from arch import acpi, apic, boot_tables, cpu, ioapic, mmu, page_table, serial, smp, timer, trap, vga
 from kern.arch_api import BootInfo
 from kern.boot.cmdline import option_in
 from kern.boot.memory_map import add_usable, exclude
@@ -30,13 +30,13 @@ def init_early(info: u64, kind: u64) -> BootInfo:
         panic(f"no device tree at {info:#x}")
     serial.init_early()
     copy_cmdline()
-    add_memory(0, mmu.SV39_DIRECT_MAP_SIZE)
+    add_memory(0, page_table.SV39_DIRECT_MAP_SIZE)
     finish_ranges(info)
     largest = option_in(boot_info.cmdline.view, "mmu") != "sv39"
-    mmu.init_kernel_tables(boot_info, u64(early_alloc(mmu.early_table_pages(boot_info) * PAGE)), largest)
+    boot_tables.init_kernel_tables(boot_info, u64(early_alloc(boot_tables.early_table_pages(boot_info) * PAGE)), largest)
     # What lies too high for the boot tables, and for three levels, is not touched before.
-    add_memory(mmu.SV39_DIRECT_MAP_SIZE, mmu.direct_map_size())
-    boot_info.memory_top = min(boot_info.memory_top, mmu.direct_map_size())
+    add_memory(page_table.SV39_DIRECT_MAP_SIZE, page_table.direct_map_size())
+    boot_info.memory_top = min(boot_info.memory_top, page_table.direct_map_size())
     return boot_info
 
 
@@ -67,7 +67,7 @@ def early_alloc(size: u64) -> Paddr:
         entry = boot_info.usable[boot_info.usable_count - 1 - i]
         if entry.end - entry.start >= length:
             entry.end -= length
-            memset(span_of(Ptr[u8](entry.end + mmu.direct_map), length), 0)
+            memset(span_of(Ptr[u8](entry.end + page_table.direct_map), length), 0)
             return Paddr(entry.end)
     panic(f"too little memory: {length} bytes more are needed to boot")
 
@@ -75,7 +75,7 @@ def early_alloc(size: u64) -> Paddr:
 def copy_cmdline() -> None:
     length = acpi.command_line.size
     if length > 1:
-        boot_info.cmdline.append(span_of(Ptr[u8](acpi.command_line.at + mmu.direct_map), min(length - 1, u64(1023))))
+        boot_info.cmdline.append(span_of(Ptr[u8](acpi.command_line.at + page_table.direct_map), min(length - 1, u64(1023))))
 
 
 def add_memory(first: u64, last: u64) -> None:

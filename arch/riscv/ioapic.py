@@ -10,7 +10,7 @@ Locks: none; lines are routed at boot.
 """
 
 from lang import Ptr, array, u32, u64, volatile_load, volatile_store
-from arch import acpi, apic, cpu, mmu, smp
+from arch import acpi, apic, cpu, page_table, smp
 
 # PLIC
 PRIORITY: u64 = 0                           # 4 bytes a line
@@ -95,11 +95,11 @@ def reached_core(wanted: u32) -> u32:
 
 
 def read(address: u64) -> u32:
-    return volatile_load(Ptr[u32](address + mmu.direct_map))
+    return volatile_load(Ptr[u32](address + page_table.direct_map))
 
 
 def write(address: u64, value: u32) -> None:
-    volatile_store(Ptr[u32](address + mmu.direct_map), value)
+    volatile_store(Ptr[u32](address + page_table.direct_map), value)
 
 
 def delivery_of(index: u32) -> u64:

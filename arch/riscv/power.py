@@ -8,7 +8,7 @@ panic. Where there is no such device the firmware does it.
 from typing import Callable, NoReturn
 
 from lang import Ptr, u32, volatile_store
-from arch import acpi, cpu, mmu, serial, smp
+from arch import acpi, cpu, page_table, serial, smp
 
 TEST_FAIL: u32 = 0x3333                     # "failed" is what it calls every status but 0
 EXIT_BASE: u32 = 0x10
@@ -41,7 +41,7 @@ def reboot() -> NoReturn:
 def tell(value: u32) -> None:
     if acpi.test_device != 0:
         cpu.device_fence()
-        volatile_store(Ptr[u32](acpi.test_device + mmu.direct_map), (value << 16) | TEST_FAIL)
+        volatile_store(Ptr[u32](acpi.test_device + page_table.direct_map), (value << 16) | TEST_FAIL)
 
 
 def stop() -> None:

@@ -10,7 +10,7 @@ Locks: `lock` guards the ring, taken with interrupts off; a leaf. `put_early` ne
 from typing import Callable
 
 from lang import Ptr, array, interrupt_context, pause, u8, u32, u64, volatile_load, volatile_store
-from arch import acpi, cpu, mmu, smp, trap, vga
+from arch import acpi, cpu, page_table, smp, trap, vga
 from kern.sync.spinlock import Attempt, SpinLock
 
 DATA: u64 = 0
@@ -43,11 +43,11 @@ input_handler: Callable[[u8], None] | None = None
 
 
 def read(register: u64) -> u8:
-    return volatile_load(Ptr[u8](acpi.uart + mmu.direct_map + register))
+    return volatile_load(Ptr[u8](acpi.uart + page_table.direct_map + register))
 
 
 def write(register: u64, value: u8) -> None:
-    volatile_store(Ptr[u8](acpi.uart + mmu.direct_map + register), value)
+    volatile_store(Ptr[u8](acpi.uart + page_table.direct_map + register), value)
 
 
 def init_early() -> None:
@@ -85,7 +85,7 @@ def put_debug(data: str) -> None:
     if acpi.debug_console == 0:
         return
     for byte in data:
-        volatile_store(Ptr[u32](acpi.debug_console + mmu.direct_map + EMERGENCY_WRITE), u32(byte))
+        volatile_store(Ptr[u32](acpi.debug_console + page_table.direct_map + EMERGENCY_WRITE), u32(byte))
 
 
 def put_early(data: str) -> None:

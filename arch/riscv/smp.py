@@ -12,7 +12,7 @@ from typing import NoReturn
 
 from lang import Atomic, Error, Kaddr, Ptr, addr_of, array, at, copy_bytes, entry, export, extern_symbol, pause, span_of, struct
 from lang import u8, u32, u64
-from arch import acpi, apic, cpu, ioapic, mmu, timer, trap
+from arch import acpi, apic, cpu, ioapic, mmu, page_table, timer, trap
 from kern.arch_api import CorePlace
 from kern.boot.cmdline import has_option, number_option, option
 from kern.core.smp import ap_main
@@ -153,7 +153,7 @@ def prepare_record(core: u32) -> None:
     delta = area - addr_of(percpu_start)
     Ptr[u64](addr_of(percore_delta_word) + delta)[0] = delta
     Ptr[u64](addr_of(percore_deltas))[core] = delta
-    record.satp = mmu.satp_mode | mmu.kernel_root >> 12
+    record.satp = mmu.satp_mode | page_table.kernel_root >> 12
     record.stack = alloc_stack()
     record.area = addr_of(percore_delta_word) + delta
     record.core = u64(core)

@@ -6,7 +6,7 @@ No locks; set at boot, then read.
 """
 
 from lang import Ptr, cycle_counter, mul_high, pause, u32, u64, volatile_load
-from arch import acpi, cpu, mmu
+from arch import acpi, cpu, page_table
 from kern.debug import log
 
 NS_PER_SEC: u64 = 1_000_000_000
@@ -81,5 +81,5 @@ def wall_clock_ns() -> u64:
     """Nanoseconds since 1970, UTC. 0 where the board has no clock."""
     if acpi.clock == 0:
         return 0
-    low = volatile_load(Ptr[u32](acpi.clock + mmu.direct_map + CLOCK_LOW))
-    return u64(volatile_load(Ptr[u32](acpi.clock + mmu.direct_map + CLOCK_HIGH))) << 32 | u64(low)
+    low = volatile_load(Ptr[u32](acpi.clock + page_table.direct_map + CLOCK_LOW))
+    return u64(volatile_load(Ptr[u32](acpi.clock + page_table.direct_map + CLOCK_HIGH))) << 32 | u64(low)

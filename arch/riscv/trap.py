@@ -12,7 +12,7 @@ from typing import Callable, NoReturn
 
 from lang import Array, Error, Ptr, Ref, Text, Uaddr, addr_of, array, at, export, extern, extern_symbol
 from lang import entry, interrupt_context, sizeof, struct, text, u32, u64
-from arch import apic, context, cpu, ioapic, mmu, timer, usercopy
+from arch import apic, context, cpu, ioapic, page_table, timer, usercopy
 from arch.abi import UserContext
 from kern.abi.errno import Errno
 from kern.abi.fault import TrapKind
@@ -266,7 +266,9 @@ def find_fixup(pc: u64) -> u64:
 
 def kernel_fault(frame: TrapFrame) -> NoReturn:
     """The kernel did what it must not."""
-    log.raw(f"pc {frame.pc:016x} sp {frame.x[1]:016x} status {frame.status:08x} address {frame.value:016x} root {mmu.kernel_root:016x}")
+    log.raw(
+        f"pc {frame.pc:016x} sp {frame.x[1]:016x} status {frame.status:08x} address {frame.value:016x} root {page_table.kernel_root:016x}"
+    )
     for i in range(u64(0), 28, 4):
         log.raw(f"x{i + 1:<2} {frame.x[i]:016x} {frame.x[i + 1]:016x} {frame.x[i + 2]:016x} {frame.x[i + 3]:016x}")
     message = text(120)

@@ -10,7 +10,7 @@ No locks: everything is set at boot, then only read.
 from typing import Callable
 
 from lang import Ptr, array, struct, u8, u16, u32, u64
-from arch import cpu, mmu, trap
+from arch import cpu, page_table, trap
 from kern.debug import log
 
 MAX_CORES: u32 = 256
@@ -81,7 +81,7 @@ apic_nodes = array(MAX_CORES, u32)          # NUMA node, by the place in core_ap
 
 
 def byte(address: u64) -> u8:
-    return Ptr[u8](address + mmu.DIRECT_MAP)[0]
+    return Ptr[u8](address + page_table.DIRECT_MAP)[0]
 
 
 def half(address: u64) -> u16:
@@ -337,4 +337,4 @@ def reset() -> None:
     if fadt.reset_space == SPACE_IO:
         cpu.out8(u16(fadt.reset_address & 0xFFFF), fadt.reset_value)
     elif fadt.reset_space == SPACE_MEMORY:
-        Ptr[u8](fadt.reset_address + mmu.DIRECT_MAP)[0] = fadt.reset_value
+        Ptr[u8](fadt.reset_address + page_table.DIRECT_MAP)[0] = fadt.reset_value

@@ -5,7 +5,7 @@
    Xen; the note below) with %ebx = start info, multiboot2 (GRUB) with %eax = magic, %ebx = tags.
    The boot tables map the first 4 GiB at DIRECT_MAP, never executable, the image's pages at KERNEL_BASE, each with the
    rights of its section (so compiled code never sees a page that is writable and executable), and the first 4 GiB at 0 for
-   this code and the other cores' trampoline alone: `kernel_start` begins without it. mmu.py replaces them. */
+   this code and the other cores' trampoline alone: `kernel_start` begins without it. boot_tables.py replaces them. */
 
 #include "asm.inc"
 

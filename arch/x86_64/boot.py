@@ -7,7 +7,7 @@ boot tables' direct map, which reaches 4 GiB.
 """
 
 from lang import Paddr, Ptr, addr_of, at, extern_symbol, memset, panic, span_of, struct, text, u8, u32, u64
-from arch import acpi, apic, cpu, ioapic, mmu, serial, timer, trap, vga
+from arch import acpi, apic, boot_tables, cpu, ioapic, page_table, serial, timer, trap, vga
 from kern.arch_api import BootInfo
 from kern.boot.memory_map import add_usable, exclude
 from kern.debug import log
@@ -100,11 +100,11 @@ def init_early(info: u64, kind: u64) -> BootInfo:
         cpu.set_ist(i, addr_of(boot_ist_stacks) + (u64(i) + 1) * BOOT_IST_SIZE)
     trap.attach_core()
     if kind == KIND_PVH:
-        read_pvh(at(PvhStartInfo, info + mmu.DIRECT_MAP))
+        read_pvh(at(PvhStartInfo, info + page_table.DIRECT_MAP))
     elif kind == KIND_MULTIBOOT2:
-        read_multiboot2(info + mmu.DIRECT_MAP)
+        read_multiboot2(info + page_table.DIRECT_MAP)
     finish_ranges()
-    mmu.init_kernel_tables(boot_info, u64(early_alloc(mmu.early_table_pages(boot_info) * PAGE)))
+    boot_tables.init_kernel_tables(boot_info, u64(early_alloc(boot_tables.early_table_pages(boot_info) * PAGE)))
     return boot_info
 
 
@@ -136,7 +136,7 @@ def early_alloc(size: u64) -> Paddr:
         entry = boot_info.usable[boot_info.usable_count - 1 - i]
         if entry.end <= FOUR_GIB and entry.end - entry.start >= length:
             entry.end -= length
-            memset(span_of(Ptr[u8](entry.end + mmu.DIRECT_MAP), length), 0)
+            memset(span_of(Ptr[u8](entry.end + page_table.DIRECT_MAP), length), 0)
             return Paddr(entry.end)
     panic(f"too little memory: {length} bytes more are needed to boot")
 
@@ -146,15 +146,15 @@ def read_pvh(start: PvhStartInfo) -> None:
         panic(f"PVH start information has magic {start.magic:#x}")
     boot_info.rsdp = start.rsdp
     if start.cmdline != 0:
-        copy_cmdline(start.cmdline + mmu.DIRECT_MAP)
+        copy_cmdline(start.cmdline + page_table.DIRECT_MAP)
     if start.version >= 1:
         for i in range(u64(start.memory_map_entries)):
-            add_memory(at(MapEntry, start.memory_map + mmu.DIRECT_MAP + i * 24))
+            add_memory(at(MapEntry, start.memory_map + page_table.DIRECT_MAP + i * 24))
         for i in range(u64(start.memory_map_entries)):
-            exclude_reserved(at(MapEntry, start.memory_map + mmu.DIRECT_MAP + i * 24))
-    exclude(boot_info, addr_of(start) - mmu.DIRECT_MAP, addr_of(start) - mmu.DIRECT_MAP + 64)
+            exclude_reserved(at(MapEntry, start.memory_map + page_table.DIRECT_MAP + i * 24))
+    exclude(boot_info, addr_of(start) - page_table.DIRECT_MAP, addr_of(start) - page_table.DIRECT_MAP + 64)
     for i in range(u64(start.module_count)):
-        module = at(PvhModule, start.modules + mmu.DIRECT_MAP + i * 32)
+        module = at(PvhModule, start.modules + page_table.DIRECT_MAP + i * 32)
         add_module(module.address, module.address + module.size)
 
 
@@ -170,7 +170,7 @@ def read_multiboot2(base: u64) -> None:
         elif tag.kind == TAG_MEMORY_MAP:
             read_mb2_map(at(Mb2Map, place))
         elif tag.kind == TAG_RSDP_NEW or (tag.kind == TAG_RSDP_OLD and boot_info.rsdp == 0):
-            boot_info.rsdp = place + 8 - mmu.DIRECT_MAP
+            boot_info.rsdp = place + 8 - page_table.DIRECT_MAP
         place += (u64(tag.size) + 7) & ~u64(7)
     # Modules after the map: they are cut out of it.
     place = base + 8
@@ -182,7 +182,7 @@ def read_multiboot2(base: u64) -> None:
             module = at(Mb2Module, place)
             add_module(u64(module.start), u64(module.end))
         place += (u64(tag.size) + 7) & ~u64(7)
-    exclude(boot_info, base - mmu.DIRECT_MAP, base + size - mmu.DIRECT_MAP)
+    exclude(boot_info, base - page_table.DIRECT_MAP, base + size - page_table.DIRECT_MAP)
 
 
 def read_mb2_map(map: Mb2Map) -> None:

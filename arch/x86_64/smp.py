@@ -11,7 +11,7 @@ from typing import NoReturn
 
 from lang import Atomic, Error, Ptr, addr_of, array, at, copy_bytes, export, extern_symbol, pause, span_of, struct
 from lang import entry, u8, u32, u64
-from arch import acpi, apic, cpu, mmu, timer, trap
+from arch import acpi, apic, cpu, mmu, page_table, timer, trap
 from kern.arch_api import CorePlace
 from kern.boot.cmdline import has_option
 from kern.core.smp import ap_main
@@ -145,13 +145,13 @@ def withdraw_record() -> None:
 def prepare_trampoline() -> None:
     """Copy it to its page, and tell it where that is."""
     size = addr_of(smp_trampoline_end) - addr_of(smp_trampoline)
-    target = TRAMPOLINE + mmu.DIRECT_MAP
+    target = TRAMPOLINE + page_table.DIRECT_MAP
     copy_bytes(span_of(Ptr[u8](target), size), span_of(Ptr[u8](addr_of(smp_trampoline)), size))
     add_page(target, addr_of(smp_patch_far64))
     add_page(target, addr_of(smp_patch_far32))
     add_page(target, addr_of(smp_patch_gdt))
     # It runs one to one until it is in the higher half.
-    Ptr[u64](addr_of(boot_pml4) + mmu.DIRECT_MAP)[0] = addr_of(boot_pdpt_low) | mmu.PRESENT | mmu.WRITABLE
+    Ptr[u64](addr_of(boot_pml4) + page_table.DIRECT_MAP)[0] = addr_of(boot_pdpt_low) | page_table.PRESENT | page_table.WRITABLE
 
 
 def add_page(target: u64, patch: u64) -> None:
@@ -206,7 +206,7 @@ def prepare_record(core: u32) -> None:
     delta = area - addr_of(percpu_start)
     Ptr[u64](addr_of(percore_delta_word) + delta)[0] = delta
     Ptr[u64](addr_of(percore_deltas))[core] = delta
-    record.root = mmu.kernel_root
+    record.root = page_table.kernel_root
     record.stack = alloc_stack()
     record.delta = delta
     record.core = u64(core)

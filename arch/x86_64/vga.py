@@ -6,7 +6,7 @@ Escape sequences are swallowed. Locks: the caller's (serial.py).
 """
 
 from lang import Ptr, array, u8, u16, u64, volatile_store
-from arch import cpu, mmu
+from arch import cpu, page_table
 
 COLUMNS: u64 = 80
 ROWS: u64 = 25
@@ -71,4 +71,4 @@ def new_line() -> None:
 def show(index: u64, cell: u16) -> None:
     if cells[index] != cell:
         cells[index] = cell
-        volatile_store(Ptr[u16](SCREEN + mmu.DIRECT_MAP + index * 2), cell)
+        volatile_store(Ptr[u16](SCREEN + page_table.DIRECT_MAP + index * 2), cell)

@@ -191,6 +191,14 @@ def test_wrong_arguments_are_answered_with_usage(guest: Guest) -> None:
         assert answer.status != 0 and answer.output, line
 
 
+@pytest.mark.parametrize("words", ["readlink -fx /", "stat -LL -x /", "mkdir -px /tmp/refused", "sort -x", "ls -al1Fx", "ln -sx a b"])
+def test_options_that_a_program_does_not_have_are_named(guest: Guest, words: str) -> None:
+    answer = guest.run(words)
+    name = words.split()[0]
+    assert answer.status == 2 and answer.output.startswith(f"{name}: unknown option -x\nusage: {name} "), answer
+    assert guest.run("ls /tmp/refused").status != 0
+
+
 def test_ps_shows_init_and_itself(guest: Guest) -> None:
     lines = guest.output("ps").splitlines()
     assert any("sh" in line for line in lines) and any("ps" in line for line in lines)

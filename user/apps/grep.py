@@ -28,21 +28,11 @@ class Search:
 def main() -> i32:
     if help_wanted(USAGE):
         return 0
-    search = new(Search)
     options = Options(args=args())
-    while (option := options.next()) != 0:
-        if option == ord("i"):
-            search.regex.ignore_case = True
-        elif option == ord("v"):
-            search.inverted = True
-        elif option == ord("n"):
-            search.numbered = True
-        elif option == ord("c"):
-            search.counted = True
-        elif option == ord("q"):
-            search.quiet = True
-        else:
-            return options.refuse(USAGE)
+    if not options.take_flags("ivncq"):
+        return options.refuse(USAGE)
+    search = new(Search, inverted=options.has("v"), numbered=options.has("n"), counted=options.has("c"), quiet=options.has("q"))
+    search.regex.ignore_case = options.has("i")
     words = options.operands()
     if len(words) == 0:
         return misuse("a pattern is needed", USAGE)

@@ -1,8 +1,8 @@
 # SPDX-License-Identifier: LGPL-2.1-or-later
 """hexdump: prints files, or standard input, as bytes in hexadecimal and as text."""
 
-from lang import Error, Span, array, i32, u64, u8
-from lib.args import Options, complain_about, help_wanted
+from lang import Span, array, i32, u64, u8
+from lib.args import Options, each, help_wanted
 from lib.output import out
 from rt.args import args
 from rt.io import STDIN, close, open, read_full
@@ -17,20 +17,19 @@ def main() -> i32:
     options = Options(args=args())
     if options.next() != 0:
         return options.refuse(USAGE)
-    status: i32 = 0
     if len(options.operands()) == 0:
         dump(STDIN)
-    for path in options.operands():
-        try:
-            fd = open(path)
-            try:
-                dump(fd)
-            finally:
-                close(fd)
-        except Error as e:
-            status = complain_about(path, e.message)
+    status = each(options.operands(), dump_file)
     out.flush()
     return status
+
+
+def dump_file(path: str) -> None:
+    fd = open(path)
+    try:
+        dump(fd)
+    finally:
+        close(fd)
 
 
 def dump(fd: i32) -> None:

@@ -19,25 +19,15 @@ PATH_ROOM = 1024
 def main() -> i32:
     if help_wanted(USAGE):
         return 0
-    symbolic = False
-    forced = False
-    no_entry = False
     options = Options(args=args())
-    while (option := options.next()) != 0:
-        if option == ord("s"):
-            symbolic = True
-        elif option == ord("f"):
-            forced = True
-        elif option == ord("n"):
-            no_entry = True
-        else:
-            return options.refuse(USAGE)
+    if not options.take_flags("sfn"):
+        return options.refuse(USAGE)
     words = options.operands()
-    if not symbolic:
+    if not options.has("s"):
         return misuse("a file has one name here: -s makes a link", USAGE)
     if len(words) == 0:
         return misuse("a target is needed", USAGE)
-    return make_links(words, forced, no_entry)
+    return make_links(words, options.has("f"), options.has("n"))
 
 
 def make_links(words: Span[str], forced: bool, no_entry: bool) -> i32:

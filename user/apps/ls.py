@@ -52,19 +52,11 @@ class Listing:
 def main() -> i32:
     if help_wanted(USAGE):
         return 0
-    style = Style(single=not console.is_console(STDOUT))
     options = Options(args=args())
-    while (option := options.next()) != 0:
-        if option == ord("1"):
-            style.single = True
-        elif option == ord("a"):
-            style.everything = True
-        elif option == ord("l"):
-            style.detailed = True
-        elif option == ord("F"):
-            style.marked = True
-        else:
-            return options.refuse(USAGE)
+    if not options.take_flags("1alF"):
+        return options.refuse(USAGE)
+    single = options.has("1") or not console.is_console(STDOUT)
+    style = Style(single, everything=options.has("a"), detailed=options.has("l"), marked=options.has("F"))
     paths = options.operands()
     if len(paths) == 0:
         status = list_path(".", style, False)

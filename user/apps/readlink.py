@@ -1,9 +1,9 @@
 # SPDX-License-Identifier: LGPL-2.1-or-later
 """readlink: shows what links stand for, or where a path ends."""
 
-from lang import Error, array, i32, u8
+from lang import array, i32, u8
 from kern.abi.file import PATH_MAX, OpenMode
-from lib.args import Options, complain_about, help_wanted, misuse
+from lib.args import Options, each, help_wanted, misuse
 from lib.output import out
 from lib.posix import path_of, readlink
 from rt.args import args
@@ -16,21 +16,12 @@ USAGE = """usage: readlink [-f] PATH…
 def main() -> i32:
     if help_wanted(USAGE):
         return 0
-    to_end = False
     options = Options(args=args())
-    while (option := options.next()) != 0:
-        if option == ord("f"):
-            to_end = True
-        else:
-            return options.refuse(USAGE)
+    if not options.take_flags("f"):
+        return options.refuse(USAGE)
     if len(options.operands()) == 0:
         return misuse("a path is needed", USAGE)
-    status: i32 = 0
-    for path in options.operands():
-        try:
-            show(path, to_end)
-        except Error as e:
-            status = complain_about(path, e.message)
+    status = each(options.operands(), lambda path: show(path, options.has("f")))
     out.flush()
     return status
 

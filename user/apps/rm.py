@@ -16,16 +16,10 @@ PATH_ROOM = 1024
 def main() -> i32:
     if help_wanted(USAGE):
         return 0
-    recursive = False
-    forced = False
     options = Options(args=args())
-    while (option := options.next()) != 0:
-        if option == ord("r"):
-            recursive = True
-        elif option == ord("f"):
-            forced = True
-        else:
-            return options.refuse(USAGE)
+    if not options.take_flags("rf"):
+        return options.refuse(USAGE)
+    recursive, forced = options.has("r"), options.has("f")
     if len(options.operands()) == 0 and not forced:
         return misuse("a path is needed", USAGE)
     status: i32 = 0

@@ -16,27 +16,17 @@ USAGE = "usage: sort [-rnu] [FILE…]\n  -r  backwards     -n  by the number at 
 def main() -> i32:
     if help_wanted(USAGE):
         return 0
-    backwards = False
-    numeric = False
-    once = False
     options = Options(args=args())
-    while (option := options.next()) != 0:
-        if option == ord("r"):
-            backwards = True
-        elif option == ord("n"):
-            numeric = True
-        elif option == ord("u"):
-            once = True
-        else:
-            return options.refuse(USAGE)
+    if not options.take_flags("rnu"):
+        return options.refuse(USAGE)
     content = Buffer()
     status = gather(options.operands(), content)
     lines = split_lines(content.view)
-    if numeric:
+    if options.has("n"):
         sort_numbers(lines)
     else:
         sort_strings(lines)
-    print_lines(lines, backwards, once)
+    print_lines(lines, options.has("r"), options.has("u"))
     out.flush()
     free(lines)
     content.close()

@@ -1,9 +1,9 @@
 # SPDX-License-Identifier: LGPL-2.1-or-later
 """stat: tells what there is to know about files, and of links about themselves."""
 
-from lang import Error, array, i32, text, u8, u32
+from lang import array, i32, text, u8, u32
 from kern.abi.file import PATH_MAX, FileKind, Stat
-from lib.args import Options, complain_about, help_wanted, misuse
+from lib.args import Options, each, help_wanted, misuse
 from lib.calendar import Calendar
 from lib.output import out
 from lib.posix import lstat, readlink, stat
@@ -15,21 +15,12 @@ USAGE = "usage: stat [-L] PATH…\n  -L  about what links stand for"
 def main() -> i32:
     if help_wanted(USAGE):
         return 0
-    follow = False
     options = Options(args=args())
-    while (option := options.next()) != 0:
-        if option == ord("L"):
-            follow = True
-        else:
-            return options.refuse(USAGE)
+    if not options.take_flags("L"):
+        return options.refuse(USAGE)
     if len(options.operands()) == 0:
         return misuse("a path is needed", USAGE)
-    status: i32 = 0
-    for path in options.operands():
-        try:
-            show(path, follow)
-        except Error as e:
-            status = complain_about(path, e.message)
+    status = each(options.operands(), lambda path: show(path, options.has("L")))
     out.flush()
     return status
 

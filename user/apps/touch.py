@@ -1,9 +1,9 @@
 # SPDX-License-Identifier: LGPL-2.1-or-later
 """touch: makes files that are not there yet; others count as changed now."""
 
-from lang import Error, i32
+from lang import i32
 from kern.abi.file import OpenMode
-from lib.args import Options, complain_about, help_wanted, misuse
+from lib.args import Options, each, help_wanted, misuse
 from lib.posix import utime
 from rt.args import args
 from rt.io import close, open
@@ -20,11 +20,9 @@ def main() -> i32:
         return options.refuse(USAGE)
     if len(options.operands()) == 0:
         return misuse("a file is needed", USAGE)
-    status: i32 = 0
-    for path in options.operands():
-        try:
-            close(open(path, OpenMode.WRITE | OpenMode.CREATE))
-            utime(path, wall_ns())
-        except Error as e:
-            status = complain_about(path, e.message)
-    return status
+    return each(options.operands(), touch)
+
+
+def touch(path: str) -> None:
+    close(open(path, OpenMode.WRITE | OpenMode.CREATE))
+    utime(path, wall_ns())

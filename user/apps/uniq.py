@@ -14,19 +14,12 @@ USAGE = "usage: uniq [-cd] [FILE]\n  -c  how often each came     -d  only those 
 def main() -> i32:
     if help_wanted(USAGE):
         return 0
-    counted = False
-    repeated = False
     options = Options(args=args())
-    while (option := options.next()) != 0:
-        if option == ord("c"):
-            counted = True
-        elif option == ord("d"):
-            repeated = True
-        else:
-            return options.refuse(USAGE)
+    if not options.take_flags("cd"):
+        return options.refuse(USAGE)
     paths = options.operands()
     file = open_file(paths[0]) if len(paths) > 0 else file_of(STDIN)
-    unique(file, counted, repeated)
+    unique(file, options.has("c"), options.has("d"))
     close_file(file)
     out.flush()
     return 0

@@ -29,17 +29,10 @@ class Wanted:
 def main() -> i32:
     if help_wanted(USAGE):
         return 0
-    wanted = Wanted()
     options = Options(args=args())
-    while (option := options.next()) != 0:
-        if option == ord("l"):
-            wanted.lines = True
-        elif option == ord("w"):
-            wanted.words = True
-        elif option == ord("c"):
-            wanted.bytes = True
-        else:
-            return options.refuse(USAGE)
+    if not options.take_flags("lwc"):
+        return options.refuse(USAGE)
+    wanted = Wanted(options.has("l"), options.has("w"), options.has("c"))
     if not wanted.lines and not wanted.words and not wanted.bytes:
         wanted = Wanted(lines=True, words=True, bytes=True)
     status = count_all(options, wanted)

@@ -3,16 +3,24 @@
 
     options = Options(args=args())
     while (option := options.next()) != 0:
-        if option == ord("l"): ...
+        if option == ord("n"): ...
         else:
             return options.refuse(USAGE)
-    for name in options.operands(): ...
+    return each(options.operands(), show)
+
+and, where no option has a value,
+
+    if not options.take_flags("al"):
+        return options.refuse(USAGE)
+    everything = options.has("a")
 
 Letters may be joined (`-la`), a value may follow its letter at once or as the next argument, `--` ends options, `--help`
 is seen by `help_wanted` before anything else.
 """
 
-from lang import Format, Span, i32, struct, text, u8, u64
+from collections.abc import Callable
+
+from lang import Array, Error, Format, Raises, Span, array, i32, struct, text, u8, u64
 from lib.paths import basename, is_absolute
 from lib.strings import is_digit, number_or_none
 from rt.args import args
@@ -50,6 +58,17 @@ def complain_about(what: str, why: str) -> i32:
     return complain(f"{what}: {why}")
 
 
+def each(paths: Span[str], action: Callable[[str], Raises[None]]) -> i32:
+    """`action(path)` for all of them, also after one that failed, about which it complains. The status to exit with."""
+    status: i32 = 0
+    for path in paths:
+        try:
+            action(path)
+        except Error as e:
+            status = complain_about(path, e.message)
+    return status
+
+
 def misuse(message: Format, usage: str) -> i32:
     """A command line that makes no sense: the reason and the usage on standard error; gives the status 2 to return."""
     line = text(400)
@@ -65,6 +84,7 @@ class Options:
     inside: u64 = 0                         # the letter looked at within it, 0: none yet
     letter: u8 = 0
     value_missing: bool = False
+    flags: Array[bool] = array(128)         # by letter: those that `take_flags` met
 
     def next(self) -> u8:
         """The next option letter; 0 where the operands begin."""
@@ -83,6 +103,18 @@ class Options:
         if self.inside >= len(current):
             self._next_argument()
         return self.letter
+
+    def take_flags(self, known: str) -> bool:
+        """Take all options. False at one that is not of these letters, for `refuse`; else `has` tells which were there."""
+        while (letter := self.next()) != 0:
+            if letter not in known:
+                return False
+            self.flags[letter] = True
+        return True
+
+    def has(self, flag: str) -> bool:
+        """Whether this letter was among those taken."""
+        return self.flags[flag[0]]
 
     def next_number(self) -> u64 | None:
         """If the next option is a number (`head -5`): take it."""

@@ -243,6 +243,7 @@ def recover(frame: TrapFrame) -> bool:
     if fixup == 0:
         return False
     core.mine.faults += 1
+    problem = Errno.EFAULT
     if is_page_fault(frame.cause) and frame.value < u64(USER_TOP):
         # As the interrupted code had it: a copy by a system call may wait for a page with interrupts on.
         cpu.irqs_restore((frame.status >> 4) & cpu.STATUS_SIE)
@@ -250,6 +251,7 @@ def recover(frame: TrapFrame) -> bool:
         cpu.irqs_off()
         if problem == Errno.OK:
             return True
+    core.mine.copy_fault = problem
     frame.pc = fixup
     return True
 

@@ -281,6 +281,7 @@ def recover(frame: TrapFrame) -> bool:
     if fixup == 0:
         return False
     core.mine.faults += 1
+    problem = Errno.EFAULT
     if frame.vector == PAGE_FAULT and address < u64(USER_TOP):
         # As the interrupted code had it: a copy by a system call may wait for a page with interrupts on.
         cpu.irqs_restore(frame.rflags)
@@ -288,6 +289,7 @@ def recover(frame: TrapFrame) -> bool:
         cpu.irqs_off()
         if problem == Errno.OK:
             return True
+    core.mine.copy_fault = problem
     frame.rip = fixup
     return True
 

@@ -10,6 +10,7 @@ The architecture sets the per-core base register before any of this is used.
 
 from lang import Atomic, PerCore, Ref, struct, u32, u64
 from arch.abi import UserContext
+from kern.abi.errno import Errno
 from kern.core.kmsg import KmsgQueue
 from kern.proc.proc import Proc
 from kern.sync.kthread import Kthread
@@ -26,6 +27,7 @@ class CoreInfo:
     owning_vcoreid: u32 = NO_VCORE          # which vcore of owning_proc this core embodies
     irq_depth: u32                          # nesting of interrupt handlers and immediate messages
     lock_depth: u32                         # spinlocks held by the code that runs here
+    copy_fault: Errno                       # why the kernel's last access to user memory that failed here did
     cur_proc: Ref[Proc] | None              # whose page tables are loaded
     owning_proc: Ref[Proc] | None           # who runs here when the kernel has nothing else to do
     held: bool                              # ... and is a many-core process; never on core 0

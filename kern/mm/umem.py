@@ -1,6 +1,7 @@
 # SPDX-License-Identifier: GPL-2.0-or-later
 """User memory from the kernel: the only way to it is to copy, and a bad address is EFAULT, never a kernel fault.
 
+Where there is no memory for a page that would come by demand, or be copied, the same functions raise ENOMEM.
 All of it means the address space that is loaded: the caller's, or what switch_to() entered. Pages come by demand.
 What was read may have changed by the next read: decide on a copy.
 Locks: none held while copying but what fault handling takes (`vm.lock`); so call none of this while holding that.
@@ -14,6 +15,7 @@ from arch import usercopy
 from kern.abi.errno import Errno
 from kern.abi.proc import USER_BASE, USER_TOP
 from kern.abi.syscall import Syscall, SyscallFlag, SyscallWords
+from kern.core.percore import core
 
 T = TypeVar("T")
 N = TypeVar("N")
@@ -59,6 +61,15 @@ def fail_at(address: Uaddr) -> None:
 
 @cold
 @noinline
+def fail_after_fault(address: Uaddr) -> None:
+    """An access has just failed: raise EFAULT, or ENOMEM if that was why. No other code of this core has touched user memory since."""
+    if core.mine.copy_fault == Errno.ENOMEM:
+        raise Error(Errno.ENOMEM, f"no memory for a page at {address:#x}")
+    fail_at(address)
+
+
+@cold
+@noinline
 def fail_unaligned(address: Uaddr, size: u64) -> None:
     raise Error(Errno.EINVAL, f"{address:#x} is not aligned to {size} bytes")
 
@@ -70,7 +81,7 @@ def read_bytes(into: Span[u8], source: Uaddr) -> None:
     """Copy len(into) bytes in. Raises EFAULT."""
     check_range(source, len(into))
     if usercopy.copy_user(u64(into.ptr), u64(source), len(into)) != 0:
-        fail_at(source)
+        fail_after_fault(source)
 
 
 @inline
@@ -85,7 +96,7 @@ def write_bytes(into: Uaddr, source: Span[u8]) -> None:
     """Copy bytes out. Raises EFAULT, and may have written a part."""
     check_range(into, len(source))
     if usercopy.copy_user(u64(into), u64(source.ptr), len(source)) != 0:
-        fail_at(into)
+        fail_after_fault(into)
 
 
 @inline
@@ -104,7 +115,7 @@ def zero_bytes(into: Uaddr, size: u64) -> None:
     """Clear user memory. Raises EFAULT."""
     check_range(into, size)
     if usercopy.zero_user(u64(into), size) != 0:
-        fail_at(into)
+        fail_after_fault(into)
 
 
 def copy_in(into: T, source: User[Ref[T]]) -> None:
@@ -175,7 +186,7 @@ def copy_cstring(into: Span[u8], source: Uaddr) -> u64:
     room = min(len(into), USER_TOP - u64(source))
     length = usercopy.copy_user_string(u64(into.ptr), u64(source), room)
     if length < 0:
-        fail_at(source)
+        fail_after_fault(source)
     if u64(length) >= room:
         raise Error(Errno.ENAMETOOLONG, f"a string is longer than {room - 1} bytes")
     return u64(length)
@@ -190,7 +201,7 @@ def on_word(address: Uaddr, size: u64, access: Callable[[u64, Ptr[u32]], N]) -> 
     fault = FaultFlag()
     value = access(u64(address), ptr_of(fault.hit))
     if fault.hit != 0:
-        fail_at(address)
+        fail_after_fault(address)
     return value
 
 

@@ -1,7 +1,8 @@
 # SPDX-License-Identifier: GPL-2.0-or-later
 """Transfer: the caller's end of a read or a write, user memory or the kernel's own, so that files need not know which.
 
-A read gives bytes to it, a write takes bytes from it, front to back. A bad user address raises EFAULT; what was moved before counts.
+A read gives bytes to it, a write takes bytes from it, front to back. A bad user address raises EFAULT, and ENOMEM if there is no memory for
+its page; what was moved before counts.
 No locks. Touching user memory may fault a page in: never with a spinlock held.
 """
 
@@ -89,7 +90,7 @@ def set_kernel(io: Transfer, buffer: Span[u8]) -> None:
 
 
 def write_user(into: Uaddr, data: Span[u8]) -> None:
-    """Copy out, waiting for pages of files that the buffer is mapped from. May block. Raises EFAULT."""
+    """Copy out, waiting for pages of files that the buffer is mapped from. May block. Raises EFAULT, ENOMEM."""
     try:
         write_bytes(into, data)
     except Error:
@@ -115,4 +116,5 @@ def bring_buffer_in(start: u64, length: u64, access: PageFlag) -> None:
         for address in range(start & ~PAGE_MASK, start + length, PAGE_SIZE):
             bring_in(p, address, access)
     except Error as e:
-        raise Error(Errno.EFAULT, f"bad address {start:#x}: {e.message}")
+        problem = Errno.ENOMEM if e.errno == Errno.ENOMEM else Errno.EFAULT
+        raise Error(problem, f"bad address {start:#x}: {e.message}")

@@ -150,7 +150,7 @@ def fork_process(parent: Proc, sysc: Uaddr) -> Proc:
         duplicate(parent, p)
         old = switch_to(p)
         try:
-            # Its page is shared so far: of its own the child gets one here, or the fork is refused; a copy could only say EFAULT.
+            # Its page is shared so far: of its own the child gets one here, or the fork is refused.
             with p.vm.lock:
                 if not fault_in(p, u64(sysc) & ~PAGE_MASK, PageFlag.WRITE):
                     raise Error(Errno.EFAULT, "the call's structure is in a file that would have to be read first")

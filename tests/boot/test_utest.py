@@ -36,6 +36,7 @@ SHOWS: dict[str, list[str]] = {
     "sharing.programs": ["vm-22"],
     "sharing.registers": [],
     "sharing.out_of_memory": ["vm-13"],
+    "sharing.out_of_memory_in_calls": ["vm-16"],
     "neighbour.files": [],
     "neighbour.remains": [],
     "dynamic.hello": ["vm-22"],

@@ -1,7 +1,8 @@
 # SPDX-License-Identifier: LGPL-2.1-or-later
 """Tests of what processes share until one of them writes: memory after a fork, and programs. Run as an SCP; children turn into MCPs."""
 
-from lang import Atomic, Error, Span, Uaddr, array, atomic, i32, u8, u64
+from lang import Atomic, Errno, Error, Span, Uaddr, array, at, atomic, i32, u8, u64
+from kern.abi.file import Stat
 from kern.abi.mman import MapFlags, Prot
 from lib.files import read_file
 from lib.strings import discard, next_field
@@ -10,7 +11,7 @@ from rt import io
 from rt.exit import exit_now
 from rt.process import create_child, fork, kill, wait
 from rt.time import now_ns, sleep_usec
-from syscalls import sys_mmap, sys_mprotect, sys_populate_va
+from syscalls import sys_fstat, sys_mmap, sys_mprotect, sys_populate_va
 from utest.harness import Suite, check, equal, run, suites
 from utest.paging import ANONYMOUS, PAGE, USUAL, end_file, faults_so_far, make_file, map_file, touch, unmap, word
 
@@ -398,6 +399,47 @@ def test_out_of_memory() -> None:
     unmap(memory, pages)
 
 
+def test_out_of_memory_in_calls() -> None:
+    """A call that is to write where a copy is needed, for which there is no memory, says so, whichever way it writes; a bad address is
+    something else."""
+    memory = filled(PAGES_OF_MIB, 1)
+    zero = io.open("/dev/zero")
+    reader, writer = io.pipe()
+    io.write_all(writer, "for the reader")
+    pid = fork()
+    if pid == 0:
+        exit_now(0 if are_refused(0, Errno.EFAULT, zero, reader) and fill_and_try(memory, zero, reader) else 1)
+    expect_status(pid, 0, "the status of who makes the calls")
+    check(holds(memory, PAGES_OF_MIB, 1), "the parent's memory")
+    equal(io.read(reader, word_of_pipe), 8, "what is still in the pipe")
+    for fd in (zero, reader, writer):
+        io.close(fd)
+    unmap(memory, PAGES_OF_MIB)
+
+
+def fill_and_try(memory: u64, zero: i32, reader: i32) -> bool:
+    fill_machine()
+    return are_refused(memory, Errno.ENOMEM, zero, reader)
+
+
+def are_refused(place: u64, wanted: Errno, zero: i32, reader: i32) -> bool:
+    """Whether calls that write to one page each say just that."""
+    told = array(3, Errno)
+    try:
+        io.read(zero, Span[u8](place, 8))
+    except Error as e:
+        told[0] = e.errno
+    try:
+        io.read(reader, Span[u8](place + PAGE, 8))
+    except Error as e:
+        told[1] = e.errno
+    try:
+        sys_fstat(zero, at(Stat, place + 2 * PAGE))
+    except Error as e:
+        told[2] = e.errno
+    return all(one == wanted for one in told)
+
+
 def fill_machine() -> None:
     """Take what memory there is, by the mebibyte, and then by the page."""
     for size in (PAGES_OF_MIB, u64(1)):
@@ -431,3 +473,4 @@ class Sharing(Suite):
         run("sharing.programs", test_programs)
         run("sharing.registers", test_registers)
         run("sharing.out_of_memory", test_out_of_memory)
+        run("sharing.out_of_memory_in_calls", test_out_of_memory_in_calls)

@@ -103,6 +103,14 @@ def test_wait_gives_the_status_of_a_job_that_was_told_of(guest: Guest) -> None:
     assert guest.output("wait $P; echo $?; wait $P 2> /dev/null; echo $?") == "5\n127\n"
 
 
+def test_the_end_of_each_job_is_told_however_many_one_line_starts(guest: Guest) -> None:
+    start = guest.position
+    guest.output("for i in $(seq 70); do true & done", 60)
+    guest.wait_until_gone("jobs", "true")
+    ends = re.findall(r"^\[(\d+)\] done \(0\)  true\r?$", guest.shown(start, guest.position), re.MULTILINE)
+    assert sorted(int(number) for number in ends) == list(range(1, 71))
+
+
 @pytest.mark.parametrize("delay", [0, 0.3])
 def test_interrupt_key_ends_the_waiting_for_a_job_not_the_job(guest: Guest, delay: float) -> None:
     guest.output("sleep 1000 & P=$!")

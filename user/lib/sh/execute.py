@@ -329,8 +329,8 @@ class Executor:
         if pids[count - 1] == 0:
             return sh.status
         sh.last_background = pids[count - 1]
-        job = sh.jobs.add(pids[:count], self.tree.text(index))
-        if sh.interactive and job is not None:
+        job = sh.jobs.add(pids[:count], self.tree.text(index), sh.interactive)
+        if sh.interactive:
             print(f"[{job.number}] {sh.last_background}", file=outer.error)
         return 0
 

@@ -1,7 +1,7 @@
 # SPDX-License-Identifier: LGPL-2.1-or-later
 """Commands in the background: which processes belong to which, and what became of them."""
 
-from lang import Array, Errno, Error, Span, array, i32, struct, u32, u64
+from lang import Array, Errno, Error, Span, array, assign, free, i32, new, struct, u32, u64
 from kern.abi.file import WaitFlag, WaitStatus
 from kern.abi.syscall import Syscall
 from lib import console
@@ -11,7 +11,7 @@ from rt.process import exit_status
 from rt.syscall import errno, wait_for
 from syscalls import submit_waitpid
 
-MAX_JOBS: u32 = 32
+FIRST_ROOM: u64 = 32                        # jobs; doubled when more run
 INTERRUPTED: i32 = 130
 MAX_PROCESSES: u64 = 32                     # of one pipeline
 MAX_TOLD: u64 = 64
@@ -41,36 +41,52 @@ class Told:
 
 @struct
 class Jobs:
-    items: Array[Job] = array(MAX_JOBS)
+    items: Span[Job]                        # allocated; number 1 stands first
     told: Array[Told] = array(MAX_TOLD)     # the latest
     next_told: u64 = 0
 
-    def add(self, pids: Span[i32], command: str) -> Job | None:
-        """Remember a job; None if too many run already (its processes run on all the same)."""
+    def add(self, pids: Span[i32], command: str, at_console: bool) -> Job:
+        """Remember a job. At a console each is kept until its end was told of. Raises ENOMEM (its processes run on all the same)."""
         self.take_status(pids[len(pids) - 1])  # somebody else's, of long ago
-        if all(job.number != 0 for job in self.items):
+        place = self._free_place()
+        if place == len(self.items) and not at_console:
             self.poll()
             for job in self.items:
                 if job.running == 0:
                     self.retire(job)
-        for i in range(MAX_JOBS):
-            job = self.items[i]
-            if job.number == 0:
-                job.number = i + 1
-                job.text = duplicate(command)
-                job.count = min(len(pids), MAX_PROCESSES)
-                for k in range(job.count):
-                    job.pids[k] = pids[k]
-                    if pids[k] != 0:
-                        job.running |= u64(1) << k
-                job.status = 0
-                return job
-        return None
+            place = self._free_place()
+        if place == len(self.items):
+            self._grow()
+        job = self.items[place]
+        job.number = u32(place) + 1
+        job.text = duplicate(command)
+        job.count = min(len(pids), MAX_PROCESSES)
+        for k in range(job.count):
+            job.pids[k] = pids[k]
+            if pids[k] != 0:
+                job.running |= u64(1) << k
+        job.status = 0
+        return job
+
+    def _free_place(self) -> u64:
+        """The first free one; behind the last if all are taken."""
+        for i in range(len(self.items)):
+            if self.items[i].number == 0:
+                return i
+        return len(self.items)
+
+    def _grow(self) -> None:
+        count = len(self.items)
+        larger = new(array(max(count * 2, FIRST_ROOM), Job))
+        for i in range(count):
+            assign(larger[i], self.items[i])
+        if count > 0:
+            free(self.items)
+        self.items = larger
 
     def poll(self) -> None:
         """See which processes have ended; never blocks."""
-        for i in range(MAX_JOBS):
-            job = self.items[i]
+        for job in self.items:
             for k in range(job.count):
                 if job.runs(k):
                     self._poll_one(job, k)
@@ -112,21 +128,20 @@ class Jobs:
 
     def wait_all(self, at_console: bool) -> i32:
         """Wait for all jobs, and forget them, and those of before; 0, or INTERRUPTED."""
-        for i in range(MAX_JOBS):
-            if self.items[i].number != 0 and self.wait(self.items[i], at_console) == INTERRUPTED:
+        for job in self.items:
+            if job.number != 0 and self.wait(job, at_console) == INTERRUPTED:
                 return INTERRUPTED
         for told in self.told:
             told.pid = -1
         return 0
 
     def find(self, number: u32) -> Job | None:
-        if number == 0 or number > MAX_JOBS or self.items[number - 1].number == 0:
+        if number == 0 or u64(number) > len(self.items) or self.items[number - 1].number == 0:
             return None
         return self.items[number - 1]
 
     def find_pid(self, pid: i32) -> Job | None:
-        for i in range(MAX_JOBS):
-            job = self.items[i]
+        for job in self.items:
             if job.number != 0 and pid != 0:
                 for k in range(job.count):
                     if job.pids[k] == pid:
@@ -158,16 +173,14 @@ class Jobs:
     def report_ended(self, fd: i32) -> None:
         """Tell of the jobs that have ended since, and take them off the list."""
         self.poll()
-        for i in range(MAX_JOBS):
-            job = self.items[i]
+        for job in self.items:
             if job.number != 0 and job.running == 0:
                 print(f"[{job.number}] done ({job.status})  {job.text}", file=fd)
                 self.retire(job)
 
     def list(self, fd: i32) -> None:
         self.poll()
-        for i in range(MAX_JOBS):
-            job = self.items[i]
+        for job in self.items:
             if job.number != 0:
                 state = "running" if job.running != 0 else "done"
                 print(f"[{job.number}] {state:<8} {job.text}", file=fd)

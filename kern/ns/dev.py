@@ -20,7 +20,7 @@ class Dev(ABC):
     name: str = ""                          # behind the `#`, no slash
     place: str = ""                         # absolute path, no slash at the end; empty if it sits nowhere
     dev_id: u64 = 0
-    has_links: bool = False                 # then no other device sits below it
+    has_links: bool = False                 # then no other device sits below it, and `..` in paths is walked, not cleaned as text
 
     @abstractmethod
     def attach(self) -> Node:

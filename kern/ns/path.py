@@ -3,7 +3,8 @@
 
 A path is absolute if it starts with `/`, or with `#` and the name of a device; above the root of a device so named there is nothing.
 `join_path` makes it absolute, relative to a working directory or an open one, and cleans it as text (`.`, `..`, double slashes). Where a
-device has links, a `..` that may lead out of what a link names is left to the walk, and so is the `.` that a slash at the end stands for.
+device has links, a `..` that may lead out of what a link names is left to the walk, and so is the `.` that a slash at the end stands for;
+elsewhere what a `..` takes off need not be there: `/proc/none/..` is `/proc`, while `/tmp/none/..` is ENOENT.
 The mount (kern/ns/dev.py) decides where the walk begins. A link on the way is replaced by its target, in the caller's text, which is then
 walked anew; so that text ends as the file's one true path, clean and without links (docs/decisions/links.md).
 No locks. Walking may block.

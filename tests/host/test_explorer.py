@@ -127,6 +127,7 @@ WEAKENED = [
         "ChangeIntoTaken",
     ),
     ("kern/proc/change_vcore.py", "    tell_lost(p, me, target)\n", "", "LostChange"),
+    ("kern/proc/change_vcore.py", "    if p.is_mapped(target):\n        return Errno.EBUSY\n", "", "FinishedThere"),
     (
         "user/parlib/preempt.py",
         "    while change_vcore(vcore, rem, come_back_fresh) == u32(Errno.EAGAIN):\n        pass ",

@@ -10,7 +10,7 @@ All follows from `Random.state`: the same seed gives the same words.
 from lang import Array, Span, Uaddr, addr_of, array, as_bytes, copy_bytes, i32, struct, u8, u16, u32, u64, wrap
 from kern.abi.call_model import WordKind, WordModel
 from kern.abi.event import EventMailbox, EventMsg, EventQueue
-from kern.abi.file import FdPair, OpenMode, SpawnArgs
+from kern.abi.file import FdPair, OpenMode, SpawnArgs, StatChange
 from kern.abi.proc import PROCDATA_ADDR, PROCINFO_ADDR, USER_STACK_TOP, USER_TOP
 from kern.abi.tap import TapCommand, TapFilter, TapRequest
 from kern.abi.time import TimeSpec
@@ -266,6 +266,8 @@ def pointer(v: Values, model: WordModel, call: str) -> u64:
                 put(v, as_bytes(FdPair(first=i32(v.random.below(14)), second=i32(v.random.below(20)) - 1)), i)
         case "TapRequest":
             tap_requests(v)
+        case "StatChange":
+            return stat_change(v)
         case _:
             if v.random.one_in(4):
                 scramble(v, v.stage[THINGS : THINGS + 256])
@@ -321,6 +323,18 @@ def tap_requests(v: Values) -> None:
         request.ev_id = u32(v.random.below(64))
         request.queue = Uaddr(queue(v))
         put(v, as_bytes(request), i)
+
+
+def stat_change(v: Values) -> u64:
+    """Of one thing, or of any of them. The name stands behind the structure."""
+    name = PATHS[v.random.below(4)]
+    at = THINGS + 1024
+    copy_bytes(v.stage[at : at + len(name)], name)
+    fields = v.random.below(16) if v.random.one_in(3) else u64(1) << v.random.below(4)  # bits of StatField
+    change = StatChange(fields=u32(fields), mode=u32(v.random.below(0o1000)), size=v.random.below(20_000), mtime_ns=v.random.next())
+    change.name = addr_of(v.stage) + at
+    change.name_len = len(name) if not v.random.one_in(8) else v.random.below(300)
+    return put(v, as_bytes(change))
 
 
 def count(v: Values, model: WordModel, before: u64) -> u64:

@@ -1,11 +1,11 @@
-# SPDX-License-Identifier: GPL-2.0-or-later
+# SPDX-License-Identifier: GPL-2.0-or-later OR LGPL-2.1-or-later
 """IntrusiveList: a doubly linked list through a link that stands inside each item. Removal from anywhere is constant.
 
     class Proc:
         sibling: ListLink["Proc"]
     children = IntrusiveList[Proc, Literal["sibling"]]()
 
-An item may be in several lists, one for each of its links. No lock: the caller has one.
+An item may be in several lists, one for each of its links. No lock: the caller has one. Kernel and programs use the same.
 To walk: `item = items.first()`, `item = items.after(item)`; take the next before you remove the one in hand.
 """
 

@@ -13,12 +13,13 @@ Set, reset and unset of one alarm are the caller's to order. From any context.
 Lock: `chain.lock`, a PdrLock and a leaf.
 """
 
-from typing import Callable
+from typing import Callable, Literal
 
 from lang import ACQUIRE, RELEASE, Array, Atomic, Ref, Uaddr, addr_of, array, container_of, struct, u32, u64
 from kern.abi.event import EventFlag, EventMsg, EventType
 from kern.abi.syscall import Syscall
 from kern.abi.time import NS_PER_USEC
+from kern.lib.list import IntrusiveList, ListLink
 from parlib.completion import Completion
 from parlib.current import in_vcore_context, my_vcore
 from parlib.event import OwnedQueue, QueuePages, init_static_queue, register_handler, reopen_queue
@@ -38,9 +39,11 @@ class Alarm:
     handler: Callable[["Alarm"], None]
     arg: u64                                # the caller's own
     when_ns: u64
-    before: Ref["Alarm"] | None
-    after: Ref["Alarm"] | None
-    is_set: bool
+    link: ListLink["Alarm"]
+
+    @property
+    def is_set(self) -> bool:
+        return self.link.linked
 
     def set_at(self, when_ns: u64) -> None:
         """Ring at that time of `now_ns`, at once if it is past. The alarm is not set."""
@@ -65,7 +68,7 @@ class Alarm:
             with chain.lock:
                 # Both under the lock: a handler may set its alarm again and return as we look.
                 if self.is_set:
-                    remove(self)
+                    chain.alarms.remove(self)
                     was_set = True
                 if chain.ringing.load() != addr_of(self) or in_vcore_context() and chain.runner.load() == my_vcore().id + 1:
                     return was_set
@@ -93,8 +96,7 @@ class WakeUp:
 @struct
 class TimerChain:
     lock: PdrLock
-    first: Ref[Alarm] | None
-    last: Ref[Alarm] | None
+    alarms: IntrusiveList[Alarm, Literal["link"]]
     armed_ns: u64 = NEVER                   # when `armed` ends
     armed: Ref[WakeUp] | None
     ringing: Atomic[u64]                    # address of the alarm whose handler runs
@@ -128,12 +130,8 @@ def open_queue() -> None:
 
 def forget_alarms() -> None:
     """In the copy that a fork made: no alarm is set, and no call of ours is under way."""
-    alarm = chain.first
-    while alarm is not None:
-        alarm.is_set = False
-        alarm = alarm.after
-    chain.first = None
-    chain.last = None
+    while chain.alarms.pop_front() is not None:
+        pass
     chain.armed = None
     chain.armed_ns = NEVER
     chain.ringing.store(0)
@@ -144,43 +142,17 @@ def forget_alarms() -> None:
         reopen_queue(queue, queue_pages)
 
 
-# -- the chain ----------------------------------------------------------------------------------------------------
 def insert(alarm: Alarm) -> None:
     """Behind those that ring earlier, or at the same time. Caller holds: `lock`."""
-    before = chain.last
+    after: Alarm | None = None
+    before = chain.alarms.last()
     while before is not None and before.when_ns > alarm.when_ns:
-        before = before.before
-    after = chain.first if before is None else before.after
-    alarm.before = before
-    alarm.after = after
-    link(before, alarm, after)
-    alarm.is_set = True
-
-
-def link(before: Alarm | None, alarm: Alarm, after: Alarm | None) -> None:
-    if before is None:
-        chain.first = alarm
-    else:
-        before.after = alarm
+        after = before
+        before = chain.alarms.before(before)
     if after is None:
-        chain.last = alarm
+        chain.alarms.push_back(alarm)
     else:
-        after.before = alarm
-
-
-def remove(alarm: Alarm) -> None:
-    """Caller holds: `lock`."""
-    before = alarm.before
-    after = alarm.after
-    if before is None:
-        chain.first = after
-    else:
-        before.after = after
-    if after is None:
-        chain.last = before
-    else:
-        after.before = before
-    alarm.is_set = False
+        chain.alarms.insert_before(after, alarm)
 
 
 # -- being woken in time ------------------------------------------------------------------------------------------
@@ -195,7 +167,7 @@ def arm() -> None:
 def take_wake_up() -> WakeUp | None:
     """The one to submit, if the calls in flight end too late for the first alarm."""
     with chain.lock:
-        first = chain.first
+        first = chain.alarms.first()
         if first is None or first.when_ns >= chain.armed_ns:
             return None
         for wake_up in chain.wake_ups:
@@ -265,11 +237,11 @@ def ring_due(vcore: Vcore) -> None:
 def take_due() -> Alarm | None:
     """The first alarm if it is due; otherwise the caller is the runner no more. What comes due later is seen by who comes then."""
     with chain.lock:
-        alarm = chain.first
+        alarm = chain.alarms.first()
         if alarm is None or alarm.when_ns > now_ns():
             chain.ringing.store(0)
             chain.runner.store(u32(0))
             return None
-        remove(alarm)
+        chain.alarms.remove(alarm)
         chain.ringing.store(addr_of(alarm))
         return alarm

@@ -5,9 +5,10 @@ A cache takes slabs of whole pages from the heap, and gives them back when all t
 Lock: each cache's own, a leaf, never held while the heap is asked or a constructor runs.
 """
 
-from typing import Callable
+from typing import Callable, Literal
 
-from lang import Errno, Error, Ptr, Ref, Span, addr_of, array, at, free, must_use, new, struct, u8, u64
+from lang import Errno, Error, Ptr, Span, addr_of, array, at, free, must_use, new, struct, u8, u64
+from kern.lib.list import IntrusiveList, ListLink
 from parlib.pdr import PdrLock
 
 SLAB_SIZE: u64 = 16384
@@ -21,8 +22,7 @@ def no_action(address: u64) -> None:
 
 @struct
 class Slab:
-    next: Ref["Slab"] | None
-    prev: Ref["Slab"] | None
+    link: ListLink["Slab"]
     memory: Span[u8]
     used: u64                               # objects given out
 
@@ -38,7 +38,7 @@ class SlabCache:
     destructor: Callable[[u64], None]
     lock: PdrLock
     free_list: u64                          # address of the first free object's link, or 0
-    first_slab: Ref[Slab] | None
+    slabs: IntrusiveList[Slab, Literal["link"]]
     given: u64                              # objects that are out
     total: u64                              # objects in all slabs
 
@@ -102,16 +102,7 @@ class SlabCache:
             Ptr[u64](last)[0] = self.free_list
             self.free_list = first
             self.total += count
-            self.link(slab)
-
-    def link(self, slab: Slab) -> None:
-        """Caller holds: `lock`."""
-        head = self.first_slab
-        slab.prev = None
-        slab.next = head
-        if head is not None:
-            head.prev = slab
-        self.first_slab = slab
+            self.slabs.push_front(slab)
 
     def reap(self) -> u64:
         """Give slabs back of which nothing is out; how many."""
@@ -124,20 +115,12 @@ class SlabCache:
     def take_empty(self) -> Slab | None:
         """Take a slab without users off all lists."""
         with self.lock:
-            slab = self.first_slab
+            slab = self.slabs.first()
             while slab is not None and slab.used > 0:
-                slab = slab.next
-            if slab is None:
-                return None
-            before = slab.prev
-            after = slab.next
-            if before is None:
-                self.first_slab = after
-            else:
-                before.next = after
-            if after is not None:
-                after.prev = before
-            self.drop_links(addr_of(slab))
+                slab = self.slabs.after(slab)
+            if slab is not None:
+                self.slabs.remove(slab)
+                self.drop_links(addr_of(slab))
             return slab
 
     def drop_links(self, slab: u64) -> None:

@@ -6,7 +6,10 @@ the word: so the wake-up cannot fall in between.
 Locks: a bucket's, a leaf.
 """
 
+from typing import Literal
+
 from lang import Atomic, Ref, addr_of, array, struct, u32, u64
+from kern.lib.list import IntrusiveList, ListLink
 from parlib import sched
 from parlib.current import my_uthread
 from parlib.pdr import PdrLock
@@ -26,15 +29,13 @@ class FutexWait:
     expected: u32
     wait: TimedWait
     waiter: UthSync                         # the thread, alone
-    next: Ref["FutexWait"] | None
-    prev: Ref["FutexWait"] | None
-    listed: bool
+    link: ListLink["FutexWait"]
 
 
 @struct(align=64)
 class Bucket:
     lock: PdrLock
-    first: Ref[FutexWait] | None
+    requests: IntrusiveList[FutexWait, Literal["link"]]  # who came first is woken first
 
 
 buckets = array(BUCKETS, Bucket)
@@ -56,14 +57,14 @@ def futex_wait(word: Atomic[u32], expected: u32, deadline_ns: u64 | None = None)
     bucket.lock.lock_to_park(vcore)
     changed = word.load() != expected
     if not changed and not request.wait.expired:
-        link(bucket, request)
+        bucket.requests.push_back(request)
     request.wait.sleep(vcore, changed)
     woken = not request.wait.expired
     if deadline_ns is not None:
         woken = end_wait(request.wait)
     with bucket.lock:
-        if request.listed:
-            unlink(bucket, request)         # time was up
+        if bucket.requests.contains(request):
+            bucket.requests.remove(request)  # time was up
     return woken
 
 
@@ -74,11 +75,11 @@ def futex_wake(word: Atomic[u32], count: u64) -> u64:
     woken = UthSync()
     number: u64 = 0
     with bucket.lock:
-        request = bucket.first
+        request = bucket.requests.first()
         while request is not None and number < count:
-            following = request.next
+            following = bucket.requests.after(request)
             if request.key == key:
-                unlink(bucket, request)
+                bucket.requests.remove(request)
                 uthread = request.waiter.get_next()
                 if uthread is not None:     # else its time is up, and it is about to find out
                     woken.enqueue(uthread)
@@ -89,32 +90,3 @@ def futex_wake(word: Atomic[u32], count: u64) -> u64:
 
 
 no_queue = UthSync()
-
-
-def link(bucket: Bucket, request: FutexWait) -> None:
-    """At the end: who came first is woken first. Caller holds: `lock`."""
-    last: FutexWait | None = None
-    here = bucket.first
-    while here is not None:
-        last = here
-        here = here.next
-    request.prev = last
-    request.next = None
-    request.listed = True
-    if last is None:
-        bucket.first = request
-    else:
-        last.next = request
-
-
-def unlink(bucket: Bucket, request: FutexWait) -> None:
-    """Caller holds: `lock`."""
-    before = request.prev
-    after = request.next
-    if before is None:
-        bucket.first = after
-    else:
-        before.next = after
-    if after is not None:
-        after.prev = before
-    request.listed = False

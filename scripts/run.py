@@ -16,12 +16,16 @@ from scripts.machine import Machine, MachineError
 from scripts.qemu import BUILD, Ending, Settings
 
 TROUBLE = 125  # the machine, not the command, failed
+LONGEST = 1023  # bytes of a boot command line: the kernel cuts off what is behind
 
 
 def run(settings: Settings, line: str, deadline_s: float) -> int:
     """Returns the status to exit with."""
     append = f'quiet panic=exit run="{quote(line)}"'
     settings = Settings(**{**vars(settings), "append": f"{settings.append} {append}".strip()})
+    size = len(settings.append.encode())
+    if size > LONGEST:
+        return trouble(f"with this command the boot command line has {size} bytes, and the kernel takes {LONGEST}")
     runs = BUILD / "runs"
     runs.mkdir(parents=True, exist_ok=True)
     folder = Path(tempfile.mkdtemp(prefix="run-", dir=runs))

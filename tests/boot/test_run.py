@@ -8,7 +8,7 @@ import pytest
 
 from scripts.qemu import ROOT
 from scripts.run import TROUBLE
-from tests.boot.conftest import Pool
+from tests.boot.conftest import Pool, only_on
 
 pytestmark = pytest.mark.xdist_group("run")
 
@@ -45,6 +45,13 @@ def test_make_run_is_the_same(arch: str) -> None:
     assert (done.stdout, done.returncode) == ("1 from make\n", 0), done.stderr
     done = make_run(arch, "exit 3")
     assert done.returncode == 2 and "Error 3" in done.stderr  # make itself has one status for all failures
+
+
+@only_on("x86_64")
+def test_a_command_that_the_kernel_would_not_get_all_of_is_refused(arch: str) -> None:
+    done = run(arch, "true " * 300)
+    assert (done.stdout, done.returncode) == ("", TROUBLE)
+    assert "and the kernel takes 1023" in done.stderr
 
 
 def test_command_that_hangs_ends_in_an_error_with_backtraces(arch: str) -> None:

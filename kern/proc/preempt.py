@@ -110,10 +110,13 @@ def preempt_here(address: u64, vcoreid: u64, unused: u64) -> None:
     if (vcpd.flags.load() & u32(VcoreFlag.UTHREAD_STEALING)) == 0:
         save_vcore_fp(vcpd)
     vcpd.flags.or_(u32(VcoreFlag.PREEMPTED))
-    vcpd.flags.and_(u32(0xFFFF_FFFF) ^ u32(VcoreFlag.K_LOCK))
     entry = p.info.vcoremap[v]
     entry.preempt_pending.store(0)
     account_offline(p, v)
+    with p.lock:
+        # It may have been started elsewhere, and been taken there, since: then its state is not settled before that core has been here.
+        if entry.nr_preempts_done.load() + 1 == entry.nr_preempts_sent.load():
+            vcpd.flags.and_(u32(0xFFFF_FFFF) ^ u32(VcoreFlag.K_LOCK))
     fence(SEQ_CST)                          # all of it before this is counted: pairs with the wait in run.py's begin_vcore
     entry.nr_preempts_done.add(1)
     # The reference goes last: `p` may go with it.

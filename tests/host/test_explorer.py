@@ -126,6 +126,7 @@ WEAKENED = [
         "",
         "ChangeIntoTaken",
     ),
+    ("kern/proc/preempt.py", "        if entry.nr_preempts_done.load() + 1 == entry.nr_preempts_sent.load():\n    ", "", "TakenTwice"),
     ("kern/proc/change_vcore.py", "    tell_lost(p, me, target)\n", "", "LostChange"),
     ("kern/proc/change_vcore.py", "    if p.is_mapped(target):\n        return Errno.EBUSY\n", "", "FinishedThere"),
     (

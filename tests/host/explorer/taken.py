@@ -144,6 +144,43 @@ class TakenWhoHelps:
 
 
 @struct
+class TakenTwice:
+    """Vcore 1 was taken, started on another core, and taken there as well, before either core has looked: who is told of it lets it run."""
+
+    taken: Taken
+    ALLOWS_RACES = True
+    PREEMPTIONS = 2
+    STALE_READS = 0
+
+    def setup(self) -> None:
+        self.taken.begin()
+        p = self.taken.process.proc
+        p.inactive.remove(p.vcores[1])
+        self.taken.process.start(1)
+        p.num_vcores = 2
+        assert preempt_core(p, 1, 0)
+        p.inactive.remove(p.vcores[1])
+        self.taken.process.map(1, 2)
+        p.num_vcores = 2
+        assert preempt_core(p, 2, 0)
+
+    def thread_zero(self) -> None:
+        assert not self.taken.hear(0, EventType.VCORE_PREEMPT), "the message is done with, and the vcore does not run"
+
+    def thread_one(self) -> None:
+        run_routines(1)
+
+    def thread_two(self) -> None:
+        p = self.taken.process.proc
+        set_owning_proc(p, 1)
+        begin_vcore(p, 1, 1)
+        run_routines(2)
+
+    def check(self) -> None:
+        assert self.taken.process.proc.is_mapped(1)
+
+
+@struct
 class LostChange:
     """Vcore 0 changes into vcore 1, and its core is taken when the call is over, before the change is made: who still runs is told of
     vcore 1."""

@@ -89,8 +89,9 @@ def lay_out(view: Path, kind: str, arch: str) -> Path:
     if kind == "kernel":
         (view / "kern").symlink_to(ROOT / "kern")
     else:
-        (view / "kern").mkdir()
-        (view / "kern" / "abi").symlink_to(ROOT / "kern" / "abi")
+        for of_both in ("abi", "lib/list.py"):
+            (view / "kern" / of_both).parent.mkdir(parents=True, exist_ok=True)
+            (view / "kern" / of_both).symlink_to(ROOT / "kern" / of_both)
         for path in (ROOT / "user").iterdir():
             if path.is_dir() and any(path.rglob("*.py")):
                 (view / path.name).symlink_to(path)

@@ -336,7 +336,7 @@ def test_coreinfo_shows_what_each_core_does(guest: Guest) -> None:
     end(guest, "hold")
     guest.output("rm /tmp/held")
     line = re.compile(
-        r"^core (\d): cur_proc (\d+) owning_proc (\d+)(?: vcore (\d+))? kthread 0x\w+ \((.*)\) sysc 0x(\w+) locks 0 ", re.MULTILINE
+        r"^core (\d): cur_proc (\d+) owning_proc (\d+)(?: vcore (\d+))? kthread 0x\w+ \((.*)\) sysc 0x(\w+) locks \d ", re.MULTILINE
     )
     found = {found[0]: found for found in line.findall(shown)}
     assert sorted(found) == ["0", "1", "2", "3"], shown

@@ -13,7 +13,7 @@ from kern.abi.file import OpenMode
 from kern.abi.mman import MapFlags, Prot
 from kern.abi.proc import Resource
 from lib.args import Options, help_wanted, misuse
-from lib.files import close_directory, is_directory, open_directory, read_file
+from lib.files import Names, close_directory, is_directory, list_names, open_directory, read_file
 from lib.strings import discard, number_or_none
 from parlib.vcore import proc_info
 from rt.args import args
@@ -34,7 +34,6 @@ PROGRAMS: Array[str] = ("/bin/fuzz", "/bin/true", "/bin/hello", "/bin/rm")
 PROGRESS: u64 = 100_000
 BOARD = "/tmp/fuzz-board"
 PLACE = "/tmp/fuzz"
-STRAYS: Array[str] = ("/tmp/a", "/tmp/b", "/tmp/c", "/tmp/dir", "/tmp/link", "/tmp/x")  # by way of links
 ALL: u64 = 0xFFFF_FFFF_FFFF_FFFF
 
 
@@ -50,6 +49,7 @@ watches = array(WORKERS, Watch)
 seed: u64 = 1
 only: u64 = ALL
 jobs: u64 = 2
+names_before = Names()                      # in /tmp
 board_at: u64 = 0                           # the Board's address
 
 
@@ -82,6 +82,7 @@ def fuzz(count: u64, table: bool) -> i32:
     global board_at
     board = make_board()
     board_at = addr_of(board)
+    list_names("/tmp", names_before)
     bring_programs_in(PROGRAMS[:])
     before = Live()
     if only == ALL:
@@ -235,6 +236,28 @@ def make_place() -> None:
         sys_mkdir(PLACE, 0o755)
 
 
+def remove_strays() -> None:
+    """What is new in /tmp: the place, under whatever name by now, and what came about by way of links. Others' files stay."""
+    names = Names()
+    path = text(300)
+    list_names("/tmp", names)
+    for name in names.all():
+        path.clear()
+        path.write(f"/tmp/{name}")
+        if path.view == PLACE or path.view != BOARD and not any(name == other for other in names_before.all()):
+            remove_all(path.view)
+    names.close()
+
+
+def remove_all(path: str) -> None:
+    arguments = array(3, str)
+    arguments[0] = "rm"
+    arguments[1] = "-rf"
+    arguments[2] = path
+    if run_and_wait("/bin/rm", arguments[:]) != 0:
+        print(f"{path} is still there")
+
+
 def sweep() -> None:
     """Whatever workers left: their own children, guarantees, files."""
     end_strangers()
@@ -243,14 +266,7 @@ def sweep() -> None:
             sys_provision(0, Resource.CORES, core)
         except Error:
             pass
-    arguments = array(9, str)
-    arguments[0] = "rm"
-    arguments[1] = "-rf"
-    arguments[2] = PLACE
-    for i in range(u64(len(STRAYS))):
-        arguments[3 + i] = STRAYS[i]
-    if run_and_wait("/bin/rm", arguments[:]) != 0:
-        print(f"{PLACE} is still there")
+    remove_strays()
 
 
 def end_strangers() -> None:

@@ -378,7 +378,12 @@ def replacement(g: Body, depth: int) -> str:
 
 def _quoted_once(g: Body) -> str:
     """An f-string's inside that holds no quotes: two integers."""
-    return "-".join(_field(g.number(U32, 0, 10**6, 0).typed, g.rng.choice(["", ",", "x", ">8"])) for _ in range(2))
+    return "-".join(_field(_unquoted(g.number(U32, 0, 10**6, 0).typed), g.rng.choice(["", ",", "x", ">8"])) for _ in range(2))
+
+
+def _unquoted(text: str) -> str:
+    """An index may come from a string."""
+    return "7" if {'"', "'"} & set(text) else text
 
 
 def _field(text: str, spec: str) -> str:

@@ -4,6 +4,7 @@
 `make soak-oracle` runs thousands of them, each in all ways; here each batch is compiled in one of the four.
 """
 
+import ast
 from pathlib import Path
 
 import pytest
@@ -41,6 +42,10 @@ def test_every_rule_is_used():
 
 def test_a_seed_is_a_program():
     assert program(7) == program(7) != program(8)
+
+
+def test_an_f_string_in_another_has_no_quotes_inside():
+    ast.parse(program(246624166104))  # where one had an index with a string in it
 
 
 DIFFERS = """from lang import frame_address, i32

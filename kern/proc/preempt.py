@@ -4,7 +4,7 @@
 The sender changes the maps under `p.lock` right away and counts `nr_preempts_sent`; the message saves the vcore's state where
 others recover it, and counts `nr_preempts_done`. While they differ the vcore's fate is sealed: yield and change_vcore see it.
 The core counts as free once the message is sent: a new owner's startcore queues behind it.
-Locks: `p.lock`. The public functions take it and are called without the scheduler's lock.
+Locks: `p.lock`. The public functions and the message take it; the former are called without the scheduler's lock.
 """
 
 from lang import Span, addr_of, at, cycle_counter, fence, u32, u64, SEQ_CST

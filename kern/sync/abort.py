@@ -61,6 +61,7 @@ class AbortableSleep:
         self.check()
 
     def check(self) -> None:
+        """Raise EINTR if this call is to give up."""
         if self.aborted.load():
             raise Error(Errno.EINTR, "the call was aborted")
 

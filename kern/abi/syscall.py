@@ -6,6 +6,8 @@ after the trap returned, it stores `retval` (and `err` and `errstr` if it failed
 test whether UEVENT is set; if it is, it sets K_LOCK with it, sends EV_SYSCALL (arg3 = address of this structure) to `ev_q`, and
 clears K_LOCK.
 The structure may be reused or go out of scope only when DONE is set and K_LOCK is clear.
+Several that stand one after the other may be submitted at once: `taken` of the first says how many of them have been. Those are as if
+submitted one by one; the others are still to be, since a call waits, or the core has something else to do first.
 To be told: store `ev_q`, fence, then compare-and-swap UEVENT into `flags` while neither DONE nor K_LOCK is set. With UTHREAD
 the call may come on the list of the vcore that has finished it instead (VcorePreemptData.finished): `ev_q` is the link then, and the
 structure stays as it is until it is taken from there.
@@ -36,7 +38,7 @@ class SyscallWords:
     err: Annotated[u32, offset(4)]          # an Errno, 0 when the call succeeded
     retval: Annotated[i64, offset(8)]       # -1 when it failed
     flags: Annotated[Atomic[u32], offset(16)]  # SyscallFlag
-    unused: u32
+    taken: Annotated[u32, offset(20)]       # of the first of several
     ev_q: Annotated[Uaddr, offset(24)]      # an EventQueue, or 0
     u_data: Annotated[u64, offset(32)]      # the user's own; the kernel never looks at it
     args: Annotated[Array[u64], offset(40)] = array(6)

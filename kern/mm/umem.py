@@ -266,6 +266,14 @@ def mark_done(call: Uaddr) -> None:
     usercopy.or_user_u32(u64(call) + offsetof(Syscall, "flags"), SyscallFlag.DONE, ptr_of(fault.hit))
 
 
+@inline
+def note_taken(first: Uaddr, count: u64) -> bool:
+    """Say in the first of several calls how many of them have been taken. False on a fault."""
+    fault = FaultFlag()
+    usercopy.store_user_u32(u64(first) + offsetof(Syscall, "taken"), u32(count), ptr_of(fault.hit))
+    return fault.hit == 0
+
+
 def or_u32(address: Uaddr, bits: u32) -> u32:
     return on_word(address, 4, lambda place, fault: usercopy.or_user_u32(place, bits, fault))
 

@@ -4,6 +4,7 @@
 The structure is copied in once. The call may block: the thread parks, and the core goes on with the process; whoever is the
 process' current thread when it is done, on whatever core, finishes it: results first, then DONE and K_LOCK in one atomic operation,
 the event if one was asked for, then K_LOCK off. Calls that do not return to their caller finish early.
+Of several calls that are submitted at once so many are run as go without a wait; the caller is told how many, and submits the rest.
 Locks: none.
 """
 
@@ -26,6 +27,7 @@ from lang import (
     inline,
     noinline,
     offsetof,
+    sizeof,
     text,
     u8,
     u32,
@@ -45,7 +47,7 @@ from kern.debug import log
 from kern.event.finished import list_finished
 from kern.event.send import send_event
 from kern.mm.kmap import STACK_SIZE
-from kern.mm.umem import and_u32, has_flag, load_u32, load_u64, or_u32, publish, read_call, store_u32, store_u64, write_bytes
+from kern.mm.umem import and_u32, has_flag, load_u32, load_u64, note_taken, or_u32, publish, read_call, store_u32, store_u64, write_bytes
 from kern.proc.destroy import kill
 from kern.proc.proc import Proc
 from kern.sync.kthread import KthreadFlag, current_kthread
@@ -53,6 +55,7 @@ from kern.sync.lockcheck import check_none_held
 from syscalls import print_call, syscall_dispatch
 
 
+MOST_AT_ONCE: u64 = 64                      # calls of one trap, in which a core goes through no quiescent state
 FOR_THREAD: u32 = 36                        # SyscallFlag.UEVENT | SyscallFlag.UTHREAD
 
 
@@ -70,7 +73,7 @@ def handle_syscall(calls: u64, count: u64, ctx_address: u64) -> None:
     kthread.sysc = Uaddr(calls)
     kthread.fd = -1
     if count != 1:
-        run_first_call(count)
+        run_several(count)
     if not read_call(kthread.call, Uaddr(calls)):
         leave_unread()
     enter_state(CpuState.KERNEL)
@@ -138,17 +141,39 @@ def leave_unread() -> NoReturn:
 
 @noinline
 @cold
-def run_first_call(count: u64) -> NoReturn:
-    """Of several calls at once the first is run."""
-    if count == 0:
-        leave_kernel()
-    log.warn(f"process {caller().pid} submits {count} calls at once; only the first is run")
-    if not read_call(current_kthread().call, current_kthread().sysc):
-        leave_unread()
+def run_several(count: u64) -> NoReturn:
+    """Run calls that stand one after the other, from the current thread's on, for as long as their caller would go on at once."""
     enter_state(CpuState.KERNEL)
+    first = current_kthread().sysc
+    taken: u64 = 0
+    while taken < min(count, MOST_AT_ONCE):
+        kthread = current_kthread()
+        kthread.sysc = first + taken * sizeof(Syscall)
+        kthread.fd = -1
+        core.mine.system_calls += u64(taken > 0)  # the first is counted
+        taken += 1
+        # Noted before it is run: the caller may go on while it waits.
+        if not read_call(kthread.call, kthread.sysc) or not note_taken(first, taken):
+            leave_unread()
+        if not run_one_of_several():
+            break
+    leave_for_another()
+
+
+def run_one_of_several() -> bool:
+    """Run the call that was read. Whether its caller and this thread go on as if nothing had been."""
     if caller().traced:
-        run_traced()
-    run_at_leisure()
+        trace_begin(caller())
+    try:
+        syscall_dispatch(caller(), current_kthread().call)
+    except Error:
+        goes_on = u64(current_kthread().sysc) != 0
+        fail_current_call()
+    else:
+        goes_on = u64(current_kthread().sysc) != 0 or current_kthread().was_parked
+        finish_current_call(current_kthread().call.retval)
+    current_kthread().was_parked = False
+    return goes_on and current_kthread().flags == KthreadFlag(0) and core.mine.cur_ctx is not None and not routine_pending()
 
 
 @noinline

@@ -35,13 +35,6 @@ def test_asynchronous_calls(guest4: Guest, name: str) -> None:
     assert answer.status == 0 and f"PASSED async.{name}" in answer.output, answer.output
 
 
-@pytest.mark.feature("async-06")
-def test_of_a_batch_the_first_call_is_run(guest4: Guest) -> None:
-    before = guest4.output("dmesg").count("submits 2 calls at once; only the first is run")
-    assert "PASSED async.batch" in guest4.output("utest async.batch")
-    assert guest4.output("dmesg").count("submits 2 calls at once; only the first is run") == before + 1
-
-
 @pytest.mark.feature("async-14")
 def test_calls_that_sleep_are_shown_with_their_arguments(guest4: Guest) -> None:
     guest4.output("block 2 60000 > /dev/null & p=$!")

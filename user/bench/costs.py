@@ -20,9 +20,9 @@ from pthread import Attr, Barrier, CondVar, Mutex, Semaphore, Thread, yield_now
 from rt.args import args, environment
 from rt.io import close, pipe, read, write_all
 from rt.process import spawn, wait
-from rt.syscall import reset, result_of, wait_for
+from rt.syscall import result_of, start_call, submit_all, wait_for
 from rt.time import now_ns, now_tsc
-from syscalls import submit_null, sys_munmap, sys_self_notify, sys_send_event
+from syscalls import fill_null, sys_munmap, sys_self_notify, sys_send_event
 
 USAGE = "usage: costs [NAME [TIMES]]"
 BLOCK: u64 = 65536
@@ -96,8 +96,9 @@ def asynchronous_calls(times: u64) -> None:
     while left > 0:
         count = min(left, BATCH)
         for call in batch[:count]:
-            reset(call)
-            submit_null(call)
+            start_call(call)
+            fill_null(call)
+        submit_all(batch[:count])
         for call in batch[:count]:
             wait_for(call)
             result_of(call)

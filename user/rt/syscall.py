@@ -3,7 +3,8 @@
 
 A call is asynchronous by nature: `raw_submit` may return before it is done. `wait_for` blocks the calling thread, not its
 core, until it is; `result_of` then gives the value or raises `Error` with the kernel's number and sentence.
-Several at once: `submit_read(a, …)`, `submit_read(b, …)`, then `wait_for(a)`, `wait_for(b)`.
+Several at once: `submit_read(a, …)`, `submit_read(b, …)`, then `wait_for(a)`, `wait_for(b)`. Very many, with a trap for dozens of
+them: `start_call` and `fill_read` for each in an array, then `submit_all`.
 A Syscall may be reused or go out of scope only after `wait_for` (or `is_done`) said so.
 """
 
@@ -28,6 +29,16 @@ def start_call(call: Syscall) -> None:
 def raw_submit(call: Syscall) -> None:
     """Trap with one filled-in call. It may or may not be done afterwards."""
     syscall_trap(addr_of(call), 1)
+
+
+def submit_all(calls: Span[Syscall]) -> None:
+    """Submit calls that are filled in, in their order, with as few traps as the kernel needs: it comes back when one has to wait."""
+    begun: u64 = 0
+    while begun < len(calls):
+        first = calls[begun]
+        first.taken = 1                     # which the kernel says of several only
+        syscall_trap(addr_of(first), len(calls) - begun)
+        begun += u64(first.taken)
 
 
 def is_done(call: Syscall) -> bool:

@@ -10,7 +10,6 @@ from parlib import blockon
 from parlib.asynccall import AsyncCall
 from parlib.calls import tell, wait_at_most
 from parlib.current import in_vcore_context
-from parlib.machine import syscall_trap
 from parlib.queues import RELIABLE, attach_wakeup, block_on_queues, check_queues, get_queue, put_queue
 from parlib import sched
 from parlib.uthread import Uthread, uthread_yield
@@ -62,16 +61,6 @@ def test_hundred_on_a_queue() -> None:
     sleep_usec(2000)
     check(check_queues(asked[:], msg) is None, "more events than calls")
     put_queue(queue)
-
-
-def test_batch_runs_one() -> None:
-    """Of two structures that are submitted at once the first is run; the kernel's log says so."""
-    calls = array(2, Syscall)
-    calls[0].num = 5
-    calls[1].num = 5
-    syscall_trap(addr_of(calls), 2)
-    check(is_done(calls[0]) and not failed(calls[0]), "the first")
-    equal(u64(calls[1].flags.load()), 0, "flags of the second")
 
 
 # -- given up -----------------------------------------------------------------------------------------------------
@@ -291,7 +280,6 @@ class Asynchronous(Suite):
 
     def run(self) -> None:
         run("async.hundred", test_hundred_on_a_queue)
-        run("async.batch", test_batch_runs_one)
         run("async.abort_by_descriptor", test_abort_by_descriptor)
         run("async.time_limit", test_time_limit)
         run("async.abort_and_end", test_abort_and_end_meet)

@@ -1,7 +1,8 @@
 # SPDX-License-Identifier: LGPL-2.1-or-later
 """callstorm [-n CALLS] [-t THREADS] [-p PREEMPTIONS] [-m SECONDS] [-l USEC] [-s SEED]: asynchronous calls, each told of exactly once.
 
-Each thread has several calls under way at a time, of random kinds and lengths: some are over at once, some sleep, some are aborted. The
+Each thread has several calls under way at a time, of random kinds and lengths: some are over at once, some sleep, some are aborted;
+neighbours are submitted at once. The
 thread sleeps until its queue hears of one, so that with few threads all vcores yield again and again. A message that comes only because the
 wait for it had an end counts as lost. -p: a child takes so many random vcores meanwhile. -m: no new calls after so many seconds,
 or after the last preemption. -l: the longest sleep.
@@ -17,9 +18,9 @@ from parlib.vcore import max_vcores
 from pthread import Thread
 from rt.args import args
 from rt.process import wait
-from rt.syscall import errno, is_done, reset
+from rt.syscall import errno, is_done, reset, submit_all
 from rt.time import now_ns, sleep_usec
-from syscalls import submit_block, submit_null, sys_abort_sysc
+from syscalls import fill_block, fill_null, sys_abort_sysc
 from utest.preempting import preemptions_made, start_preempting
 
 USAGE = "usage: callstorm [-n CALLS] [-t THREADS] [-p PREEMPTIONS] [-m SECONDS] [-l USEC] [-s SEED]"
@@ -148,29 +149,41 @@ def draw(lane: Lane, below: u64) -> u64:
 
 
 def submit_some(lane: Lane, queue: EventQueue) -> None:
+    """About half of those that are idle."""
+    first: u64 = 0
     for i in range(DEPTH):
         if lane.kinds[i] == IDLE and draw(lane, 2) == 0:
-            call = lane.calls[i]
-            reset(call)
-            call.u_data = i
-            tell(call, queue)
-            lane.under_way += 1
-            submitted.add(1)
-            submit_one(lane, call, i)
+            prepare(lane, queue, i)
+        else:
+            submit_neighbours(lane, first, i)
+            first = i + 1
+    submit_neighbours(lane, first, DEPTH)
 
 
-def submit_one(lane: Lane, call: Syscall, place: u64) -> None:
+def prepare(lane: Lane, queue: EventQueue, place: u64) -> None:
+    call = lane.calls[place]
+    reset(call)
+    call.u_data = place
+    tell(call, queue)
     chance = draw(lane, 8)
     if chance < 3:
         lane.kinds[place] = AT_ONCE
-        submit_null(call)
+        fill_null(call)
     elif chance < 7:
         lane.kinds[place] = SLEEPS
-        submit_block(call, draw(lane, longest_usec))
+        fill_block(call, draw(lane, longest_usec))
     else:
         lane.kinds[place] = ABORTED
-        submit_block(call, 2000)
-        sys_abort_sysc(Uaddr(addr_of(call)))
+        fill_block(call, 2000)
+
+
+def submit_neighbours(lane: Lane, first: u64, end: u64) -> None:
+    lane.under_way += end - first
+    submitted.add(end - first)
+    submit_all(lane.calls[first:end])
+    for i in range(first, end):
+        if lane.kinds[i] == ABORTED:
+            sys_abort_sysc(Uaddr(addr_of(lane.calls[i])))
 
 
 def note(lane: Lane, msg: EventMsg) -> None:

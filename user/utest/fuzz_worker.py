@@ -17,6 +17,7 @@ from parlib.vcore import proc_info
 from pthread import Thread, yield_now
 from rt.exit import exit_now
 from rt.io import close, dup, open, pipe, write
+from rt.syscall import submit_all
 from syscalls import CALLS, fill_abort_sysc, fill_mmap, fill_mprotect, fill_munmap, fill_write, sys_chdir
 from utest.fuzz_values import KERNEL, PAGE, PLAY_PAGES, PLAYGROUND, Random, Values, argument, queue, word
 
@@ -182,14 +183,22 @@ def one(board: Board, slot: Slot, thread: u64) -> None:
 
 
 def burst(board: Board, slot: Slot) -> None:
+    """One trap after the other, or as few as may be."""
+    at_once = values[0].random.one_in(3)
     for i in range(DEPTH):
-        submit(board, slot, 0, i)
+        if at_once:
+            prepare(slot, 0, i)
+        else:
+            submit(board, slot, 0, i)
+    if at_once:
+        submit_all(calls[:DEPTH])
+        leave_if_copied(board, 0, calls[0])
     for i in range(DEPTH):
         await_answer(board, slot, 0, i)
 
 
-def submit(board: Board, slot: Slot, thread: u64, place: u64) -> None:
-    """Choose a call and make it."""
+def prepare(slot: Slot, thread: u64, place: u64) -> u64:
+    """Choose a call; its index."""
     v = values[thread]
     if v.random.one_in(64) and thread == 0:
         fresh_playground()
@@ -206,21 +215,35 @@ def submit(board: Board, slot: Slot, thread: u64, place: u64) -> None:
     if v.random.one_in(6):
         call.ev_q = Uaddr(queue(v))
         call.flags.store(u32(SyscallFlag.UEVENT))
+    return index
+
+
+def submit(board: Board, slot: Slot, thread: u64, place: u64) -> None:
+    """Choose a call and make it."""
+    v = values[thread]
+    index = prepare(slot, thread, place)
+    call = calls[index]
     where = addr_of(call)
     if v.wrecks and v.random.one_in(100):
         where = KERNEL + v.random.below(0x1000_0000) if v.random.one_in(2) else word(v)
+    nowhere = where != addr_of(call)
     v.other_call = where
-    if where != addr_of(call):
+    if nowhere:
         rows[index] = u64(len(CALLS))       # whatever is there is called
     if v.random.one_in(40):
         fail_one(v)
     if rows[index] == exec_row:
         board.note(rows[index], 0)          # who succeeds cannot say so afterwards
-    syscall_trap(where, 2 if v.random.one_in(200) else 1)
-    if proc_info().pid != v.family.me:
-        go_on(board, v, call)               # a fork: the copy is not the worker
-    if where != addr_of(call):
+    syscall_trap(where, v.random.below(4) if nowhere else 1)
+    leave_if_copied(board, thread, call)
+    if nowhere:
         call.flags.store(u32(SyscallFlag.DONE))
+
+
+def leave_if_copied(board: Board, thread: u64, call: Syscall) -> None:
+    """After a fork: the copy is not the worker."""
+    if proc_info().pid != values[thread].family.me:
+        go_on(board, values[thread], call)
 
 
 def go_on(board: Board, v: Values, call: Syscall) -> None:

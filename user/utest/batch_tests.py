@@ -14,7 +14,7 @@ from rt.process import getpid, wait
 from rt.syscall import errno, failed, result_of, start_call, submit_all, wait_for
 from syscalls import fill_block, fill_close, fill_fork, fill_null, fill_self_notify, fill_write
 from syscalls import sys_abort_sysc, sys_fork, sys_mmap, sys_munmap
-from utest.harness import Suite, check, equal, run, suites
+from utest.harness import Suite, check, equal, is_wanted, run, suites
 
 MANY: u64 = 200                             # more than one trap takes
 KINDS: u64 = 5
@@ -124,6 +124,8 @@ class Batches(Suite):
     name: str = "batch"
 
     def run(self) -> None:
+        if not is_wanted(self.name):
+            return
         run("batch.answered", test_all_are_answered)
         run("batch.taken", test_taken)
         run("batch.copies", test_copies_go_on)

@@ -8,12 +8,11 @@ way back from a system call goes to the process' `call_notified` instead, as if 
 Locks: none. The list is the core's own business: the kernel is not preempted, and a fault on user memory does not block.
 """
 
-from lang import RELAXED, RELEASE, Uaddr, addr_of, inline, never_blocks, noinline, u32, u64
+from lang import RELAXED, RELEASE, Uaddr, inline, never_blocks, u32, u64
 from arch import context
 from kern.abi.proc import Pending
-from kern.core.kmsg import send_routine
 from kern.core.percore import core
-from kern.event.notify import notify_here
+from kern.event.notify import notify_soon
 from kern.mm.umem import link_call, mark_done
 from kern.proc.proc import Proc
 
@@ -36,11 +35,5 @@ def list_finished(p: Proc, sysc: Uaddr) -> bool:
     vcpd.notif_pending.cas(0, u32(Pending.CALLS))
     ctx = core.mine.cur_ctx
     if ctx is not None and vcpd.notif_disabled.load() == 0 and not context.divert_call(ctx, p.data.call_return, p.data.call_notified):
-        notify_soon(p)
+        notify_soon()
     return True
-
-
-@noinline
-def notify_soon(p: Proc) -> None:
-    """Before this core leaves the kernel."""
-    send_routine(core.mine.core_id, notify_here, addr_of(p), 0, 0)

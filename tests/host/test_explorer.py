@@ -103,6 +103,12 @@ WEAKENED = [
     ("kern/sync/membar.py", "    fence(SEQ_CST)\n", "    pass\n", "IndependentReads"),
     ("kern/event/notify.py", "    if vcpd.notif_disabled.load() != 0:\n        return\n", "    return\n", "Notification"),
     (
+        "kern/core/errand.py",
+        "    errand.stops[core.mine.core_id].asked.store(False)\n    errand.fn()\n",
+        "    errand.fn()\n    errand.stops[core.mine.core_id].asked.store(False)\n",
+        "NotifiedAgain",
+    ),
+    (
         "kern/proc/yield_.py",
         "    if vcpd.notif_pending.load() != 0:\n        p.online.push_back(vc)\n        return False\n",
         "",

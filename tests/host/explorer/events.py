@@ -10,7 +10,7 @@ from arch.context import FRESH
 from kern.abi.errno import Errno
 from kern.abi.event import CeqOperation, EventFlag, EventMailbox, EventMsg, EventQueue, EventType, MailboxKind
 from kern.abi.proc import ProcState, VcoreFlag
-from kern.core.kmsg import mail, run_routines
+from kern.core.kmsg import ROOM, mail, run_routines
 from kern.core.percore import core
 from kern.event.ceq import post_ceq
 from kern.event.notify import notify
@@ -110,6 +110,54 @@ class Notification:
     def check(self) -> None:
         data = self.process.proc.vcpd(0)
         assert data.notif_pending.load() == 1 and data.notif_disabled.load() == 1, "the thread goes on, and nobody looks at the event"
+
+
+@struct
+class NotifiedOften:
+    """More often than there is room for messages to a core that is busy in the kernel: one message is enough."""
+
+    process: Process
+
+    def setup(self) -> None:
+        self.process.begin(1)
+        self.process.proc.vcpd(0).notif_disabled.store(0)
+
+    def thread_kernel(self) -> None:
+        for _ in range(ROOM + 1):
+            notify(self.process.proc, 0)
+
+    def check(self) -> None:
+        assert mail[0].sent == 1, "not one message"
+
+
+@struct
+class NotifiedAgain:
+    """A notification comes while the core answers one that the vcore has found by itself: it is answered as well."""
+
+    process: Process
+    sent: Atomic[u32]
+    PREEMPTIONS = 3
+    STALE_READS = 3
+
+    def setup(self) -> None:
+        self.process.begin(1)
+        data = self.process.proc.vcpd(0)
+        data.notif_disabled.store(0)
+        notify(self.process.proc, 0)
+        data.notif_pending.store(0)
+
+    def thread_vcore(self) -> None:
+        run_routines(0)
+        while self.sent.load() == 0:
+            pause()
+        run_routines(0)
+
+    def thread_kernel(self) -> None:
+        notify(self.process.proc, 0)
+        self.sent.store(1)
+
+    def check(self) -> None:
+        assert self.process.proc.vcpd(0).notif_disabled.load() == 1, "the thread goes on, and nobody looks at the event"
 
 
 @struct

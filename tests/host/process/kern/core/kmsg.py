@@ -40,6 +40,24 @@ def send_routine(target: u32, handler: Callable[[u64, u64, u64], None], a0: u64,
         box.sent += 1
 
 
+@struct
+class Kmsg:
+    """What its sender has, and may send again once it runs."""
+
+    routine: Callable[[u64, u64, u64], None] | None
+    a0: u64
+
+
+def post_routine(target: u32, message: Kmsg) -> None:
+    handler = message.routine
+    assert handler is not None
+    send_routine(target, handler, message.a0, 0, 0)
+
+
+def leave_routine(target: u32, message: Kmsg) -> None:
+    post_routine(target, message)
+
+
 def queue_routine(target: u32, handler: Callable[[u64, u64, u64], None], a0: u64, a1: u64, a2: u64) -> None:
     send_routine(target, handler, a0, a1, a2)
 

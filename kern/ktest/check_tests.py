@@ -18,6 +18,7 @@ from kern.ktest.runner import KernelTest, kernel_tests
 from kern.mm.heap import allocate, release
 from kern.mm.pages import alloc_pages, bytes_at, free_pages
 from kern.mm.slab import SlabCache
+from kern.sync.kref import Kref
 from kern.sync.lockcheck import SPIN_LIMIT_NS, set_spin_limit
 from kern.sync.qlock import QLock
 from kern.sync.semaphore import Semaphore
@@ -125,6 +126,31 @@ class Language(KernelTest):
         expect(misaligned_reference, "*: in misaligned_reference: at(Job, 0xffff80000000000d): not a multiple of 8")
         expect(null_access, "*page fault*0x0000000000000000")
         expect(descend_too_far, "*: in descend: on this stack 4 times, and declared @recursion(3)")
+
+
+# -- counts -------------------------------------------------------------------------------------------------------
+def reference_from_none(unused: u64) -> None:
+    count = Kref()
+    count.init(0)
+    count.get()
+
+
+def reference_twice_back(unused: u64) -> None:
+    count = Kref()
+    count.init(1)
+    _ = count.put()
+    _ = count.put()
+
+
+@kernel_tests
+class References(KernelTest):
+    """Nobody takes a reference to what is gone, nor gives one back that he has not."""
+
+    name: str = "check.krefs"
+
+    def run(self) -> None:
+        expect(reference_from_none, "*reference taken from none")
+        expect(reference_twice_back, "*reference given back twice")
 
 
 # -- the heap -----------------------------------------------------------------------------------------------------

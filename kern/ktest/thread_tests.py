@@ -2,7 +2,9 @@
 """Kernel threads and what they block on: semaphores, condition variables, rendezvous, sleeping locks, completions."""
 
 from lang import Atomic, Error, array, i64, u64
-from arch import mmu
+from arch import mmu, smp
+from kern.core.percore import core
+from kern.core.smp import call_on_core
 from kern.ktest.runner import KernelTest, check, equal, kernel_tests
 from kern.mm.kmap import STACK_SIZE
 from kern.mm.pages import PAGE_SIZE, free_bytes
@@ -273,6 +275,51 @@ class Rendezvous(KernelTest):
         spawn_ktask("ready", make_ready, 0)
         check(meeting_point.sleep_until(ready, 0, now_ns() + 10_000 * NS_PER_MS), "never ready")
         meeting_point.sleep(ready, 0)
+
+
+def sleep_until_ready(unused: u64) -> None:
+    try:
+        meeting_point.sleep(ready, 0)
+    except Error:
+        collisions.add(1)
+    woken.add(1)
+    all_done.done()
+
+
+def make_ready_here(unused: u64) -> None:
+    global is_ready
+    if core.mine.irq_depth == 0:
+        collisions.add(1)
+    is_ready = True
+    meeting_point.wakeup()
+
+
+def wake_here(unused: u64) -> None:
+    meeting_point.wakeup()
+
+
+@kernel_tests
+class RendezvousOfMany(KernelTest):
+    """An interrupt handler wakes all who sleep: none goes on before it is ready, and all do once it is."""
+
+    name: str = "sync.rendez_many"
+
+    def run(self) -> None:
+        global is_ready
+        is_ready = False
+        collisions.store(0)
+        woken.store(0)
+        all_done.expect(8)
+        for _ in range(8):
+            spawn_ktask("sleeper", sleep_until_ready, 0)
+        sleep_ns(20 * NS_PER_MS)
+        call_on_core(smp.core_count() - 1, wake_here, 0)
+        sleep_ns(20 * NS_PER_MS)
+        equal(woken.load(), 0, "threads that left before it was ready")
+        call_on_core(smp.core_count() - 1, make_ready_here, 0)
+        all_done.wait()
+        equal(woken.load(), 8, "threads that left")
+        equal(collisions.load(), 0, "sleeps that failed")
 
 
 @kernel_tests

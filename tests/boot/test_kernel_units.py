@@ -32,6 +32,7 @@ ROWS = {
     "sync.condvar": ("sync-14",),
     "sync.qlock": ("sync-16",),
     "sync.rendez": ("sync-15",),
+    "sync.rendez_many": ("sync-15",),
     "sync.kref": ("sync-28",),
     "sync.rwlock": ("sync-17",),
     "sync.hashlock": ("sync-20",),
@@ -58,7 +59,8 @@ ROWS = {
     "kthread.guard_page": ("boot-08",),
     "alarm.order": ("time-03", "time-04"),
     "alarm.unset": ("time-05",),
-    "alarm.other_core": ("time-05",),
+    "alarm.other_core": ("time-03", "time-05"),
+    "alarm.moves": ("time-03",),
     "alarm.handler_blocks": ("time-06",),
     "umem.bad_address": ("boot-29",),
     "pages.contiguous": ("kmem-12",),
@@ -118,6 +120,7 @@ ROWS = {
     "core.shared_irq": ("core-10",),
     "alarm.periods": ("time-05",),
     "check.seqlocks": ("sync-21",),
+    "check.krefs": ("sync-28",),
     "check.locks": ("core-16", "debug-04", "debug-09", "sync-19"),
 }
 

@@ -69,7 +69,7 @@ def test_fault_where_nobody_can_be_asked_is_fatal_and_told_whole(guest: Guest, n
 
 
 @pytest.mark.xdist_group("smp8")
-@pytest.mark.feature("vm-23", "vm-11")
+@pytest.mark.feature("vm-23", "vm-11", "sync-02")
 @pytest.mark.parametrize("name", ["replaced_pages", "reused_pages"])
 def test_no_core_sees_a_page_that_was_taken_away(boot: Callable[[int], Guest], name: str) -> None:
     answer = boot(8).run(f"utest memory.{name}", 120)

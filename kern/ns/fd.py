@@ -227,7 +227,7 @@ def room_of(table: FdTable) -> u64:
 
 
 def clone_fds(source: FdTable, into: FdTable) -> None:
-    """Give the empty table of a process that nobody else fills every descriptor of `source`, with its CLOEXEC. Raises ENOMEM."""
+    """Give an empty table that nobody else knows every descriptor of `source`, with its CLOEXEC. Raises ENOMEM."""
     room = room_of(source)                  # its process has one core, which makes this call
     if room > 0:
         grow(into, room)
@@ -250,6 +250,11 @@ def move_fds(source: FdTable, into: FdTable) -> None:
         source.slots = slots[:0]
     for slot in slots:
         drop_slot(slot, slot.cloexec)       # its taps are the old program's
+    fill_fds(into, slots)
+
+
+def fill_fds(into: FdTable, slots: Span[FdSlot]) -> None:
+    """Give a process that does not run yet these as its table; they are closed if it was killed. May block."""
     with into.lock:
         killed = into.closed
         if not killed:

@@ -19,7 +19,7 @@ from kern.mm.fault import fault_in
 from kern.mm.pages import PAGE_MASK
 from kern.mm.umem import or_u32, read_bytes, store_u64
 from kern.ns.chan import open_path
-from kern.ns.fd import add_fd, clone_fds, copy_fds
+from kern.ns.fd import FdTable, add_fd, clone_fds, copy_fds, fill_fds
 from kern.ns.node import Node
 from kern.ns.path import find_node
 from kern.proc.destroy import proc_destroy
@@ -46,6 +46,7 @@ def create_process(parent: Proc, path: Text, spawn: SpawnArgs) -> Proc:
     except Error:
         discard(parent, p)
         raise
+    p.is_made.store(True)
     return p
 
 
@@ -146,8 +147,12 @@ def fork_process(parent: Proc, sysc: Uaddr) -> Proc:
     if parent.is_mcp or not parent.is_in(ProcState.RUNNING_S):
         raise Error(Errno.EINVAL, "only a running single-core process can fork")
     p = new_process(parent, parent.program.view, parent.name.view)
+    fds = FdTable()                         # not the copy's own: whoever ends that closes it meanwhile
     try:
-        duplicate(parent, p)
+        try:
+            duplicate(parent, p, fds)
+        finally:
+            fill_fds(p.fds, fds.slots)
         old = switch_to(p)
         try:
             # Its page is shared so far: of its own the child gets one here, or the fork is refused.
@@ -165,7 +170,7 @@ def fork_process(parent: Proc, sysc: Uaddr) -> Proc:
 
 
 @never_blocks
-def duplicate(parent: Proc, p: Proc) -> None:
+def duplicate(parent: Proc, p: Proc, fds: FdTable) -> None:
     """Registers, memory, shared data and descriptors. It does not block, so the caller stays on its core: all is of one moment."""
     ctx = core.mine.cur_ctx
     assert ctx is not None, "a system call without a user context"
@@ -174,5 +179,5 @@ def duplicate(parent: Proc, p: Proc) -> None:
     p.has_fp = True
     p.info.program_end = parent.info.program_end
     copy_bytes(span_of(Ptr[u8](addr_of(p.data)), p.data_size), span_of(Ptr[u8](addr_of(parent.data)), p.data_size))
-    clone_fds(parent.fds, p.fds)
+    clone_fds(parent.fds, fds)
     copy_space(parent, p)

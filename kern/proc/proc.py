@@ -88,6 +88,7 @@ class Proc:
     traced: bool                            # its system calls are logged
     traces_children: bool                   # and so will be those of its children
     kills_machine: bool                     # the first process: when it ends the machine powers off
+    is_made: Atomic[bool]                   # who creates it has put all of it in place: others may have it run
     exit_code: i32
     start_ns: u64
     ticks: u64                              # cycles it ran as a single-core process

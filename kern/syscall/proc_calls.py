@@ -39,11 +39,13 @@ def sys_proc_create(p: Proc, path: User[str], args: User[Ref[SpawnArgs]]) -> i32
 
 @syscall(8)
 def sys_proc_run(p: Proc, pid: i32) -> None:
-    """Let a CREATED process run. Raises ESRCH; EINVAL if it was started before."""
+    """Let a CREATED process run. Raises ESRCH; EINVAL if it was started before; EAGAIN if its parent is making it still."""
     target = get_proc(pid)
     try:
         if not target.is_in(ProcState.CREATED):
             raise Error(Errno.EINVAL, f"process {pid} was started already")
+        if not target.is_made.load():       # a copy never comes to be: its parent has it run
+            raise Error(Errno.EAGAIN, f"process {pid} is not complete yet")
         sched.wakeup(target)
     finally:
         proc_put(target)

@@ -1,7 +1,7 @@
 # SPDX-License-Identifier: LGPL-2.1-or-later
 """Tests of fork and exec: copies of the process, and going on as another program. Run as an SCP, before threads; then as an MCP."""
 
-from lang import Atomic, Errno, Error, Uaddr, addr_of, array, f64, i32, text, u8, u16, u32, u64
+from lang import Atomic, Errno, Error, Uaddr, addr_of, array, f64, i32, pause, text, u8, u16, u32, u64
 from kern.abi.event import EventMsg, EventType
 from kern.abi.file import AT_FDCWD, OpenMode
 from kern.abi.syscall import Syscall
@@ -15,16 +15,29 @@ from rt import io
 from rt.exit import exit_now
 from rt.process import after_fork, exec_program, fork, getpid, getppid, wait
 from rt.time import sleep_usec
-from syscalls import submit_read, submit_send_event, sys_close, sys_fork, sys_openat, sys_proc_destroy, sys_remove, sys_write
+from syscalls import (
+    submit_read,
+    submit_send_event,
+    sys_close,
+    sys_fork,
+    sys_kill,
+    sys_openat,
+    sys_proc_destroy,
+    sys_proc_run,
+    sys_remove,
+    sys_write,
+)
 from utest.harness import Suite, check, equal, run, suites
 
 BURST: u64 = 600                            # messages: several pages
+MANY_FDS: u64 = 1000                        # so many that it takes its time to copy them
 
 argv = array(4, str)
 first_word = text(40)
 second_word = text(40)
 buffer = array(100, u8)
 calls = array(8, Syscall)
+descriptors = array(MANY_FDS, i32)
 forks_seen: u64 = 0
 rings = Atomic[u32](0)
 written: u64 = 1
@@ -227,6 +240,54 @@ def test_killed_while_it_execs() -> None:
         equal(u64(wait(pid)), 9, "status")
 
 
+def test_meddled_with_while_it_is_made() -> None:
+    """A copy has a number before it has anything else: who guesses it may end it amid that, but not have it run."""
+    fds: u64 = 0
+    while fds < MANY_FDS:
+        descriptors[fds] = io.dup(1)
+        fds += 1
+    meddler = fork()
+    if meddler == 0:
+        meddle_with_those_after(getpid())
+    for _ in range(60):
+        pid = fork()
+        if pid == 0:
+            while True:
+                pause()
+        equal(u64(wait(pid)), 9, "status")
+    sys_proc_destroy(meddler, 9)
+    equal(u64(wait(meddler)), 9, "status of the meddler")
+    for fd in descriptors:
+        sys_close(fd)
+
+
+def meddle_with_those_after(pid: i32) -> None:
+    """With each process from that number on: wait until there is one, and for a while that is always another one."""
+    delay: u64 = 0
+    while True:
+        pid += 1
+        while not exists(pid):
+            pause()
+        for _ in range(delay):
+            pause()
+        delay = (delay + 337) % 3000
+        if pid % 2 == 0:
+            try:
+                sys_proc_run(pid)           # it is refused, or runs already
+            except Error:
+                pass
+            sleep_usec(1000)
+        sys_proc_destroy(pid, 9)
+
+
+def exists(pid: i32) -> bool:
+    try:
+        sys_kill(pid, 0)
+        return True
+    except Error as e:
+        return e.errno != Errno.ESRCH
+
+
 def test_children_stay_through_exec() -> None:
     """A shell that is exec'd waits for the child that its predecessor had made."""
     pid = fork()
@@ -275,5 +336,6 @@ class Forks(Suite):
         run("fork.exec", test_exec)
         run("fork.calls_stay_behind", test_exec_leaves_calls_behind)
         run("fork.killed", test_killed_while_it_execs)
+        run("fork.meddled_with", test_meddled_with_while_it_is_made)
         run("fork.children", test_children_stay_through_exec)
         run("fork.many_core", test_refused_with_cores)

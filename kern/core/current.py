@@ -76,7 +76,7 @@ def switch_to(p: Proc) -> Proc | None:
     kthread = current_kthread()
     old = core.mine.cur_proc
     if kthread.borrowing == 0:
-        kthread.home = 0 if old is None else old.pid
+        kthread.home = old
     kthread.borrowing += 1
     if old is not None:
         proc_get(old)

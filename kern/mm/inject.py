@@ -86,9 +86,7 @@ def is_victims() -> bool:
     kthread = mine.cur_kthread
     if mine.irq_depth > 0 or kthread is None or kthread.is_ktask or (u64(kthread.sysc) == 0) != plan.in_faults:
         return False
-    if kthread.borrowing > 0:
-        return kthread.home == plan.victim
-    p = mine.cur_proc
+    p = kthread.home if kthread.borrowing > 0 else mine.cur_proc
     return p is not None and p.pid == plan.victim
 
 

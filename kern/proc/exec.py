@@ -12,14 +12,14 @@ from lang import Error, Text, Uaddr, array, free, u32, u64
 from arch import cpu, smp
 from kern.abi.errno import Errno
 from kern.abi.file import SpawnArgs
-from kern.abi.proc import MAX_VCORES, ProcState
+from kern.abi.proc import ProcState
 from kern.core import alloc, sched
 from kern.core.current import clear_owning_proc
 from kern.core.percore import core
 from kern.mm.shootdown import relax
 from kern.ns.fd import move_fds
 from kern.proc.create import discard, find_program, first_string, load_program, take_strings
-from kern.proc.destroy import take_cores, take_parent, tell_parent
+from kern.proc.destroy import disown_children, take_cores, take_parent, tell_parent
 from kern.proc.proc import Proc, proc_get, proc_put, replace_pid
 from kern.proc.run import save_scp, still_on, unmap_scp
 from kern.proc.structure import inherit, name_process, unknown_process
@@ -93,29 +93,33 @@ def make_successor(p: Proc, path: str, name: str) -> Proc:
 
 
 def take_over(p: Proc, successor: Proc) -> None:
-    """From here on the successor is the process. Raises EAGAIN if `p` has ended, or went on as something else, meanwhile."""
-    pcores = array(MAX_VCORES, u32)
+    """From here on the successor is the process. Raises EAGAIN if `p` has ended, or went on as something else, meanwhile; EINVAL if it has
+    become a many-core process."""
+    none = array(1, u32)
     with p.lock:
         lost = p.is_dying()
-        if not lost:
+        if not lost and not p.is_mcp:
             proc_get(successor)
             p.successor = successor         # who still ends `p` ends this one: from here on, a kill is not lost
-            take_cores(p, pcores)           # an event may have woken it: then it runs
+            take_cores(p, none)             # an event may have woken it: then it runs
             p.set_state(ProcState.DYING)
     if lost:
         raise Error(Errno.EAGAIN, "the process has ended")
+    if p.is_mcp:
+        raise Error(Errno.EINVAL, "it has become a many-core process, which cannot exec")
     let_go(p)
     replace_pid(p, successor)
     hand_over_children(p, successor)
     hand_over_place(p, successor)
     move_fds(p.fds, successor.fds)
     alloc.hand_over(p, successor)
-    sched.forget(p, pcores[:0])
+    sched.forget(p, none[:0])
     with p.lock:
         p.set_state(ProcState.DYING_ABORT)
     abort_all_calls(p)                      # what was on its way in there before
-    if successor.is_dying():
-        tell_parent(successor)              # it was ended before it had its parent
+    if successor.is_dying():                # it was ended before it had its children and its parent
+        disown_children(successor)
+        tell_parent(successor)
 
 
 def let_go(p: Proc) -> None:

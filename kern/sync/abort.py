@@ -41,7 +41,8 @@ class AbortableSleep:
 
     def __enter__(self) -> "AbortableSleep":
         kthread = current_kthread()
-        self.proc = None if kthread.is_ktask else core.mine.cur_proc
+        borrows = kthread.borrowing > 0     # another's address space: not where the call is, nor whose it is
+        self.proc = None if kthread.is_ktask else kthread.home if borrows else core.mine.cur_proc
         self.sysc = kthread.sysc
         self.fd = kthread.fd
         bucket = bucket_of(self.proc)
@@ -49,7 +50,7 @@ class AbortableSleep:
             bucket.sleeps.push_back(self)
         # Registered first, then looked: an abort that came before is seen here, a later one finds us.
         p = self.proc
-        if p is not None and (p.gives_calls_up() or is_abort_requested(self.sysc)):
+        if p is not None and (p.gives_calls_up() or not borrows and is_abort_requested(self.sysc)):
             self.aborted.store(True)
         return self
 

@@ -84,7 +84,7 @@ class Kthread:
     errors: ErrorSlot                       # where `raise` keeps errno and message
     flags: KthreadFlag
     borrowing: u32                          # depth of switch_to(): a ktask inside comes back into that address space
-    home: i32                               # while it borrows one: the pid of the process that it works for, 0 for none
+    home: Ref[Proc] | None                  # while it borrows one: the process that it works for; `switch_to` holds a reference
     name: str = "kthread"
     waits_for: str = "nothing"              # while it is blocked: the kind of object that it sleeps on,
     wait_object: u64                        # ... and its address

@@ -1,7 +1,7 @@
 # SPDX-License-Identifier: LGPL-2.1-or-later
 """Tests of exec while the old program goes on: its new one comes from a slow disk, and meanwhile an alarm wakes it. Run as an SCP."""
 
-from lang import Errno, Error, Uaddr, addr_of, array, as_bytes, i32, struct, text, u8, u32, u64
+from lang import Errno, Error, addr_of, array, as_bytes, i32, struct, text, u8, u32, u64
 from kern.abi.file import FdPair, SpawnArgs, SpawnFlag
 from kern.abi.syscall import Syscall
 from lib.files import read_file

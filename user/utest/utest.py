@@ -12,7 +12,6 @@ from rt.args import args
 from rt.io import flush_stdout
 from rt.process import run_and_wait
 from utest import call_tests, core_tests, fault_tests, harness, heap_tests, memory_tests, paging, preempt_tests, single_tests, thread_tests
-from utest import exec_tests
 from utest.fork_tests import wait_for_argument
 from utest.harness import Suite, run, suites
 

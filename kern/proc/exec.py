@@ -8,13 +8,14 @@ While the new program is loaded the old one has no core: exec is a yield.
 Locks, one after the other: the old process' `lock`, both `child_cv.lock`s, the parent's, the fd tables', `alloc.lock`.
 """
 
-from lang import Error, Text, Uaddr, array, free, u32, u64
+from lang import Error, Text, Uaddr, addr_of, array, at, free, u32, u64
 from arch import cpu, smp
 from kern.abi.errno import Errno
 from kern.abi.file import SpawnArgs
 from kern.abi.proc import ProcState
 from kern.core import alloc, sched
 from kern.core.current import clear_owning_proc
+from kern.core.kmsg import send_routine
 from kern.core.percore import core
 from kern.mm.shootdown import relax
 from kern.ns.fd import move_fds
@@ -24,7 +25,8 @@ from kern.proc.proc import Proc, proc_get, proc_put, replace_pid
 from kern.proc.run import save_scp, still_on, unmap_scp
 from kern.proc.structure import inherit, name_process, unknown_process
 from kern.sync.abort import abort_all_calls
-from kern.sync.kthread import current_kthread
+from kern.sync.completion import Completion
+from kern.sync.kthread import current_kthread, prepare_to_block
 
 
 def proc_exec(p: Proc, path: Text, spawn: SpawnArgs) -> None:
@@ -96,6 +98,7 @@ def take_over(p: Proc, successor: Proc) -> None:
     """From here on the successor is the process. Raises EAGAIN if `p` has ended, or went on as something else, meanwhile; EINVAL if it has
     become a many-core process."""
     none = array(1, u32)
+    prepare_to_block()                      # let_go may wait, and nothing may fail any more then
     with p.lock:
         lost = p.is_dying()
         if not lost and not p.is_mcp:
@@ -124,10 +127,18 @@ def take_over(p: Proc, successor: Proc) -> None:
 
 def let_go(p: Proc) -> None:
     """`p` runs nowhere any more, and its calls have given up: before anybody can know of the new program, and write what is for it."""
+    gone = Completion()
     for id in range(smp.core_count()):
-        while id != core.mine.core_id and core[id].owning_proc is p:
-            relax()                         # until it has taken the message
+        if core[id].owning_proc is p:
+            gone.expect(1)
+            send_routine(id, note_gone, addr_of(gone), 0, 0)
+    gone.wait()                             # asleep: that core may be in here, and wait for who runs on this one
     abort_all_calls(p)
+
+
+def note_gone(address: u64, unused1: u64, unused2: u64) -> None:
+    """Routine message behind the one that took this core from its process."""
+    at(Completion, address).done()
 
 
 def hand_over_children(p: Proc, successor: Proc) -> None:

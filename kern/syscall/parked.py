@@ -108,7 +108,7 @@ def note_call(io: Transfer, queue: ByteQueue) -> ParkedCall | None:
 @inline
 def must_give_up(call: ParkedCall) -> bool:
     """Whether the current call, which was just noted, was told so before."""
-    return call.proc.is_dying_abort() or has_flag(call.sysc, SyscallFlag.ABORT)
+    return call.proc.gives_calls_up() or has_flag(call.sysc, SyscallFlag.ABORT)
 
 
 @cold

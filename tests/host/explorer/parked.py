@@ -252,6 +252,29 @@ class ProcessDeath:
 
 
 @struct
+class GoingOnAsAnother:
+    """A read that is on its way when its program gives its calls up, to go on as another one: what comes afterwards is for that."""
+
+    pipe: Pipe
+    ALLOWS_RACES = True
+    STALE_READS = 1
+
+    def setup(self) -> None:
+        self.pipe.begin()
+
+    def thread_reader(self) -> None:
+        self.pipe.read(0)
+
+    def thread_exec(self) -> None:
+        self.pipe.reader.succeeded.store(True)
+        abort_all_calls(self.pipe.reader)
+
+    def check(self) -> None:
+        assert self.pipe.result(0) == -1
+        self.pipe.end()
+
+
+@struct
 class BufferNotThere:
     """The reader's buffer must be waited for, which no writer does: a thread makes the call anew."""
 

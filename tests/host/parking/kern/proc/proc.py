@@ -10,13 +10,14 @@ class Proc:
     pid: i32
     parked: ParkedCalls
     dying: Atomic[bool]
+    succeeded: Atomic[bool]  # it goes on as another program
     refs: Atomic[u64]
 
     def is_dying_abort(self) -> bool:
         return self.dying.load()
 
     def gives_calls_up(self) -> bool:
-        return self.is_dying_abort()
+        return self.is_dying_abort() or self.succeeded.load()
 
 
 def proc_get(p: Proc) -> None:

@@ -159,9 +159,8 @@ def request(p: Proc, wanted: u64) -> None:
 def evict(squatter: Proc, slot: CoreSlot) -> None:
     """Take the core from who uses it, or see that it has given it up. The caller has a reference and holds no lock. May block."""
     if preempt_core(squatter, slot.id, 0):
-        put_idle(squatter, slot.id)
         return
-    # It is giving the core up on its own: wait until it has said so.
+    # It is giving the core up on its own, or others take it: wait until they have said so, before which they do not sleep.
     while uses(squatter, slot):
         relax()
 

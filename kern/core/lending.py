@@ -89,6 +89,5 @@ def end_turn() -> None:
         return
     proc_get(owner)
     if preempt_core(owner, 0, 0):
-        alloc.put_idle(owner, 0)
         move_to_tail(owner)
     proc_put(owner)

@@ -87,7 +87,7 @@ def take(p: Proc, vcoreid: u32) -> None:
     pcore = p.info.vcoremap[vcoreid].pcoreid
     if not p.is_mapped(vcoreid) or not preempt_core(p, pcore, 0):
         raise Error(Errno.ENXIO, f"vcore {vcoreid} does not run")
-    sched.put_idle_core(p, pcore)
+    sched.poke()
 
 
 def take_all(p: Proc) -> None:

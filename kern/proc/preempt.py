@@ -4,13 +4,14 @@
 The sender changes the maps under `p.lock` right away and counts `nr_preempts_sent`; the message saves the vcore's state where
 others recover it, and counts `nr_preempts_done`. While they differ the vcore's fate is sealed: yield and change_vcore see it.
 The core counts as free once the message is sent: a new owner's startcore queues behind it.
-Locks: `p.lock`. The public functions and the message take it; the former are called without the scheduler's lock.
+Locks: `p.lock`; then, after it was dropped, `alloc.lock`. The public functions are called without either.
 """
 
-from lang import Span, addr_of, at, cycle_counter, fence, u32, u64, SEQ_CST
+from lang import Span, addr_of, at, cycle_counter, fence, never_blocks, struct, u32, u64, SEQ_CST
 from arch import context
 from kern.abi.event import EventMsg, EventType
 from kern.abi.proc import ProcState, VcoreFlag
+from kern.core import alloc
 from kern.core.current import clear_owning_proc
 from kern.core.kmsg import send_routine
 from kern.core.percore import core
@@ -19,8 +20,25 @@ from kern.proc.proc import Proc, Vcore, begin_map_change, end_map_change, unmap_
 from kern.proc.run import account_offline, count_changed, save_vcore_fp
 
 
+@struct
+class Taken:
+    vcoreid: u32
+    was_last: bool                          # of those that ran
+
+
 def preempt_core(p: Proc, pcoreid: u32, grace_usec: u64) -> bool:
-    """Warn, and take the core at once. False if `p` does not have it any more. The caller marks the core free."""
+    """Warn, and take the core at once, which is free then. False if `p` does not have it any more. May block, to tell of it."""
+    taken = Taken()
+    if not take_core(p, pcoreid, grace_usec, taken):
+        return False
+    if not taken.was_last:
+        tell_preempted(p, taken.vcoreid)
+    return True
+
+
+@never_blocks
+def take_core(p: Proc, pcoreid: u32, grace_usec: u64, taken: Taken) -> bool:
+    """The part of it that others spin for until the core is free (`evict` of kern/core/alloc.py)."""
     with p.lock:
         back = p.info.pcoremap[pcoreid]
         if not p.is_in(ProcState.RUNNING_M) or back.valid == 0:
@@ -30,11 +48,11 @@ def preempt_core(p: Proc, pcoreid: u32, grace_usec: u64) -> bool:
             return False
         set_deadline(p, vcoreid, grace_usec)
         take_vcore(p, p.vcores[vcoreid], False)
-        was_last = p.num_vcores == 0
-        if was_last:
+        taken.vcoreid = vcoreid
+        taken.was_last = p.num_vcores == 0
+        if taken.was_last:
             p.set_state(ProcState.RUNNABLE_M)
-    if not was_last:
-        tell_preempted(p, vcoreid)
+    alloc.put_idle(p, pcoreid)
     return True
 
 

@@ -176,7 +176,7 @@ WEAKENED = [
     ("kern/core/lending.py", "        mcp_turn = True\n", "        pass\n", "McpBehindScp"),
     ("kern/core/runqueue.py", "    lending.end_turn()\n", "", "ScpBehindMcp"),
     ("kern/core/lending.py", "    mcp_turn = False\n    return lend()", "    return lend()", "OneOfEachForEver"),
-    ("kern/core/lending.py", "        move_to_tail(owner)\n", "", "TwoMcps"),
+    ("kern/core/lending.py", "        move_to_tail(owner)\n", "        pass\n", "TwoMcps"),
     ("kern/core/lending.py", "    if alloc.idle_count() == 0:\n        limit_turn()\n", "", "TwoMcps"),
     ("kern/core/sched.py", "    lending.lend()\n", "    pass\n", "TwoMcps"),
     ("kern/ns/byte_queue.py", "waits = not (call.aborted or is_given_up) and (", "waits = (", "AbortOfOne"),

@@ -3,6 +3,7 @@
 
 from lang import addr_of, at, u32, u64
 from kern.abi.proc import ProcState
+from kern.core import alloc
 from kern.core.current import clear_owning_proc
 from kern.core.kmsg import send_routine
 from kern.core.percore import core
@@ -16,6 +17,7 @@ def preempt_core(p: Proc, pcoreid: u32, grace_usec: u64) -> bool:
         send_routine(pcoreid, preempt_here, addr_of(p), 0, 0)
         p.num_vcores = 0
         p.set_state(ProcState.RUNNABLE_M)
+    alloc.put_idle(p, pcoreid)
     return True
 
 

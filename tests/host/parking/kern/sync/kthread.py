@@ -4,6 +4,7 @@
 from lang import ACQUIRE, RELEASE, Atomic, Ref, Uaddr, blocks, i32, pause, struct, u32, u64
 from kern.abi.syscall import SyscallWords
 from kern.core.percore import core
+from kern.proc.proc import Proc
 from kern.sync.lockcheck import HeldLocks
 from kern.sync.spinlock import IrqsOffLock
 
@@ -18,6 +19,8 @@ class Kthread:
     fd: i32
     was_parked: bool
     call: SyscallWords
+    borrowing: u32
+    home: Ref[Proc] | None
 
     def sleeps_on(self, kind: str, object: u64) -> None:
         pass

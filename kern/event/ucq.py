@@ -12,7 +12,7 @@ from kern.abi.errno import Errno
 from kern.abi.event import UCQ_PAGE_SIZE, UCQ_SLOTS, EventMsg, Ucq, UcqPage, UcqSlot
 from kern.abi.mman import MapFlags, Prot
 from kern.debug import log
-from kern.mm.mmap import mm_map
+from kern.mm.mmap import mm_map, mm_unmap
 from kern.mm.umem import add_u64, cas_u64, load_u32, load_u64, store_u32, store_u64, swap_u64, write_bytes
 from kern.proc.proc import Proc
 
@@ -112,9 +112,13 @@ def blank_page(p: Proc, ucq: Uaddr) -> u64:
 
 
 def grow(p: Proc, ucq: Uaddr) -> u64:
-    """Another page in the process' memory, present and zeroed."""
-    flags = MapFlags.PRIVATE | MapFlags.ANONYMOUS | MapFlags.POPULATE
-    page = u64(mm_map(p, Uaddr(0), UCQ_PAGE_SIZE, Prot.READ | Prot.WRITE, flags, None))
+    """Another page in the process' memory, present and zeroed. Raises ENOMEM."""
+    page = u64(mm_map(p, Uaddr(0), UCQ_PAGE_SIZE, Prot.READ | Prot.WRITE, MapFlags.PRIVATE | MapFlags.ANONYMOUS, None))
+    try:
+        make_writable(page)                 # a slot on a page that never comes would never be filled
+    except Error:
+        mm_unmap(p, Uaddr(page), UCQ_PAGE_SIZE)
+        raise
     if add_u64(ucq + offsetof(Ucq, "extra_pages"), 1) == EXTRA_PAGES_WARNING:
         log.warn(f"process {p.pid}: over {EXTRA_PAGES_WARNING} extra pages of unread events")
     return page

@@ -10,3 +10,7 @@ next_page = Atomic[u64](0)
 
 def mm_map(p: Proc, address: Uaddr, length: u64, prot: Prot, flags: MapFlags, file: Proc | None) -> Uaddr:
     return Uaddr(next_page.add(length))
+
+
+def mm_unmap(p: Proc, address: Uaddr, length: u64) -> None:
+    pass

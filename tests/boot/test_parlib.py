@@ -34,6 +34,7 @@ SHOWS = {
     "vcore.yield": ["parlib-04"],
     "vcore.missed": ["parlib-07"],
     "vcore.flooded": [],
+    "vcore.flooded_mailbox": [],
     "vcore.queries": ["parlib-09"],
     "vcore.times": ["parlib-09"],
     "vcore.relax": ["parlib-08"],

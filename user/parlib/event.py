@@ -180,7 +180,19 @@ def handle_events(vcore: Vcore) -> u64:
     # Pending is cleared before the mailboxes are read, never after: what comes in between sets it again.
     data.notif_pending.store(u32(0))
     fence(SEQ_CST)                          # pairs with kern/event/send.py: message before flag
-    return wake_finished(data) + handle_mailbox(vcore, data.private_mbox) + handle_mailbox(vcore, data.public_mbox)
+    return wake_finished(data) + handle_some(vcore, data.private_mbox) + handle_some(vcore, data.public_mbox)
+
+
+def handle_some(vcore: Vcore, mailbox: EventMailbox) -> u64:
+    """Handle what is in a mailbox of this vcore's own, MOST_AT_ONCE messages now; how many. For the others it comes back."""
+    msg = EventMsg()
+    for count in range(MOST_AT_ONCE):
+        if not take_message(mailbox, msg):
+            return count
+        dispatch(vcore, msg)
+    vcore.data.notif_pending.store(u32(1))
+    let_thread_go(vcore)
+    return MOST_AT_ONCE
 
 
 # -- queues -------------------------------------------------------------------------------------------------------
@@ -258,18 +270,22 @@ def handle_queue(vcore: Vcore, queue: EventQueue) -> None:
 
 def tell_again(vcore: Vcore, queue: EventQueue) -> bool:
     """For handlers that have taken MOST_AT_ONCE messages, and may have left some: this vcore is told of the queue again, behind
-    what else it was told of. The thread that it was running goes to other vcores, since nobody knows when this one will have done.
-    False if there is no memory to tell with: the handler goes on."""
+    what else it was told of. False if there is no memory to tell with: the handler goes on."""
     if queue.alert_pending.swap(u32(1)) == 0:  # else somebody is being told already
         alert = EventMsg(ev_type=u16(EventType.EVENT), arg3=addr_of(queue))
         if notify_self(vcore.id, alert, False) != 0:
             queue.alert_pending.store(u32(0))
             return False
+    let_thread_go(vcore)
+    return True
+
+
+def let_thread_go(vcore: Vcore) -> None:
+    """The thread that this vcore was running goes to others, since nobody knows when it will have done with its messages."""
     uthread = vcore.current
     if is_mcp() and uthread is not None and uthread.dont_migrate.load(order=RELAXED) == 0 and not is_being_stolen_from(vcore.data):
         pause_current(vcore)
         vcore_request_more(1)               # for that thread, if this vcore was the only one
-    return True
 
 
 @recursion(2)                               # a queue that is told of through another

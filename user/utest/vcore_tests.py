@@ -35,6 +35,8 @@ lock = PdrLock()
 holder = Atomic[u32](0)
 queue = OwnedQueue()
 FLOOD_TYPE: u32 = 40
+FED_TYPE: u32 = 41
+MOST_FED: u64 = 300_000                     # messages, after which a flood ends by itself
 flooded = OwnedQueue()
 fed = Atomic[u64](0)                        # messages of the flood
 
@@ -55,6 +57,7 @@ class Vcores(Suite):
         run("vcore.yield", test_events_find_a_process_that_gives_its_cores_back)
         run("vcore.missed", test_missed_notification)
         run("vcore.flooded", test_flooded_vcore)
+        run("vcore.flooded_mailbox", test_flooded_mailbox)
         run("vcore.queries", test_queries_agree_with_the_kernel)
         run("vcore.times", test_times)
         run("vcore.relax", test_waiting_for_a_preempted_holder)
@@ -200,6 +203,31 @@ def test_flooded_vcore() -> None:
     equal(seen.load() - before, 1, "messages that came behind the flood")
     go.store(u32(1))
     check(fed.load() >= MOST_AT_ONCE, "messages of the flood")
+
+
+def feed_mailbox(vcore: Vcore, msg: EventMsg) -> None:
+    if go.load() == 0 and fed.add(1) < MOST_FED:
+        notify_self(vcore.id, msg, True)
+
+
+def test_flooded_mailbox() -> None:
+    """The same of messages that come straight to the vcore's mailbox, where any process can send some: its thread goes on elsewhere."""
+    if max_vcores() < 2:
+        return
+    register_handler(FED_TYPE, feed_mailbox)
+    go.store(u32(0))
+    fed.store(u64(0))
+    before = seen.load()
+    disable_notifs()
+    vcoreid = my_vcore().id
+    notify_self(vcoreid, EventMsg(ev_type=u16(FED_TYPE)), True)
+    enable_notifs()
+    check(vcoreid_now() != vcoreid or fed.load() < MOST_FED, "the vcore took messages, and nothing else")
+    notify_self(vcoreid, EventMsg(ev_type=u16(EventType.USER_IPI)), False)
+    wait_until_seen(before + 1)
+    equal(seen.load() - before, 1, "messages in its other mailbox")
+    check(fed.load() < MOST_FED, "the flood went on until it was told to end")
+    go.store(u32(1))
 
 
 # -- queries ------------------------------------------------------------------------------------------------------

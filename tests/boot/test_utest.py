@@ -123,6 +123,7 @@ SHOWS: dict[str, list[str]] = {
     "signal_scp.errors_survive": [],
     "signal_scp.refusals": [],
     "signal_scp.default_actions": ["parlib-60"],
+    "signal_scp.ends_sleepers": ["parlib-60"],
     "signal_scp.fault": ["utest-05"],
     "signal_scp.not_inherited": ["parlib-61"],
     "signal_scp.pending_once": ["parlib-61"],

@@ -103,6 +103,7 @@ def post_to_process(vcore: Vcore, info: SignalInfo) -> None:
         uthread = uthreads.main_thread
     if uthread.signals.mask & bit(info.signal) == 0:
         draw_attention(uthread)
+        end_if_default(info.signal)
         break_call(uthread, info.signal)
 
 
@@ -121,7 +122,14 @@ def post_to_thread(uthread: Uthread, info: SignalInfo) -> None:
         return
     draw_attention(uthread)
     if uthread.signals.mask & bit(info.signal) == 0:
+        end_if_default(info.signal)
         break_call(uthread, info.signal)
+
+
+def end_if_default(signal: u32) -> None:
+    """End the process, if that is what becomes of it by this signal: not when its thread runs the next time, which may wait for ever."""
+    if table.actions[signal].disposition == Disposition.DEFAULT and not is_ignored(signal):
+        exit_now(EXIT_BASE + i32(signal))
 
 
 def draw_attention(uthread: Uthread) -> None:

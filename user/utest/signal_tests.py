@@ -6,8 +6,10 @@ from kern.abi.errno import Errno
 from kern.abi.file import FdPair
 from kern.abi.mman import MapFlags, Prot
 from kern.abi.signal import Signal
+from kern.abi.tap import TapFilter
 from parlib.alarm import Alarm
 from parlib.current import my_uthread
+from parlib.poll import PollFd, poll
 from parlib.signal import (
     MaskChange,
     handle,
@@ -27,17 +29,21 @@ from parlib.signal import (
     sigwait,
 )
 from parlib.signal_state import Action, ActionFlag, Disposition, SignalCode, SignalInfo, bit
+from parlib.sync import Semaphore
 from parlib.uthread import Uthread
+from pthread import Thread
 from rt import io
 from rt.args import environment
+from rt.exit import exit_now
 from rt.process import exec_program, fork, getpid, spawn, wait
 from rt.time import now_ns, sleep_usec
 from syscalls import sys_mmap, sys_mprotect
-from utest.harness import Suite, check, equal, run, suites
+from utest.harness import PATIENCE_NS, Suite, check, equal, run, suites
 from utest.signal_notes import count, last, note, read_nothing, wait_for_count
 
 ENDLESS: u64 = 10_000_000_000
 
+sleepers = Semaphore()
 handler_stack: u64 = 0
 inner_ran: bool = False
 window: u64 = 0
@@ -64,6 +70,7 @@ class SingleCore(Suite):
         run("signal_scp.errors_survive", test_errors_survive)
         run("signal_scp.refusals", test_refusals)
         run("signal_scp.default_actions", test_default_actions)
+        run("signal_scp.ends_sleepers", test_ends_sleepers)
         run("signal_scp.fault", test_fault)
         run("signal_scp.not_inherited", test_not_inherited)
         run("signal_scp.pending_once", test_pending_once)
@@ -320,6 +327,43 @@ def test_default_actions() -> None:
     equal(u64(end_by(Signal.TERM)), 128 + 15, "status after TERM")
     equal(u64(end_by(Signal.INT)), 128 + 2, "status after INT")
     equal(u64(end_by(Signal.KILL)), 137, "status after KILL")
+
+
+def sleep_in_queue(number: u64) -> None:
+    """Longer than anybody waits, if nothing ends it."""
+    if number == 0:
+        ends = io.pipe()
+        fds = array(1, PollFd)
+        fds[0].fd = ends[0]
+        fds[0].events = TapFilter.READABLE
+        poll(fds[:], 2 * PATIENCE_NS // 1000)
+    elif number == 1:
+        if sleepers.down_until(now_ns() + 2 * PATIENCE_NS):
+            return
+    else:
+        thread = Thread()
+        thread.start(sleep_in_queue, 1)
+        thread.join()
+
+
+def test_ends_sleepers() -> None:
+    """A process ends by a signal though its threads wait for each other, and for files, not for a call."""
+    for way in range(u64(3)):
+        ends = io.pipe()
+        pid = fork()
+        if pid == 0:
+            io.write_all(ends[1], "x")
+            sleep_in_queue(way)
+            exit_now(1)
+        byte = array(1, u8)
+        io.read(ends[0], byte[:])
+        sleep_usec(20_000)
+        start = now_ns()
+        kill(pid, Signal.TERM)
+        equal(u64(wait(pid)), 128 + 15, "status after TERM")
+        check(now_ns() - start < PATIENCE_NS, f"sleeper {way} ends when it has slept its time")
+        io.close(ends[0])
+        io.close(ends[1])
 
 
 @struct

@@ -68,9 +68,12 @@ class Key:
         raise Error(Errno.EAGAIN, f"more than {MAX_KEYS} keys")
 
     def delete(self) -> None:
-        """Values that threads have under it are forgotten, without their destructor."""
+        """Values that threads have under it are forgotten, without their destructor. Raises EINVAL for what is no key, or was deleted."""
         with lock:
-            slots[self.number - 1].in_use = False
+            if self.number != 0 and slots[self.number - 1].in_use and slots[self.number - 1].generation == self.generation:
+                slots[self.number - 1].in_use = False
+                return
+        raise Error(Errno.EINVAL, "this is no key, or was deleted")
 
     def set(self, value: u64) -> None:
         index = self.number - 1

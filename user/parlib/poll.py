@@ -117,7 +117,9 @@ def bit_of(fd: i32) -> u64:
 
 def select(below: i32, read: FdSet | None, write: FdSet | None, timeout_usec: u64 = FOREVER) -> u64:
     """Wait until a descriptor in `read` can be read, or one in `write` written, of those less than `below`. Leaves in each those that can;
-    how many these are, 0 if the time was over before. Raises as poll does."""
+    how many these are, 0 if the time was over before. Raises as poll does; EINVAL if `below` is no number of descriptors."""
+    if not 0 <= below <= i32(MAX_FDS):
+        raise Error(Errno.EINVAL, f"no process has {below} descriptors")
     fds = new(array(max(u64(below), 1), PollFd))
     try:
         count: u64 = 0

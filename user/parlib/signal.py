@@ -114,6 +114,9 @@ def kill(pid: i32, signal: u32) -> None:
 
 def sigqueue(pid: i32, signal: u32, value: u64) -> None:
     """The same with a value, which the handler's info has. Raises ESRCH, EINVAL; KILL takes none."""
+    if signal == 0:
+        sys_kill(pid, 0)
+        return
     check_signal(signal)
     if FIXED & bit(signal) != 0:
         raise Error(Errno.EINVAL, f"signal {signal} takes no value")
@@ -122,7 +125,9 @@ def sigqueue(pid: i32, signal: u32, value: u64) -> None:
 
 
 def kill_thread(uthread: Uthread, signal: u32) -> None:
-    """Send a signal to a thread of this process, which has not ended. Raises EINVAL. In vcore context: `kill_from_vcore`."""
+    """Send a signal to a thread of this process, which has not ended; 0 sends none. Raises EINVAL. In vcore context: `kill_from_vcore`."""
+    if signal == 0:
+        return
     check_signal(signal)
     post_to_thread(uthread, SignalInfo(signal=signal, pid=getpid()))
     if uthread is my_uthread():
@@ -136,6 +141,8 @@ def kill_from_vcore(uthread: Uthread, signal: u32) -> None:
 
 def queue_to_thread(uthread: Uthread, signal: u32, value: u64) -> None:
     """Like `kill_thread`, with a value."""
+    if signal == 0:
+        return
     check_signal(signal)
     post_to_thread(uthread, SignalInfo(signal=signal, code=SignalCode.QUEUE, pid=getpid(), value=value))
     if uthread is my_uthread():

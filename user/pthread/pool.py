@@ -13,12 +13,13 @@ from parlib.current import my_vcore
 from parlib.debug import describe_thread
 from parlib.pdr import PdrLock
 from parlib.tls import current_of, init_tls_block, tls_block_size
-from parlib.uthread import Uthread, forget, init_uthread
+from parlib.uthread import EXITED, Uthread, forget, init_uthread
 from parlib.vcore import Vcore, disable_notifs, enable_notifs
 from pthread.attr import DEFAULT_STACK_SIZE, MIN_STACK_SIZE, PAGE_SIZE, Attr
-from syscalls import sys_mmap, sys_mprotect
+from syscalls import sys_mmap, sys_mprotect, sys_munmap
 
 ALIGN: u64 = 64
+MAX_SIZE: u64 = 1 << 36                     # of a stack, and of a guard
 
 
 @struct
@@ -53,7 +54,11 @@ def map_thread(stack_size: u64, guard_size: u64) -> PooledThread:
     size = guard_size + stack_size + pages_for(tls_block_size() + sizeof(PooledThread) + ALIGN)
     memory = u64(sys_mmap(Uaddr(0), size, Prot.READ | Prot.WRITE, MapFlags.PRIVATE | MapFlags.ANONYMOUS, -1, 0))
     if guard_size > 0:
-        sys_mprotect(Uaddr(memory), guard_size, Prot.NONE)
+        try:
+            sys_mprotect(Uaddr(memory), guard_size, Prot.NONE)
+        except Error:
+            sys_munmap(Uaddr(memory), size)
+            raise
     thread = at(PooledThread, (memory + size - sizeof(PooledThread)) // ALIGN * ALIGN)
     thread.memory = memory
     thread.mapped = size
@@ -116,10 +121,10 @@ def take_thread_pinned(fn: Callable[[u64], Raises[None]], arg: u64) -> Uthread:
 
 def take_thread_with(attr: Attr, fn: Callable[[u64], Raises[None]], arg: u64) -> Uthread:
     """The same with sizes of one's own. Raises EINVAL for a stack that is too small, ENOMEM."""
+    if attr.stack_size < MIN_STACK_SIZE or attr.stack_size > MAX_SIZE or attr.guard_size > MAX_SIZE:
+        raise Error(Errno.EINVAL, f"no thread has a stack of {attr.stack_size} bytes and a guard of {attr.guard_size}")
     stack_size = pages_for(attr.stack_size)
     guard_size = pages_for(attr.guard_size)
-    if stack_size < MIN_STACK_SIZE or stack_size > 1 << 36 or guard_size > 1 << 36:
-        raise Error(Errno.EINVAL, f"no thread has a stack of {attr.stack_size} bytes and a guard of {attr.guard_size}")
     if stack_size == DEFAULT_STACK_SIZE and guard_size == PAGE_SIZE:
         return take_thread(fn, arg)
     uthread = take_other(stack_size, guard_size)

@@ -13,7 +13,7 @@ from rt.exit import at_exit
 from rt.process import create, spawn, wait
 from rt.time import now_ns, sleep, sleep_ns, sleep_usec
 from syscalls import sys_openat, sys_proc_destroy
-from utest.harness import Suite, check, equal, run, suites
+from utest.harness import Suite, check, equal, fails, run, suites
 
 LATE_NS: u64 = 2 * NS_PER_SEC               # a sleep that ends later on a busy machine is broken
 
@@ -78,9 +78,15 @@ def test_get_after_reset() -> None:
     destroy_values()
     equal(key.get(), 0, "value after it was destroyed")
     key.delete()
-    key.create(forget)
-    equal(key.get(), 0, "value of a new key")
-    key.delete()
+    other = Key()
+    other.create(forget)
+    equal(other.get(), 0, "value of a new key")
+    fails(Errno.EINVAL, "deleted twice", lambda: key.delete())
+    again = Key()
+    again.create(forget)
+    check(again.number != other.number, "a key is deleted with the one that had its number before")
+    again.delete()
+    other.delete()
 
 
 def test_set_and_get() -> None:

@@ -51,8 +51,8 @@ class AsyncCall:
         uthread = self.uthread
         if uthread is None:
             raise Error(Errno.EINVAL, "no call was started")
-        self.uthread = None
         uthread_join(uthread)
+        self.uthread = None
         if self.errno != Errno.OK:
             raise Error(self.errno, f"{self.message}")
         return self.result

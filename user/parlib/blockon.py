@@ -86,6 +86,7 @@ def block_uthread(call: Syscall) -> None:
     """Straight to the next ready thread, or by way of vcore context if there is none, or more to do: as `park` of parlib.uthread."""
     uthread = my_uthread()
     uthread.sysc = call
+    fence(SEQ_CST)                          # `sysc` before what follows: pairs with `cancel`, and with `draw_attention` before `break_call`
     if is_wanted(uthread.cancel):           # asked for before anybody could see what we are about to wait for
         abort_call(call)
     vcore = pin(uthread)
@@ -111,7 +112,10 @@ def abort_call(call: Syscall) -> None:
 
 
 def block_callback(uthread: Uthread, address: u64) -> None:
-    sched.current.block_on_call(uthread, at(Syscall, address))
+    if uthread.attention.load() != 0:       # a signal came before anybody could see what to break: that first, then it waits
+        sched.current.runnable(uthread)
+    else:
+        sched.current.block_on_call(uthread, at(Syscall, address))
 
 
 def block_process(call: Syscall) -> None:

@@ -10,7 +10,7 @@
 Akaros: syscall_async, syscall_async_evq, and the alarms of its asynchronous calls.
 """
 
-from lang import Ref, Uaddr, addr_of, array, u32, u64
+from lang import Error, Ref, Uaddr, addr_of, array, u32, u64
 from kern.abi.event import EventMsg, EventQueue, MailboxKind
 from kern.abi.syscall import Syscall, SyscallFlag
 from parlib.blockon import register_for
@@ -30,7 +30,8 @@ def tell(call: Syscall, queue: EventQueue) -> None:
 def wait_at_most(call: Syscall, usec: u64) -> bool:
     """Wait for a submitted call, and abort it if it is not over after so long. True if it was over by itself.
 
-    It is over in any case afterwards; an aborted one may have succeeded all the same. Blocks the calling uthread. Raises ENOMEM.
+    It is over in any case afterwards; an aborted one may have succeeded all the same. Blocks the calling uthread. Raises ENOMEM; EINTR
+    when the thread has handled a signal.
     """
     if is_done(call):
         return True
@@ -41,7 +42,11 @@ def wait_at_most(call: Syscall, usec: u64) -> bool:
         if register_for(call, queue):
             waited_for = array(1, Ref[EventQueue])
             waited_for[0] = queue
-            in_time = block_on_queues(waited_for[:], EventMsg(), usec) is not None
+            try:
+                in_time = block_on_queues(waited_for[:], EventMsg(), usec) is not None
+            except Error:
+                cancel(call)
+                raise
         if in_time:
             wait_for(call)
         else:

@@ -1,26 +1,29 @@
 # SPDX-License-Identifier: LGPL-2.1-or-later
 """Cancelling threads, as POSIX has it, told as an error: at a cancellation point a thread that somebody cancels gets `Cancelled`.
 
-So `with` and `finally` leave things in order on the way, and what `cleanup_push` has noted runs at the end. Cancellation points are:
-blocked system calls, waits of pthread.CondVar and pthread.Semaphore, `test_cancel`. A thread may put it off; with ASYNCHRONOUS it ends
-wherever it is, and only its clean-up handlers run. Who catches all errors catches this one too, and has it again at the next point.
+So `with` and `finally` leave things in order on the way, and what `cleanup_push` has noted runs at the end, when nobody cancels the
+thread any more. Cancellation points are: blocked system calls, waits of pthread.CondVar and pthread.Sem, for a signal (parlib.signal), for
+event queues (epoll, poll, select), for another thread's end, `test_cancel`. A thread may put it off; with ASYNCHRONOUS it ends wherever it
+is, and only its clean-up handlers run. Who catches all errors catches this one too, and has it again at the next point.
 
 The request is a flag of the thread's, and the signal SIGCANCEL, which breaks the call that it is blocked in. A wait for a sync object is
 broken under the object's lock, by way of `point`: WAITING while the thread may be in the object's queue, CLAIMED while somebody takes it
-out."""
+out. All signals break one for event queues: LISTENING. A thread that was woken before is not broken: what it got is not lost."""
 
 from enum import IntEnum
 from typing import Callable, NoReturn
 
-from lang import ACQUIRE, RELAXED, Array, Atomic, Errno, Error, addr_of, array, at, cold
+from lang import ACQUIRE, RELAXED, SEQ_CST, Array, Atomic, Errno, Error, addr_of, array, at, cold, fence
 from lang import inline, must_use, noinline, pause, struct, u32, u64
 from parlib import sched
 from parlib.current import my_uthread
+from parlib.join import stop_joining
 from parlib.pdr import PdrLock
 from parlib.signal import handle, kill_thread
 from parlib.signal_state import SignalInfo
 from parlib.uth_sync import UthSync
 from parlib.uthread import Uthread, uthread_exit
+from parlib.vcore import disable_notifs, enable_notifs
 
 SIGCANCEL: u32 = 33                         # a real-time signal that we keep for ourselves, as the GNU library does
 CANCELED: u64 = 0xFFFF_FFFF_FFFF_FFFF       # the result of a cancelled thread
@@ -29,6 +32,7 @@ MAX_CLEANUPS: u64 = 8
 IDLE: u32 = 0
 WAITING: u32 = 1
 CLAIMED: u32 = 2
+LISTENING: u32 = 3
 
 
 class Cancelled(Error):
@@ -49,12 +53,14 @@ class Cleanup:
 @struct
 class CancelState:
     requested: Atomic[u32]
+    cancellers: Atomic[u32]                 # that are at it
     disabled: bool
     type: CancelType
     point: Atomic[u32]
-    broken: bool                            # the last wait ended because the thread was cancelled
+    broken: bool                            # the last wait ended because the thread was cancelled, or had a signal
     guard: u64                              # while WAITING: address of the PdrLock of the object waited for
-    queue: u64                              # and of its waiters
+    queue: u64                              # and of its waiters; while LISTENING: of what `rouse` takes
+    rouse: Callable[[u64], bool]            # while LISTENING: wake it; whether it is the caller's to make runnable
     cleanup_count: u64
     cleanups: Array[Cleanup] = array(MAX_CLEANUPS)
 
@@ -77,20 +83,49 @@ def cancel(uthread: Uthread) -> None:
     if prepared.load() == 0:
         handle(SIGCANCEL, on_cancel)
         prepared.store(u32(1))
+    if uthread is my_uthread():             # whatever it is to be woken from
+        uthread.cancel.requested.store(u32(1))
+        kill_thread(uthread, SIGCANCEL)
+        return
+    disable_notifs()                        # it may wait for us: who takes our core then has to let us run on
+    uthread.cancel.cancellers.add(1)
+    uthread.cancel.requested.store(u32(1))
+    fence(SEQ_CST)                          # pairs with `refuse_cancel`, and with who looks for the request when that is over
+    if not uthread.cancel.disabled:
+        break_waits(uthread)
+    uthread.cancel.cancellers.sub(1)
+    enable_notifs()
+
+
+def break_waits(uthread: Uthread) -> None:
+    """Whatever it waits for, if it is a cancellation point. Notifications are disabled."""
     state = uthread.cancel
-    state.requested.store(u32(1))
-    if not state.disabled and state.point.cas(WAITING, CLAIMED):
+    if state.point.cas(WAITING, CLAIMED):
         found = take_out(uthread, at(PdrLock, state.guard), at(UthSync, state.queue))
         state.broken = found
         state.point.store(IDLE)
         if found:
             sched.current.runnable(uthread)
+    stop_joining(uthread)
     kill_thread(uthread, SIGCANCEL)
 
 
 def take_out(uthread: Uthread, guard: PdrLock, queue: UthSync) -> bool:
     with guard:
         return queue.get_uth(uthread)
+
+
+def break_listening(uthread: Uthread) -> None:
+    """Of a thread that has a signal to look after: if it waits for event queues, that is over. Any context."""
+    state = uthread.cancel
+    disable_notifs()
+    if state.point.load() == LISTENING and state.point.cas(LISTENING, CLAIMED):
+        state.broken = True
+        asleep = state.rouse(state.queue)
+        state.point.store(IDLE)
+        if asleep:
+            sched.current.runnable(uthread)
+    enable_notifs()
 
 
 def on_cancel(signal: u32, info: SignalInfo) -> None:
@@ -102,6 +137,7 @@ def on_cancel(signal: u32, info: SignalInfo) -> None:
 
 def end_thread(result: u64) -> NoReturn:
     """End the calling uthread: clean-up handlers, what its 2LS does for one that ends, and its joiner gets `result`."""
+    refuse_cancel()                         # what handlers and destructors do is no cancellation point
     run_cleanups()
     sched.current.ending()
     my_uthread().result = result
@@ -134,8 +170,23 @@ def set_cancel_enabled(enabled: bool) -> bool:
     """Whether the caller can be cancelled; what it was. What is asked meanwhile is kept."""
     state = my_uthread().cancel
     before = not state.disabled
-    state.disabled = not enabled
+    if not enabled:
+        refuse_cancel()
+        return before
+    state.disabled = False
+    fence(SEQ_CST)                          # pairs with `cancel`
+    if state.type == CancelType.ASYNCHRONOUS and cancel_is_wanted():
+        end_thread(CANCELED)
     return before
+
+
+def refuse_cancel() -> None:
+    """From here on nothing of the caller's is broken: who saw that it could be cancelled has done with it."""
+    state = my_uthread().cancel
+    state.disabled = True
+    fence(SEQ_CST)                          # pairs with `cancel`
+    while state.cancellers.load() != 0:
+        pause()
 
 
 def set_cancel_type(type: CancelType) -> CancelType:
@@ -191,6 +242,22 @@ def enter_wait(state: CancelState, guard: PdrLock, queue: UthSync) -> bool:
 def leave_wait(state: CancelState) -> None:
     """When it runs again: nobody touches the object on our behalf any more. `broken`: the wait ended because the thread was cancelled."""
     if not state.point.cas(WAITING, IDLE):
+        wait_for_canceller(state)
+
+
+@must_use
+def begin_listening(state: CancelState, rouse: Callable[[u64], bool], address: u64) -> bool:
+    """`enter_wait` before the caller waits for event queues; a signal breaks that as well. `end_listening` follows."""
+    state.rouse = rouse
+    state.queue = address
+    state.broken = False
+    state.point.store(LISTENING)            # before we look: pairs with `cancel`, and with `draw_attention` of parlib.signal_delivery
+    return state.requested.load() == 0 or state.disabled
+
+
+def end_listening(state: CancelState) -> None:
+    """`leave_wait`."""
+    if not state.point.cas(LISTENING, IDLE):
         wait_for_canceller(state)
 
 

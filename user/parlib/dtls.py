@@ -9,6 +9,7 @@ Lock: `lock`, a leaf, for making and deleting keys.
 from typing import Callable
 
 from lang import Array, Errno, Error, array, inline, noinline, struct, u16, u32, u64, wrap
+from parlib.cancel import refuse_cancel
 from parlib.current import in_vcore_context, my_uthread, my_vcore
 from parlib.pdr import PdrLock
 
@@ -101,6 +102,7 @@ def destroy_values() -> None:
 
 @noinline
 def destroy_rounds(keys: KeyValues) -> None:
+    refuse_cancel()                         # whoever cancels it now comes too late
     for _ in range(ROUNDS):
         held = keys.held
         if held == 0:

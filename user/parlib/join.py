@@ -6,27 +6,28 @@ one atomic operation: so exactly one of two joiners, or of a joiner and a detach
 those who are still expected, the joiner itself among them: it may fall asleep before or after the last of the others has come.
 """
 
-from lang import RELAXED, Atomic, Errno, Error, Ref, Span, addr_of, inline, must_use, struct, u32, u64
+from lang import RELAXED, Atomic, Errno, Error, Ref, Span, addr_of, at, inline, must_use, noinline, struct, u32, u64
 from parlib import sched
-from parlib.current import my_uthread
+from parlib.cancel import is_wanted, raise_cancelled
+from parlib.current import my_uthread, my_vcore
 from parlib.pdr import PdrLock
 from parlib.sched import Blocked
 from parlib.uthread import DETACHED, EXITED, JOINABLE, JoinState, Uthread
-from parlib.vcore import Vcore, pin, unpin
+from parlib.vcore import Vcore, disable_notifs, enable_notifs, pin, unpin
 
 
 @struct
 class JoinKicker:
-    """On the joiner's stack, until it wakes up."""
+    """The joiner's own, or on its stack until it wakes up."""
 
-    joiner: Ref[Uthread]
+    joiner: u64                             # address of its Uthread
     expected: Atomic[u32]
     guard: PdrLock                          # held by the joiner until it is saved
 
 
 def kick(vcore: Vcore, kicker: JoinKicker) -> None:
     """One of those has come; the last wakes the joiner, after which the kicker may be gone. In vcore context."""
-    joiner = kicker.joiner
+    joiner = at(Uthread, kicker.joiner)     # before the count is lowered
     if kicker.expected.sub(1) == 1:
         kicker.guard.lock_on(vcore)         # it came before, and may still be on its way to sleep
         kicker.guard.unlock_on()
@@ -36,7 +37,7 @@ def kick(vcore: Vcore, kicker: JoinKicker) -> None:
 @inline
 def await_others(kicker: JoinKicker) -> None:
     """The joiner comes itself, and sleeps unless it is the last."""
-    uthread = kicker.joiner
+    uthread = my_uthread()
     vcore = pin(uthread)
     kicker.guard.lock_to_park(vcore)
     if kicker.expected.sub(1) == 1:
@@ -47,17 +48,34 @@ def await_others(kicker: JoinKicker) -> None:
 
 
 def uthread_join(uthread: Uthread) -> u64:
-    """Wait until it has exited; its result. The uthread is gone then.
+    """Wait until it has exited; its result. The uthread is gone then. A cancellation point: who is cancelled here has not joined.
 
     Raises EINVAL if it has a joiner or was detached, EDEADLK if it is the caller.
     """
-    if uthread is my_uthread():
-        raise Error(Errno.EDEADLK, f"thread {uthread.id} joins itself")
-    kicker = JoinKicker(joiner=my_uthread())
+    joiner = my_uthread()
+    kicker = joiner.kicker
+    kicker.joiner = addr_of(joiner)
     kicker.expected.store(u32(2), order=RELAXED)  # nobody knows it before `join` has its address
+    joiner.cancel.broken = False
+    joiner.joins = uthread                  # before `join` has it, and that before we look: pairs with `cancel`
     if must_wait(uthread, kicker):
+        if is_wanted(joiner.cancel):
+            stop_joining(joiner)
         await_others(kicker)
+        if joiner.cancel.broken:
+            raise_cancelled()
     return take_result(uthread)
+
+
+@noinline
+def stop_joining(joiner: Uthread) -> None:
+    """If it waits for a thread to exit, that has no joiner any more, and is waited for no longer. Any context."""
+    uthread = joiner.joins
+    if uthread is not None and uthread.join.cas(addr_of(joiner.kicker), JOINABLE):
+        joiner.cancel.broken = True
+        disable_notifs()
+        kick(my_vcore(), joiner.kicker)     # in the place of the thread
+        enable_notifs()
 
 
 @struct
@@ -74,7 +92,7 @@ def uthread_join_arr(requests: Span[JoinRequest]) -> None:
 
     If one cannot be joined, as with `uthread_join`, that raises when all others have been.
     """
-    kicker = JoinKicker(joiner=my_uthread())
+    kicker = JoinKicker(joiner=addr_of(my_uthread()))
     kicker.expected.store(u32(len(requests)) + 1, order=RELAXED)
     for request in requests:
         if not expects(request, kicker):
@@ -103,6 +121,8 @@ def expects(request: JoinRequest, kicker: JoinKicker) -> bool:
 @must_use
 def must_wait(uthread: Uthread, kicker: JoinKicker) -> bool:
     """Become the joiner: the thread will kick when it exits. False if it has exited already."""
+    if addr_of(uthread) == kicker.joiner:
+        raise Error(Errno.EDEADLK, f"thread {uthread.id} joins itself")
     if uthread.join.cas(JOINABLE, addr_of(kicker)):
         return True
     if uthread.join.load() != EXITED:

@@ -28,8 +28,8 @@ class PollFd:
 def poll(fds: Span[PollFd], timeout_usec: u64 = FOREVER) -> u64:
     """Wait until something that is asked for holds; of how many entries it does, 0 if the time was over before. With 0 it only looks.
 
-    Blocks the calling thread only. Raises EBADF; EBUSY: a descriptor is in a set of epoll, or in another thread's poll; ENOSYS: it cannot
-    be waited for; ENOMEM.
+    Blocks the calling thread only. Raises EBADF; EINTR: the thread has handled a signal; EBUSY: a descriptor is in a set of epoll, or in
+    another thread's poll; ENOSYS: it cannot be waited for; ENOMEM.
     """
     count = look(fds)
     if count > 0 or timeout_usec == 0:

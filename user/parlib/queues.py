@@ -12,8 +12,9 @@ from kern.abi.event import CeqOperation, EventFlag, EventMailbox, EventMsg, Even
 from kern.abi.syscall import Syscall
 from parlib import sched
 from parlib.blockon import deregister, register_for
+from parlib.cancel import begin_listening, end_listening, test_cancel
 from parlib.ceq import ceq_bytes, ceq_init
-from parlib.current import my_vcore
+from parlib.current import my_uthread, my_vcore
 from parlib.event import init_ucq_mailbox, mailbox_is_empty, set_queue_handler, take_message
 from parlib.pages import PAGE_SIZE, map_pages
 from parlib.pdr import PdrLock
@@ -208,7 +209,8 @@ def block_on_queues(queues: Span[Ref[EventQueue]], into: EventMsg, timeout_usec:
     """Take a message as `check_queues` does, but wait until there is one, or until the time is over: then None (uth_blockon_evqs).
 
     Each queue has had attach_wakeup, and flags that reach a vcore whatever happens (RELIABLE); several threads may wait for one. Only the
-    calling uthread blocks. Raises EINVAL for more than 8 queues, or one without attach_wakeup; ENOMEM.
+    calling uthread blocks. A cancellation point. Raises EINVAL for more than 8 queues, or one without attach_wakeup; ENOMEM; EINTR when the
+    thread has handled a signal.
     """
     if len(queues) > MAX_QUEUES:
         raise Error(Errno.EINVAL, f"a thread can wait for {MAX_QUEUES} event queues, not for {len(queues)}")
@@ -236,14 +238,16 @@ def block_with_alarm(queues: Span[Ref[EventQueue]], into: EventMsg, wait: QueueW
     wait.count += 1
     call = Syscall()
     submit_block(call, timeout_usec)
-    rings = register_for(call, alarm)
     found: EventQueue | None = None
-    while rings and found is None:
-        sleep_on(wait)
-        found = check_queues(queues, into)
-        rings = mailbox_is_empty(mailbox_of(alarm))
-    cancel(call)
-    put_queue(alarm)
+    try:
+        rings = register_for(call, alarm)
+        while rings and found is None:
+            sleep_on(wait)
+            found = check_queues(queues, into)
+            rings = mailbox_is_empty(mailbox_of(alarm))
+    finally:
+        cancel(call)
+        put_queue(alarm)
     return found if found is not None else check_queues(queues, into)
 
 
@@ -255,11 +259,22 @@ def cancel(call: Syscall) -> None:
 
 
 def sleep_on(wait: QueueWait) -> None:
-    """Block until a message came for one of the queues since they were looked at last, or for no reason."""
+    """Block until a message came for one of the queues since they were looked at last, or for no reason. Raises EINTR after a signal."""
+    state = my_uthread().cancel
     wait.state.store(PREPARING)
-    uthread_yield(queue_block, addr_of(wait))
-    for i in range(wait.count):
-        unlink(at(EventQueue, wait.queues[i]), wait.links[i])
+    if begin_listening(state, rouse, addr_of(wait)):
+        uthread_yield(queue_block, addr_of(wait))
+        for i in range(wait.count):
+            unlink(at(EventQueue, wait.queues[i]), wait.links[i])
+    end_listening(state)
+    test_cancel()
+    if state.broken:
+        raise Error(Errno.EINTR, "a signal came while the thread waited for events")
+
+
+def rouse(address: u64) -> bool:
+    """Somebody breaks a thread's wait. Whether it sleeps: else it is on its way, and will not."""
+    return at(QueueWait, address).state.swap(WOKEN) == ASLEEP
 
 
 def queue_block(uthread: Uthread, address: u64) -> None:
@@ -281,7 +296,8 @@ def queue_block(uthread: Uthread, address: u64) -> None:
     for i in range(wait.count):
         if not mailbox_is_empty(mailbox_of(at(EventQueue, wait.queues[i]))):
             empty = False
-    if not empty or not wait.state.cas(PREPARING, ASLEEP):
+    # A signal that came before we listened is handled before it sleeps: pairs with `draw_attention`, as begin_listening does.
+    if not empty or uthread.attention.load() != 0 or not wait.state.cas(PREPARING, ASLEEP):
         sched.current.runnable(uthread)
 
 

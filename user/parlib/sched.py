@@ -88,6 +88,10 @@ class Scheduler(ABC):
         """The process was sent a signal."""
         post_to_process(vcore, info)
 
+    def find_willing(self, signals: u64) -> Uthread | None:
+        """A living thread, not thread 0, that does not block all of these signals (`bit`s), rather one that does not wait for others."""
+        return None
+
     def create(self, fn: Callable[[u64], Raises[None]], arg: u64) -> Uthread:
         """Make a joinable thread that runs fn(arg), and start it. In a uthread. Raises ENOMEM."""
         raise Error(Errno.ENOSYS, "this program has no thread library")

@@ -6,13 +6,14 @@
     kill_thread(uthread, Signal.USR1)
 
 The kernel knows SIGKILL; anything else that a process is sent is an event, and what becomes of it is decided here. A signal sent to a
-process goes to a thread that waits for it, else to one that does not block it, else it stays pending until one unblocks it. A set of
+process goes to a thread that waits for it, else to one that does not block it (the one that the event interrupted, the main one, any), else
+it stays pending until one unblocks it. A set of
 signals is a word: `bit(signal)`, `|`, `&`, `~`. A new thread has the mask of the one that started it.
 
 What differs from POSIX: actions and masks are not inherited by other programs; nothing stops a process, so the stop signals do nothing by
 default; a signal that is pending already is not queued again, whatever its number, and the last one's value counts; a thread that waits
 for a sync object runs its handlers when it has got that. If a thread is blocked in a system call when it shall run a handler, the call
-gives up with EINTR, unless the action says RESTART.
+gives up with EINTR, unless the action says RESTART; a wait for event queues (epoll, poll, select) always does.
 Lock: that of signal_state, a leaf. From uthreads, but `kill_from_vcore`."""
 
 from enum import IntEnum
@@ -20,6 +21,7 @@ from typing import Callable
 
 from lang import Errno, Error, Raises, Uaddr, addr_of, assign, i32, u16, u32, u64
 from kern.abi.event import EventMsg, EventType
+from parlib.cancel import test_cancel
 from parlib.current import my_uthread
 from parlib.signal_delivery import QUEUED_MARK, listen_closely, post_to_thread, run_handlers, take, wait_for_any, wait_for_any_until
 from parlib.signal_state import Action, ActionFlag, Disposition, SignalCode, SignalInfo, bit, no_handler, table
@@ -156,17 +158,22 @@ def raise_signal(signal: u32) -> None:
 
 # -- waiting ------------------------------------------------------------------------------------------------------
 def sigsuspend(mask: u64) -> None:
-    """Block just the signals of `mask` until a handler has run in the calling thread; then again those of before."""
+    """Block just the signals of `mask` until a handler has run in the calling thread; then again those of before. A cancellation point,
+    as all that wait here are."""
     listen_closely()
     state = my_uthread().signals
     before = state.mask
     handled = state.handled
     state.mask = mask & ~UNBLOCKABLE
-    run_handlers()
-    while state.handled == handled:
-        wait_for_any(0)
+    try:
+        test_cancel()
         run_handlers()
-    state.mask = before
+        while state.handled == handled:
+            wait_for_any(0)
+            run_handlers()
+        test_cancel()
+    finally:
+        state.mask = before
 
 
 def sigwait(signals: u64) -> u32:
@@ -180,6 +187,7 @@ def sigwaitinfo(signals: u64, info: SignalInfo) -> None:
     listen_closely()
     state = my_uthread().signals
     while not take(state, signals, info):
+        test_cancel()                       # SIGCANCEL ends the wait, if it comes after that
         wait_for_any(signals)
         run_handlers_but(signals)
 
@@ -189,6 +197,7 @@ def sigtimedwait(signals: u64, info: SignalInfo, deadline_ns: u64) -> bool:
     listen_closely()
     state = my_uthread().signals
     while not take(state, signals, info):
+        test_cancel()
         in_time = wait_for_any_until(signals, deadline_ns)
         run_handlers_but(signals)
         if not in_time:

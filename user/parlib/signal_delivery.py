@@ -17,6 +17,7 @@ from kern.abi.event import EventFlag, EventMsg, EventQueue, EventType
 from parlib import sched
 from parlib import uthread as uthreads
 from parlib.blockon import abort_call
+from parlib.cancel import break_listening
 from parlib.current import in_vcore_context, my_uthread, my_vcore
 from parlib.event import OwnedQueue, QueuePages, init_static_queue, register_handler, reopen_queue, want_kernel_event
 from parlib.machine import signal_start
@@ -89,7 +90,7 @@ def handle_signal_event(vcore: Vcore, msg: EventMsg) -> None:
 
 # -- sending ------------------------------------------------------------------------------------------------------
 def post_to_process(vcore: Vcore, info: SignalInfo) -> None:
-    """In vcore context: to a thread that waits, else to the one that this vcore was running, else to the main one, unless they block it."""
+    """In vcore context: to a thread that waits, else to one that does not block it."""
     woken = UthSync()
     with table.lock:
         if is_ignored(info.signal) and table.waiters.is_empty():
@@ -98,13 +99,24 @@ def post_to_process(vcore: Vcore, info: SignalInfo) -> None:
         table.pending.or_(bit(info.signal))
         table.waiters.swap(woken)           # each looks whether it is for it, and goes back to sleep if not
     sched.current.bulk_runnable(woken)
-    uthread = vcore.current
-    if uthread is None or uthread.signals.mask & bit(info.signal) != 0:
-        uthread = uthreads.main_thread
-    if uthread.signals.mask & bit(info.signal) == 0:
+    uthread = choose_willing(vcore, bit(info.signal))
+    if uthread is not None:
         draw_attention(uthread)
         end_if_default(info.signal)
         break_call(uthread, info.signal)
+
+
+def choose_willing(vcore: Vcore, signal: u64) -> Uthread | None:
+    """Who does not block that signal: the thread that this vcore was running, else the main one, unless it waits for other
+    threads, which would keep the handler waiting, else any."""
+    uthread = vcore.current
+    if uthread is not None and uthread.signals.mask & signal == 0:
+        return uthread
+    main = uthreads.main_thread
+    if main.signals.mask & signal != 0:
+        return sched.current.find_willing(signal)
+    other = sched.current.find_willing(signal) if main.waits_for_threads else None
+    return main if other is None or other.waits_for_threads else other
 
 
 def post_to_thread(uthread: Uthread, info: SignalInfo) -> None:
@@ -146,7 +158,9 @@ def draw_attention(uthread: Uthread) -> None:
 
 
 def break_call(uthread: Uthread, signal: u32) -> None:
-    """The call that it is blocked in gives up, with EINTR. It may be over by now: its address is only compared."""
+    """The call that it is blocked in gives up, with EINTR, and so does a wait for event queues. A call may be over by now: its address is
+    only compared."""
+    break_listening(uthread)
     blocked_in = uthread.sysc
     if blocked_in is None or table.actions[signal].flags & ActionFlag.RESTART:
         return
@@ -161,8 +175,9 @@ def deliverable(state: SignalState) -> u64:
 def prepare_handlers(uthread: Uthread) -> None:
     """In vcore context, of a saved thread that is about to run: if there is something to handle, that comes first."""
     uthread.attention.store(u32(0))         # before the sets are read: what comes in between raises it again
-    if deliverable(uthread.signals) != 0:
-        push_frame(uthread)
+    signals = deliverable(uthread.signals)
+    if signals != 0:                        # another thread may take them before this one does
+        push_frame(uthread, signals)
 
 
 def prepare_fault(uthread: Uthread, signal: u32, address: u64) -> bool:
@@ -176,14 +191,14 @@ def prepare_fault(uthread: Uthread, signal: u32, address: u64) -> bool:
     with table.lock:
         state.pending |= bit(signal)
     uthread.ctx.flags &= ~u32(ContextFlag.FAULTED)
-    push_frame(uthread)
+    push_frame(uthread, bit(signal))
     return True
 
 
-def push_frame(uthread: Uthread) -> None:
-    """Make it begin anew in `signal_main`, below what it was doing."""
+def push_frame(uthread: Uthread, signals: u64) -> None:
+    """Make it begin anew in `signal_main`, for those at least, below what it was doing."""
     state = uthread.signals
-    place = (stack_for(uthread) - sizeof(SignalFrame)) // FRAME_ALIGN * FRAME_ALIGN
+    place = (stack_for(uthread, signals) - sizeof(SignalFrame)) // FRAME_ALIGN * FRAME_ALIGN
     frame = at(SignalFrame, place)
     assign(frame.ctx, uthread.ctx)
     frame.saved = uthread.saved
@@ -196,15 +211,16 @@ def push_frame(uthread: Uthread) -> None:
     uthread.saved = BY_ITSELF
 
 
-def stack_for(uthread: Uthread) -> u64:
-    """Where the frame goes: below the thread's stack pointer, or at the top of its alternate stack."""
+def stack_for(uthread: Uthread, signals: u64) -> u64:
+    """Where the frame goes: below the thread's stack pointer, or at the top of its alternate stack if one of the handlers wants that."""
     state = uthread.signals
     sp = uthread.ctx.sp
     on_it = state.alternate_base <= sp < state.alternate_base + state.alternate_size
     if state.alternate_size != 0 and not on_it:
-        signal = u32(ctz(deliverable(state))) + 1
-        if table.actions[signal].flags & ActionFlag.ON_STACK:
-            return state.alternate_base + state.alternate_size
+        while signals != 0:
+            if table.actions[u32(ctz(signals)) + 1].flags & ActionFlag.ON_STACK:
+                return state.alternate_base + state.alternate_size
+            signals &= signals - 1
     return sp - RED_ZONE
 
 

@@ -53,6 +53,9 @@ DETACHED: u64 = 1
 EXITED: u64 = 2
 
 
+NOBODY: u64 = 0xFFFF_FFFF_FFFF_FFFF         # a mask: no signal is for this thread
+
+
 class JoinState(u32, Enum):
     JOINABLE = 0
     DETACHED = 1
@@ -75,6 +78,8 @@ class Uthread:
     notif_depth: u32                        # nested disable_notifs
     id: u32
     join: Atomic[u64]
+    kicker: JoinKicker                      # for whom it joins: the other's `join` has its address meanwhile
+    joins: Ref["Uthread"] | None            # whom it joined last
     fn: Callable[[u64], Raises[None]]       # what it runs
     arg: u64
     result: u64                             # for the joiner
@@ -99,6 +104,12 @@ class Uthread:
     @property
     def is_thread0(self) -> bool:
         return self is thread0
+
+    @property
+    def waits_for_threads(self) -> bool:
+        """It sleeps until another thread wakes it, in a sync object or joining: a handler would have to wait for that."""
+        joined = self.joins
+        return self.waits_in is not None or joined is not None and joined.join.load() == addr_of(self.kicker)
 
     @property
     def join_state(self) -> JoinState:
@@ -129,7 +140,6 @@ def init_uthread(uthread: Uthread, stack_top: u64, tp: u64, vars: Current, fn: C
     # Relaxed: nobody knows the thread before it is put into a queue, under that queue's lock.
     uthread.dont_migrate.store(u32(0), order=RELAXED)
     uthread.notif_depth = 0
-    uthread.join.store(JOINABLE, order=RELAXED)
     uthread.yield_fn = no_callback
     uthread.fn = fn
     uthread.arg = arg
@@ -143,6 +153,7 @@ def init_uthread(uthread: Uthread, stack_top: u64, tp: u64, vars: Current, fn: C
     uthread.keys.held = 0                   # what else is in there counts for nothing
     begin_cancel(uthread.cancel)
     begin_signals(uthread.signals, my_uthread().signals)
+    uthread.join.store(JOINABLE, order=RELAXED)  # last: from here on a signal may be for it
 
 
 # -- leaving ------------------------------------------------------------------------------------------------------
@@ -392,6 +403,7 @@ def uthread_ended(address: u64) -> None:
 def let_joiner_know(vcore: Vcore, uthread: Uthread) -> None:
     before = uthread.join.swap(EXITED)      # from here on it is its joiner's, if it has one or ever will
     if before == DETACHED:
+        uthread.signals.mask = NOBODY       # a detached one that is gone looks like one that lives
         uthread.join.store(DETACHED)        # who joins it all the same, too late, is refused for as long as its memory is not used again
         sched.current.exited(uthread)
     elif before != JOINABLE:
@@ -416,6 +428,7 @@ def forget(uthread: Uthread) -> None:
     if waits_in is not None:
         waits_in.forget(uthread)
     uthread.saved = GONE
+    uthread.signals.mask = NOBODY
     uthread.join.store(DETACHED)
 
 

@@ -1,7 +1,8 @@
 # SPDX-License-Identifier: LGPL-2.1-or-later
 """Condition variables as POSIX has them: those of parlib, whose waits are cancellation points, and with a clock for deadlines.
 
-A thread that is cancelled while it waits has the mutex again when Cancelled is raised.
+A thread that is cancelled while it waits has the mutex again when Cancelled is raised. One that was signalled before returns, whoever
+cancels it on its way to the mutex: the signal is for those who wait with it, and would be lost.
 """
 
 from lang import must_use, struct, u64
@@ -34,10 +35,12 @@ class CondVar:
             inner.guard.park(vcore, uthread)
             leave_wait(cancel)
             mutex.lock()
-        else:
-            inner.guard.unlock_on()
-            unpin(uthread, vcore)
-            leave_wait(cancel)
+            if cancel.broken:
+                test_cancel()
+            return
+        inner.guard.unlock_on()
+        unpin(uthread, vcore)
+        leave_wait(cancel)
         test_cancel()
 
     @must_use
@@ -53,7 +56,8 @@ class CondVar:
         leave_wait(cancel)
         woken = end_wait(wait)
         mutex.lock()
-        test_cancel()
+        if cancelled or cancel.broken:
+            test_cancel()
         return woken
 
     def signal(self) -> None:

@@ -162,6 +162,20 @@ def forget_all() -> None:
         thread = thread.mapped_before
 
 
+def find_willing(signals: u64) -> Uthread | None:
+    """A living thread that does not block all of these signals; if there are several, one that does not wait for other threads, if there is
+    such. In vcore context, without the lock: the list only grows."""
+    found: Uthread | None = None
+    uthread = pool.all
+    while uthread is not None:
+        if uthread.vars != 0 and uthread.join.load() != EXITED and signals & ~uthread.signals.mask != 0:
+            found = uthread
+            if not uthread.waits_for_threads:
+                break
+        uthread = uthread.mapped_before
+    return found
+
+
 def describe_threads() -> None:
     """A line for each thread that there ever was, on standard error. In vcore context, without the lock: the list only grows."""
     uthread = pool.all

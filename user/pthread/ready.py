@@ -21,7 +21,7 @@ from parlib.uthread import Uthread, run_uthread, switch_to, uthread_yield
 from parlib.vcore import Vcore, disable_notifs, enable_notifs
 from parlib.yielding import vcore_yield
 from pthread.calls import init_call_queue, init_call_queues, prepare_to_tell, tell_when_done
-from pthread.pool import describe_threads, forget_all, give_thread, take_thread_pinned
+from pthread.pool import describe_threads, find_willing, forget_all, give_thread, take_thread_pinned
 from rt.io import STDERR, print_to
 
 IDLE_SPINS = 200                            # looks at the queue before a vcore is given back
@@ -162,6 +162,9 @@ class ThreadScheduler(Scheduler):
 
     def ending(self) -> None:
         destroy_values()
+
+    def find_willing(self, signals: u64) -> Uthread | None:
+        return find_willing(signals)
 
     def exited(self, uthread: Uthread) -> None:
         if uthread.memory != 0:

@@ -7,6 +7,7 @@ from lang import Errno, Error, must_use, struct, u64
 from parlib import semaphore
 from parlib.cancel import enter_wait, leave_wait, test_cancel
 from parlib.current import my_uthread
+from parlib.timed_wait import TimedWait, begin_wait, end_wait
 from parlib.vcore import pin, unpin
 from pthread.clock import Clock
 
@@ -53,9 +54,23 @@ class Sem:
 
     @must_use
     def wait_until(self, deadline_ns: u64, clock: Clock = Clock.REALTIME) -> bool:
-        """False if there was none by then."""
+        """False if there was none by then. A cancellation point."""
         test_cancel()
-        return self.inner.down_until(clock.to_monotonic(deadline_ns))
+        inner = self.inner
+        if inner.try_down():
+            return True
+        cancel = my_uthread().cancel
+        wait = TimedWait(guard=inner.guard, queue=inner.waiters, uthread=my_uthread())
+        vcore = begin_wait(wait, clock.to_monotonic(deadline_ns))
+        taken = not wait.expired and inner.take_one()
+        cancelled = not taken and not enter_wait(cancel, inner.guard, inner.waiters)
+        wait.sleep(vcore, taken or cancelled)
+        if not taken:
+            leave_wait(cancel)
+        woken = end_wait(wait)
+        if not taken and (cancelled or cancel.broken):
+            test_cancel()
+        return woken
 
     def post(self) -> None:
         """Raises EOVERFLOW."""

@@ -22,7 +22,7 @@ from parlib.vcore import Vcore, disable_notifs, enable_notifs, max_vcores, vcore
 from parlib.yielding import vcore_yield
 from pthread.calls import init_call_queue, init_call_queues, tell_when_done
 from parlib.dtls import destroy_values
-from pthread.pool import forget_all, give_thread, take_thread_pinned
+from pthread.pool import find_willing, forget_all, give_thread, take_thread_pinned
 
 IDLE_SPINS = 50                             # looks at all queues before a vcore is given back
 FAIRNESS: u64 = 61                          # each so manieth choice begins with those who wait longest; as in Go's scheduler
@@ -85,6 +85,9 @@ class StealScheduler(Scheduler):
 
     def ending(self) -> None:
         destroy_values()
+
+    def find_willing(self, signals: u64) -> Uthread | None:
+        return find_willing(signals)
 
     def exited(self, uthread: Uthread) -> None:
         if uthread.memory != 0:

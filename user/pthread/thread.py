@@ -46,10 +46,13 @@ class Thread:
         sched.current.runnable(uthread)
 
     def join(self) -> u64:
-        """Wait until it has ended; what it passed to exit_thread, CANCELED if it was cancelled, else 0."""
-        uthread = self.known("join")
+        """Wait until it has ended; what it passed to exit_thread, CANCELED if it was cancelled, else 0. A cancellation point.
+
+        Raises EDEADLK, EINVAL: the handle keeps the thread then.
+        """
+        result = uthread_join(self.known("join"))
         self.uthread = None
-        return uthread_join(uthread)
+        return result
 
     def detach(self) -> None:
         """Let it go on by itself; nobody joins it."""

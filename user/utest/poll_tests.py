@@ -1,11 +1,18 @@
 # SPDX-License-Identifier: LGPL-2.1-or-later
 """Suite `poll`: poll and select over pipes, by one thread and against another."""
 
-from lang import Errno, Error, array, i32, u8, u64
-from kern.abi.file import OpenMode
+from lang import Errno, Error, addr_of, array, at, i32, u8, u32, u64
+from kern.abi.file import MAX_FDS, OpenMode
+from kern.abi.signal import Signal
 from kern.abi.tap import TapFilter
+from parlib.alarm import Alarm
+from parlib.current import my_uthread
 from parlib.epoll import epoll_add, epoll_close, epoll_create
 from parlib.poll import FdSet, PollFd, poll, select
+from parlib.queues import FOREVER
+from parlib.signal import handle, kill_from_vcore
+from parlib.signal_state import SignalInfo
+from parlib.uthread import Uthread
 from pthread import Thread
 from rt import io
 from rt.time import now_ns
@@ -21,6 +28,7 @@ fds = array(4, PollFd)
 pipes = array(4, i32)                       # of two pipes: the end to read, the end to write
 block = array(70_000, u8)
 writer = Thread()
+signals: u64 = 0
 
 
 @suites
@@ -33,6 +41,7 @@ class Polls(Suite):
         run("poll.timeout", test_timeout)
         run("poll.wakes_thread", test_wakes_thread)
         run("poll.refusals", test_refusals)
+        run("poll.signal", test_signal)
         run("poll.select", test_select)
         run("poll.select_wakes", test_select_wakes)
 
@@ -189,6 +198,42 @@ def test_refusals() -> None:
         check(False, "a number that no descriptor has")
     except Error as e:
         check(e.errno == Errno.EBADF, f"{e}")
+    for below in (i32(-1), i32(MAX_FDS) + 1):
+        try:
+            select(below, None, None, 0)
+            check(False, "so many descriptors that there cannot be")
+        except Error as e:
+            check(e.errno == Errno.EINVAL, f"{e}")
+    close_pipes()
+
+
+def note_signal(signal: u32, info: SignalInfo) -> None:
+    global signals
+    signals += 1
+
+
+def send_signal(alarm: Alarm) -> None:
+    kill_from_vcore(at(Uthread, alarm.arg), Signal.USR1)
+
+
+def test_signal() -> None:
+    """It is handled while the thread waits, with a deadline or without, and that is the end of the wait."""
+    open_pipes()
+    ask(0, pipes[0], R)
+    handle(Signal.USR1, note_signal)
+    alarm = Alarm(handler=send_signal, arg=addr_of(my_uthread()))
+    for timeout in (FOREVER, LONG):
+        before = signals
+        alarm.set_after(20_000_000)
+        got = Errno.OK
+        try:
+            poll(fds[:1], timeout)
+        except Error as e:
+            got = e.errno
+        check(got == Errno.EINTR, f"{got.name} from a wait that a signal broke")
+        equal(signals, before + 1, "handlers run")
+    io.write_all(pipes[1], "x")
+    equal(poll(fds[:1], LONG), 1, "ready: nothing of it is left behind")
     close_pipes()
 
 

@@ -1,7 +1,7 @@
 # SPDX-License-Identifier: LGPL-2.1-or-later
 """Suite `pthread`: what a program that knows POSIX threads expects; and futexes. mutex_null_attr is Akaros' test."""
 
-from lang import Atomic, Errno, Error, Span, addr_of, array, struct, u8, u32, u64
+from lang import Atomic, Errno, Error, Span, addr_of, array, at, struct, u8, u32, u64
 from kern.abi.signal import Signal
 from parlib.signal import MaskChange, sigprocmask
 from parlib.signal_state import bit
@@ -26,6 +26,7 @@ from pthread.attr import DEFAULT_STACK_SIZE
 from rt import io
 from rt.time import now_ns, sleep_usec
 from utest.harness import Suite, check, equal, run, suites, until
+from utest.pthread_cancel_tests import run_cancel
 from utest.pthread_crowd import MANY, cleaned, count, join_all, note_cleanup, ready, threads, wait_until_ready
 from utest.pthread_sync_tests import run_sync
 
@@ -55,6 +56,7 @@ class Pthreads(Suite):
         run("pthread.cancel_asynchronous", test_cancel_asynchronous)
         run("pthread.cancel_storm", test_cancel_storm)
         run("pthread.cleanup", test_cleanup)
+        run_cancel()
         run_sync()
 
 
@@ -104,6 +106,12 @@ def test_attr() -> None:
     except Error as error:
         refused = error.errno
     check(refused == Errno.EINVAL, "a stack of 100 bytes")
+    refused = Errno.OK
+    try:
+        threads[0].start(use_stack, 0, Attr(guard_size=~u64(0)))
+    except Error as error:
+        refused = error.errno
+    check(refused == Errno.EINVAL, "a guard of more bytes than there are")
 
 
 def test_default_stack() -> None:
@@ -159,8 +167,17 @@ def test_misuse() -> None:
     except Error as error:
         refused = error.errno
     check(refused == Errno.EBUSY, "started twice")
+    lonely.kill(0)                          # sends nothing
     stop.store(u32(1))
     lonely.join()
+    lonely.start(join_itself, addr_of(lonely))
+    equal(lonely.join(), u64(Errno.EDEADLK), "what it was told, and the handle is good still")
+
+
+def join_itself(address: u64) -> None:
+    while at(Thread, address).id == 0:      # whoever started it has not got that far
+        yield_now()
+    exit_thread(u64(error_of(at(Thread, address))))
 
 
 def tell_mask(number: u64) -> None:

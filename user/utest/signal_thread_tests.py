@@ -3,18 +3,22 @@
 
 from typing import Callable
 
-from lang import Atomic, Error, Raises, addr_of, array, f64, pause, u32, u64
+from lang import Atomic, Error, Raises, Uaddr, addr_of, array, f64, pause, u32, u64
 from kern.abi.errno import Errno
 from kern.abi.signal import Signal
-from parlib.signal import MaskChange, handle, kill, kill_thread, queue_to_thread, sigpending, sigprocmask, sigwait
+from kern.abi.syscall import Syscall
+from parlib.blockon import block_callback
+from parlib.signal import MaskChange, handle, kill, kill_from_vcore, kill_thread, queue_to_thread, sigpending, sigprocmask, sigwait
 from parlib.signal_state import SignalInfo, bit
-from parlib.uthread import Uthread
+from parlib.uthread import Uthread, uthread_yield
 from parlib.vcore import max_vcores
 from pthread import Thread, yield_now
 from rt.process import getpid
-from rt.time import sleep_usec
+from rt.syscall import wait_for
+from rt.time import now_ns, sleep_usec
+from syscalls import submit_block, sys_abort_sysc
 from utest import signal_notes
-from utest.harness import Suite, check, equal, run, suites
+from utest.harness import PATIENCE_NS, Suite, check, equal, run, suites
 from utest.signal_notes import count, last, note, read_nothing, wait_for_count
 
 stop = Atomic[u32](0)
@@ -31,6 +35,8 @@ class Threads(Suite):
         run("signal.to_running_thread", test_to_running_thread)
         run("signal.to_blocked_thread", test_to_blocked_thread)
         run("signal.to_process", test_to_process)
+        run("signal.to_willing_thread", test_to_willing_thread)
+        run("signal.before_block", test_before_block)
         run("signal.wait_in_thread", test_wait_in_thread)
         run("signal.storm", test_storm)
         run("signal.registers_survive", test_registers_survive)
@@ -137,6 +143,57 @@ def unblock_later(number: u64) -> None:
     while stop.load() == 0:
         yield_now()
     sigprocmask(MaskChange.UNBLOCK, bit(Signal.USR1))
+
+
+def sleep_unblocked(number: u64) -> None:
+    before = sigprocmask(MaskChange.UNBLOCK, bit(Signal.USR1))
+    ready.store(u32(1))
+    check(read_nothing() == Errno.EINTR, "the read did not give up")
+    sigprocmask(MaskChange.SET, before)
+
+
+def test_to_willing_thread() -> None:
+    """All but one block it, and that is neither the main one nor runs: it gets it, while it is blocked in a call."""
+    count.store(0)
+    ready.store(u32(0))
+    handle(Signal.USR1, note)
+    before = sigprocmask(MaskChange.BLOCK, bit(Signal.USR1))
+    for i in range(u64(4)):
+        threads[i].start(sleep_unblocked if i == 2 else note_nothing, 0)
+    while ready.load() == 0:
+        yield_now()
+    sleep_usec(20_000)
+    target = addr_of(thread_of(threads[2]))
+    kill(getpid(), Signal.USR1)
+    for i in range(u64(4)):
+        threads[i].join()
+    equal(count.load(), 1, "handlers run")
+    equal(signal_notes.handler_thread, target, "thread that ran the handler")
+    sigprocmask(MaskChange.SET, before)
+
+
+def note_nothing(number: u64) -> None:
+    """Ends at once."""
+
+
+def signal_then_block(uthread: Uthread, address: u64) -> None:
+    """In vcore context: the signal comes when the thread is saved, and nobody can see yet what it is about to wait for."""
+    kill_from_vcore(uthread, Signal.USR1)
+    block_callback(uthread, address)
+
+
+def test_before_block() -> None:
+    """A signal that comes between the last look and the sleep is handled before the call is over."""
+    count.store(0)
+    handle(Signal.USR1, note)
+    call = Syscall()
+    submit_block(call, PATIENCE_NS // 1000)
+    start = now_ns()
+    uthread_yield(signal_then_block, addr_of(call))
+    equal(count.load(), 1, "handlers run")
+    check(now_ns() - start < PATIENCE_NS, "it slept its time")
+    sys_abort_sysc(Uaddr(addr_of(call)))
+    wait_for(call)
 
 
 def take_signals(number: u64) -> None:

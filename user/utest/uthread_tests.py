@@ -167,6 +167,13 @@ def test_second_joiner_is_refused() -> None:
     check(refused_detach(second) == Errno.EINVAL, "detached twice")
     go.store(u32(1))
     equal(uthread_join(joiner), 7, "the first joiner's result")
+    requests = array(1, JoinRequest)
+    requests[0].uthread = my_uthread()
+    try:
+        uthread_join_arr(requests[:])
+    except Error:
+        pass
+    check(requests[0].refused, "joined itself, among others")
 
 
 # -- each one's own -----------------------------------------------------------------------------------------------

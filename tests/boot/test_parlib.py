@@ -58,6 +58,7 @@ SHOWS = {
     "sched.preempt_pending": ["parlib-29"],
     "sched.paused": ["parlib-21"],
     "sched.contexts": [],
+    "steal.from_the_busy": [],
 }
 SUITES = sorted({name.partition(".")[0] for name in SHOWS})
 answers: dict[tuple[int, str], str] = {}

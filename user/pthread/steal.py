@@ -2,7 +2,8 @@
 """The work-stealing 2LS: each vcore has queues of its own, and one that runs out of threads takes them from others.
 
 A vcore runs what it made runnable itself first, the newest first, whose data its caches hold; what yielded or was interrupted comes
-after that, the oldest first, and now and then before it, so that nobody waits for ever. A thief takes the oldest. Nothing is locked, but
+after that, the oldest first, and now and then before it, so that nobody waits for ever; nor does who is queued where nobody comes to
+choose: now and then others are robbed without need. A thief takes the oldest. Nothing is locked, but
 for threads that have no room in a deque. A preempted vcore's queues are stolen from like any other's.
 Lock: `spilled.lock`, a PdrLock and a leaf.
 """
@@ -141,6 +142,8 @@ def choose(vcore: Vcore) -> Uthread | None:
     queue.choices += 1
     if queue.choices % FAIRNESS == 0:
         uthread = unspill(vcore)
+        if uthread is None and queue.choices % (2 * FAIRNESS) == 0:
+            uthread = rob_others(vcore, queue)  # whose vcore may be busy for ever, or away, while ours always has one that yields
         if uthread is not None:
             return uthread
         found = steal_from(queue.again)
@@ -177,10 +180,10 @@ def unspill(vcore: Vcore) -> Uthread | None:
 
 def rob_others(vcore: Vcore, queue: RunQueue) -> Uthread | None:
     """All others once, beginning with another one each time so that thieves do not meet."""
-    count = u64(max_vcores())
-    start = u64(vcore.id) + queue.choices
-    for i in range(count):
-        victim = queues[(start + i) % count]
+    others = u64(max_vcores()) - 1
+    start = queue.choices + queue.stolen    # the second, since not all numbers are among the choices that come here
+    for i in range(others):
+        victim = queues[(u64(vcore.id) + 1 + (start + i) % others) % (others + 1)]
         found = steal_from(victim.again)
         if found == NOTHING:
             found = steal_from(victim.fresh)

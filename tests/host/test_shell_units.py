@@ -295,6 +295,7 @@ def test_parser_asks_for_more(unit: Any, source: str) -> None:
         ("if a; fi", "! 6: unexpected `fi`"),
         ("for 1 in a; do b; done", "! 4: unexpected `1`"),
         ("a >\n", "! 3: unexpected end of line"),
+        ("a >", "! 3: unexpected end of line"),
         ("a > | b", "! 4: unexpected `|`"),
         ("()", "! 1: unexpected `)`"),
     ],

@@ -4,9 +4,11 @@
 from typing import Callable
 
 from lang import Atomic, Raises, array, i32, u64
-from lib.args import help_wanted
+from lib.args import help_wanted, misuse
 from pthread import Barrier, CondVar, Key, Mutex, Once, Semaphore, Thread, yield_now
+from rt.args import args
 
+USAGE = "usage: pthreads"
 WORKERS: u64 = 16
 ROUNDS: u64 = 200
 ITEMS: u64 = 1000
@@ -33,8 +35,10 @@ consumed = Atomic[u64](0)
 
 
 def main() -> i32:
-    if help_wanted("usage: pthreads"):
+    if help_wanted(USAGE):
         return 0
+    if len(args()) > 1:
+        return misuse(f"{args()[1]}: nothing is to be told", USAGE)
     good = True
     run_all(add_with_mutex)
     good = tell("mutex", counter, WORKERS * ROUNDS) and good

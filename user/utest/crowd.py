@@ -1,8 +1,8 @@
 # SPDX-License-Identifier: LGPL-2.1-or-later
 """crowd [-2 fifo|steal] THREADS: so many threads, all alive at the same time, then all gone; what each cost in time."""
 
-from lang import Atomic, array, free, i32, new, u64
-from lib.args import Options, misuse
+from lang import Atomic, Error, array, free, i32, new, u64
+from lib.args import Options, help_wanted, misuse
 from lib.strings import number_or_none
 from parlib.vcore import num_vcores
 from pthread import Attr, Semaphore, Thread
@@ -23,11 +23,16 @@ party: u64 = 0
 
 def main() -> i32:
     global party
+    if help_wanted(USAGE):
+        return 0
     options = Options(args=args())
     while (option := options.next()) != 0:
         if option != ord("2"):
             return options.refuse(USAGE)
-        use_2ls(options.value())
+        try:
+            use_2ls(options.value())
+        except Error as e:
+            return misuse(f"{e.message}", USAGE)
     words = options.operands()
     count = number_or_none(words[0]) if len(words) == 1 else None
     if count is None or not 1 <= count <= MOST:

@@ -56,11 +56,14 @@ def main() -> i32:
         elif option == ord("s"):
             seed = options.number()
         elif option == ord("2"):
-            use_2ls(options.value())
+            try:
+                use_2ls(options.value())
+            except Error as e:
+                return misuse(f"{e.message}", USAGE)
         else:
             return options.refuse(USAGE)
     if options.value_missing:
-        return misuse("a value is missing", USAGE)
+        return misuse("a number is missing", USAGE)
     return storm(preemptions, seed)
 
 

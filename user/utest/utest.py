@@ -36,7 +36,7 @@ def main() -> i32:
         for suite in suites:
             print(suite.name)
         return 0
-    if len(given) > 1 and given[1] == "--suite":
+    if len(given) > 2 and given[1] == "--suite":
         return run_suite(given[2])
     if help_wanted(USAGE):
         return 0
@@ -65,7 +65,8 @@ def run_suite(name: str) -> i32:
     for suite in suites:
         if suite.name == name:
             suite.run()
-    return outcome()
+            return outcome()
+    return misuse("no suite has this name", USAGE)
 
 
 def run_chosen() -> i32:

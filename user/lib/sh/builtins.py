@@ -165,9 +165,11 @@ Commands of the shell:
 Programs (each answers --help):
   files      ls cat cp mv rm mkdir rmdir touch tee hexdump
   text       grep head tail wc sort uniq seq yes
-  machine    ps kill cores free uptime date dmesg time sleep env reboot poweroff
-  threads    hello threads switch block primes spin pthreads
-  faults     faults hog""",
+  machine    ps kill free uptime date dmesg time sleep env strace reboot poweroff
+  cores      cores prov hold mpstat procinfo notify lockstat
+  threads    hello threads switch block primes spin pthreads lock_test
+  tests      utest ktest faults hog
+All of /bin, also by the command `/bin/help`.""",
         file=streams.output,
     )
     print(

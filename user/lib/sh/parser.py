@@ -358,6 +358,9 @@ class Parser:
         op = self.lexer.kind
         number = self.lexer.number
         self._next()
+        if self.lexer.kind == TokenKind.END:  # the name stands on the line: asking for another would swallow what is typed next
+            self.lexer.problem_at = self.lexer.start
+            raise SyntaxProblem(Errno.EINVAL, "unexpected end of line")
         if self.lexer.kind != TokenKind.WORD:
             self._unexpected()
         node = self._word(NodeKind.REDIRECT)

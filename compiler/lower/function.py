@@ -74,6 +74,7 @@ class FunctionEmitter(ExpressionMixin, OperationMixin):
         self.dbg = ""
         self.at(fn.line)
         self.raise_out = ""
+        self.outcomes: list[tuple[str, str, str]] = []  # of one that raises and has a value: value, whether it raised, block
         self.kept_aside = 0  # errors, so far
         self.calls = 0  # of functions that will hardly be inlined, so far
         self.innermost = False  # no loop has ended since the last one began
@@ -134,6 +135,8 @@ class FunctionEmitter(ExpressionMixin, OperationMixin):
             self.dead = True
             self.start(self.raise_out)
             self._error_return()
+        if self.outcomes:
+            self._return_outcome()
         for var, place in self.fn.captured:  # their storage is in the function around this one
             head.append(f"  %c{var.number} = getelementptr i8, ptr %a{self.fn.params[0].number}, i64 {8 * place}")
             head.append(f"  %v{var.number} = load ptr, ptr %c{var.number}, align 8")
@@ -157,10 +160,23 @@ class FunctionEmitter(ExpressionMixin, OperationMixin):
         elif self.fn.result in VALUELESS:
             self.do("ret i1 true")
         else:
-            full = f"{{{self.fn.result.llvm}, i1}}"
-            value = self.ins(f"insertvalue {full} poison, i1 true, 1")
-            self.do(f"ret {full} {value}")
+            self._leave_with("poison", "true")
         self.dead = True
+
+    def _leave_with(self, value: str, raised: str) -> None:
+        """All ways out meet in one block, and each part of the result there: where the function is inlined LLVM follows each flag to who
+        looks at it. Of pairs that meet it does not know what is in them."""
+        self.outcomes.append((value, raised, self.label))
+        self.jump("out")
+
+    def _return_outcome(self) -> None:
+        kind = self.fn.result.llvm
+        self.start("out")
+        value = self.ins(f"phi {kind} {', '.join(f'[{value}, %{label}]' for value, _, label in self.outcomes)}")
+        raised = self.ins(f"phi i1 {', '.join(f'[{raised}, %{label}]' for _, raised, label in self.outcomes)}")
+        half = self.ins(f"insertvalue {{{kind}, i1}} poison, {kind} {value}, 0")
+        pair = self.ins(f"insertvalue {{{kind}, i1}} {half}, i1 {raised}, 1")
+        self.do(f"ret {{{kind}, i1}} {pair}")
 
     # -- statements ---------------------------------------------------------------------------------------------
     def statements(self, nodes: list[Any]) -> None:
@@ -288,9 +304,7 @@ class FunctionEmitter(ExpressionMixin, OperationMixin):
         if self.fn.result in VALUELESS:
             self.do("ret i1 false" if self.fn.raises else "ret void")
         elif self.fn.raises:
-            full = f"{{{self.fn.result.llvm}, i1}}"
-            pair = self.ins(f"insertvalue {full} {{{self.fn.result.llvm} poison, i1 false}}, {self.fn.result.llvm} {value}, 0")
-            self.do(f"ret {full} {pair}")
+            self._leave_with(value, "false")
         else:
             self.do(f"ret {self.fn.result.llvm} {value}")
         self.dead = True

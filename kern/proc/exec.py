@@ -103,6 +103,7 @@ def take_over(p: Proc, successor: Proc) -> None:
         lost = p.is_dying()
         if not lost and not p.is_mcp:
             proc_get(successor)
+            p.gives_calls_up.store(True)
             p.successor = successor         # who still ends `p` ends this one: from here on, a kill is not lost
             take_cores(p, none)             # an event may have woken it: then it runs
             p.set_state(ProcState.DYING)

@@ -98,6 +98,9 @@ class Proc:
     scp_fp: FpState
     has_fp: bool                            # scp_fp was saved; before, extended registers start fresh
 
+    # Its calls may not begin to wait any more: it is DYING_ABORT, or another program has taken over, before its parent would find it ended.
+    gives_calls_up: Atomic[bool]
+
     # vcores, under `lock`
     max_vcores: u32
     num_vcores: u32
@@ -137,16 +140,13 @@ class Proc:
     def is_dying_abort(self) -> bool:
         return self.is_in(ProcState.DYING_ABORT)
 
-    def gives_calls_up(self) -> bool:
-        """Whether its calls may not begin to wait any more. A program that another has taken over from is told so before it is DYING_ABORT,
-        in which its parent would find it ended."""
-        return self.is_dying_abort() or self.successor is not None
-
     def set_state(self, new: ProcState) -> None:
         """Caller holds: `lock` (or nobody knows the process yet)."""
         old = self.state_bits.load()
         if (old & allowed_from(new)) == 0:
             panic(f"process {self.pid}: state {ProcState(old)} -> {new}")
+        if new == ProcState.DYING_ABORT:
+            self.gives_calls_up.store(True)
         self.state_bits.store(u32(new))
 
     def vcpd(self, vcoreid: u32) -> VcorePreemptData:

@@ -50,7 +50,7 @@ class AbortableSleep:
             bucket.sleeps.push_back(self)
         # Registered first, then looked: an abort that came before is seen here, a later one finds us.
         p = self.proc
-        if p is not None and (p.gives_calls_up() or not borrows and is_abort_requested(self.sysc)):
+        if p is not None and (p.gives_calls_up.load() or not borrows and is_abort_requested(self.sysc)):
             self.aborted.store(True)
         return self
 

@@ -108,7 +108,7 @@ def note_call(io: Transfer, queue: ByteQueue) -> ParkedCall | None:
 @inline
 def must_give_up(call: ParkedCall) -> bool:
     """Whether the current call, which was just noted, was told so before."""
-    return call.proc.gives_calls_up() or has_flag(call.sysc, SyscallFlag.ABORT)
+    return call.proc.gives_calls_up.load() or has_flag(call.sysc, SyscallFlag.ABORT)
 
 
 @cold
@@ -174,7 +174,7 @@ def make_call_anew(address: u64, unused1: u64, unused2: u64) -> None:
     cpu.irqs_on()
     io = Transfer(base=call.io.base, length=call.io.length)
     try:
-        if p.gives_calls_up():
+        if p.gives_calls_up.load():
             raise Error(Errno.EINTR, "its process has ended")
         count = read_chan(call.chan, io)
     except Error:

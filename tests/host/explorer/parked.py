@@ -97,7 +97,7 @@ class Pipe:
         self.leave()
 
     def die(self) -> None:
-        self.reader.dying.store(True)
+        self.reader.gives_calls_up.store(True)
         abort_all_calls(self.reader)
         proc_put(self.reader)
 
@@ -266,7 +266,7 @@ class GoingOnAsAnother:
         self.pipe.read(0)
 
     def thread_exec(self) -> None:
-        self.pipe.reader.succeeded.store(True)
+        self.pipe.reader.gives_calls_up.store(True)
         abort_all_calls(self.pipe.reader)
 
     def check(self) -> None:

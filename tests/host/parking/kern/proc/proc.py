@@ -9,15 +9,8 @@ from kern.syscall.parked import ParkedCalls, free_notes
 class Proc:
     pid: i32
     parked: ParkedCalls
-    dying: Atomic[bool]
-    succeeded: Atomic[bool]  # it goes on as another program
+    gives_calls_up: Atomic[bool]
     refs: Atomic[u64]
-
-    def is_dying_abort(self) -> bool:
-        return self.dying.load()
-
-    def gives_calls_up(self) -> bool:
-        return self.is_dying_abort() or self.succeeded.load()
 
 
 def proc_get(p: Proc) -> None:

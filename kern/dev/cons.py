@@ -195,6 +195,7 @@ class Cons(CharDev):
 
     def write(self, io: Transfer, offset: u64, mode: OpenMode) -> u64:
         chunk = array(512, u8)
+        io.keep_short()
         with output:
             while io.left > 0:
                 count = io.take(chunk[0:512])

@@ -31,10 +31,10 @@ class Zero(CharDev):
     name: str = "zero"
 
     def read(self, io: Transfer, offset: u64, mode: OpenMode) -> u64:
-        count = io.left
+        io.keep_short()
         while io.left > 0:
             io.give(zeros[0:4096])
-        return count
+        return io.done
 
     def write(self, io: Transfer, offset: u64, mode: OpenMode) -> u64:
         return swallow(io)

@@ -78,9 +78,10 @@ class RandomFile(Node):
         return False
 
     def read(self, io: Transfer, offset: u64, mode: OpenMode) -> u64:
-        """As much as is asked for. Raises EINTR."""
+        """As much as is asked for, up to MOST_AT_ONCE. Raises EINTR."""
         buffer = array(CHUNK, u8)
         start = io.done
+        io.keep_short()
         while io.left > 0:
             size = min(io.left, CHUNK)
             if not fill(buffer[:size]) and self.waits:
@@ -92,6 +93,7 @@ class RandomFile(Node):
     def write(self, io: Transfer, offset: u64, mode: OpenMode) -> u64:
         buffer = array(32, u8)
         start = io.done
+        io.keep_short()
         while io.left > 0:
             count = io.take(buffer[0:32])
             with lock:

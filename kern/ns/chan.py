@@ -148,6 +148,7 @@ def read_at_offset(chan: Chan, io: Transfer) -> u64:
     """Of what is no stream, or may not be read."""
     if OpenMode.READ not in chan.mode:
         raise Error(Errno.EBADF, "not open for reading")
+    io.keep_short()
     with chan.lock:
         if chan.node.kind == FileKind.DIR:
             return read_directory(chan, io)
@@ -182,6 +183,7 @@ def write_at_offset(chan: Chan, io: Transfer) -> u64:
     """To what is no stream, or may not be written."""
     if OpenMode.WRITE not in chan.mode:
         raise Error(Errno.EBADF, "not open for writing")
+    io.keep_short()
     with chan.lock:
         if OpenMode.APPEND in chan.mode:
             chan.offset = chan.node.size()

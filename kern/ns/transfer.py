@@ -8,6 +8,7 @@ No locks. Touching user memory may fault a page in: never with a spinlock held.
 
 from lang import Error, Ref, Span, Uaddr, User, copy_bytes, inline, struct, u8, u64
 from kern.abi.errno import Errno
+from kern.abi.file import MOST_AT_ONCE
 from kern.arch_api import PageFlag
 from kern.core.percore import core
 from kern.mm.fault import bring_in
@@ -61,6 +62,10 @@ class Transfer:
             read_user(into[:count], Uaddr(self.base + self.done))
         self.done += count
         return count
+
+    def keep_short(self) -> None:
+        """Whoever wants more moved asks again: a call is not preempted, and its core may be somebody else's by then."""
+        self.length = min(self.length, MOST_AT_ONCE)
 
     def give_from(self, data: Span[u8], offset: u64) -> u64:
         """Give what there is of a file with these contents from `offset` on."""

@@ -45,7 +45,7 @@ def take_path_at(p: Proc, dirfd: i32, path: User[str], into: Text) -> None:
 
 @syscall(100)
 def sys_read(p: Proc, fd: i32, into: User[Span[u8]]) -> u64:
-    """Read some bytes; 0 at the end. A directory gives whole DirEntry. May block."""
+    """Read some bytes, of a file at most MOST_AT_ONCE; 0 at the end. A directory gives whole DirEntry. May block."""
     chan = get_chan(p.fds, fd)
     io = Transfer()
     try:
@@ -60,7 +60,7 @@ def sys_read(p: Proc, fd: i32, into: User[Span[u8]]) -> u64:
 
 @syscall(101)
 def sys_write(p: Proc, fd: i32, data: User[Span[u8]]) -> u64:
-    """Write some bytes; returns how many. May block."""
+    """Write some bytes, to a file at most MOST_AT_ONCE; returns how many. May block."""
     chan = get_chan(p.fds, fd)
     try:
         io = Transfer()

@@ -16,6 +16,7 @@ CALLS = [
     ("working_directory", ["sys-49"]),
     ("descriptors", []),
     ("devices", []),
+    ("large_transfers", []),
     ("file_mapping", ["vm-08"]),
     ("protection", ["sys-16", "sys-17", "sys-18", "sys-32", "vm-16"]),
     ("bad_programs", []),

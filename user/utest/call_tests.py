@@ -3,8 +3,21 @@
 
 from typing import Callable
 
-from lang import Errno, Error, Raises, Span, Uaddr, addr_of, array, i32, text, u32, u64, u8
-from kern.abi.file import AT_FDCWD, MAX_FDS, FdCommand, FdPair, FileKind, OpenMode, SpawnFlag, Stat, WaitFlag, WaitStatus, Whence
+from lang import Errno, Error, Raises, Span, Uaddr, addr_of, array, free, i32, new, text, u32, u64, u8
+from kern.abi.file import (
+    AT_FDCWD,
+    MAX_FDS,
+    MOST_AT_ONCE,
+    FdCommand,
+    FdPair,
+    FileKind,
+    OpenMode,
+    SpawnFlag,
+    Stat,
+    WaitFlag,
+    WaitStatus,
+    Whence,
+)
 from kern.abi.mman import MapFlags, Prot
 from kern.abi.proc import PROCINFO_ADDR, Resource
 from kern.abi.syscall import Syscall
@@ -248,6 +261,27 @@ def drop(ends: tuple[i32, i32]) -> None:
 
 def drop_fd(fd: i32) -> None:
     sys_close(fd)
+
+
+def test_large_transfers() -> None:
+    """No call keeps its core from others for as long as its caller likes: what is more than enough it leaves for the next call."""
+    large = new(array(MOST_AT_ONCE + 5000, u8))
+    for path in ("/dev/zero", "#random/urandom"):
+        fd = open_at(path, OpenMode.READ)
+        equal(sys_read(fd, large), MOST_AT_ONCE, path)
+        sys_close(fd)
+    fd = open_at("#random/random", OpenMode.WRITE)
+    equal(sys_write(fd, large), MOST_AT_ONCE, "written at once to #random")
+    sys_close(fd)
+    fd = open_at("/tmp/large", READ_WRITE | OpenMode.CREATE)
+    equal(sys_write(fd, large), MOST_AT_ONCE, "written at once")
+    equal(sys_write(fd, large[MOST_AT_ONCE:]), 5000, "the rest")
+    sys_seek(fd, 0, Whence.SET)
+    equal(sys_read(fd, large), MOST_AT_ONCE, "read at once")
+    equal(sys_read(fd, large), 5000, "the rest")
+    sys_close(fd)
+    sys_remove("/tmp/large")
+    free(large)
 
 
 def test_devices() -> None:

@@ -123,6 +123,7 @@ class Calls(Suite):
         run("calls.working_directory", call_tests.test_working_directory)
         run("calls.descriptors", call_tests.test_descriptors)
         run("calls.devices", call_tests.test_devices)
+        run("calls.large_transfers", call_tests.test_large_transfers)
         run("calls.file_mapping", call_tests.test_file_mapping)
         run("calls.protection", call_tests.test_protection)
         run("calls.bad_programs", call_tests.test_bad_programs)

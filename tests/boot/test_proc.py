@@ -31,9 +31,12 @@ FORKS = {
     "exec": ["proc-10", "proc-14", "sys-14"],
     "calls_stay_behind": ["sys-14"],
     "killed": ["sys-14"],
+    "meddled_with": ["proc-03", "sys-09"],
     "children": ["sys-14", "sys-15"],
     "many_core": ["proc-13", "proc-14"],
 }
+
+EXECS = {"many_core": ["proc-14"], "killed": ["sys-14"]}
 
 THREAD_FORKS = {"thread": ["parlib-35"], "main": ["parlib-35"], "again": ["parlib-35"]}
 
@@ -45,7 +48,7 @@ def unit_tests(suite: str, rows_of: dict[str, list[str]]) -> list[Any]:
 THREADED = unit_tests("thread_fork", THREAD_FORKS) + unit_tests("thread_fork_steal", THREAD_FORKS)
 
 
-@pytest.mark.parametrize("name", unit_tests("process", UNITS) + unit_tests("fork", FORKS) + THREADED)
+@pytest.mark.parametrize("name", unit_tests("process", UNITS) + unit_tests("fork", FORKS) + unit_tests("exec", EXECS) + THREADED)
 def test_promise_to_a_process(guest: Guest, name: str) -> None:
     answer = guest.run(f"utest {name}", 60)
     assert answer.status == 0 and re.search(rf"^PASSED {name} ", answer.output, re.MULTILINE), answer.output

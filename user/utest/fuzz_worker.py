@@ -13,7 +13,7 @@ from kern.abi.file import OpenMode
 from kern.abi.mman import MapFlags, Prot
 from kern.abi.syscall import Syscall, SyscallFlag
 from parlib.machine import syscall_trap
-from parlib.vcore import proc_info
+from parlib.vcore import disable_notifs, enable_notifs, proc_info
 from pthread import Thread, yield_now
 from rt.exit import exit_now
 from rt.io import close, dup, open, pipe, write
@@ -24,6 +24,7 @@ from utest.fuzz_values import KERNEL, PAGE, PLAY_PAGES, PLAYGROUND, Random, Valu
 MOST_CALLS: u64 = 128                       # declared calls; the last row is for numbers that no call has
 MOST_ERRORS: u64 = 256
 WORKERS: u64 = 4
+CHANGES: u64 = 300                          # of vcores, in a worker that does that
 DEPTH: u64 = 8                              # calls that are under way at once
 THREADS: u64 = 3
 FAR: i32 = 40                               # a descriptor that calls hardly ever are about
@@ -93,7 +94,8 @@ calls = array(DEPTH * THREADS, Syscall)
 rows = array(DEPTH * THREADS, u64)          # of which call each is
 stop = Atomic[u32](0)
 wanted: u64 = 0
-exec_row: u64 = 0                           # of the call exec
+exec_row: u64 = 0                           # of the call exec,
+change_row: u64 = 0                         # ... and of change_vcore
 failing: i32 = -1                           # #mem/fail, if there is one
 
 
@@ -110,10 +112,12 @@ shared = Shared()
 
 def work(board: Board, slot: Slot, seed: u64, count: u64) -> None:
     """All of a worker's life. Does not return."""
-    global wanted, exec_row
+    global wanted, exec_row, change_row
     wanted = count
     while CALLS[exec_row].name != "exec":
         exec_row += 1
+    while CALLS[change_row].name != "change_vcore":
+        change_row += 1
     for i in range(THREADS):
         v = values[i]
         v.random.state = (seed * 1_000_003 + slot.index) * 8 + i + 1
@@ -136,6 +140,8 @@ def work(board: Board, slot: Slot, seed: u64, count: u64) -> None:
             for _ in range(count // DEPTH + 1):
                 burst(board, slot)
         case _:
+            if slot.kind == u32(Kind.WRECK) and slot.index % 8 == 3:
+                change_about(board, slot)
             for _ in range(count):
                 one(board, slot, 0)
     exit_now(0)
@@ -330,6 +336,57 @@ def make(call: Syscall) -> None:
     syscall_trap(addr_of(call), 1)
     while call.flags.load(order=ACQUIRE) & (FINISHED | IN_KERNEL) != FINISHED:
         pause()
+
+
+# -- vcores that become each other ---------------------------------------------------------------------------------
+def change_about(board: Board, slot: Slot) -> None:
+    """As a many-core process, from vcore context or what the kernel takes for it, while its cores are taken."""
+    threads = array(THREADS, Thread)
+    threads[0].start(take_cores, 0)
+    for i in range(u64(1), THREADS):
+        threads[i].start(keep_busy, 0)
+    call = calls[0]
+    for _ in range(CHANGES):
+        call.err = 0
+        call.flags.store(u32(0))
+        fill(values[0], call, CALLS[change_row])
+        call.args[0] = values[0].random.below(THREADS + 1)
+        call.args[1] = 0                    # afresh this thread would not come back
+        slot.at[0].store(call.num)
+        slot.made.add(1)
+        disable_notifs()
+        syscall_trap(addr_of(call), 1)
+        while call.flags.load(order=ACQUIRE) & (FINISHED | IN_KERNEL) != FINISHED:
+            pause()
+        enable_notifs()
+        board.note(change_row, u64(call.err))
+    stop.store(u32(1))
+    for i in range(THREADS):
+        threads[i].join()
+
+
+def keep_busy(unused: u64) -> None:
+    while stop.load() == 0:
+        pause()
+
+
+def take_cores(unused: u64) -> None:
+    """Have the kernel take one's own cores."""
+    path = text(40)
+    path.write(f"/proc/{values[0].family.me}/ctl")
+    try:
+        ctl = open(path.view, OpenMode.WRITE)
+    except Error:
+        return
+    random = Random(state=values[0].random.state ^ 0x7777)
+    while stop.load() == 0:
+        order = text(16)
+        order.write(f"preempt {random.below(THREADS)}")
+        call = Syscall()
+        fill_write(call, ctl, order.view)
+        make(call)
+        yield_now()
+    close(ctl)
 
 
 # -- memory that changes ------------------------------------------------------------------------------------------

@@ -7,10 +7,11 @@ call that it is at, so that one which gets no answer has a name.
 
 from enum import IntEnum, auto
 
-from lang import ACQUIRE, Array, Atomic, Errno, Error, Uaddr, addr_of, array, at, i32, pause, struct, text, u32, u64, wrap
+from lang import ACQUIRE, Array, Atomic, Errno, Error, Uaddr, addr_of, array, at, i32, offsetof, pause, sizeof, struct, text, u32, u64, wrap
 from kern.abi.call_model import CallModel
 from kern.abi.file import OpenMode
 from kern.abi.mman import MapFlags, Prot
+from kern.abi.proc import PROCDATA_ADDR, ProcData, VcorePreemptData
 from kern.abi.syscall import Syscall, SyscallFlag
 from parlib.machine import syscall_trap
 from parlib.vcore import disable_notifs, enable_notifs, proc_info
@@ -93,10 +94,16 @@ values = array(THREADS, Values)
 calls = array(DEPTH * THREADS, Syscall)
 rows = array(DEPTH * THREADS, u64)          # of which call each is
 stop = Atomic[u32](0)
+changes = Atomic[u64](0)
 wanted: u64 = 0
 exec_row: u64 = 0                           # of the call exec,
 change_row: u64 = 0                         # ... and of change_vcore
 failing: i32 = -1                           # #mem/fail, if there is one
+
+
+@struct
+class DataWord:
+    value: u64
 
 
 @struct
@@ -238,6 +245,8 @@ def submit(board: Board, slot: Slot, thread: u64, place: u64) -> None:
         rows[index] = u64(len(CALLS))       # whatever is there is called
     if v.random.one_in(40):
         fail_one(v)
+    if v.wrecks and v.random.one_in(3):
+        scribble(v)
     if rows[index] == exec_row:
         board.note(rows[index], 0)          # who succeeds cannot say so afterwards
     syscall_trap(where, v.random.below(4) if nowhere else 1)
@@ -261,6 +270,12 @@ def go_on(board: Board, v: Values, call: Syscall) -> None:
     board.take_back(exec_row)
     board.note(exec_row, u64(call.err))
     exit_now(0)
+
+
+def scribble(v: Values) -> None:
+    """Nonsense into a word of what the process tells the kernel: flags, mailboxes, contexts, where it is entered."""
+    words = (offsetof(ProcData, "vcores") + u64(proc_info().max_vcores) * sizeof(VcorePreemptData)) // sizeof(DataWord)
+    at(DataWord, PROCDATA_ADDR + v.random.below(words) * sizeof(DataWord)).value = word(v)
 
 
 def fail_one(v: Values) -> None:
@@ -344,7 +359,7 @@ def change_about(board: Board, slot: Slot) -> None:
     threads = array(THREADS, Thread)
     threads[0].start(take_cores, 0)
     for i in range(u64(1), THREADS):
-        threads[i].start(keep_busy, 0)
+        threads[i].start(keep_busy, i)
     call = calls[0]
     for _ in range(CHANGES):
         call.err = 0
@@ -360,14 +375,19 @@ def change_about(board: Board, slot: Slot) -> None:
             pause()
         enable_notifs()
         board.note(change_row, u64(call.err))
+        changes.add(1)
     stop.store(u32(1))
     for i in range(THREADS):
         threads[i].join()
 
 
-def keep_busy(unused: u64) -> None:
+def keep_busy(number: u64) -> None:
+    """Half of such a process' life it stays sound."""
     while stop.load() == 0:
-        pause()
+        if changes.load() > CHANGES // 2:
+            scribble(values[number])
+        for _ in range(50):
+            pause()
 
 
 def take_cores(unused: u64) -> None:

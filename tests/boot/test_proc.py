@@ -36,7 +36,7 @@ FORKS = {
     "many_core": ["proc-13", "proc-14"],
 }
 
-EXECS = {"many_core": ["proc-14"], "killed": ["sys-14"]}
+EXECS = {"many_core": ["proc-14"], "aborted": ["proc-14", "async-07"], "killed": ["sys-14"]}
 
 THREAD_FORKS = {"thread": ["parlib-35"], "main": ["parlib-35"], "again": ["parlib-35"]}
 

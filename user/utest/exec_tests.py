@@ -1,7 +1,7 @@
 # SPDX-License-Identifier: LGPL-2.1-or-later
 """Tests of exec while the old program goes on: its new one comes from a slow disk, and meanwhile an alarm wakes it. Run as an SCP."""
 
-from lang import Errno, Error, addr_of, array, as_bytes, i32, struct, text, u8, u32, u64
+from lang import Errno, Error, Uaddr, addr_of, array, as_bytes, i32, struct, text, u8, u32, u64
 from kern.abi.file import FdPair, SpawnArgs, SpawnFlag
 from kern.abi.syscall import Syscall
 from lib.files import read_file
@@ -12,19 +12,21 @@ from pthread import Thread
 from rt import io
 from rt.exit import exit_now
 from rt.process import create, exec_program, fork, wait
-from syscalls import submit_exec, submit_read, sys_kill, sys_proc_destroy, sys_sync
+from rt.time import sleep_usec
+from syscalls import submit_exec, submit_read, sys_abort_sysc, sys_kill, sys_proc_destroy, sys_sync
 from utest.harness import Suite, check, equal, run, suites, until
 from utest.leaks import all_cores_idle
 from utest.paging import DISK, READ_WRITE, order_disk
 
-SLOW = "latency 2000"                       # microseconds a page, of which the program has dozens
+SLOW = "latency 60000000"                   # microseconds a page: for ever
+FAST = "latency 0"
 WOKEN_NS: u64 = 10_000_000
 
 call = Syscall()
 args = SpawnArgs(argc=1)
 name = text(8)
 argv = array(1, str)
-reads = array(6000, Syscall)
+reads = array(4000, Syscall)
 byte = array(1, u8)
 unstarted: i32 = 0
 
@@ -49,18 +51,20 @@ def nothing(number: u64) -> None:
     """A thread that ends at once: with the first one the process becomes a many-core process."""
 
 
-def note_ring(alarm: Alarm) -> None:
-    """The process is awake."""
+def ring_again(alarm: Alarm) -> None:
+    """That wakes the process; but it may not be asleep yet."""
+    alarm.set_after(WOKEN_NS)
 
 
 def begin_exec() -> None:
     """Returns when the process is woken, while its new program is on its way."""
-    alarm = Alarm(handler=note_ring)
+    alarm = Alarm(handler=ring_again)
     alarm.set_after(WOKEN_NS)
     name.write("true\0")
     args.strings = addr_of(name.view[0])
     args.strings_len = name.len
     submit_exec(call, DISK, args)
+    alarm.unset()
 
 
 def test_becomes_many_core() -> None:
@@ -73,17 +77,32 @@ def test_becomes_many_core() -> None:
         starter = Thread()
         starter.start(nothing, 0)
         starter.join()
+        order_disk(FAST)
         wait_spinning(call)
         exit_now(7 if call.err == u32(Errno.EINVAL) else 8)
     equal(u64(wait(pid)), 7, "status")
-    order_disk("latency 0")
     check(all_cores_idle(), "a core is not idle, or somebody's")
+
+
+def test_aborted() -> None:
+    """The exec gives up, and the old program goes on."""
+    put_program_on_disk()
+    order_disk(SLOW)
+    pid = fork()
+    if pid == 0:
+        begin_exec()
+        while not sys_abort_sysc(Uaddr(addr_of(call))):
+            sleep_usec(1000)                # it is not asleep yet
+        wait_spinning(call)
+        exit_now(7 if call.err == u32(Errno.EINTR) else 8)
+    equal(u64(wait(pid)), 7, "status")
+    order_disk(FAST)
 
 
 def test_killed_at_the_hand_over() -> None:
     """The program that takes over is ended before it has the other one's children: they are nobody's then, and what never ran is gone."""
     ends = io.pipe()
-    for _ in range(8):
+    for _ in range(4):
         pid = fork()
         if pid == 0:
             go_on_slowly(ends)
@@ -141,4 +160,5 @@ class Exec(Suite):
 
     def run(self) -> None:
         run("exec.many_core", test_becomes_many_core)
+        run("exec.aborted", test_aborted)
         run("exec.killed", test_killed_at_the_hand_over)

@@ -4,6 +4,7 @@
 from lang import Atomic, Errno, Error, Uaddr, addr_of, array, f64, i32, pause, text, u8, u16, u32, u64
 from kern.abi.event import EventMsg, EventType
 from kern.abi.file import AT_FDCWD, OpenMode
+from kern.abi.proc import MAX_PID
 from kern.abi.syscall import Syscall
 from lib.files import read_all, read_file
 from lib.strings import discard
@@ -242,6 +243,8 @@ def test_killed_while_it_execs() -> None:
 
 def test_meddled_with_while_it_is_made() -> None:
     """A copy has a number before it has anything else: who guesses it may end it amid that, but not have it run."""
+    if getpid() > MAX_PID - 200:            # they begin anew, and whose the next is cannot be guessed
+        return
     fds: u64 = 0
     while fds < MANY_FDS:
         descriptors[fds] = io.dup(1)

@@ -120,6 +120,7 @@ SHOWS: dict[str, list[str]] = {
     "signal_scp.queue": [],
     "signal_scp.suspend": ["parlib-60"],
     "signal_scp.wait": ["parlib-60"],
+    "signal_scp.wait_for_child": [],
     "signal_scp.errors_survive": [],
     "signal_scp.refusals": [],
     "signal_scp.default_actions": ["parlib-60"],

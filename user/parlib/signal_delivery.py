@@ -92,9 +92,10 @@ def handle_signal_event(vcore: Vcore, msg: EventMsg) -> None:
 def post_to_process(vcore: Vcore, info: SignalInfo) -> None:
     """In vcore context: to a thread that waits, else to one that does not block it."""
     woken = UthSync()
+    main = uthreads.main_thread
     with table.lock:
-        if is_ignored(info.signal) and table.waiters.is_empty():
-            return
+        if is_ignored(info.signal) and table.waiters.is_empty() and main.signals.mask & bit(info.signal) == 0:
+            return                          # blocked it stays, for who waits for it later: CHLD, say
         assign(table.infos[info.signal], info)
         table.pending.or_(bit(info.signal))
         table.waiters.swap(woken)           # each looks whether it is for it, and goes back to sleep if not
@@ -123,7 +124,7 @@ def post_to_thread(uthread: Uthread, info: SignalInfo) -> None:
     """To this thread and no other. Any context; a thread that sends to itself runs its handlers afterwards."""
     woken = UthSync()
     with table.lock:
-        if is_ignored(info.signal) and table.waiters.is_empty():
+        if is_ignored(info.signal) and table.waiters.is_empty() and uthread.signals.mask & bit(info.signal) == 0:
             return
         assign(uthread.signals.info, info)
         uthread.signals.pending |= bit(info.signal)

@@ -67,6 +67,7 @@ class SingleCore(Suite):
         run("signal_scp.queue", test_queue)
         run("signal_scp.suspend", test_suspend)
         run("signal_scp.wait", test_wait)
+        run("signal_scp.wait_for_child", test_wait_for_child)
         run("signal_scp.errors_survive", test_errors_survive)
         run("signal_scp.refusals", test_refusals)
         run("signal_scp.default_actions", test_default_actions)
@@ -269,6 +270,16 @@ def test_wait() -> None:
     sigprocmask(MaskChange.SET, before)
     equal(count.load(), 0, "handlers run")
     wait(pid)
+
+
+def test_wait_for_child() -> None:
+    """CHLD is ignored by default, but kept if it is blocked: its parent may wait for it when the child has ended."""
+    before = sigprocmask(MaskChange.BLOCK, bit(Signal.CHLD))
+    pid = send_from_child("-CHLD", "0")
+    wait(pid)
+    info = SignalInfo()
+    check(sigtimedwait(bit(Signal.CHLD), info, now_ns() + PATIENCE_NS), "it was dropped")
+    sigprocmask(MaskChange.SET, before)
 
 
 def fail_inside(signal: u32, info: SignalInfo) -> None:

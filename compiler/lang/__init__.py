@@ -7,6 +7,13 @@ vocabulary is that of `__init__.pyi`.
 
 from __future__ import annotations
 
+import os
+import sys
+
+# A program's folder comes first in CPython's path, and may hold programs called `random` or `time`: the standard library goes before it.
+if sys.path and sys.path[0] == os.path.dirname(os.path.abspath(getattr(sys.modules["__main__"], "__file__", ""))):
+    sys.path.append(sys.path.pop(0))
+
 from lang.integers import (  # noqa: F401
     CHECKED,
     CheckFailed,

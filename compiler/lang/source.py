@@ -22,6 +22,7 @@ from typing import Any
 
 IMPORTS_LANG = re.compile(r"^from lang import", re.MULTILINE)
 IS_PROGRAM = re.compile(r"^from lang import[\s\S]*^def main\(\) -> ", re.MULTILINE)
+CALLS_MAIN = re.compile(r"^if __name__ == ", re.MULTILINE)
 SCALARS = {
     "u8",
     "u16",
@@ -312,10 +313,16 @@ def run_program(text: str, path: str, space: dict[str, Any]) -> None:
         stream.reconfigure(encoding="utf-8", errors="surrogateescape")  # type: ignore[union-attr]
     sys.setrecursionlimit(20000)
     sys.argv = [Str(a) for a in sys.argv]
-    status = guarded(lambda: exec(compiled(text, path), prepared(space)), path)
+    status = guarded(lambda: run_text(text, path, space), path)
     sys.stdout.flush()
     sys.stderr.flush()
     os._exit(status & 255)
+
+
+def run_text(text: str, path: str, space: dict[str, Any]) -> Any:
+    """The statements, and then `main`, as compiled, unless they call it themselves."""
+    exec(compiled(text, path), prepared(space))
+    return None if CALLS_MAIN.search(text) else space["main"]()
 
 
 def guarded(run: Callable[[], Any], path: str) -> int:

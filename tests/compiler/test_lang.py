@@ -4,6 +4,8 @@
 import os
 import subprocess
 import sys
+import textwrap
+from pathlib import Path
 
 import lang
 import pytest
@@ -42,6 +44,35 @@ def test_signed_results_wrap_without_checks():
     code = "import lang; print(lang.i8(127) + 1, lang.u8(300))"
     done = subprocess.run([sys.executable, "-c", code], capture_output=True, text=True, env={**os.environ, "PYKAROS_CHECKED": "0"})
     assert done.stdout == "-128 44\n"
+
+
+def test_a_program_runs_though_its_neighbours_have_names_of_the_standard_library(tmp_path):
+    """As those in user/apps do."""
+    for name in ("random", "tempfile", "time", "stat", "ast"):
+        (tmp_path / f"{name}.py").write_text("raise RuntimeError('the wrong one')\n", encoding="utf-8")
+    (tmp_path / "neighbour.py").write_text("VALUE = 7\n", encoding="utf-8")
+    program = tmp_path / "squares.py"
+    program.write_text(
+        "import sys\nfrom lang import i32, u64\nfrom neighbour import VALUE\n\n\n"
+        "def main() -> i32:\n    print(u64(sys.argv[1]) * VALUE)\n    return 0\n",
+        encoding="utf-8",
+    )
+    done = subprocess.run([sys.executable, str(program), "3"], capture_output=True, text=True, check=False)
+    assert (done.stdout, done.stderr, done.returncode) == ("21\n", "", 0)
+
+
+def test_the_first_program_of_readme_prints_what_it_says(tmp_path):
+    """In CPython and compiled; as a program of the image it is one like all others."""
+    readme = (Path(__file__).parents[2] / "README.md").read_text(encoding="utf-8")
+    text, rest = readme.partition("Write `user/apps/squares.py`:\n")[2].split("\nand run it:\n")
+    printed = textwrap.dedent(rest.partition('CMD="squares 4"\n')[2].partition("\nIt is")[0])
+    program = tmp_path / "squares.py"
+    program.write_text(textwrap.dedent(text), encoding="utf-8")
+    for words in ([str(program)], ["-m", "compiler", "run", str(program)]):
+        done = subprocess.run([sys.executable, *words, "4"], capture_output=True, text=True, check=False)
+        assert textwrap.dedent(done.stdout).strip("\n") == printed.strip("\n") and done.stderr == "" and done.returncode == 0
+        refused = subprocess.run([sys.executable, *words], capture_output=True, text=True, check=False)
+        assert refused.stdout == "" and refused.stderr.startswith("usage: ") and refused.returncode == 2
 
 
 def test_texts_are_cut_at_whole_characters():

@@ -223,7 +223,7 @@ def test_semaphore_static() -> None:
 def passed_in_time(start: u64) -> None:
     """Not before the timeout, nor much later."""
     passed = now_ns() - start
-    check(TIMEOUT_NS <= passed < TIMEOUT_NS + 2 * NS_PER_SEC, f"{passed} ns for a timeout of {TIMEOUT_NS}")
+    check(TIMEOUT_NS <= passed < TIMEOUT_NS + 10 * NS_PER_SEC, f"{passed} ns for a timeout of {TIMEOUT_NS}")
 
 
 def test_semaphore_timeout() -> None:

@@ -104,7 +104,7 @@ def test_clocks() -> None:
     with mutex:
         check(not lonely.wait_until(mutex, wall_ns() + TIMEOUT_NS), "nobody signalled")
     passed = now_ns() - start
-    check(TIMEOUT_NS - 1_000_000 <= passed < 100 * TIMEOUT_NS, f"{passed} ns")
+    check(TIMEOUT_NS - 1_000_000 <= passed < 500 * TIMEOUT_NS, f"{passed} ns")
     lonely.clock = Clock.MONOTONIC
     start = now_ns()
     with mutex:

@@ -197,6 +197,7 @@ SHOWS: dict[str, list[str]] = {
     "pthread.cancel_disabled_read": [],
     "pthread.cleanup_blocks": [],
     "pthread.mutex_kinds": ["parlib-37"],
+    "pthread.condition_of_each_kind": ["parlib-37"],
     "pthread.timed": ["parlib-37"],
     "pthread.clocks": ["parlib-37"],
     "pthread.spin": ["parlib-37"],

@@ -1,7 +1,7 @@
 # SPDX-License-Identifier: LGPL-2.1-or-later
 """How a caller waits for a system call that is not done: by blocking its uthread if it can, else the process, else by spinning."""
 
-from lang import ACQUIRE, RELAXED, SEQ_CST, Uaddr, addr_of, at, cold, fence, inline, noinline, pause, u32, u64
+from lang import ACQUIRE, RELAXED, SEQ_CST, Uaddr, addr_of, at, atomic, cold, fence, inline, noinline, pause, u32, u64
 from kern.abi.event import EventFlag, EventQueue, MailboxKind
 from kern.abi.syscall import Syscall
 from parlib import sched
@@ -85,8 +85,8 @@ def block_vcore(call: Syscall) -> None:
 def block_uthread(call: Syscall) -> None:
     """Straight to the next ready thread, or by way of vcore context if there is none, or more to do: as `park` of parlib.uthread."""
     uthread = my_uthread()
-    uthread.sysc = call
-    fence(SEQ_CST)                          # `sysc` before what follows: pairs with `cancel`, and with `draw_attention` before `break_call`
+    # A swap, so that it is seen before we look at what follows: pairs with `cancel`, and with `draw_attention` before `break_call`.
+    atomic(uthread.sysc).swap(call)
     if is_wanted(uthread.cancel):           # asked for before anybody could see what we are about to wait for
         abort_call(call)
     vcore = pin(uthread)

@@ -57,21 +57,15 @@ class CondVar:
 
     def wait_recursive(self, mutex: RecursiveMutex) -> None:
         """However often it is locked: all of it is released, and taken again."""
-        count = mutex.count
-        mutex.count = 0
-        mutex.holder.store(0)
+        count = mutex.give_up()
         self.wait(mutex.mutex)
-        mutex.take()
-        mutex.count = count
+        mutex.take_again(count)
 
     @must_use
     def wait_recursive_until(self, mutex: RecursiveMutex, deadline_ns: u64) -> bool:
-        count = mutex.count
-        mutex.count = 0
-        mutex.holder.store(0)
+        count = mutex.give_up()
         woken = self.wait_until(mutex.mutex, deadline_ns)
-        mutex.take()
-        mutex.count = count
+        mutex.take_again(count)
         return woken
 
     def signal(self) -> None:

@@ -117,6 +117,19 @@ class RecursiveMutex:
         self.holder.store(me.mine.uthread, order=RELAXED)  # only the holder's own address means something to who reads it
         self.count += 1
 
+    def give_up(self) -> u64:
+        """Before a wait for a condition unlocks the mutex, however often it is locked; how often."""
+        assert self.is_mine(), "a thread waits with a recursive mutex that it does not hold"
+        count = self.count
+        self.count = 0
+        self.holder.store(0, order=RELAXED)
+        return count
+
+    def take_again(self, count: u64) -> None:
+        """Afterwards."""
+        self.holder.store(me.mine.uthread, order=RELAXED)
+        self.count = count
+
     def unlock(self) -> None:
         assert self.is_mine(), "a recursive mutex is unlocked by a thread that does not hold it"
         self.count -= 1

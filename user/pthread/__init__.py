@@ -12,6 +12,7 @@
 | pthread_cleanup_push, _pop | `cleanup_push`, `cleanup_pop`; or `with` and `finally` |
 | pthread_mutex_…, three kinds | `Mutex`, `RecursiveMutex`, `ErrorCheckMutex`: `lock`, `try_lock`, `lock_until`, `unlock` |
 | pthread_cond_…, _condattr_setclock | `CondVar`: `wait`, `wait_until`, `signal`, `broadcast`, `clock` |
+| … with the other kinds of mutex | `wait_checked`, `wait_recursive`, `wait_checked_until`, `wait_recursive_until` |
 | pthread_rwlock_…, _barrier_…, _spin_…, _once | `RwLock`, `Barrier`, `SpinLock`, `Once` |
 | pthread_key_…, _getspecific, _setspecific | `Key`: `create`, `delete`, `get`, `set` |
 | pthread_sigmask, sigwait, … | parlib.signal |

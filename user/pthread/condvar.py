@@ -9,10 +9,11 @@ from lang import must_use, struct, u64
 from parlib import condvar
 from parlib.cancel import enter_wait, leave_wait, test_cancel
 from parlib.current import my_uthread
-from parlib.mutex import Mutex
+from parlib.mutex import Mutex, RecursiveMutex
 from parlib.timed_wait import TimedWait, begin_wait, end_wait
 from parlib.vcore import pin, unpin
 from pthread.clock import Clock
+from pthread.mutex import ErrorCheckMutex
 
 
 @struct
@@ -59,6 +60,38 @@ class CondVar:
         if cancelled or cancel.broken:
             test_cancel()
         return woken
+
+    def wait_checked(self, mutex: ErrorCheckMutex) -> None:
+        """`wait` with one that checks errors. Raises EPERM if the caller does not have it."""
+        mutex.give_up()
+        try:
+            self.wait(mutex.inner)
+        finally:
+            mutex.take()
+
+    @must_use
+    def wait_checked_until(self, mutex: ErrorCheckMutex, deadline_ns: u64) -> bool:
+        mutex.give_up()
+        try:
+            return self.wait_until(mutex.inner, deadline_ns)
+        finally:
+            mutex.take()
+
+    def wait_recursive(self, mutex: RecursiveMutex) -> None:
+        """`wait` with a recursive one: however often it is locked, all of it is released, and taken again."""
+        count = mutex.give_up()
+        try:
+            self.wait(mutex.mutex)
+        finally:
+            mutex.take_again(count)
+
+    @must_use
+    def wait_recursive_until(self, mutex: RecursiveMutex, deadline_ns: u64) -> bool:
+        count = mutex.give_up()
+        try:
+            return self.wait_until(mutex.mutex, deadline_ns)
+        finally:
+            mutex.take_again(count)
 
     def signal(self) -> None:
         self.inner.signal()

@@ -19,13 +19,13 @@ class ErrorCheckMutex:
         """Raises EDEADLK if the caller has it."""
         self.refuse_twice()
         self.inner.lock()
-        self.holder.store(me.mine.uthread, order=RELAXED)  # only one's own address means something to who reads it
+        self.take()
 
     @must_use
     def try_lock(self) -> bool:
         if not self.inner.try_lock():
             return False
-        self.holder.store(me.mine.uthread, order=RELAXED)
+        self.take()
         return True
 
     @must_use
@@ -34,15 +34,23 @@ class ErrorCheckMutex:
         self.refuse_twice()
         if not self.inner.lock_until(deadline_ns):
             return False
-        self.holder.store(me.mine.uthread, order=RELAXED)
+        self.take()
         return True
 
     def unlock(self) -> None:
         """Raises EPERM if the caller does not have it."""
+        self.give_up()
+        self.inner.unlock()
+
+    def give_up(self) -> None:
+        """Before the inner one is unlocked. Raises EPERM if the caller does not have it."""
         if self.holder.load(order=RELAXED) != me.mine.uthread:
             raise Error(Errno.EPERM, f"thread {my_uthread().id} unlocks a mutex that it does not hold")
         self.holder.store(0, order=RELAXED)
-        self.inner.unlock()
+
+    def take(self) -> None:
+        """When the inner one has been locked."""
+        self.holder.store(me.mine.uthread, order=RELAXED)  # only one's own address means something to who reads it
 
     def refuse_twice(self) -> None:
         if self.holder.load(order=RELAXED) == me.mine.uthread:

@@ -212,8 +212,10 @@ def note_signal(signal: u32, info: SignalInfo) -> None:
     signals += 1
 
 
-def send_signal(alarm: Alarm) -> None:
+def send_signals(alarm: Alarm) -> None:
+    """Again and again: one that comes before the thread waits breaks nothing."""
     kill_from_vcore(at(Uthread, alarm.arg), Signal.USR1)
+    alarm.set_after(20_000_000)
 
 
 def test_signal() -> None:
@@ -221,7 +223,7 @@ def test_signal() -> None:
     open_pipes()
     ask(0, pipes[0], R)
     handle(Signal.USR1, note_signal)
-    alarm = Alarm(handler=send_signal, arg=addr_of(my_uthread()))
+    alarm = Alarm(handler=send_signals, arg=addr_of(my_uthread()))
     for timeout in (FOREVER, LONG):
         before = signals
         alarm.set_after(20_000_000)
@@ -230,8 +232,9 @@ def test_signal() -> None:
             poll(fds[:1], timeout)
         except Error as e:
             got = e.errno
+        alarm.unset()
         check(got == Errno.EINTR, f"{got.name} from a wait that a signal broke")
-        equal(signals, before + 1, "handlers run")
+        check(signals > before, "no handler ran")
     io.write_all(pipes[1], "x")
     equal(poll(fds[:1], LONG), 1, "ready: nothing of it is left behind")
     close_pipes()

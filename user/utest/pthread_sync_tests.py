@@ -25,10 +25,13 @@ from utest.harness import check, equal, run
 from utest.pthread_crowd import MANY, cleaned, count, join_all, note_cleanup, ready, threads, wait_until_ready
 
 TIMEOUT_NS: u64 = 20_000_000
+HOUR_NS: u64 = 3_600_000_000_000
 
 mutex = Mutex()
 semaphore = Sem()
 checked = ErrorCheckMutex()
+nested = RecursiveMutex()
+condition = CondVar()
 spin = SpinLock()
 rwlock = RwLock()
 barrier = Barrier(parties=MANY)
@@ -41,6 +44,7 @@ last_seen: u64 = 0
 
 def run_sync() -> None:
     run("pthread.mutex_kinds", test_mutex_kinds)
+    run("pthread.condition_of_each_kind", test_condition_of_each_kind)
     run("pthread.timed", test_timed)
     run("pthread.clocks", test_clocks)
     run("pthread.spin", test_spin)
@@ -80,6 +84,55 @@ def test_mutex_kinds() -> None:
         with recursive:
             equal(recursive.count, 2, "depth")
     equal(recursive.count, 0, "depth")
+
+
+def wait_with_kind(number: u64) -> None:
+    """Locked twice where that can be: all of it is released meanwhile, and the caller's again afterwards."""
+    if number < 2:
+        checked.lock()
+        ready.add(1)
+        if number == 0:
+            condition.wait_checked(checked)
+        else:
+            check(condition.wait_checked_until(checked, now_ns() + HOUR_NS), "woken")
+        checked.unlock()                    # raises if it is not the caller's
+    else:
+        nested.lock()
+        nested.lock()
+        ready.add(1)
+        if number == 2:
+            condition.wait_recursive(nested)
+        else:
+            check(condition.wait_recursive_until(nested, now_ns() + HOUR_NS), "woken")
+        nested.unlock()
+        check(nested.is_mine(), "it was locked twice")
+        nested.unlock()
+    count.add(1)
+
+
+def test_condition_of_each_kind() -> None:
+    for kind in range(u64(4)):
+        count.store(0)
+        ready.store(u32(0))
+        threads[0].start(wait_with_kind, kind)
+        wait_until_ready(1)
+        if kind < 2:
+            checked.lock()                  # to be had as soon as it waits
+            condition.signal()
+            checked.unlock()
+        else:
+            nested.lock()
+            condition.signal()
+            nested.unlock()
+        threads[0].join()
+        equal(count.load(), 1, "woken, and went on")
+    check(not checked.inner.is_held() and not nested.mutex.is_held(), "something is left")
+    refused = Errno.OK
+    try:
+        condition.wait_checked(checked)
+    except Error as error:
+        refused = error.errno
+    check(refused == Errno.EPERM, "waits with a mutex that it does not hold")
 
 
 def test_timed() -> None:

@@ -106,14 +106,18 @@ def block_in_read(number: u64) -> None:
     check(read_nothing() == Errno.EINTR, "the read did not give up")
 
 
+def wait_until_blocked(handle: Thread) -> None:
+    """It has told that it is about to read, and has called the kernel."""
+    while ready.load() == 0 or thread_of(handle).sysc is None:
+        yield_now()
+
+
 def test_to_blocked_thread() -> None:
     count.store(0)
     ready.store(u32(0))
     handle(Signal.USR1, note)
     threads[0].start(block_in_read, 0)
-    while ready.load() == 0:
-        yield_now()
-    sleep_usec(20_000)
+    wait_until_blocked(threads[0])
     kill_thread(thread_of(threads[0]), Signal.USR1)
     threads[0].join()
     equal(count.load(), 1, "handlers run")
@@ -160,9 +164,7 @@ def test_to_willing_thread() -> None:
     before = sigprocmask(MaskChange.BLOCK, bit(Signal.USR1))
     for i in range(u64(4)):
         threads[i].start(sleep_unblocked if i == 2 else note_nothing, 0)
-    while ready.load() == 0:
-        yield_now()
-    sleep_usec(20_000)
+    wait_until_blocked(threads[2])
     target = addr_of(thread_of(threads[2]))
     kill(getpid(), Signal.USR1)
     for i in range(u64(4)):

@@ -48,18 +48,27 @@ def is_done(call: Syscall) -> bool:
 
 def wait_for(call: Syscall) -> None:
     """Block the calling thread until the call is over. In vcore context it can only spin."""
-    while not is_done(call):
+    if not is_done(call):
+        go_on_waiting(call)
+
+
+@noinline
+def go_on_waiting(call: Syscall) -> None:
+    """For a call that was not over a moment ago."""
+    while True:
         if call.flags.load(order=RELAXED) & FINISHED == 0:
             block_on(call)
         else:                               # the kernel is on its way to tell somebody: the structure is its own until K_LOCK is clear
             pause()
+        if is_done(call):
+            return
 
 
 @inline
 def finish(call: Syscall) -> None:
     """What every stub does between its trap and its result."""
     if not is_done(call):
-        wait_for(call)
+        go_on_waiting(call)
 
 
 def errno(call: Syscall) -> Errno:

@@ -20,10 +20,10 @@ from kern.abi.proc import MAX_CORES, MAX_VCORES
 from kern.lib.list import IntrusiveList, ListLink
 from kern.core import runqueue
 from kern.core.policy import policy
-from kern.mm.shootdown import relax
 from kern.proc.preempt import preempt_core
 from kern.proc.proc import Proc, proc_get, proc_put
 from kern.proc.run import give_and_run
+from kern.sync.kthread import give_way
 from kern.sync.spinlock import SpinLock
 
 
@@ -160,9 +160,10 @@ def evict(squatter: Proc, slot: CoreSlot) -> None:
     """Take the core from who uses it, or see that it has given it up. The caller has a reference and holds no lock. May block."""
     if preempt_core(squatter, slot.id, 0):
         return
-    # It is giving the core up on its own, or others take it: wait until they have said so, before which they do not sleep.
+    # It is giving the core up on its own, or others take it, and do not sleep before they have said so. But they may be somewhere in the kernel,
+    # and stand in line on this core, so this is no spin.
     while uses(squatter, slot):
-        relax()
+        give_way()
 
 
 def uses(p: Proc, slot: CoreSlot) -> bool:

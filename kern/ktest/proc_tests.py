@@ -1,9 +1,13 @@
 # SPDX-License-Identifier: GPL-2.0-or-later
 """Processes, without any that runs: their numbers, and what the kernel says of a change of state that cannot be."""
 
-from lang import Error, Ref, array, i64, u32, u64
+from lang import Error, Ref, addr_of, array, at, i64, u32, u64
+from arch import smp
 from kern.abi.errno import Errno
 from kern.abi.proc import MAX_PID, ProcState
+from kern.core import alloc, runqueue
+from kern.core.kmsg import send_routine
+from kern.core.percore import core
 from kern.ktest.check_tests import expect
 from kern.ktest.runner import KernelTest, check, equal, kernel_tests
 from kern.proc.destroy import proc_destroy
@@ -86,3 +90,29 @@ class ChildOfTheDying(KernelTest):
         proc_put(parent)
         check(refused, "it has a child")
         check(left is None, "the child is there still")
+
+
+def give_up_core(address: u64, id: u64, unused: u64) -> None:
+    alloc.put_idle(at(Proc, address), u32(id))
+
+
+@kernel_tests
+class CoreGivenUp(KernelTest):
+    """Who waits for a core that is being given up lets the thread run which does that, if it stands in line on the same core."""
+
+    name: str = "core.given_up"
+
+    def run(self) -> None:
+        if smp.core_count() < 2:
+            return
+        slot = alloc.slots[smp.core_count() - 1]
+        squatter = unknown_process()
+        with alloc.lock:
+            rests = runqueue.rests(slot)
+            if rests:
+                alloc.track_alloc(squatter, slot)
+        if rests:
+            send_routine(core.mine.core_id, give_up_core, addr_of(squatter), u64(slot.id), 0)
+            alloc.evict(squatter, slot)
+            check(not alloc.uses(squatter, slot), "it was not waited for")
+        proc_put(squatter)

@@ -141,7 +141,7 @@ class StacksComeBack(KernelTest):
         for _ in range(2):
             block_many(6 * MANY)
         # The other cores have to come by first, batch after batch.
-        end = now_ns() + 5_000 * NS_PER_MS
+        end = now_ns() + 20_000 * NS_PER_MS
         while lost_since(before) > MANY * STACK_SIZE // 3 and now_ns() < end:
             sleep_ns(NS_PER_MS)
         check(lost_since(before) <= MANY * STACK_SIZE // 3, f"{lost_since(before)} bytes are gone")
@@ -348,4 +348,4 @@ class Sleep(KernelTest):
         sleep_ns(10 * NS_PER_MS)
         took = now_ns() - start
         check(took >= 10 * NS_PER_MS, f"woke after {took} ns")
-        check(took < 2_000 * NS_PER_MS, f"slept {took} ns")
+        check(took < 20_000 * NS_PER_MS, f"slept {took} ns")

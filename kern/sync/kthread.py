@@ -48,6 +48,7 @@ from kern.core.kmsg import Kmsg, post_routine, routine_pending, send_routine
 from kern.core.percore import core
 from kern.lib.list import IntrusiveList, ListLink
 from kern.lib.queue import Queue
+from kern.mm.shootdown import relax
 from kern.mm.kmap import STACK_SIZE, alloc_stack, free_stack
 from kern.proc.proc import Proc, proc_get, proc_put
 from kern.sync.lockcheck import HeldLocks, check_none_held
@@ -270,6 +271,14 @@ def kthread_yield() -> None:
         # Onto this core's own messages, which run once the stack is left and not before.
         wake_on(core.mine.core_id, kthread)
         park(kthread, releasing=held)
+
+
+def give_way() -> None:
+    """What to do in a loop that waits for what a thread or a routine message does, somewhere: it may stand in line here. May block."""
+    try:
+        kthread_yield()
+    except Error:
+        relax()                             # no memory for a stack to leave to
 
 
 def wake_on(target: u32, kthread: Kthread) -> None:

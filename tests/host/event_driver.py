@@ -5,6 +5,7 @@ from lang import Ref, Uaddr, addr_of, array, at, new, struct, u8, u16, u32, u64
 from kern.abi.event import CeqOperation, EventMailbox, EventMsg, EventQueue, EventType, MailboxKind
 from kern.abi.proc import PROCDATA_ADDR, PROCINFO_ADDR, ProcData, ProcInfo, ProcState, VcoreFlag
 from kern.core import kmsg, sched
+from kern.event.notify import looking
 from kern.event.send import post_vcore_event, send_event, send_kernel_event
 from kern.proc.proc import Proc, Vcore
 from parlib.ceq import ceq_bytes, ceq_init
@@ -75,6 +76,7 @@ def lay_out(state: ProcState, is_mcp: bool) -> None:
         p.info.vcoremap[v].valid = 0
         kmsg.mail[v].sent = 0
         kmsg.mail[v].taken = 0
+        looking.stops[v].asked.store(False)
     sched.woken.store(0)
     here.queue.alert_pending.store(0)
 

@@ -96,7 +96,7 @@ class Process:
     def notify(self, v: int) -> None:
         self.vcores[v].pending = True
         if not self.vcores[v].disabled and self.vcores[v].mapped:
-            self.vcores[v].notified += 1
+            self.vcores[v].notified = 1  # a core that is to look already is told no more
 
     def spam_public(self, v: int, flags: int, message: int) -> None:
         self.spam_vcore(self.reachable(v, flags), flags, message)

@@ -160,7 +160,7 @@ def evict(squatter: Proc, slot: CoreSlot) -> None:
     """Take the core from who uses it, or see that it has given it up. The caller has a reference and holds no lock. May block."""
     if preempt_core(squatter, slot.id, 0):
         return
-    # It is giving the core up on its own, or others take it, and do not sleep before they have said so. No spin all the same: who has it to do
+    # It is giving the core up on its own, or others take it, and do not sleep before they said so. No spin, though: who has it to do
     # may stand in line on this core.
     while uses(squatter, slot):
         give_way()

@@ -69,3 +69,7 @@ def give_back(page: u64) -> None:
 
 def mm_map(p: Proc, address: Uaddr, length: u64, prot: Prot, flags: MapFlags, file: Proc | None) -> Uaddr:
     return Uaddr(take_page())
+
+
+def mm_unmap(p: Proc, address: Uaddr, length: u64) -> None:
+    give_back(u64(address))

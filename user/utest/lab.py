@@ -22,7 +22,7 @@ from parlib.sched import Scheduler
 from parlib.threads import uthread_sched_yield
 from parlib.uthread import BY_ITSELF, RUNNING, Uthread, run_uthread, thread0
 from parlib.vcore import Vcore, change_vcore, disable_notifs, enable_notifs, max_vcores, notify_self
-from parlib.vcore import is_mcp, proc_info, wait_spinning
+from parlib.vcore import is_mcp, proc_info, vcores, wait_spinning
 from parlib.yielding import ALL_BUT_CAN_RCV, CAN_RCV_MSG
 from rt.syscall import reset
 from rt.time import now_ns
@@ -180,8 +180,18 @@ def until(condition: Callable[[], bool], what: str) -> None:
     end = now_ns() + PATIENCE_NS
     while not condition():
         if now_ns() > end:
+            describe()
             raise Error(Errno.ETIMEDOUT, f"{what}")
         sys_null()
+
+
+def describe() -> None:
+    """How the vcores stand, for who wonders why nothing comes."""
+    for v in range(min(max_vcores(), CORES_OF_LAB)):
+        data = vcores[v].data
+        station = stations[v]
+        print(f"vcore {v}: mapped {is_mapped(v)}, pending {data.notif_pending.load()}, disabled {data.notif_disabled.load()}, ", end="")
+        print(f"flags {data.flags.load():#x}, order {station.order.load()}, answer {station.answer.load()}, looks {station.beats.load()}")
 
 
 def is_mapped(vcoreid: u32) -> bool:

@@ -50,7 +50,7 @@ UNITS = (
     "shooting.py",
     "files.py",
 )
-RIGHT = {"seqlock_bugs.py": ["Right"], "bugs.py": ["NoLostWakeup", "NoAba", "NoLostNotification"]}
+RIGHT = {"seqlock_bugs.py": ["Right"], "bugs.py": ["NoLostWakeup", "LateWaiter", "NoAba", "NoLostNotification"]}
 
 
 @pytest.fixture(scope="module")

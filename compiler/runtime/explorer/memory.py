@@ -129,9 +129,8 @@ def load_location(location: Location, order: Order) -> None:
     see(thread, number, message, order)
     if order == Order.SEQ_CST and common.seen[number] < message.time:
         common.seen[number] = message.time
-    if thread.recent_count < RECENT:
-        thread.recent[thread.recent_count] = location.number
-        thread.recent_count += 1
+    thread.recent[thread.recent_count % RECENT] = location.number
+    thread.recent_count += 1
     value_box[0] = message.value
 
 
@@ -259,7 +258,7 @@ def fence(order: Order) -> None:
 
 def is_behind(thread: Thread) -> bool:
     """Whether one of the locations that it has looked at since its last pause has changed from what it saw."""
-    for i in range(thread.recent_count):
+    for i in range(min(thread.recent_count, RECENT)):
         number = u64(thread.recent[i]) - 1
         if thread.current.seen[number] < newest_times[number]:
             return True
@@ -268,7 +267,7 @@ def is_behind(thread: Thread) -> bool:
 
 def catch_up(thread: Thread) -> None:
     """A thread that waits sees, in time, what others have stored to the locations that it looks at."""
-    for i in range(thread.recent_count):
+    for i in range(min(thread.recent_count, RECENT)):
         number = u64(thread.recent[i]) - 1
         time = newest_times[number]
         if thread.current.seen[number] < time:

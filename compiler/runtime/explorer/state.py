@@ -90,7 +90,7 @@ class Thread:
     seen_changes: u64  # changes by others when its present turn of waiting began
     own_changes: u64
     recent_count: u64
-    recent: Array[u16] = array(RECENT)  # numbers of locations read since the last pause
+    recent: Array[u16] = array(RECENT)  # numbers of the last locations that it read since its last pause
     place: Place
     current: View
     acquired: View  # what an acquire fence would bring

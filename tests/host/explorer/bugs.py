@@ -48,6 +48,26 @@ class NoLostWakeup:
 
 
 @struct
+class LateWaiter:
+    """Who has looked at much else before it waits: what it looked at last is what it is shown in time."""
+
+    other: Atomic[u32]
+    woken: Atomic[u32]
+
+    def thread_sleeper(self) -> None:
+        while self.other.load(order=RELAXED) == 0:
+            pause()
+        for _ in range(20):
+            self.other.load(order=RELAXED)
+        while self.woken.load(order=RELAXED) == 0:
+            pause()
+
+    def thread_waker(self) -> None:
+        self.woken.store(1, order=RELAXED)
+        self.other.store(1, order=RELAXED)
+
+
+@struct
 class LostWakeupByReordering:
     """As before, but the store and the load after it are not ordered: both see nothing, as a store buffer allows."""
 

@@ -155,13 +155,13 @@ def run_several(count: u64) -> NoReturn:
         # Noted before it is run: the caller may go on while it waits.
         if not read_call(kthread.call, kthread.sysc) or not note_taken(first, taken):
             leave_unread()
-        if not run_one_of_several():
+        if not run_at_leisure():
             break
     leave_for_another()
 
 
-def run_one_of_several() -> bool:
-    """Run the call that was read. Whether its caller and this thread go on as if nothing had been."""
+def run_at_leisure() -> bool:
+    """The call that was read, without the short way back. Whether its caller and this thread go on as if nothing had been."""
     if caller().traced:
         trace_begin(caller())
     try:
@@ -180,8 +180,8 @@ def run_one_of_several() -> bool:
 @cold
 def run_traced() -> NoReturn:
     """Log what a traced process asks for; `trace_end` says what it got."""
-    trace_begin(caller())
     run_at_leisure()
+    leave_for_another()
 
 
 @noinline
@@ -190,17 +190,6 @@ def trace_begin(p: Proc) -> None:
     line = text(400)
     print_call(line, current_kthread().call)
     log.info(f"trace {p.pid}: {line}")
-
-
-def run_at_leisure() -> NoReturn:
-    """The call that was read, without the short way back."""
-    try:
-        syscall_dispatch(caller(), current_kthread().call)
-    except Error:
-        fail_current_call()
-    else:
-        finish_current_call(current_kthread().call.retval)
-    leave_for_another()
 
 
 @noinline

@@ -53,6 +53,7 @@ from parlib.vcore import Vcore, is_mcp, notify_self, proc_data
 NR_TYPES = 50                               # NR_EVENT_TYPES
 BITMAP_WORDS: u64 = 8
 MOST_AT_ONCE: u64 = 256                     # messages of one queue, before those of others have their turn
+ALL: u64 = 0xFFFF_FFFF_FFFF_FFFF
 MAX_HANDLERS: u64 = 256                     # of all types: they are for good, and are needed before there is a heap
 
 
@@ -156,11 +157,11 @@ def assign_type(msg: EventMsg, kind: u32) -> None:
     msg.arg4 = 0
 
 
-def handle_mailbox(vcore: Vcore, mailbox: EventMailbox) -> u64:
-    """Handle all messages in it; how many. In vcore context."""
+def handle_mailbox(vcore: Vcore, mailbox: EventMailbox, most: u64 = ALL) -> u64:
+    """Handle the messages in it, up to so many; how many. In vcore context."""
     msg = EventMsg()
     count: u64 = 0
-    while take_message(mailbox, msg):
+    while count < most and take_message(mailbox, msg):
         dispatch(vcore, msg)
         count += 1
     return count
@@ -185,14 +186,11 @@ def handle_events(vcore: Vcore) -> u64:
 
 def handle_some(vcore: Vcore, mailbox: EventMailbox) -> u64:
     """Handle what is in a mailbox of this vcore's own, MOST_AT_ONCE messages now; how many. For the others it comes back."""
-    msg = EventMsg()
-    for count in range(MOST_AT_ONCE):
-        if not take_message(mailbox, msg):
-            return count
-        dispatch(vcore, msg)
-    vcore.data.notif_pending.store(u32(1))
-    let_thread_go(vcore)
-    return MOST_AT_ONCE
+    count = handle_mailbox(vcore, mailbox, MOST_AT_ONCE)
+    if count == MOST_AT_ONCE:
+        vcore.data.notif_pending.store(u32(1))
+        let_thread_go(vcore)
+    return count
 
 
 # -- queues -------------------------------------------------------------------------------------------------------

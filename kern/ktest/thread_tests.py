@@ -1,24 +1,22 @@
 # SPDX-License-Identifier: GPL-2.0-or-later
-"""Kernel threads and what they block on: semaphores, condition variables, rendezvous, sleeping locks, completions."""
+"""Kernel threads, their stacks, and what one blocks on alone: semaphores, sleeping locks, time."""
 
 from lang import Atomic, Error, array, i64, u64
-from arch import mmu, smp
-from kern.core.percore import core
-from kern.core.smp import call_on_core
+from arch import mmu
 from kern.ktest.runner import KernelTest, check, equal, kernel_tests
 from kern.mm.kmap import STACK_SIZE
 from kern.mm.pages import PAGE_SIZE, free_bytes
 from kern.sync.completion import Completion
-from kern.sync.condvar import CondVar
 from kern.sync.kref import Kref
 from kern.sync.kthread import current_kthread, spawn_ktask
 from kern.sync.qlock import QLock
-from kern.sync.rendez import Rendez, sleep_ns
+from kern.sync.rendez import sleep_ns
 from kern.sync.semaphore import Semaphore
 from kern.time.clock import NS_PER_MS, now_ns
 
 MANY: u64 = 100
 ROUNDS: u64 = 500
+MILLION: u64 = 1_000_000
 
 ping = Semaphore()
 pong = Semaphore()
@@ -27,18 +25,24 @@ all_done = Completion()
 wake_order = array(16, u64)
 woken = Atomic[u64](0)
 queue = Semaphore()
-cv = CondVar()
-go: bool = False
-tickets: u64 = 0
 mutex = QLock()
 inside = Atomic[u64](0)
 collisions = Atomic[u64](0)
-meeting_point = Rendez()
-is_ready: bool = False
 
 
-def play_pong(unused: u64) -> None:
-    for _ in range(ROUNDS):
+def hand_to_and_fro(rounds: u64) -> None:
+    """Each of two threads blocks once a round."""
+    rounds_done.store(0)
+    all_done.expect(1)
+    spawn_ktask("pong", play_pong, rounds)
+    for _ in range(rounds):
+        ping.up()
+        pong.down()
+    all_done.wait()
+
+
+def play_pong(rounds: u64) -> None:
+    for _ in range(rounds):
         wait_down(ping)
         rounds_done.add(1)
         pong.up()
@@ -62,13 +66,7 @@ class PingPong(KernelTest):
     name: str = "sync.semaphore_ping_pong"
 
     def run(self) -> None:
-        rounds_done.store(0)
-        all_done.expect(1)
-        spawn_ktask("pong", play_pong, 0)
-        for _ in range(ROUNDS):
-            ping.up()
-            pong.down()
-        all_done.wait()
+        hand_to_and_fro(ROUNDS)
         equal(rounds_done.load(), ROUNDS, "rounds")
         check(not ping.try_down() and not pong.try_down(), "a signal is left over")
 
@@ -130,6 +128,21 @@ class NoLeak(KernelTest):
 
 
 @kernel_tests
+class Million(KernelTest):
+    """A million times a thread blocks and is restarted; its stack is the same one, and no other is kept."""
+
+    name: str = "kthread.million_blocks"
+
+    def run(self) -> None:
+        hand_to_and_fro(ROUNDS)
+        stack = current_kthread().stack_top
+        before = free_bytes()
+        hand_to_and_fro(MILLION // 2)
+        check(current_kthread().stack_top == stack, "the thread is on another stack")
+        check(lost_since(before) <= 4 * STACK_SIZE, f"{lost_since(before)} bytes are gone")
+
+
+@kernel_tests
 class StacksComeBack(KernelTest):
     """After very many threads have blocked at once, all but a few stacks are memory again, and can be had again."""
 
@@ -164,57 +177,6 @@ class GuardPage(KernelTest):
         check(not mmu.is_kernel_mapped(top - STACK_SIZE - 8), "what is below the stack is mapped")
 
 
-def wait_for_go(unused: u64) -> None:
-    try:
-        with cv.lock.irqs_off() as held:
-            while not go and tickets == 0:
-                cv.wait(held)
-            if not go:
-                take_ticket()
-    finally:
-        woken.add(1)
-        all_done.done()
-
-
-def take_ticket() -> None:
-    global tickets
-    tickets -= 1
-
-
-@kernel_tests
-class ConditionVariable(KernelTest):
-    """A signal lets one waiter through, a broadcast all."""
-
-    name: str = "sync.condvar"
-
-    def run(self) -> None:
-        global go, tickets
-        go = False
-        tickets = 0
-        woken.store(0)
-        all_done.expect(8)
-        for _ in range(8):
-            spawn_ktask("waiter", wait_for_go_task, 0)
-        sleep_ns(20 * NS_PER_MS)
-        with cv.lock.irqs_off():
-            tickets = 1
-            cv.signal()
-        sleep_ns(20 * NS_PER_MS)
-        equal(woken.load(), 1, "threads let through by a signal")
-        with cv.lock.irqs_off():
-            go = True
-            cv.broadcast()
-        all_done.wait()
-        equal(woken.load(), 8, "threads let through by a broadcast")
-
-
-def wait_for_go_task(unused: u64) -> None:
-    try:
-        wait_for_go(unused)
-    except Error:
-        collisions.add(1)
-
-
 def use_mutex(unused: u64) -> None:
     for _ in range(10):
         try:
@@ -244,82 +206,6 @@ class SleepingLock(KernelTest):
         check(mutex.try_acquire(), "the lock is still held")
         check(not mutex.try_acquire(), "the lock can be had twice")
         mutex.release()
-
-
-def ready(unused: u64) -> bool:
-    return is_ready
-
-
-def make_ready(unused: u64) -> None:
-    global is_ready
-    try:
-        sleep_ns(5 * NS_PER_MS)
-    except Error:
-        collisions.add(1)
-    is_ready = True
-    meeting_point.wakeup()
-
-
-@kernel_tests
-class Rendezvous(KernelTest):
-    """A rendezvous ends by its condition or by its deadline, and says which."""
-
-    name: str = "sync.rendez"
-
-    def run(self) -> None:
-        global is_ready
-        is_ready = False
-        start = now_ns()
-        check(not meeting_point.sleep_until(ready, 0, start + 10 * NS_PER_MS), "ready too soon")
-        check(now_ns() >= start + 10 * NS_PER_MS, "the deadline came early")
-        spawn_ktask("ready", make_ready, 0)
-        check(meeting_point.sleep_until(ready, 0, now_ns() + 10_000 * NS_PER_MS), "never ready")
-        meeting_point.sleep(ready, 0)
-
-
-def sleep_until_ready(unused: u64) -> None:
-    try:
-        meeting_point.sleep(ready, 0)
-    except Error:
-        collisions.add(1)
-    woken.add(1)
-    all_done.done()
-
-
-def make_ready_here(unused: u64) -> None:
-    global is_ready
-    if core.mine.irq_depth == 0:
-        collisions.add(1)
-    is_ready = True
-    meeting_point.wakeup()
-
-
-def wake_here(unused: u64) -> None:
-    meeting_point.wakeup()
-
-
-@kernel_tests
-class RendezvousOfMany(KernelTest):
-    """An interrupt handler wakes all who sleep: none goes on before it is ready, and all do once it is."""
-
-    name: str = "sync.rendez_many"
-
-    def run(self) -> None:
-        global is_ready
-        is_ready = False
-        collisions.store(0)
-        woken.store(0)
-        all_done.expect(8)
-        for _ in range(8):
-            spawn_ktask("sleeper", sleep_until_ready, 0)
-        sleep_ns(20 * NS_PER_MS)
-        call_on_core(smp.core_count() - 1, wake_here, 0)
-        sleep_ns(20 * NS_PER_MS)
-        equal(woken.load(), 0, "threads that left before it was ready")
-        call_on_core(smp.core_count() - 1, make_ready_here, 0)
-        all_done.wait()
-        equal(woken.load(), 8, "threads that left")
-        equal(collisions.load(), 0, "sleeps that failed")
 
 
 @kernel_tests

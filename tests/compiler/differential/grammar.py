@@ -20,6 +20,7 @@ from typing import Any
 
 WORK = 4000  # statements that one program may execute, roughly
 DEEPEST = 3  # nesting of blocks
+INDEX_DEPTH = 4  # elements whose index is found in an element
 
 
 # -- types ----------------------------------------------------------------------------------------------------------
@@ -264,6 +265,7 @@ class Body:
         self.result, self.quiet = result, quiet  # quiet: no error may leave it
         self.depth, self.loops, self.weight, self.cost = 0, 0, 1, 1
         self.leaves = True  # `return`, `break` and `continue` are possible
+        self.indices = 0  # within one another, around this point
         self.caught = 0  # depth of `try` around this point
         self.raises = False  # whether an error may leave it
 
@@ -424,6 +426,15 @@ class Body:
         raise AssertionError(ty)
 
     def index(self, length: int) -> str:
+        if self.indices == INDEX_DEPTH:
+            return str(self.rng.randrange(length))
+        self.indices += 1
+        try:
+            return self._index(length)
+        finally:
+            self.indices -= 1
+
+    def _index(self, length: int) -> str:
         ty = self.rng.choice(INTS)
         wild = self.expr(ty, 0)
         if self.risky() and not wild.constant:

@@ -48,6 +48,11 @@ def test_an_f_string_in_another_has_no_quotes_inside():
     ast.parse(program(246624166104))  # where one had an index with a string in it
 
 
+def test_an_index_within_an_index_has_an_end():
+    """Elements of arrays of indices, found by elements: of this seed, deeper than Python goes."""
+    assert make(440078976093).lines
+
+
 DIFFERS = """from lang import frame_address, i32
 
 

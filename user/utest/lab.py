@@ -70,12 +70,20 @@ class Lab(Scheduler):
     at_home: Atomic[bool]                   # ... on vcore 0 only ...
     by_kernel: Atomic[bool]                 # ... by a system call that loads its context
     saved_as: u32                           # `saved` of thread 0 when it last yielded
+    number: u64                             # in memory, what a register of thread 0 has to hold
 
     def entry(self, vcore: Vcore) -> None:
-        if (vcore.id == 0 or not self.at_home.load()) and self.ready.swap(False):
-            if self.by_kernel.load():
-                pop_by_kernel(vcore, thread0)
-            run_uthread(vcore, thread0)
+        if not self.may_run_on(vcore) or not self.ready.swap(False):
+            return
+        if not self.may_run_on(vcore):      # it was called home since we looked; now that it is ours, it calls nobody
+            self.ready.store(True)
+            return
+        if self.by_kernel.load():
+            pop_by_kernel(vcore, thread0)
+        run_uthread(vcore, thread0)
+
+    def may_run_on(self, vcore: Vcore) -> bool:
+        return vcore.id == 0 or not self.at_home.load()
 
     def runnable(self, uthread: Uthread) -> None:
         self.ready.store(True)

@@ -6,7 +6,7 @@ from typing import Callable
 from arch.abi import ContextKind
 from arch.user_abi import INTERRUPT_KEEPS_ALL, LEFT_BY_CALL, first_argument
 from lang import Errno, Error, Format, ThreadLocal, addr_of, array, cycle_counter, f64, i32, pause, text, thread_pointer
-from lang import u16, u32, u64
+from lang import ptr_of, u16, u32, u64, volatile_load
 from kern.abi.event import EventMsg, EventType
 from kern.abi.file import OpenMode
 from kern.abi.syscall import Syscall
@@ -288,12 +288,14 @@ def test_pop_ctx() -> None:
     lab.at_home.store(True)
     lab.by_kernel.store(True)
     for i in range(50):
-        value = u64(i) * 3 + 1
+        register = volatile_load(ptr_of(lab.number))  # twice: the compiler keeps the one, and compares
         entries = vcores[0].entries
         if i % 5 == 0:
             give(1, Order.NOTIFY, 0)
         uthread_sched_yield()
-        check(value == u64(i) * 3 + 1 and here() == 0, "a register")
+        equal(u64(here()), 0, "the vcore where it goes on")
+        equal(register, volatile_load(ptr_of(lab.number)), "a register")
+        lab.number += 3
         check(vcores[0].data.notif_disabled.load() == 0 or vcores[0].entries > entries, "still in vcore context")
     lab.by_kernel.store(False)
     lab.at_home.store(False)

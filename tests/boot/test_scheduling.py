@@ -27,6 +27,7 @@ LAB = {
     "contexts": ["core-08"],
     "entries": ["core-07"],
     "migration": ["core-09"],
+    "mailboxes": ["event-08", "event-18"],
     "pop_ctx": ["sys-33"],
     "halt": ["proc-29", "sys-26"],
     "accounting": ["proc-16", "proc-30"],

@@ -10,9 +10,10 @@ from enum import Enum, auto
 from typing import Callable
 
 from arch.abi import ContextKind
-from lang import Atomic, Errno, Error, array, pause, ptr_of, struct
+from lang import Atomic, Errno, Error, Format, array, i32, pause, ptr_of, struct, text
 from lang import addr_of, at, u16, u32, u64, volatile_load
 from kern.abi.event import EventMsg, EventType
+from kern.abi.file import OpenMode
 from kern.abi.syscall import Syscall
 from parlib.current import Current, my_vcore
 from parlib.event import handle_events, register_handler
@@ -24,9 +25,12 @@ from parlib.uthread import BY_ITSELF, RUNNING, Uthread, run_uthread, thread0
 from parlib.vcore import Vcore, change_vcore, disable_notifs, enable_notifs, max_vcores, notify_self
 from parlib.vcore import is_mcp, proc_info, vcores, wait_spinning
 from parlib.yielding import ALL_BUT_CAN_RCV, CAN_RCV_MSG
+from rt import io
+from rt.process import getpid
 from rt.syscall import reset
 from rt.time import now_ns
 from syscalls import submit_halt_core, submit_pop_ctx, submit_proc_yield, sys_null
+from utest.harness import check
 
 
 PATIENCE_NS: u64 = 10_000_000_000
@@ -275,6 +279,28 @@ def count_ipi(vcore: Vcore, msg: EventMsg) -> None:
 
 def count_warning(vcore: Vcore, msg: EventMsg) -> None:
     warnings.add(1)
+
+
+ctl: i32 = -1
+
+
+def ctl_fd() -> i32:
+    global ctl
+    if ctl < 0:
+        path = text(40)
+        path.write(f"/proc/{getpid()}/ctl")
+        ctl = io.open(path.view, OpenMode.WRITE)
+    return ctl
+
+
+def order_kernel(command: Format) -> None:
+    """A command to our own /proc/N/ctl. What it finds nothing to do for is fine."""
+    line = text(40)
+    line.write(command)
+    try:
+        io.write_all(ctl_fd(), line.view)
+    except Error as e:
+        check(e.errno == Errno.ENXIO, f"{line}: {e.message}")
 
 
 def begin() -> None:

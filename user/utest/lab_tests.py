@@ -5,10 +5,9 @@ from typing import Callable
 
 from arch.abi import ContextKind
 from arch.user_abi import INTERRUPT_KEEPS_ALL, LEFT_BY_CALL, first_argument
-from lang import Errno, Error, Format, ThreadLocal, addr_of, array, cycle_counter, f64, i32, pause, text, thread_pointer
+from lang import Errno, Error, ThreadLocal, addr_of, array, cycle_counter, f64, pause, text, thread_pointer
 from lang import ptr_of, u16, u32, u64, volatile_load
 from kern.abi.event import EventMsg, EventType
-from kern.abi.file import OpenMode
 from kern.abi.syscall import Syscall
 from lib.files import read_file
 from lib.strings import discard
@@ -18,7 +17,6 @@ from parlib.threads import uthread_sched_yield
 from parlib.uthread import BY_ITSELF
 from parlib.vcore import disable_notifs, enable_notifs, enter_vcore_context, max_vcores, notify_self
 from parlib.vcore import is_mcp, proc_info, vcore_is_preempted, vcores, wait_spinning
-from rt import io
 from rt.process import getpid
 from rt.syscall import is_done
 from rt.time import now_ns, sleep_usec, tsc_to_ns
@@ -32,6 +30,7 @@ from utest.lab import (
     at_work,
     begin,
     count_mapped,
+    ctl_fd,
     give,
     has,
     here,
@@ -39,6 +38,7 @@ from utest.lab import (
     is_mapped,
     lab,
     last_ipi_vcore,
+    order_kernel,
     pops,
     send_away,
     stations,
@@ -46,6 +46,7 @@ from utest.lab import (
     want,
     warnings,
 )
+from utest.lab_mail import test_mailboxes
 
 
 def test_max_vcores() -> None:
@@ -124,7 +125,6 @@ def test_single_core_yields() -> None:
 
 
 warning = text(40)
-ctl: i32 = -1
 
 
 def begin_warning(call: Syscall, vcoreid: u32) -> None:
@@ -135,25 +135,6 @@ def begin_warning(call: Syscall, vcoreid: u32) -> None:
     deadline = proc_info().vcoremap[vcoreid].preempt_pending.load()
     check(deadline == 0 or deadline > cycle_counter(), "a deadline that is over")
     until(lambda: warnings.load() > 0 or is_done(call), "no warning came")
-
-
-def ctl_fd() -> i32:
-    global ctl
-    if ctl < 0:
-        path = text(40)
-        path.write(f"/proc/{getpid()}/ctl")
-        ctl = io.open(path.view, OpenMode.WRITE)
-    return ctl
-
-
-def order_kernel(command: Format) -> None:
-    """A command to our own /proc/N/ctl. What it finds nothing to do for is fine."""
-    line = text(40)
-    line.write(command)
-    try:
-        io.write_all(ctl_fd(), line.view)
-    except Error as e:
-        check(e.errno == Errno.ENXIO, f"{line}: {e.message}")
 
 
 def test_warning() -> None:
@@ -447,6 +428,7 @@ class LabTests(Suite):
         run("lab.contexts", test_contexts)
         run("lab.entries", test_entries)
         run("lab.migration", test_migration)
+        run("lab.mailboxes", test_mailboxes)
         run("lab.pop_ctx", test_pop_ctx)
         run("lab.halt", test_halt)
         run("lab.accounting", test_accounting)

@@ -47,12 +47,13 @@ qemu() {
     command -v "$1" >/dev/null || need_packages "$1 is missing" $package
 }
 
-# The boot loaders that tests start the images with.
+# What the Cython module of the stress tests is compiled with.
 headers() {
     .venv/bin/python -c 'import os, sysconfig, sys; sys.exit(not os.path.exists(sysconfig.get_paths()["include"] + "/Python.h"))' ||
         need_packages "the headers of Python, for the Cython module of the tests, are missing" libpython3-dev
 }
 
+# The boot loaders that tests start the images with.
 loaders() {
     [ -e /usr/lib/u-boot/qemu-riscv64_smode/u-boot.bin ] || need_packages "U-Boot is missing" u-boot-qemu
     command -v grub-mkrescue >/dev/null && command -v xorriso >/dev/null && [ -e /usr/lib/grub/i386-pc ] ||

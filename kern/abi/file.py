@@ -7,7 +7,7 @@ from lang import Array, array, i32, struct, u8, u32, u64
 
 PATH_MAX: u64 = 1024
 NAME_MAX: u64 = 255
-MAX_FDS: u32 = 4096                         # of a process; its table grows
+MAX_FDS: u32 = 16384                        # of a process; its table grows
 MOST_AT_ONCE: u64 = 1 << 20                 # bytes that one call reads from a file, or writes to it; of pipes it may be more
 AT_FDCWD: i32 = -100                        # "relative to the working directory"
 

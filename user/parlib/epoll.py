@@ -19,6 +19,8 @@ from parlib.sync import Mutex
 from rt.time import now_ns
 from syscalls import sys_fstat, sys_send_event, sys_tap_fds
 
+USUAL_FDS: u32 = 4096
+
 
 @struct
 class EpollEvent:
@@ -42,14 +44,15 @@ class Epoll:
     members: Span[Member]                   # by descriptor
 
 
-def epoll_create(ring_size: u32 = 128) -> Epoll:
-    """An empty set. `ring_size`, a power of two: when more descriptors have news at once, they are found by a walk over all.
+def epoll_create(ring_size: u32 = 128, fds: u32 = USUAL_FDS) -> Epoll:
+    """An empty set, of descriptors below `fds`, each of which costs 48 bytes of memory. `ring_size`, a power of two: when more descriptors
+    have news at once, they are found by a walk over all.
 
     Raises ENOMEM, EINVAL.
     """
-    queue = get_ceq_queue(MAX_FDS, ring_size, CeqOperation.OR, RELIABLE, 0)
+    queue = get_ceq_queue(fds, ring_size, CeqOperation.OR, RELIABLE, 0)
     try:
-        members = new(array(u64(MAX_FDS), Member))
+        members = new(array(u64(fds), Member))
         try:
             epoll = new(Epoll, queue=queue, members=members)
         except Error:
@@ -75,10 +78,12 @@ def epoll_close(epoll: Epoll) -> None:
 def epoll_add(epoll: Epoll, fd: i32, filter: TapFilter, data: u64) -> None:
     """Wait for `filter` of a descriptor, too.
 
-    Raises EBADF; EEXIST, EBUSY: it is in this set, in another; ENOSYS: it has no such taps; EINVAL.
+    Raises EBADF; EEXIST, EBUSY: it is in this set, in another; ENOSYS: it has no such taps; EINVAL, also if the set is too small for it.
     """
-    if fd < 0 or u64(fd) >= len(epoll.members):
+    if fd < 0 or fd >= i32(MAX_FDS):
         raise Error(Errno.EBADF, f"no open file has descriptor {fd}")
+    if u64(fd) >= len(epoll.members):
+        raise Error(Errno.EINVAL, f"the set is for descriptors below {len(epoll.members)}, not for {fd}")
     with epoll.lock:
         member = epoll.members[fd]
         try:

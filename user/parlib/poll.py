@@ -6,7 +6,7 @@ it back, so whoever waits for the same files again and again does better with a 
 waited for here (EBUSY). A plain file is always ready. No locks of their own.
 """
 
-from lang import Array, Errno, Error, Span, array, free, i32, new, struct, u32, u64
+from lang import Array, Errno, Error, Span, array, free, i32, i64, new, struct, u32, u64
 from kern.abi.file import MAX_FDS, FileKind, Stat
 from kern.abi.tap import TapFilter
 from parlib.epoll import Epoll, EpollEvent, epoll_add, epoll_close, epoll_create, epoll_wait, time_left
@@ -16,6 +16,7 @@ from syscalls import sys_fstat
 
 ALWAYS = TapFilter.ERROR | TapFilter.HANGUP  # told whether they were asked for or not
 SMALL_RING: u32 = 16
+SMALLEST_SET: u32 = 64                      # descriptors
 
 
 @struct
@@ -35,7 +36,7 @@ def poll(fds: Span[PollFd], timeout_usec: u64 = FOREVER) -> u64:
     if count > 0 or timeout_usec == 0:
         return count
     start = now_ns()
-    epoll = epoll_create(SMALL_RING)
+    epoll = epoll_create(SMALL_RING, room_for(fds))
     try:
         for i in range(len(fds)):
             add(epoll, fds, i)
@@ -48,6 +49,15 @@ def poll(fds: Span[PollFd], timeout_usec: u64 = FOREVER) -> u64:
     finally:
         epoll_close(epoll)
     return count
+
+
+def room_for(fds: Span[PollFd]) -> u32:
+    """Of a set for these, which are open: a power of two, so that sets given back fit the next call."""
+    room = SMALLEST_SET
+    for entry in fds:
+        while i64(entry.fd) >= i64(room):
+            room *= 2
+    return room
 
 
 def look(fds: Span[PollFd]) -> u64:
@@ -92,7 +102,7 @@ def add(epoll: Epoll, fds: Span[PollFd], index: u64) -> None:
 class FdSet:
     """Descriptors, a bit for each."""
 
-    bits: Array[u64] = array(64)            # MAX_FDS // 64
+    bits: Array[u64] = array(256)           # MAX_FDS // 64
 
     def add(self, fd: i32) -> None:
         self.bits[word_of(fd)] |= bit_of(fd)

@@ -88,7 +88,7 @@ def get_ceq_queue(nr_events: u32, ring_size: u32, operation: CeqOperation, flags
         pages = (needed + PAGE_SIZE - 1) // PAGE_SIZE
         pooled.memory = map_pages(pages)
         pooled.memory_bytes = pages * PAGE_SIZE
-    memset(Span[u64](pooled.memory, pooled.memory_bytes // 8), 0)
+    memset(Span[u64](pooled.memory, (needed + 7) // 8), 0)
     mailbox = pooled.mailbox
     memset(Span[u64](addr_of(mailbox.ceq), 10), 0)
     ceq_init(mailbox.ceq, pooled.memory, nr_events, ring_size, operation)
@@ -132,11 +132,16 @@ def put_queue(queue: EventQueue) -> None:
 def take_pooled(kind: u32, needed: u64) -> PooledQueue:
     """A queue that nobody has, with memory for this kind of mailbox, or else with none yet."""
     with pool.lock:
+        before: PooledQueue | None = None
         found = free_lists[kind].first
-        if found is not None and (kind != u32(MailboxKind.CEQ) or found.memory_bytes >= needed):
-            free_lists[kind].first = found.next
-        else:
-            found = None
+        while found is not None and found.memory_bytes < needed:
+            before = found
+            found = found.next
+        if found is not None:
+            if before is None:
+                free_lists[kind].first = found.next
+            else:
+                before.next = found.next
     if found is None:
         found = new(PooledQueue, kind=kind)
     found.next = None

@@ -3,10 +3,11 @@
 
 from lang import Atomic, Errno, Error, Ref, Uaddr, addr_of, array, i32, u32, u64, u8
 from kern.abi.event import CeqOperation, EventMsg, EventQueue
-from kern.abi.file import OpenMode
+from kern.abi.file import MAX_FDS, OpenMode
 from kern.abi.tap import TapCommand, TapFilter, TapRequest
 from parlib.epoll import Epoll, EpollEvent, epoll_add, epoll_close, epoll_create, epoll_remove, epoll_wait
 from parlib.queues import RELIABLE, attach_wakeup, check_queues, get_ceq_queue, put_queue
+from parlib.threads import uthread_sched_yield
 from pthread import Thread
 from rt import io
 from rt.time import now_ns
@@ -16,14 +17,15 @@ from utest.harness import Suite, check, equal, run, suites
 R = TapFilter.READABLE
 W = TapFilter.WRITABLE
 BOTH = TapFilter.READABLE | TapFilter.WRITABLE | TapFilter.HANGUP | TapFilter.ERROR
-PIPES: u64 = 500                            # two descriptors each
+PIPES: u64 = 250
+ENDS: u64 = 5000                            # descriptors of each kind, twenty of a pipe
 LONG: u64 = 20_000_000                      # microseconds: longer than anything here takes
 ROUNDS: u64 = 300
 
 ends = array(2, i32)
 events = array(64, EpollEvent)
-many = array(2 * PIPES, i32)
-seen = array(2 * PIPES, u8)
+many = array(2 * ENDS, i32)                 # for reading, then for writing
+seen = array(2 * ENDS, u8)
 block = array(70_000, u8)
 requests = array(3, TapRequest)
 threads = array(2, Thread)
@@ -41,11 +43,12 @@ class Epolls(Suite):
         run("epoll.ends", test_ends)
         run("epoll.ready_on_add", test_ready_on_add)
         run("epoll.limits", test_limits)
+        run("epoll.pool", test_pool)
         run("epoll.timeout", test_timeout)
         run("epoll.closing", test_closing)
         run("epoll.wakes_thread", test_wakes_thread)
         run("epoll.close_against_fire", test_close_against_fire)
-        run("epoll.thousand", test_thousand)
+        run("epoll.ten_thousand", test_ten_thousand)
 
 
 def refused(count: u64) -> Errno:
@@ -221,6 +224,9 @@ def test_limits() -> None:
     except Error as e:
         check(e.errno == Errno.ENOENT, f"{e}")
     check(add_refused(epoll, -1) == Errno.EBADF and add_refused(epoll, 100_000) == Errno.EBADF, "no descriptors")
+    small = epoll_create(2, 1)
+    check(add_refused(small, ends[1]) == Errno.EINVAL, "beyond the descriptors of a set")
+    epoll_close(small)
     io.write_all(ends[1], "x")
     expect(epoll, ends[0], R, "the tap is still there")
     epoll_close(epoll)
@@ -228,6 +234,21 @@ def test_limits() -> None:
     io.close(ends[0])
     io.close(ends[1])
     epoll_close(other)
+
+
+def test_pool() -> None:
+    """Sets large and small that come and go together use the memory of those before them."""
+    known = array(60, u64)
+    count: u64 = 0
+    for _ in range(60):
+        large = epoll_create(4, 1000)
+        small = epoll_create(4, 10)
+        if addr_of(large.queue) not in known[:count]:
+            known[count] = addr_of(large.queue)
+            count += 1
+        epoll_close(large)
+        epoll_close(small)
+    check(count < 20, f"{count} queues for one at a time")
 
 
 def test_timeout() -> None:
@@ -293,6 +314,7 @@ def make_news(unused: u64) -> None:
     while stop.load() == 0:
         io.write_all(many[1], "x")
         io.read_full(many[0], byte[:])
+        uthread_sched_yield()               # as below
 
 
 def test_close_against_fire() -> None:
@@ -306,6 +328,7 @@ def test_close_against_fire() -> None:
     while round < ROUNDS or told == 0:
         fd = io.dup(many[0])
         epoll_add(epoll, fd, R, round)
+        uthread_sched_yield()               # with one vcore the other would never run
         told += epoll_wait(epoll, events[:], 0)
         if round % 2 == 0:
             epoll_remove(epoll, fd)
@@ -340,33 +363,36 @@ def count_events(epoll: Epoll, bits: TapFilter, wanted: u64, what: str) -> None:
     expect_none(epoll, what)
 
 
-def test_thousand() -> None:
-    """1000 descriptors have news at once, and the ring has two slots: it overflows, and all of it is delivered once."""
-    epoll = epoll_create(2)
+def test_ten_thousand() -> None:
+    """Of 10,000 descriptors half have news at once, then all, and the ring has two slots: it overflows, and all of it is delivered once."""
+    epoll = epoll_create(2, MAX_FDS)
     for i in range(PIPES):
-        many[i], many[PIPES + i] = io.pipe()
-    for i in range(2 * PIPES):
+        many[i], many[ENDS + i] = io.pipe()
+    for i in range(PIPES, ENDS):
+        many[i] = io.dup(many[i - PIPES])
+        many[ENDS + i] = io.dup(many[ENDS + i - PIPES])
+    for i in range(2 * ENDS):
         epoll_add(epoll, many[i], BOTH, i)
-    count_events(epoll, W, PIPES, "writing ends")
+    count_events(epoll, W, ENDS, "writing ends")
     for _ in range(2):
         for i in range(PIPES):
-            io.write_all(many[PIPES + i], "x")
-        count_events(epoll, R, PIPES, "reading ends")
+            io.write_all(many[ENDS + i], "x")
+        count_events(epoll, R, ENDS, "reading ends")
         for i in range(PIPES):
             io.read_full(many[i], block[:1])
     for fd in many:
         epoll_remove(epoll, fd)
     for i in range(PIPES):
-        io.write_all(many[PIPES + i], "z")
-    for i in range(2 * PIPES):
+        io.write_all(many[ENDS + i], "z")
+    for i in range(2 * ENDS):
         epoll_add(epoll, many[i], BOTH, i)
     total: u64 = 0
-    while total < 2 * PIPES:
+    while total < 2 * ENDS:
         count = epoll_wait(epoll, events[:], LONG)
         if count == 0:
             break
         total += count
-    equal(total, 2 * PIPES, "events of all descriptors at once")
+    equal(total, 2 * ENDS, "events of all descriptors at once")
     epoll_close(epoll)
     for fd in many:
         io.close(fd)

@@ -139,6 +139,7 @@ def run(file: Path, arguments: tuple[str, ...], checked: bool) -> None:
 @click.option("--preemptions", type=click.IntRange(0), help="Forced switches in one schedule at most.  [the scenario's, or 2]")
 @click.option("--stale-reads", type=click.IntRange(0), help="Loads in one schedule that see an old value at most.  [the scenario's, or 2]")
 @click.option("--schedules", type=click.IntRange(1), help="Stop after so many schedules.  [all within the bounds]")
+@click.option("--seconds", type=click.FloatRange(0, min_open=True), help="Stop each scenario after so long.  [no such bound]")
 @click.option("--over", type=click.Path(exists=True, file_okay=False), help="Folder of stand-ins.  [what the file's STAND_INS says]")
 @click.option("--list", "just_list", is_flag=True, help="Only name the scenarios.")
 def explore(
@@ -147,6 +148,7 @@ def explore(
     preemptions: int | None,
     stale_reads: int | None,
     schedules: int | None,
+    seconds: float | None,
     over: str | None,
     just_list: bool,
 ) -> None:
@@ -156,7 +158,8 @@ def explore(
     """
     from compiler.host import explore as exploring
 
-    sys.exit(exploring.explore_file(file, tests, over, just_list, preemptions=preemptions, stale_reads=stale_reads, limit=schedules))
+    bounds = {"preemptions": preemptions, "stale_reads": stale_reads, "limit": schedules, "most_seconds": seconds}
+    sys.exit(exploring.explore_file(file, tests, over, just_list, **bounds))
 
 
 @cli.command()

@@ -27,6 +27,7 @@ from __future__ import annotations
 
 import ast
 import ctypes
+import math
 import re
 import time
 from collections.abc import Callable
@@ -149,15 +150,18 @@ class Explorer:
         preemptions: int | None = None,
         stale_reads: int | None = None,
         limit: int | None = None,
+        most_seconds: float | None = None,
         progress: Callable[[int], None] | None = None,
     ) -> Result:
-        """Run every schedule of a scenario, or the first `limit`. Bounds default to the scenario's own, and these to 2 and 2."""
+        """Run every schedule of a scenario, or the first `limit`, or those of `most_seconds`. Bounds default to the scenario's own, and
+        these to 2 and 2."""
         threads = self._prepare(name, preemptions, stale_reads)
         if limit is None:
             limit = self._bound(self.unit[name].type, "SCHEDULES", None, 0) or None
         outcome, done, begun = self._outcome("GOOD"), 0, time.perf_counter()
         batch, seconds = 1000, 0.0
-        while outcome == self._outcome("GOOD") and (limit is None or done < limit):
+        end = math.inf if most_seconds is None else begun + most_seconds
+        while outcome == self._outcome("GOOD") and (limit is None or done < limit) and time.perf_counter() < end:
             count = batch if limit is None else min(batch, limit - done)
             before, started = self.state.run.number, time.perf_counter()
             outcome = self.schedule.explore(count)

@@ -2,13 +2,15 @@
 """Producing into a process' coalescing event queues (kern/abi/event.py, Ceq): one record an id, and a ring of ids to look at.
 
 All of it is the process' memory: addresses are checked at each access, and every loop is bounded. Where another producer, or the process,
-keeps us from the ring, the process is told to look through all ids: nothing is lost by that.
+keeps us from the ring, the process is told to look through all ids: nothing is lost by that. Without memory a message is refused before
+anybody is told of it, or not at all.
 No locks.
 """
 
 from lang import Error, Uaddr, as_bytes, offsetof, sizeof, u32, u64
 from kern.abi.errno import Errno
 from kern.abi.event import Ceq, CeqEvent, CeqOperation, CeqShape, EventMsg
+from kern.event.finish import finishing
 from kern.mm.umem import add_u32, cas_u32, load_u32, or_u32, read_bytes, store_u32, store_u64
 
 TRIES = 10                                  # compare-and-swaps that others may spoil
@@ -30,7 +32,8 @@ def post_ceq(ceq: Uaddr, msg: EventMsg) -> None:
     # Joined before we look whether it is posted: pairs with `extract` of parlib, which clears `posted` before it takes what was joined.
     posted = event + offsetof(CeqEvent, "posted")
     if load_u32(posted) == 0 and or_u32(posted, 1) == 0:
-        push_id(ceq, shape, number)
+        with finishing:                     # from here on nobody else tells of this id
+            push_id(ceq, shape, number)
 
 
 def check_shape(shape: CeqShape, number: u32) -> None:

@@ -18,6 +18,7 @@ from kern.core import sched
 from kern.debug import log
 from kern.event.bitmap import post_bitmap
 from kern.event.ceq import post_ceq
+from kern.event.finish import finishing
 from kern.event.notify import notify
 from kern.event.ucq import post_ucq
 from kern.mm.umem import load_u32, read_bytes, store_u32
@@ -108,10 +109,15 @@ def send_indirection(p: Proc, queue: Uaddr, q: EventQueue, v: u32) -> None:
     store_u32(pending, 1)
     fence(SEQ_CST)                          # raised before the alert goes out: handle_indirection lowers it before it drains
     alert = EventMsg(ev_type=EventType.EVENT, arg3=u64(queue))
-    if q.flags & EventFlag.SPAM_INDIR:
-        spam_public(p, alert, v, q.flags)
-    else:
-        spam_vcore(p, v, alert, q.flags)
+    try:
+        if q.flags & EventFlag.SPAM_INDIR:
+            spam_public(p, alert, v, q.flags)
+        else:
+            spam_vcore(p, v, alert, q.flags)
+    except Error:
+        with finishing:                     # so that the next message tells of this one, too
+            store_u32(pending, 0)
+        raise
 
 
 def spam_vcore(p: Proc, v: u32, msg: EventMsg, flags: u32) -> None:

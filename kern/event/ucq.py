@@ -3,7 +3,9 @@
 
 The structure is the process' memory and may change under us: every address is checked at every step, no loop waits for the user,
 and whoever gets the lock gets a slot, or an error. No loop of compare-and-swap: the process could make us fail for ever.
-Without memory the message is lost, and the queue as it was: no slot is taken, and no page announced, that nobody fills.
+Without memory the message is lost, and the queue as it was: no slot is taken, and no page announced, that nobody fills. So memory is looked
+for before a slot is taken; and since the process may fork in between, and share the page again, what has been begun then is ended with
+memory that processes do not get (kern/event/finish.py).
 Locks: the process' `ucq_lock`, a sleeping lock, only to change pages; growing takes the address space's lock inside it.
 """
 
@@ -12,6 +14,7 @@ from kern.abi.errno import Errno
 from kern.abi.event import UCQ_PAGE_SIZE, UCQ_SLOTS, EventMsg, Ucq, UcqPage, UcqSlot
 from kern.abi.mman import MapFlags, Prot
 from kern.debug import log
+from kern.event.finish import finishing
 from kern.mm.mmap import mm_map, mm_unmap
 from kern.mm.umem import add_u64, cas_u64, load_u32, load_u64, store_u32, store_u64, swap_u64, write_bytes
 from kern.proc.proc import Proc
@@ -37,6 +40,11 @@ def post_ucq(p: Proc, ucq: Uaddr, msg: EventMsg) -> None:
                 raise                       # while we have the lock the one that we see stays
     if not is_good(index):
         index = take_slot_locked(p, ucq)
+    with finishing:
+        fill(index, msg)
+
+
+def fill(index: u64, msg: EventMsg) -> None:
     slot = Uaddr(index & ~SLOT_MASK) + SLOTS_AT + (index & SLOT_MASK) * sizeof(UcqSlot)
     write_bytes(slot, as_bytes(msg))
     store_u32(slot + offsetof(UcqSlot, "ready"), 1)  # pairs with the load in ucq_get: after the message
@@ -74,7 +82,8 @@ def take_slot_locked(p: Proc, ucq: Uaddr) -> u64:
             return turn_page(p, ucq, full)
         except Error:
             # Whoever found the page full has counted on: a consumer would wait for the page behind it.
-            store_u64(ucq + offsetof(Ucq, "prod_idx"), full + UCQ_SLOTS if full != 0 else 0)
+            with finishing:
+                store_u64(ucq + offsetof(Ucq, "prod_idx"), full + UCQ_SLOTS if full != 0 else 0)
             raise
 
 
@@ -83,10 +92,11 @@ def turn_page(p: Proc, ucq: Uaddr, full: u64) -> u64:
     if full != 0:
         make_writable(full)
     page = blank_page(p, ucq)
-    if full != 0:
-        store_u64(Uaddr(full) + offsetof(UcqPage, "next"), page)  # pairs with the load in leave_page: after the page is blank
-    store_u64(ucq + offsetof(Ucq, "prod_idx"), page | 1)
-    store_u32(ucq + offsetof(Ucq, "prod_overflow"), 0)
+    with finishing:
+        if full != 0:
+            store_u64(Uaddr(full) + offsetof(UcqPage, "next"), page)  # pairs with the load in leave_page: after the page is blank
+        store_u64(ucq + offsetof(Ucq, "prod_idx"), page | 1)
+        store_u32(ucq + offsetof(Ucq, "prod_overflow"), 0)
     return page
 
 

@@ -19,11 +19,12 @@ from kern.arch_api import PageFlag
 from kern.core.percore import core
 from kern.debug import log
 from kern.mm.pagecache import CacheKind, PageCache
-from kern.mm.pages import PAGE_MASK, PAGE_SIZE, alloc_zeroed_user_page, copy_of, is_only_reference, page_get, page_put
+from kern.mm.pages import PAGE_MASK, PAGE_SIZE, USER_RESERVE, alloc_zeroed_user_page, copy_of, is_only_reference, page_get, page_put
 from kern.mm.regions import VmRegion, find_region
 from kern.mm.shootdown import flush_space
 from kern.mm.vmr import flags_for, page_flags
 from kern.proc.proc import Proc
+from kern.sync.kthread import current_kthread
 
 
 @never_blocks
@@ -82,7 +83,8 @@ def check_access(region: VmRegion, access: PageFlag, address: u64) -> None:
 def break_sharing(p: Proc, region: VmRegion, place: Ptr[u64], address: u64) -> None:
     """A write to a private page that others have too: give the process one of its own. Raises ENOMEM."""
     shared = mmu.page_of(place)
-    mmu.put_page(place, Uaddr(address), copy_of(shared), page_flags(region))
+    own = copy_of(shared, 0 if current_kthread().must_finish else USER_RESERVE)
+    mmu.put_page(place, Uaddr(address), own, page_flags(region))
     # Other cores in here may still read the old page, and must not once this one has written to the new one.
     flush_space(p)
     page_put(shared)

@@ -133,9 +133,9 @@ def clear_ahead() -> bool:
     return True
 
 
-def copy_of(page: Paddr) -> Paddr:
-    """A page for a process that holds what `page` does; raises ENOMEM as `alloc_user_page`."""
-    own = alloc_user_page()
+def copy_of(page: Paddr, reserve: u64 = USER_RESERVE) -> Paddr:
+    """A page for a process that holds what `page` does; raises ENOMEM if not so many then stay free."""
+    own = alloc_above(reserve, 0)
     mmu.copy_page(mmu.phys_to_virt(own), mmu.phys_to_virt(page))
     return own
 

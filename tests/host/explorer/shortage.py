@@ -5,12 +5,14 @@ The queue is the real one, both sides: kern/event/ucq.py and user/parlib/ucq.py.
 whoever writes to one first needs memory; so does whoever needs a page more.
 """
 
-from lang import Array, Atomic, Error, Uaddr, addr_of, array, at, pause, struct, u8, u16, u64
-from kern.abi.event import UCQ_SLOTS, EventMsg, Ucq, UcqPage
+from lang import Array, Atomic, Error, Uaddr, addr_of, array, at, pause, sizeof, struct, u8, u16, u64
+from kern.abi.event import UCQ_SLOTS, Ceq, CeqEvent, CeqOperation, EventMsg, Ucq, UcqPage
+from kern.event.ceq import post_ceq
 from kern.event.ucq import post_ucq
 from kern.mm import mmap
 from kern.mm.umem import memory
 from kern.proc.proc import Proc
+from parlib.ceq import ceq_get, ceq_init, ceq_is_empty
 from parlib.ucq import ucq_get, ucq_init, ucq_is_empty
 
 STAND_INS = ("tests/host/shortage", "tests/host/machine")
@@ -173,6 +175,56 @@ class NoSpare:
 
 
 @struct
+class ForkedMeanwhile:
+    """The process forks, at any moment, and no memory is left then: who has taken a slot fills it all the same."""
+
+    queue: Queue
+    STALE_READS = 0
+
+    def setup(self) -> None:
+        self.queue.begin(5, 2, True)
+
+    def thread_one(self) -> None:
+        self.queue.post_last(1)
+
+    def thread_fork(self) -> None:
+        memory.left.store(0)
+        memory.is_forked()
+        self.queue.done.add(1)
+
+    def thread_vcore(self) -> None:
+        self.queue.take_all()
+
+    def check(self) -> None:
+        self.queue.end()
+
+
+@struct
+class ForkedAtTheEnd:
+    """The same while the page is turned."""
+
+    queue: Queue
+    STALE_READS = 0
+
+    def setup(self) -> None:
+        self.queue.begin(UCQ_SLOTS, 3, True)
+
+    def thread_one(self) -> None:
+        self.queue.post_last(1)
+
+    def thread_fork(self) -> None:
+        memory.left.store(0)
+        memory.is_forked()
+        self.queue.done.add(1)
+
+    def thread_vcore(self) -> None:
+        self.queue.take_all()
+
+    def check(self) -> None:
+        self.queue.end()
+
+
+@struct
 class PageGone:
     """While somebody posts, others fill the page and two more, and the process reads all, and unmaps that page: the message comes."""
 
@@ -206,3 +258,63 @@ class PageGone:
             pass
         assert self.queue.delivered.load() & 7 == 7, "a message was refused, though there is memory"
         self.queue.end()
+
+
+@struct
+class ForkedCoalescing:
+    """The process forks while a message is posted to a coalescing queue, or before, and no memory is left: nobody waits for the ring."""
+
+    done: Atomic[u64]
+    delivered: Atomic[u64]
+    seen: u64
+    room: Array[u8] = array(16384)  # three pages, and one to align them
+    STALE_READS = 0
+
+    def place(self) -> u64:
+        return (addr_of(self.room) + PAGE - 1) // PAGE * PAGE
+
+    def ceq(self) -> Ceq:
+        """The queue, its events and its ring are on a page each."""
+        return at(Ceq, self.place())
+
+    def setup(self) -> None:
+        ceq_init(self.ceq(), self.place() + 2 * PAGE - 2 * sizeof(CeqEvent), 2, 2, CeqOperation.OR)
+        memory.base = self.place()
+        memory.left.store(2)
+
+    def post(self, number: u16) -> None:
+        try:
+            post_ceq(Uaddr(self.place()), EventMsg(ev_type=number, arg2=1))
+            self.delivered.or_(u64(1) << u64(number))
+        except Error:
+            pass
+
+    def thread_one(self) -> None:
+        self.post(0)
+        self.post(1)
+        self.done.add(1)
+
+    def thread_fork(self) -> None:
+        memory.left.store(0)
+        memory.is_forked()
+        self.done.add(1)
+
+    def thread_vcore(self) -> None:
+        while self.done.load() < 2 or not ceq_is_empty(self.ceq()):
+            if not self.take() and self.done.load() < 2:
+                pause()
+
+    def take(self) -> bool:
+        msg = EventMsg()
+        if not ceq_get(self.ceq(), msg):
+            return False
+        self.seen |= u64(1) << u64(msg.ev_type)
+        return True
+
+    def check(self) -> None:
+        assert self.seen & self.delivered.load() == self.delivered.load(), f"seen {self.seen}, posted {self.delivered.load()}"
+        memory.left.store(8)
+        for number in range(u16(2)):
+            self.seen = 0
+            self.post(number)
+            assert self.take() and self.seen == u64(1) << u64(number), "a message lost after a shortage"

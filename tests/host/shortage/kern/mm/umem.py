@@ -3,6 +3,7 @@
 
 from lang import Array, Atomic, Error, Span, Uaddr, array, at, atomic, copy_bytes, pause, struct, u8, u32, u64
 from kern.abi.errno import Errno
+from kern.sync.kthread import current_kthread
 
 PAGE: u64 = 4096
 
@@ -20,10 +21,18 @@ class Word64:
 @struct
 class Memory:
     base: u64  # of the pages
-    left: Atomic[u64]  # how many pages there is memory for
+    left: Atomic[u64]  # how many pages there is memory for, besides what the kernel keeps
     lock: Atomic[u32]  # as the address space's, while it is seen to a page
     own: Array[Atomic[u32]] = array(8)  # whether the process has a page of its own there
     gone: Array[Atomic[u32]] = array(8)  # whether it has unmapped it
+
+    def is_forked(self) -> None:
+        """All pages are shared, again."""
+        while self.lock.swap(u32(1)) != 0:
+            pause()
+        for own in self.own:
+            own.store(u32(0))
+        self.lock.store(u32(0))
 
 
 memory = Memory()
@@ -33,6 +42,8 @@ def take_page() -> None:
     while True:
         left = memory.left.load()
         if left == 0:
+            if current_kthread().must_finish:
+                return
             raise Error(Errno.ENOMEM, "no memory")
         if memory.left.cas(left, left - 1):
             return
@@ -60,6 +71,10 @@ def write_bytes(into: Uaddr, source: Span[u8]) -> None:
     copy_bytes(Span[u8](touch(into), len(source)), source)
 
 
+def read_bytes(into: Span[u8], source: Uaddr) -> None:
+    copy_bytes(into, Span[u8](u64(source), len(into)))
+
+
 def load_u32(address: Uaddr) -> u32:
     return atomic(at(Word32, address).value).load()
 
@@ -74,6 +89,19 @@ def store_u32(address: Uaddr, value: u32) -> None:
 
 def store_u64(address: Uaddr, value: u64) -> None:
     atomic(at(Word64, touch(address)).value).store(value)
+
+
+def add_u32(address: Uaddr, value: u32) -> u32:
+    return atomic(at(Word32, touch(address)).value).add(value)
+
+
+def or_u32(address: Uaddr, bits: u32) -> u32:
+    return atomic(at(Word32, touch(address)).value).or_(bits)
+
+
+def cas_u32(address: Uaddr, expected: u32, new: u32) -> u32:
+    place = atomic(at(Word32, touch(address)).value)
+    return expected if place.cas(expected, new) else place.load()
 
 
 def add_u64(address: Uaddr, value: u64) -> u64:

@@ -83,7 +83,7 @@ def check_access(region: VmRegion, access: PageFlag, address: u64) -> None:
 def break_sharing(p: Proc, region: VmRegion, place: Ptr[u64], address: u64) -> None:
     """A write to a private page that others have too: give the process one of its own. Raises ENOMEM."""
     shared = mmu.page_of(place)
-    own = copy_of(shared, 0 if current_kthread().must_finish else USER_RESERVE)
+    own = copy_of(shared, 0 if current_kthread().must_finish > 0 else USER_RESERVE)
     mmu.put_page(place, Uaddr(address), own, page_flags(region))
     # Other cores in here may still read the old page, and must not once this one has written to the new one.
     flush_space(p)

@@ -81,7 +81,7 @@ class Kthread:
     finished: Uaddr                         # the one that it has worked on last, while its end is told
     call: SyscallWords                      # with `sysc`: what was asked for
     fd: i32 = -1                            # the descriptor that the call has looked up last
-    must_finish: bool                       # what it writes to a process may take the last memory (kern/event/finish.py)
+    must_finish: u32                        # how deep in sections that may take the last memory (kern/event/finish.py)
     was_parked: bool                        # the call waits without this thread (kern/syscall/parked.py)
     errors: ErrorSlot                       # where `raise` keeps errno and message
     flags: KthreadFlag
@@ -103,7 +103,7 @@ class Kthread:
         self.sysc = Uaddr(0)
         self.fd = -1
         self.borrowing = 0
-        self.must_finish = False
+        self.must_finish = 0
         self.name = "kthread"
 
     def become_ktask(self, name: str) -> None:

@@ -44,6 +44,7 @@ from kern.core.idle import leave_kernel
 from kern.core.kmsg import routine_pending
 from kern.core.percore import core
 from kern.debug import log
+from kern.event.finish import finishing
 from kern.event.finished import list_finished
 from kern.event.send import send_event
 from kern.mm.kmap import STACK_SIZE
@@ -223,19 +224,22 @@ def finish_call() -> None:
     # `err` is 0 already: the user zeroes it.
     old = publish(sysc, wrap(u64, kthread.call.retval))
     if old != 0:
-        look_at_flags(current_kthread().finished, old)
+        look_at_flags(current_kthread().finished, old, wrap(u64, current_kthread().call.retval))
 
 
 def finish_at(sysc: Uaddr, value: u64) -> None:
     """A call of the process whose address space is loaded is done, with this result."""
     old = publish(sysc, value)
     if old != 0:
-        look_at_flags(sysc, old)
+        look_at_flags(sysc, old, value)
 
 
 @noinline
-def look_at_flags(sysc: Uaddr, old: i64) -> None:
-    """The flags were not plain when a call was done: somebody may have asked to be told."""
+def look_at_flags(sysc: Uaddr, old: i64, value: u64) -> None:
+    """The flags were not plain when a call was done: somebody may have asked to be told; or it was shared by a fork, and memory short."""
+    if old < 0:
+        with finishing:
+            old = publish(sysc, value)
     if old < 0 or wrap(u32, old) & FOR_THREAD != FOR_THREAD or not list_finished(caller(), sysc):
         tell(sysc, old)
 
@@ -247,7 +251,8 @@ def tell(sysc: Uaddr, old: i64) -> None:
         note_vanished("bad address")
     elif wrap(u32, old) & SyscallFlag.UEVENT:
         try:
-            complete(caller(), sysc)
+            with finishing:
+                complete(caller(), sysc)
         except Error as e:
             note_vanished(e.message)
 
@@ -269,12 +274,13 @@ def finish_failed(p: Proc, sysc: Uaddr, errno: Errno, message: str) -> None:
     if p.is_dying():
         return
     try:
-        write_bytes(sysc + offsetof(Syscall, "errstr"), sentence[: length + 1])
-        store_u32(sysc + offsetof(Syscall, "err"), u32(number))
-        store_u64(sysc + offsetof(Syscall, "retval"), wrap(u64, i64(-1)))
-        # Results before DONE, as in `complete`: the `or` of list_finished is a release.
-        if load_u32(sysc + offsetof(Syscall, "flags")) & SyscallFlag.UTHREAD == 0 or not list_finished(p, sysc):
-            complete(p, sysc)
+        with finishing:
+            write_bytes(sysc + offsetof(Syscall, "errstr"), sentence[: length + 1])
+            store_u32(sysc + offsetof(Syscall, "err"), u32(number))
+            store_u64(sysc + offsetof(Syscall, "retval"), wrap(u64, i64(-1)))
+            # Results before DONE, as in `complete`: the `or` of list_finished is a release.
+            if load_u32(sysc + offsetof(Syscall, "flags")) & SyscallFlag.UTHREAD == 0 or not list_finished(p, sysc):
+                complete(p, sysc)
     except Error as e:
         note_vanished(e.message)
 

@@ -123,6 +123,7 @@ class NoPageForSlots:
         self.queue.take_all()
 
     def check(self) -> None:
+        assert memory.dug.load() == 0, "the kernel's own memory was taken, though nothing had begun"
         self.queue.end()
 
 

@@ -12,7 +12,7 @@ class Kthread:
     next: Ref["Kthread"] | None
     woken: Atomic[u32]
     is_ktask: bool
-    must_finish: bool
+    must_finish: u32
     qlocks: HeldLocks
 
     def sleeps_on(self, kind: str, object: u64) -> None:

@@ -22,6 +22,7 @@ class Word64:
 class Memory:
     base: u64  # of the pages
     left: Atomic[u64]  # how many pages there is memory for, besides what the kernel keeps
+    dug: Atomic[u64]  # how many it has given of those
     lock: Atomic[u32]  # as the address space's, while it is seen to a page
     own: Array[Atomic[u32]] = array(8)  # whether the process has a page of its own there
     gone: Array[Atomic[u32]] = array(8)  # whether it has unmapped it
@@ -42,7 +43,8 @@ def take_page() -> None:
     while True:
         left = memory.left.load()
         if left == 0:
-            if current_kthread().must_finish:
+            if current_kthread().must_finish > 0:
+                memory.dug.add(1)
                 return
             raise Error(Errno.ENOMEM, "no memory")
         if memory.left.cas(left, left - 1):

@@ -142,6 +142,9 @@ WEAKENED = [
         "TakenWhoHelps",
     ),
     ("kern/event/ucq.py", "        make_writable(index)\n", "", "NoPageForSlots"),
+    ("kern/event/ucq.py", "    with finishing:\n        fill(", "    fill(", "ForkedMeanwhile"),
+    ("kern/event/ucq.py", "    with finishing:\n        if full", "    if True:\n        if full", "ForkedAtTheEnd"),
+    ("kern/event/ceq.py", "with finishing: ", "if True: ", "ForkedCoalescing"),
     (
         "kern/event/ucq.py",
         '            store_u64(ucq + offsetof(Ucq, "prod_idx"), full + UCQ_SLOTS if full != 0 else 0)\n',
